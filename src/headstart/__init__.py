@@ -1,0 +1,35 @@
+"""Headstart: train from scratch, reuse or fine-tune? The comparison on one's own images."""
+
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from headstart.data import MNIST as MNIST
+    from headstart.data import Digits as Digits
+    from headstart.data import Folder as Folder
+    from headstart.data import ImageData as ImageData
+    from headstart.loading import load as load
+    from headstart.models import FineTuned as FineTuned
+    from headstart.models import Frozen as Frozen
+    from headstart.models import Prediction as Prediction
+    from headstart.models import ScratchBackbone as ScratchBackbone
+    from headstart.models import ScratchCNN as ScratchCNN
+
+_HOMES = {
+    "load": "headstart.loading",
+    "ImageSpec": "headstart.spec",
+    "HeadstartError": "headstart.errors",
+    **dict.fromkeys(["Folder", "Digits", "MNIST", "ImageData"], "headstart.data"),
+    **dict.fromkeys(["ScratchCNN", "ScratchBackbone", "Frozen", "FineTuned", "Prediction"], "headstart.models"),
+}
+__all__ = ["__version__", *_HOMES]
+
+
+def __getattr__(name: str) -> Any:
+    # Torch takes seconds to import: nothing is loaded before it is asked for.
+    if name in _HOMES:
+        from importlib import import_module
+
+        return getattr(import_module(_HOMES[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

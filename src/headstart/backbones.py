@@ -1,0 +1,283 @@
+"""timm backbones, and where their weights come from: embedded, hub, a file, a Headstart run, none.
+
+A backbone is described by a plain dict with the keys of ``conf/backbone``: ``name`` and ``options``
+(what timm builds), ``weights`` (what it starts from), ``mean`` and ``std`` (what it expects).
+``resolve`` fills in what was left open; nothing else in the package knows where weights come from.
+"""
+
+import hashlib
+import json
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from headstart import runs
+from headstart.errors import HeadstartError
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+EMBEDDED = Path(__file__).parent / "embedded.safetensors"
+HUB_DEFAULT = "resnet18"
+
+
+def architecture(settings: dict[str, Any] | None) -> dict[str, Any]:
+    """The network alone, ``{"name", "options"}``: what a scratch arm shares with the transfer arms."""
+    resolved = resolve(settings)
+    return {"name": resolved["name"], "options": resolved["options"]}
+
+
+def resolve(settings: dict[str, Any] | None) -> dict[str, Any]:
+    """Fills in what ``settings`` leave open: ``{"name", "options", "weights", "mean", "std"}``.
+
+    A name that was not given is that of the weights; ``mean`` and ``std`` stay None where only timm's
+    configuration of ``name`` knows them. Loads torch only for ``hub`` and for checkpoints.
+
+    Raises:
+        HeadstartError: a file that is missing, or that does not describe the network that was named.
+    """
+    given: dict[str, Any] = {"name": None, "options": None, "weights": "embedded", "mean": None, "std": None}
+    given |= {k: v for k, v in (settings or {}).items() if k in given}
+    weights = str(given["weights"] if given["weights"] is not None else "none")
+    described = _described(weights, given["name"])
+    name = given["name"] or described["name"]
+    if weights == "embedded" and name != described["name"]:
+        raise HeadstartError(
+            f"backbone.name={name}: the embedded weights are those of a small {described['name']}; "
+            "add backbone.weights=hub, a file or none"
+        )
+    own = name == described["name"]
+    return {
+        "name": name,
+        "options": dict(given["options"] or (described["options"] if own else {})),
+        "weights": weights,
+        "mean": given["mean"] or (described.get("mean") if own and weights != "none" else None),
+        "std": given["std"] or (described.get("std") if own and weights != "none" else None),
+    }
+
+
+def is_embedded(settings: dict[str, Any] | None) -> bool:
+    """Whether this is the architecture that ships with the package, whatever its weights."""
+    return architecture(settings) == architecture(None)
+
+
+def digest(resolved: dict[str, Any]) -> str:
+    """SHA-256 of the starting weights' file; "none" for random weights."""
+    if resolved["weights"] == "none":
+        return "none"
+    path = file_of(resolved)
+    return _sha256(path, path.stat().st_mtime_ns)
+
+
+def file_of(resolved: dict[str, Any]) -> Path:
+    """The file that holds the starting weights; for ``hub`` it is fetched when it is not cached.
+
+    Raises:
+        HeadstartError: there is no such file, or the hub cannot be reached.
+    """
+    weights = resolved["weights"]
+    if weights == "embedded":
+        return EMBEDDED
+    if weights == "hub":
+        return _from_hub(resolved["name"])
+    path = Path(weights).expanduser()
+    if path.is_dir():
+        path = runs.checkpoint(path)
+    if not path.is_file():
+        raise HeadstartError(
+            f"backbone.weights={weights}: there is no such file; give embedded, hub, none, "
+            "a .safetensors or .pth file, or a Headstart run"
+        )
+    return path
+
+
+def build(resolved: dict[str, Any]) -> Any:
+    """The network without its classifier, three channels in, randomly initialised.
+
+    Its kernels lie channels-last, which convolutions on CPUs and tensor cores are fastest with.
+
+    Raises:
+        HeadstartError: timm does not know the name, or the network does not take the options.
+    """
+    import timm
+    import torch
+
+    name, options = resolved["name"], resolved["options"]
+    if not timm.is_model(name):
+        import difflib
+
+        near = difflib.get_close_matches(name, timm.list_models(), n=3)
+        hint = f"; did you mean {' or '.join(near)}?" if near else "; timm.list_models() has them all"
+        raise HeadstartError(f"backbone.name={name}: timm knows no such network{hint}")
+    try:
+        network = timm.create_model(name, pretrained=False, num_classes=0, **options)
+    except Exception as error:
+        raise HeadstartError(f"backbone.options={options}: {name} does not take them ({error})") from error
+    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+
+def normalisation(resolved: dict[str, Any]) -> tuple[list[float], list[float]]:
+    """Mean and standard deviation per channel that the weights expect, for pixels in [0, 1]."""
+    if resolved["mean"] and resolved["std"]:
+        return list(resolved["mean"]), list(resolved["std"])
+    import timm
+    from timm.data.constants import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
+
+    cfg = timm.get_pretrained_cfg(resolved["name"])
+    mean = resolved["mean"] or (cfg.mean if cfg else IMAGENET_DEFAULT_MEAN)
+    std = resolved["std"] or (cfg.std if cfg else IMAGENET_DEFAULT_STD)
+    return list(mean), list(std)
+
+
+def load_weights(backbone: "nn.Module", resolved: dict[str, Any]) -> None:
+    """Puts the starting weights into ``backbone``: every parameter and buffer, or an error.
+
+    Raises:
+        HeadstartError: a tensor is missing or has another shape, or the file cannot be read.
+    """
+    if resolved["weights"] == "none":
+        return
+    path = file_of(resolved)
+    state = _tensors(path, resolved["name"])
+    wanted = backbone.state_dict()
+    counters = {key for key in wanted if key.endswith("num_batches_tracked")}
+    missing = [key for key in wanted if key not in state and key not in counters]
+    if missing:
+        raise HeadstartError(
+            f"backbone.weights={resolved['weights']}: {len(missing)} of {len(wanted)} tensors of "
+            f"{resolved['name']} are not in {path.name} (first: {missing[0]}); is it another network's file?"
+        )
+    for key, tensor in wanted.items():
+        if key in state and state[key].shape != tensor.shape:
+            raise HeadstartError(
+                f"backbone.weights={resolved['weights']}: {key} is {tuple(state[key].shape)} in {path.name}, "
+                f"but {tuple(tensor.shape)} in {resolved['name']}; check backbone.name and backbone.options"
+            )
+    backbone.load_state_dict({k: state[k].to(v.dtype) if k in state else v for k, v in wanted.items()})
+
+
+def export(checkpoint: str | Path, out: str | Path, card: dict[str, Any] | None = None) -> Path:
+    """Writes a checkpoint's backbone in half precision, with what it takes to build it again.
+
+    Args:
+        checkpoint: a Headstart checkpoint or run directory of a model with a backbone.
+        out: the ``.safetensors`` file; its header holds the network's name, options, normalisation, card.
+        card: what the weights are and what they have seen, plain values.
+
+    Raises:
+        HeadstartError: the checkpoint's model has no backbone.
+    """
+    import torch
+    from safetensors.torch import save_file
+
+    import headstart
+
+    model: Any = headstart.load(checkpoint)
+    if not hasattr(model, "backbone"):
+        raise HeadstartError(f"{checkpoint}: a {type(model).__name__} has no backbone to export")
+    described = {
+        **model.architecture,
+        "mean": model.pixel_mean.flatten().tolist(),
+        "std": model.pixel_std.flatten().tolist(),
+        "card": card or {},
+    }
+    tensors = {
+        k: (v.half() if v.is_floating_point() else v).contiguous() for k, v in model.backbone.state_dict().items()
+    }
+    if any(bool(torch.isinf(t).any()) for t in tensors.values()):
+        raise HeadstartError(f"{checkpoint}: a weight is beyond half precision's range; it cannot be exported")
+    out = Path(out)
+    scratch = out.with_name(out.name + ".part")
+    save_file(tensors, scratch, metadata={"headstart": json.dumps(described)})
+    scratch.replace(out)
+    return out
+
+
+def card(path: Path = EMBEDDED) -> dict[str, Any]:
+    """The card of an exported backbone: data, command, epochs, accuracy, terms; {} where it has none."""
+    return (_header(path) or {}).get("card", {})
+
+
+def _described(weights: str, name: str | None) -> dict[str, Any]:
+    """What the weights say of themselves: name, options and, where they know it, mean and std."""
+    if weights == "hub":
+        return {"name": name or HUB_DEFAULT, "options": {}}
+    if weights in ("embedded", "none"):
+        header = _header(EMBEDDED)
+        if header is None:
+            raise HeadstartError("the embedded backbone is missing from this installation; install it anew")
+        return header
+    path = file_of({"weights": weights})
+    if path.suffix == ".ckpt":
+        import headstart
+
+        model: Any = headstart.load(path)
+        if not hasattr(model, "backbone"):
+            raise HeadstartError(f"backbone.weights={weights}: a {type(model).__name__} has no backbone")
+        mean, std = model.pixel_mean.flatten().tolist(), model.pixel_std.flatten().tolist()
+        return {**model.architecture, "mean": mean, "std": std}
+    header = _header(path) if path.suffix == ".safetensors" else None
+    return header or {"name": name or _described("embedded", None)["name"], "options": {}}
+
+
+@lru_cache
+def _header(path: Path) -> dict[str, Any] | None:
+    """What ``export`` wrote into the header of a .safetensors file; None where it did not."""
+    try:
+        with path.open("rb") as file:
+            size = int.from_bytes(file.read(8), "little")
+            text = json.loads(file.read(size if size < 100_000_000 else 0))
+        return json.loads(text.get("__metadata__", {}).get("headstart", "null"))
+    except (OSError, ValueError, AttributeError) as error:
+        if not path.exists() and path == EMBEDDED:
+            return None
+        raise HeadstartError(f"{path}: this is no .safetensors file ({error})") from error
+
+
+def _tensors(path: Path, name: str) -> "dict[str, Tensor]":
+    """The tensors of a weight file, under the names that timm gives them, classifier included."""
+    import torch
+    from safetensors.torch import load_file
+
+    try:
+        if path.suffix == ".safetensors":
+            return load_file(path)
+        loaded = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:
+        first = str(error).splitlines()[0][:200]
+        raise HeadstartError(f"{path}: the weights cannot be read ({first})") from error
+    state = loaded.get("state_dict", loaded) if isinstance(loaded, dict) else {}
+    if path.suffix == ".ckpt":
+        return {k.removeprefix("backbone."): v for k, v in state.items() if k.startswith("backbone.")}
+    return {k: v for k, v in state.items() if isinstance(v, torch.Tensor)}
+
+
+def _from_hub(name: str) -> Path:
+    """The cached file of timm's pretrained weights, fetched by huggingface_hub when it is not there."""
+    import timm
+    from huggingface_hub import hf_hub_download
+    from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
+
+    cfg = timm.get_pretrained_cfg(name)
+    if cfg is None or not cfg.hf_hub_id:
+        raise HeadstartError(f"backbone.name={name}: timm has no pretrained weights on the hub for it")
+    for filename in ("model.safetensors", "pytorch_model.bin"):
+        try:
+            return Path(hf_hub_download(cfg.hf_hub_id, filename, etag_timeout=3))
+        except LocalEntryNotFoundError as error:
+            raise HeadstartError(
+                f"backbone.weights=hub: {cfg.hf_hub_id} is not cached and the hub cannot be reached; "
+                "use backbone.weights=embedded or a file"
+            ) from error
+        except EntryNotFoundError:
+            continue
+        except Exception as error:
+            first = str(error).strip().splitlines()[0][:160] if str(error).strip() else type(error).__name__
+            raise HeadstartError(f"backbone.weights=hub: {cfg.hf_hub_id} cannot be fetched ({first})") from error
+    raise HeadstartError(f"backbone.weights=hub: {cfg.hf_hub_id} holds no weight file that timm reads")
+
+
+@lru_cache
+def _sha256(path: Path, modified: int) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

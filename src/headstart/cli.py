@@ -1,0 +1,129 @@
+"""`headstart`: what one does with runs once they are there; a thin function for each command."""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable
+from difflib import get_close_matches
+from glob import glob
+from pathlib import Path
+from typing import NoReturn
+
+from headstart import __version__
+from headstart.complaints import told
+from headstart.errors import HeadstartError
+
+PROGRAM = "headstart"
+USAGE = 2  # the exit code of a command that was typed wrongly
+
+
+def main() -> None:
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(argv: list[str]) -> int:
+    """Does what the command line says. The exit code: 0, 1 for a failure, 2 for wrong usage."""
+    parser, commands = _parser()
+    if argv and not argv[0].startswith("-") and argv[0] not in commands:
+        near = get_close_matches(argv[0], commands, n=1)
+        mend = f"did you mean '{near[0]}'?" if near else f"the commands are {', '.join(commands)}"
+        parser.error(f"no command '{argv[0]}'; {mend}")
+    args = parser.parse_args(argv)
+    return told(PROGRAM, lambda: commands[args.command](args))
+
+
+def predict(args: argparse.Namespace) -> int:
+    """Prints the class of each image."""
+    images = _images(args.images)
+    import headstart
+
+    said = headstart.load(args.model).predict(images, batch_size=args.batch_size)
+    likeliest = [said.probabilities[i, label].item() for i, label in enumerate(said.labels)]
+    if args.json:
+        answers = [
+            {
+                "image": image,
+                "class": name,
+                "label": label,
+                "probability": probability,
+                "probabilities": dict(zip(said.names, row, strict=True)),
+            }
+            for image, name, label, probability, row in zip(
+                images, said.classes, said.labels, likeliest, said.probabilities.tolist(), strict=True
+            )
+        ]
+        print(json.dumps(answers, indent=1, ensure_ascii=False))
+    else:
+        from headstart.terminal import print_table
+
+        rows = [(i, c, f"{p:.3f}") for i, c, p in zip(images, said.classes, likeliest, strict=True)]
+        print_table(["image", "class", "probability"], rows, numbers=["probability"])
+    return 0
+
+
+def report(args: argparse.Namespace) -> int:
+    """Prints a sweep's table from its files."""
+    from headstart.compare import table
+
+    table.show(*args.sweeps)
+    return 0
+
+
+def export(args: argparse.Namespace) -> int:
+    """Writes a model's backbone to a file that ``backbone.weights=FILE`` reads."""
+    from headstart import backbones
+
+    print(backbones.export(args.model, args.out))
+    return 0
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        self.exit(USAGE, f"{PROGRAM}: {message}; {self.prog} --help shows how\n")
+
+
+def _parser() -> tuple[_Parser, dict[str, Callable[[argparse.Namespace], int]]]:
+    parser = _Parser(PROGRAM, description="What one does with trained runs; headstart-train makes them.")
+    parser.add_argument("--version", action="version", version=f"{PROGRAM} {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    command = commands.add_parser("predict", help="the class of each image", description=predict.__doc__)
+    command.add_argument("model", metavar="CKPT_OR_RUN", help="a checkpoint, or a run's directory")
+    command.add_argument("images", nargs="+", metavar="IMAGE", help="image files, folders of them, or patterns")
+    command.add_argument("--json", action="store_true", help="all probabilities, as JSON")
+    command.add_argument("--batch-size", type=_count, default=64, metavar="N", help="images at a time (64)")
+
+    command = commands.add_parser("report", help="a sweep's table again", description=report.__doc__)
+    command.add_argument("sweeps", nargs="+", metavar="SWEEP", help="directories of runs, such as those in runs/")
+
+    command = commands.add_parser("export", help="a model's backbone as a file", description=export.__doc__)
+    command.add_argument("model", metavar="CKPT_OR_RUN", help="a checkpoint, or a run's directory")
+    command.add_argument("--format", required=True, choices=["backbone"], help="what to write")
+    command.add_argument("--out", default="backbone.safetensors", metavar="FILE", help="where (backbone.safetensors)")
+    return parser, {"predict": predict, "report": report, "export": export}
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"'{text}' is no number of images; give 1 or more")
+    return int(text)
+
+
+def _images(given: list[str]) -> list[str]:
+    """The image files that paths, folders and patterns stand for, in the order of the command."""
+    from headstart.pixels import is_image
+
+    found: list[str] = []
+    for text in given:
+        path = Path(text).expanduser()
+        if path.is_dir():
+            inside = sorted(str(p) for p in path.rglob("*") if p.is_file() and is_image(p))
+        elif path.exists():
+            inside = [str(path)]
+        else:
+            inside = sorted(p for p in glob(str(path), recursive=True) if Path(p).is_file())  # noqa: PTH207
+        if not inside:
+            what = "a folder without images" if path.is_dir() else "there is no such file"
+            raise HeadstartError(f"{text}: {what}; give image files, folders of them, or patterns such as '*.jpg'")
+        found += inside
+    return found

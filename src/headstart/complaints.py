@@ -1,0 +1,79 @@
+"""Every failure is one line: what is wrong, with which thing, and the mend."""
+
+import errno
+import os
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+
+from headstart.errors import HeadstartError
+
+INTERRUPTED = 130  # the shell's code for a program ended by Ctrl-C
+
+
+def told(program: str, work: Callable[[], int]) -> int:
+    """Does the work; whatever it raises is told in one line. The exit code.
+
+    ``HYDRA_FULL_ERROR=1`` shows the trace as well.
+    """
+    trace = wants_trace()
+    try:
+        return work()
+    except (KeyboardInterrupt, SystemExit) as end:
+        # Lightning turns Ctrl-C into an exit with code 1.
+        if isinstance(end, SystemExit) and not isinstance(end.__context__, KeyboardInterrupt):
+            raise
+        print(f"\n{program}: interrupted; the same command goes on where it stopped", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:  # a reader such as `head` has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:
+        complain(program, error, trace)
+        return 1
+
+
+def complain(program: str, error: Exception, trace: bool) -> None:
+    if trace:
+        traceback.print_exception(error)
+    print(f"{program}: {one_line(error)}", file=sys.stderr)
+
+
+def wants_trace() -> bool:
+    return os.environ.get("HYDRA_FULL_ERROR") == "1"
+
+
+def one_line(error: BaseException) -> str:
+    """What a person needs to know of an exception, out of whatever other libraries wrapped it in."""
+    for cause in _causes(error):
+        if isinstance(cause, HeadstartError):
+            return _joined(str(cause))
+        if isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT):
+            where = f" ({cause.filename})" if cause.filename else ""
+            return f"the disk is full{where}; make room, then the same command goes on where it stopped"
+        if type(cause).__name__ == "OutOfMemoryError" or isinstance(cause, MemoryError):
+            return "out of memory; a smaller data.batch_size or data.image_size needs less"
+    origin = _origin(error)
+    if isinstance(origin, OSError) and origin.strerror and origin.filename:
+        return f"{origin.filename}: {origin.strerror}"
+    if type(origin).__module__.startswith(("hydra.", "omegaconf.")):
+        return _joined(str(origin)) or type(origin).__name__
+    keys = [line.removeprefix("full_key: ") for line in str(error).splitlines() if line.startswith("full_key: ")]
+    place = f"{keys[0]}: " if keys else ""
+    return f"{place}{type(origin).__name__}: {_joined(str(origin))}; HYDRA_FULL_ERROR=1 shows where"
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    """The exception and what led to it; also what OmegaConf hides, since a HeadstartError may be behind it."""
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _origin(error: BaseException) -> BaseException:
+    """What the libraries between have wrapped. What merely came before an exception says less than it does."""
+    return error if error.__cause__ is None else _origin(error.__cause__)
+
+
+def _joined(text: str) -> str:
+    return " ".join(text.split())

@@ -1,0 +1,183 @@
+"""Image folders: ``root/<class>/*`` or ``root/{train,val,test}/<class>/*``."""
+
+import hashlib
+import os
+from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import cached_property, lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from headstart.data import cache, images
+from headstart.data.source import PARTS, Catalogue, Source
+from headstart.errors import HeadstartError
+
+JUNK = {"__MACOSX", "__pycache__", "@eaDir", "lost+found", "$RECYCLE.BIN", "System Volume Information"}
+NAMED = 20  # things that one line names before it only counts
+
+
+@dataclass(frozen=True)
+class File:
+    """An image file: where it lies, its class and part, and by what a change of it is noticed."""
+
+    path: Path
+    label: str
+    part: str
+    size: int
+    modified: int
+
+
+@dataclass(eq=False)
+class Folder(Source):
+    """A folder of images; see ``Source`` for the arguments."""
+
+    @cached_property
+    def catalogue(self) -> Catalogue:
+        root = self._place()
+        if self.image_size is None:
+            raise HeadstartError("data.image_size=null: photographs differ in size; give a number of pixels")
+        return _catalogue(root, _scan(root), self.image_size, self.channels, self.on_bad_file)
+
+    def _place(self) -> Path:
+        if self.root is None:
+            raise HeadstartError("data.root: say where the images lie: data.root=PATH")
+        return Path(self.root).expanduser()
+
+
+@lru_cache(maxsize=4)  # the runs of a sweep share what they read
+def _catalogue(root: Path, files: tuple[File, ...], size: int, channels: int | None, on_bad_file: str) -> Catalogue:
+    paths = [file.path for file in files]
+    digests = list(cache.in_threads(_digest, paths, "hashing images"))
+    decoded = cache.decoded(paths, digests, size, channels)
+    names = [_name(path, root) for path in paths]
+    skipped = [(names[i], reason) for i, reason in sorted(decoded.troubles.items())]
+    if skipped and on_bad_file == "error":
+        bad = named([f"{name} ({reason})" for name, reason in skipped])
+        raise HeadstartError(
+            f"{root}: {len(skipped)} of {len(files)} files cannot be read: {bad}; mend or remove them, "
+            "or leave them out with data.on_bad_file=skip"
+        )
+    good = [i for i in range(len(files)) if i not in decoded.troubles]
+    classes = sorted({file.label for file in files})
+    position = {name: i for i, name in enumerate(classes)}
+    if lost := sorted(set(classes) - {files[i].label for i in good}):
+        raise HeadstartError(f"{root}: no file in class {named(lost)} can be read; mend the files or remove the class")
+    return Catalogue(
+        names=[names[i] for i in good],
+        labels=np.array([position[files[i].label] for i in good], dtype=np.int64),
+        classes=tuple(classes),
+        parts=np.array([files[i].part for i in good]),
+        digests=[digests[i] for i in good],
+        pixels=decoded.pixels,
+        rows=np.array(good, dtype=np.int64),
+        skipped=skipped,
+    )
+
+
+def named(things: list[str]) -> str:
+    more = f" and {len(things) - NAMED} more" if len(things) > NAMED else ""
+    return ", ".join(things[:NAMED]) + more
+
+
+def _digest(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:  # decoding will name it
+        return "unreadable"
+
+
+def _name(path: Path, root: Path) -> str:
+    # A name that is no UTF-8 could not be written down in split.json.
+    return os.fsencode(path.relative_to(root).as_posix()).decode(errors="replace")
+
+
+def _scan(root: Path) -> tuple[File, ...]:
+    """The image files below ``root``, in the order of their names; only names and dates are looked at."""
+    if not root.exists():
+        raise HeadstartError(f"data.root={root}: there is no such folder{_near(root)}")
+    if not root.is_dir():
+        raise HeadstartError(f"data.root={root}: this is a file; give the folder that holds a folder for each class")
+    try:
+        folders = _class_folders(root)
+        files = [file for part, folder in folders for file in _files(folder, part)]
+    except OSError as error:
+        raise HeadstartError(f"{error.filename or root}: cannot be read ({error.strerror})") from error
+    _check(root, files, sorted({folder.name for _, folder in folders}))
+    return tuple(sorted(files, key=lambda file: file.path))
+
+
+def _class_folders(root: Path) -> list[tuple[str, Path]]:
+    """Each class's folders and the part that they stand in."""
+    top = _folders(root)
+    given = [(PARTS[folder.name.lower()], folder) for folder in top if folder.name.lower() in PARTS]
+    # Classes of vehicles may be called "train": without folders of their own they are no parts.
+    inside = [(part, below) for part, folder in given for below in _folders(folder)]
+    if "train" not in {part for part, _ in inside}:
+        return [("", folder) for folder in top]
+    beside = [folder.name for folder in top if folder.name.lower() not in PARTS and _files(folder, "")]
+    if beside:
+        raise HeadstartError(
+            f"data.root={root}: folders with images beside train, val and test: {named(beside)}; "
+            "move them into the parts, or away"
+        )
+    return inside
+
+
+def _check(root: Path, files: list[File], classes: list[str]) -> None:
+    """What must be right before a file is opened."""
+    if not classes:
+        raise HeadstartError(f"data.root={root}: no folders in it; put the images of each class into a folder of its own")
+    if not files:
+        raise HeadstartError(f"data.root={root}: no images in it (jpg, png, bmp, gif, webp, tiff)")
+    if empty := sorted(set(classes) - {file.label for file in files}):
+        raise HeadstartError(f"data.root={root}: no images in class {named(empty)}; fill or remove the folder")
+    if len(classes) < 2:
+        raise HeadstartError(f"data.root={root}: one class only ({classes[0]}); a comparison needs two or more")
+    heic = sum(file.path.suffix.lower() in images.HEIC for file in files)
+    if heic and not images.reads_heic():
+        raise HeadstartError(f"data.root={root}: {heic} HEIC images need another decoder: pip install headstart[heic]")
+
+
+def _folders(folder: Path) -> list[Path]:
+    return sorted(p for p in folder.iterdir() if p.is_dir() and _wanted(p.name))
+
+
+def _wanted(name: str) -> bool:
+    return not name.startswith(".") and name not in JUNK
+
+
+def _files(folder: Path, part: str) -> list[File]:
+    """The images of a class folder and the folders below it."""
+    found = []
+    for base, below, names in os.walk(folder, followlinks=True, onerror=_raised):
+        below[:] = sorted(filter(_wanted, below))
+        for name in below:
+            _refuse_loop(Path(base, name))
+        for path in (Path(base, name) for name in names):
+            if images.is_image(path) and (path.is_file() or path.is_symlink()):
+                stat = path.lstat() if path.is_symlink() and not path.exists() else path.stat()
+                found.append(File(path, folder.name, part, stat.st_size, stat.st_mtime_ns))
+    return found
+
+
+def _raised(error: OSError) -> None:
+    raise error
+
+
+def _refuse_loop(folder: Path) -> None:
+    if folder.is_symlink() and folder.parent.resolve().is_relative_to(folder.resolve()):
+        raise HeadstartError(f"{folder}: this link leads back to a folder that holds it; remove the link")
+
+
+def _near(root: Path) -> str:
+    """What the path may have meant: its deepest folder that exists, and the name there that is most alike."""
+    parent = root.absolute()
+    while not parent.is_dir():
+        parent, missing = parent.parent, parent.name
+    try:
+        near = get_close_matches(missing, [p.name for p in parent.iterdir() if p.is_dir()], n=1)
+    except OSError:
+        near = []
+    return f"; did you mean {parent / near[0]}?" if near else f" ({parent} is there, but no {missing} in it)"

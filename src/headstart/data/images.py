@@ -1,0 +1,120 @@
+"""How a file becomes pixels: upright, on white, 8 bits a channel, square."""
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from headstart.errors import HeadstartError
+
+DECODER = 1  # another number whenever other pixels come out of the same file: it names the caches
+SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff"}
+HEIC = {".heic", ".heif"}
+# No other format is tried, whatever a file contains: Pillow would run PostScript, for one.
+FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP", "TIFF")
+GREY = {"1", "L", "LA", "I", "F"}
+
+
+def is_image(path: Path) -> bool:
+    """Whether the name is that of an image; hidden files are none."""
+    return path.suffix.lower() in SUFFIXES | HEIC and not path.name.startswith(".")
+
+
+def decode(image: Path | str | Image.Image, size: int, channels: int) -> np.ndarray:
+    """An image file, or a PIL image, as a model wants it.
+
+    The shorter side becomes ``size`` (bicubic, antialiased) and the centre is cut out.
+
+    Returns:
+        uint8 (channels, size, size).
+
+    Raises:
+        HeadstartError: the file cannot be read as an image.
+    """
+    if isinstance(image, Image.Image):
+        return _array(image, size, channels)
+    try:
+        with _opened(Path(image)) as found:
+            # JPEG's own halving, down to twice the size, spares most of the work on a large photograph.
+            found.draft(None, (2 * size, 2 * size))
+            return _array(found, size, channels)
+    except HeadstartError:
+        raise
+    except Exception as error:  # Pillow's decoders raise whatever a broken file leads them to
+        raise HeadstartError(f"{image}: {trouble(error)}; mend or remove the file") from error
+
+
+def is_grey(path: Path) -> bool:
+    """Whether the file's header says so; a file that cannot be read does not count against it."""
+    try:
+        with _opened(path) as image:
+            return image.mode in GREY or image.mode.startswith("I;16")
+    except Exception:  # decoding will name it
+        return True
+
+
+def from_array(array: np.ndarray) -> Image.Image:
+    """uint8 (H, W, C) as a PIL image."""
+    return Image.fromarray(array[:, :, 0] if array.shape[2] == 1 else array)
+
+
+@cache
+def reads_heic() -> bool:
+    """Whether the extra that decodes an iPhone's HEIC is installed; then it is switched on."""
+    try:
+        import pillow_heif
+    except ImportError:
+        return False
+    pillow_heif.register_heif_opener()
+    return True
+
+
+def trouble(error: Exception) -> str:
+    """What is wrong with a file, in a few words."""
+    text = str(error)
+    if isinstance(error, UnidentifiedImageError):
+        return "not an image"
+    if isinstance(error, Image.DecompressionBombError):
+        return "too many pixels to be a photograph"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror.lower()
+    if "truncated" in text:
+        return "truncated"
+    return f"damaged: {text.splitlines()[0][:80]}" if text else "damaged"
+
+
+def _opened(path: Path) -> Image.Image:
+    formats: list[str] = list(FORMATS)
+    if path.suffix.lower() in HEIC:
+        if not reads_heic():
+            raise HeadstartError(f"{path}: HEIC needs another decoder: pip install headstart[heic]")
+        formats.append("HEIF")
+    if not path.stat().st_size:
+        raise ValueError("truncated: the file is empty")
+    return Image.open(path, formats=formats)
+
+
+def _array(image: Image.Image, size: int, channels: int) -> np.ndarray:
+    image = _eight_bits(ImageOps.exif_transpose(image))
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+    image = image.convert("L" if channels == 1 else "RGB")
+    if image.size != (size, size):
+        image = ImageOps.fit(image, (size, size), Image.Resampling.BICUBIC)
+    array: Any = np.asarray(image)
+    return np.ascontiguousarray(array[None] if array.ndim == 2 else array.transpose(2, 0, 1))
+
+
+def _eight_bits(image: Image.Image) -> Image.Image:
+    """16-bit grey by its full range; Pillow alone would cut every value off at 255."""
+    if image.mode == "F":
+        values: Any = np.asarray(image)
+        values = values * 255 if values.max(initial=0) <= 1 else values
+    elif image.mode == "I" or image.mode.startswith("I;16"):
+        values = np.asarray(image) / 257
+    else:
+        return image
+    return Image.fromarray(np.nan_to_num(values).clip(0, 255).round().astype(np.uint8))

@@ -1,0 +1,152 @@
+"""A source: what images there are, how they are split and batched, and their pixels. Torch-free."""
+
+import hashlib
+import json
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from headstart.data.split import Split, make_split
+from headstart.errors import HeadstartError
+from headstart.spec import ImageSpec
+
+PARTS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
+
+
+@dataclass(frozen=True, eq=False)
+class Catalogue:
+    """The images of a source, sorted by name; each of them can be read.
+
+    Args:
+        names: relative paths or ids, N of them.
+        labels: int64 (N,), positions in ``classes``.
+        classes: names, sorted.
+        parts: str (N,): ``train``, ``val`` or ``test`` where the data say so, else empty.
+        digests: SHA-256 of each image's content, hexadecimal.
+        pixels: uint8 (M, C, H, W) with M >= N, usually a memory map.
+        rows: int64 (N,), where in ``pixels`` each image stands.
+        skipped: (name, reason) of files that could not be read and were left out.
+    """
+
+    names: list[str]
+    labels: np.ndarray
+    classes: tuple[str, ...]
+    parts: np.ndarray
+    digests: list[str]
+    pixels: np.ndarray
+    rows: np.ndarray
+    skipped: list[tuple[str, str]] = field(default_factory=list)
+
+
+@dataclass(eq=False)
+class Source(ABC):
+    """A data set. Its arguments are the keys of ``conf/data``; a subclass says what images there are.
+
+    Args:
+        root: where the images lie; nothing is ever written there.
+        image_size: pixels of a side: the shorter side is resized to it, the centre cut out; None: as they are.
+        channels: 1 or 3; None: 1 where every image is grey, else 3.
+        labels_per_class: the budget, training and validation together; None: all.
+        test: the given part that is the sealed test; None: ``test`` where there is one, else 20 % by content.
+        validation: share of the budget that validates (from 20 labels per class on); 0: none.
+        mirror: whether a mirrored image keeps its class.
+        batch_size: images of a training step.
+        num_workers: processes that fetch batches; changes nothing but the speed.
+        on_bad_file: ``error`` names every file that cannot be read, ``skip`` leaves them out.
+        seed: which of the images beside the test part are labelled, and in what order they come.
+
+    Raises:
+        HeadstartError: an argument that makes no sense.
+    """
+
+    root: str | None = None
+    image_size: int | None = 64
+    channels: int | None = None
+    labels_per_class: int | None = None
+    test: str | None = None
+    validation: float = 0.2
+    mirror: bool = True
+    batch_size: int = 32
+    num_workers: int = 0
+    on_bad_file: str = "error"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        self._demand("image_size", self.image_size is None or _whole(self.image_size, 8), "8 or more pixels")
+        self._demand("channels", self.channels in (None, 1, 3), "1, 3 or null")
+        budget = self.labels_per_class
+        self._demand("labels_per_class", budget is None or _whole(budget, 1), "1 or more, or null for all")
+        self._demand("test", self.test is None or self.test in PARTS, f"one of {', '.join(PARTS)}, or null")
+        self._demand("validation", _share(self.validation), "a share between 0 and 0.5")
+        self._demand("mirror", isinstance(self.mirror, bool), "true or false")
+        self._demand("batch_size", _whole(self.batch_size, 2), "2 or more images")
+        self._demand("num_workers", _whole(self.num_workers, 0), "0 or more processes")
+        self._demand("on_bad_file", self.on_bad_file in ("error", "skip"), "error or skip")
+        self._demand("seed", _whole(self.seed, 0), "0 or more")
+
+    def _demand(self, name: str, sensible: bool, wanted: str) -> None:
+        if not sensible:
+            raise HeadstartError(f"data.{name}={getattr(self, name)}: give {wanted}")
+
+    @cached_property
+    @abstractmethod
+    def catalogue(self) -> Catalogue:
+        """What images there are.
+
+        Raises:
+            HeadstartError: no data, or files that cannot be read.
+        """
+
+    @cached_property
+    def split(self) -> Split:
+        """Which of them train, validate and test.
+
+        Raises:
+            HeadstartError: the budget does not fit, or there is no such test part.
+        """
+        part = PARTS[self.test] if self.test else None
+        return make_split(self.catalogue, part, self.labels_per_class, self.validation, self.seed)
+
+    def pixels(self, indices: np.ndarray) -> np.ndarray:
+        """The images at these positions of the catalogue, uint8 (N, C, H, W)."""
+        return self.catalogue.pixels[self.catalogue.rows[indices]]
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of what the outcome depends on in the data: content, class, part and shape; no name or path."""
+        rows = sorted((row["sha256"], row["class"], row["part"]) for row in self.split.rows())
+        text = json.dumps([self.catalogue.pixels.shape[1:], rows])
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    @cached_property
+    def spec(self) -> ImageSpec:
+        """What the data tell a model; mean and standard deviation are those of the training part."""
+        channels, height, width = self.catalogue.pixels.shape[1:]
+        counts = np.zeros((channels, 256), dtype=np.int64)  # exact, whatever the order
+        for start in range(0, len(self.split.train), 1024):
+            some = self.pixels(self.split.train[start : start + 1024])
+            counts += [np.bincount(some[:, c].ravel(), minlength=256) for c in range(channels)]
+        values = np.arange(256) / 255
+        share = counts / counts.sum(axis=1, keepdims=True)
+        mean = share @ values
+        std = np.sqrt((share * (values - mean[:, None]) ** 2).sum(axis=1))
+        labels = len(self.split.train) + len(self.split.val)
+        return ImageSpec(
+            shape=(channels, height, width),
+            classes=self.catalogue.classes,
+            mean=tuple(round(float(m), 6) for m in mean),
+            std=tuple(round(float(s), 6) for s in std),
+            mirror=self.mirror,
+            labels_per_class=max(1, round(labels / len(self.catalogue.classes))),
+        )
+
+
+def _whole(value: Any, least: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= least
+
+
+def _share(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 0.5

@@ -1,0 +1,146 @@
+"""Which images train, validate and test: fixed by content, nested by budget, decided by nothing else."""
+
+from dataclasses import dataclass
+from itertools import count, takewhile
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from headstart.errors import HeadstartError
+from headstart.seeding import key
+
+if TYPE_CHECKING:
+    from headstart.data.source import Catalogue, Source
+
+TEST_SHARE = 0.2
+VALIDATES_FROM = 20  # labels per class; with fewer, too few images would be left to choose by
+MOST_VALIDATION = 500  # images per class; more would choose no better and train worse
+FIRST_BUDGET, BUDGETS = 5, 3
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """Positions in the catalogue of the images that train, validate and test, int64."""
+
+    catalogue: "Catalogue"
+    train: np.ndarray
+    val: np.ndarray
+    test: np.ndarray
+
+    def rows(self) -> list[dict[str, str]]:
+        """Each image used: its name, SHA-256, class and part, in the order in which a loader counts them."""
+        c = self.catalogue
+        return [
+            {"image": c.names[i], "sha256": c.digests[i], "class": c.classes[c.labels[i]], "part": part}
+            for part, positions in (("train", self.train), ("val", self.val), ("test", self.test))
+            for i in positions
+        ]
+
+
+@dataclass(frozen=True, eq=False)
+class Pool:
+    """The images of a class beside the test part, ordered by content: to train, and given to validate."""
+
+    name: str
+    train: np.ndarray
+    val: np.ndarray
+
+    def fits(self, budget: int) -> bool:
+        return budget <= len(self.train) + (len(self.val) if budget >= VALIDATES_FROM else 0)
+
+    @property
+    def largest_budget(self) -> int:
+        both = len(self.train) + len(self.val)
+        return both if self.fits(both) else len(self.train)
+
+
+def make_split(catalogue: "Catalogue", test: str | None, budget: int | None, validation: float, seed: int) -> Split:
+    """The split of one seed and budget; a smaller budget's labels are among a larger one's.
+
+    Args:
+        catalogue: what images there are.
+        test: the given part that is the sealed test; None: ``test`` where there is one, else 20 % by content.
+        budget: labels per class, training and validation together; None: all.
+        validation: share of the budget that validates; 0: none.
+        seed: which of the images are labelled.
+
+    Raises:
+        HeadstartError: no such part, a class without a training image, or a budget larger than a class.
+    """
+    sealed, pools = _sealed_and_rest(catalogue, test, validation)
+    if budget is not None and not all(pool.fits(budget) for pool in pools):
+        rarest = min(pools, key=lambda pool: pool.largest_budget)
+        raise HeadstartError(
+            f"data.labels_per_class={budget}: class {rarest.name!r} has {rarest.largest_budget} images beside "
+            f"the test part; the largest budget that fits is {rarest.largest_budget}"
+        )
+    labels = budget if budget is not None else np.mean([len(pool.train) + len(pool.val) for pool in pools])
+    share = validation if labels >= VALIDATES_FROM else 0.0
+    drawn = [_drawn(pool, budget, share, seed, label) for label, pool in enumerate(pools)]
+    train, val = (np.concatenate(parts) for parts in zip(*drawn, strict=True))
+    return Split(catalogue, train, val, sealed)
+
+
+def available_budgets(source: "Source") -> list[int]:
+    """Up to three of 5, 10, 20, 40, …: the first that the rarest class fills beside the test part."""
+    _, pools = _sealed_and_rest(source.catalogue, source.test, source.validation)
+    most = min(pool.largest_budget for pool in pools)
+    budgets = takewhile(lambda k: k <= most, (FIRST_BUDGET * 2**n for n in count()))
+    return [k for k in budgets if all(pool.fits(k) for pool in pools)][:BUDGETS]
+
+
+def _sealed_and_rest(catalogue: "Catalogue", test: str | None, validation: float) -> tuple[np.ndarray, list[Pool]]:
+    if test is None and "test" in catalogue.parts:
+        test = "test"
+    digests = np.array(catalogue.digests)
+    is_test = _given(catalogue, test) if test else np.isin(digests, _first_fifths(catalogue, digests))
+    # An exact copy of a test image never trains, wherever it stands.
+    rest = np.flatnonzero(~np.isin(digests, digests[is_test]))
+    rest = rest[np.lexsort((np.array(catalogue.names)[rest], digests[rest]))]
+    validates = (catalogue.parts[rest] == "val") & (test not in ("val", "train"))
+    labels = catalogue.labels[rest]
+    pools = []
+    for label, name in enumerate(catalogue.classes):
+        given = rest[(labels == label) & validates] if validation else rest[:0]
+        pools.append(Pool(name, rest[(labels == label) & ~validates], given))
+    if bare := [pool.name for pool in pools if not len(pool.train)]:
+        raise HeadstartError(
+            f"class {', '.join(map(repr, bare))} has no image left to train on beside the test part "
+            "(a class needs two different images at least); add images, or remove the class"
+        )
+    return np.flatnonzero(is_test), pools
+
+
+def _given(catalogue: "Catalogue", test: str) -> np.ndarray:
+    found = catalogue.parts == test
+    if not found.any():
+        there = ", ".join(sorted({str(part) for part in catalogue.parts} - {""})) or "none"
+        raise HeadstartError(f"data.test={test}: the data bring no such part (they bring: {there})")
+    return found
+
+
+def _first_fifths(catalogue: "Catalogue", digests: np.ndarray) -> np.ndarray:
+    """The SHA-256 of the test images: the first fifth of each class in the order of the SHA-256."""
+    first = []
+    for label in range(len(catalogue.classes)):
+        unique = np.unique(digests[catalogue.labels == label])
+        first.append(unique[: max(1, round(TEST_SHARE * len(unique)))])
+    return np.concatenate(first)
+
+
+def _drawn(pool: Pool, budget: int | None, share: float, seed: int, label: int) -> tuple[np.ndarray, np.ndarray]:
+    """The labels of one class that train, and those that validate."""
+    train = pool.train[np.random.default_rng(key(seed, "split", label)).permutation(len(pool.train))]
+    if not share:
+        return train[:budget], train[:0]
+    if len(pool.val):
+        val = pool.val[np.random.default_rng(key(seed, "split", label, 1)).permutation(len(pool.val))]
+        if budget is None:
+            return train, val
+        wanted = max(min(round(share * budget), len(val)), budget - len(train))
+        return train[: budget - wanted], val[:wanted]
+    train = train[:budget]
+    every = round(1 / share)
+    validates = np.arange(len(train)) % every == every - 1
+    validates &= np.cumsum(validates) <= MOST_VALIDATION
+    return train[~validates], train[validates]

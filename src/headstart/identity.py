@@ -1,0 +1,83 @@
+"""What a run is: the settings that its arm uses and a hash of what its outcome depends on. Torch-free."""
+
+import hashlib
+import json
+from typing import Any
+
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
+
+from headstart import __version__, backbones
+from headstart.errors import HeadstartError
+
+# Where a run is computed and what is shown meanwhile; none of it is part of what comes out.
+HOW = {"_target_", "accelerator", "devices", "logger", "enable_progress_bar", "enable_model_summary"}
+# Which images, not how they are used: no two arms differ by it.
+WHICH = {"_target_", "root", "labels_per_class", "num_workers", "seed"}
+
+
+def arm_settings(cfg: DictConfig) -> dict[str, Any]:
+    """The arm's settings as a flat dict with dotted keys: the model's, its backbone's, the trainer's.
+
+    A backbone appears only where the arm has one, and for a scratch arm as its network alone.
+    """
+    model = _plain(cfg.model)
+    if "backbone" in model:
+        model["backbone"] = backbones.resolve(model["backbone"])
+    if "architecture" in model:
+        model["architecture"] = backbones.architecture(model["architecture"])
+    trainer, data = _plain(cfg.trainer), _plain(cfg.data)
+    return _flat(
+        {
+            "model": model,
+            "trainer": {k: v for k, v in trainer.items() if k not in HOW},
+            "data": {k: v for k, v in data.items() if k not in WHICH},
+        }
+    )
+
+
+def run_name(cfg: DictConfig) -> str:
+    """The folder of a run: its choices and the first 8 letters of its identity."""
+    budget = cfg.data.labels_per_class
+    parts = [cfg.hydra.runtime.choices.model, cfg.hydra.runtime.choices.data, "all" if budget is None else budget]
+    try:
+        short = identify(cfg, instantiate(cfg.data).digest)[:8]
+    except HeadstartError:
+        short = "unknown"  # the run itself says what is wrong, without an end to the sweep's others
+    return "-".join([*map(str, parts), f"seed{cfg.seed}", short])
+
+
+def identify(cfg: DictConfig, data_digest: str) -> str:
+    """SHA-256 of all that the run's outcome depends on, and nothing else: no path, worker or logger."""
+    settings = arm_settings(cfg)
+    weights = settings.pop("model.backbone.weights", None)
+    return _hash(
+        {
+            "settings": settings,
+            "weights": backbones.digest(backbones.resolve(_plain(cfg.model.backbone))) if weights else None,
+            "data": data_digest,
+            "labels_per_class": cfg.data.labels_per_class,
+            "seed": cfg.seed,
+            "fold": 0,
+            "version": __version__,
+        }
+    )
+
+
+def _plain(node: Any) -> Any:
+    return OmegaConf.to_container(node, resolve=True)
+
+
+def _flat(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Dotted keys; a dict with keys that are not words (an epochs table) stays one value."""
+    flat: dict[str, Any] = {}
+    for k, v in tree.items():
+        if isinstance(v, dict) and v and all(isinstance(inner, str) for inner in v):
+            flat |= _flat(v, f"{prefix}{k}.")
+        else:
+            flat[f"{prefix}{k}"] = v
+    return flat
+
+
+def _hash(value: Any) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()

@@ -1,0 +1,20 @@
+"""The models: each a LightningModule that takes raw pixels and an ``ImageSpec``."""
+
+from importlib import import_module
+from typing import Any
+
+_HOMES = {
+    "Classifier": "classifier",
+    "Prediction": "classifier",
+    "ScratchCNN": "scratch",
+    "ScratchBackbone": "scratch",
+    "Frozen": "frozen",
+    "FineTuned": "finetuned",
+}
+__all__ = list(_HOMES)
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(import_module(f"headstart.models.{_HOMES[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

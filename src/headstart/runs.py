@@ -1,0 +1,143 @@
+"""The run directory: its file names, written once here, read once here. Torch-free.
+
+A run is complete when ``result.json`` is there with status "finished": it is written last and
+atomically, so a half-written file is never mistaken for a whole one.
+"""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from filelock import FileLock, Timeout
+
+from headstart.errors import HeadstartError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+CONFIG = "config.yaml"
+SPLIT = "split.json"
+METRICS = "metrics.csv"
+PREDICTIONS = "predictions.parquet"
+RESULT = "result.json"
+IDENTITY = "identity"
+LOCK = ".lock"
+CHECKPOINTS = "checkpoints"
+BEST = "best.ckpt"
+LAST = "last.ckpt"
+CLASS = "headstart_class"  # the key under which a checkpoint names its class, "module:Class"
+
+
+def best(directory: Path) -> Path:
+    return directory / CHECKPOINTS / BEST
+
+
+def last(directory: Path) -> Path:
+    return directory / CHECKPOINTS / LAST
+
+
+def checkpoint(path: str | Path) -> Path:
+    """The checkpoint that a path stands for: a checkpoint itself, or a run directory's chosen model.
+
+    Raises:
+        HeadstartError: there is neither.
+    """
+    path = Path(path).expanduser()
+    found = best(path) if path.is_dir() else path
+    if not found.is_file():
+        what = f"holds no {CHECKPOINTS}/{BEST}; is it a finished run?" if path.is_dir() else "there is no such file"
+        raise HeadstartError(f"{path}: {what}; give a Headstart checkpoint or run directory")
+    return found
+
+
+def result(directory: Path) -> dict[str, Any] | None:
+    """What ``result.json`` says; None where there is none, or none that is whole."""
+    try:
+        read = json.loads((directory / RESULT).read_text())
+    except (OSError, ValueError):
+        return None
+    return read if isinstance(read, dict) and "status" in read else None
+
+
+def finished(directory: Path) -> dict[str, Any] | None:
+    """The result of a run that came to its end; None for any other."""
+    found = result(directory)
+    return found if found and found["status"] == "finished" else None
+
+
+def results(directory: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
+    """Every run below ``directory`` (itself included) that has a result, in the order of the names."""
+    for path in sorted(directory.rglob(RESULT)):
+        if found := result(path.parent):
+            yield path.parent, found
+
+
+@contextmanager
+def claimed(directory: Path, identity: str) -> Iterator[None]:
+    """Makes the directory this run's own, and this process's alone while the block runs.
+
+    Raises:
+        HeadstartError: it holds another run, another process works in it, or it cannot be written.
+    """
+    _claim(directory, identity)
+    lock = FileLock(directory / LOCK)
+    try:
+        with lock.acquire(blocking=False):
+            yield
+    except Timeout:
+        raise HeadstartError(f"{directory}: another process is training this run; wait for it, or end it") from None
+
+
+def _claim(directory: Path, identity: str) -> None:
+    marker = directory / IDENTITY
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        if not marker.exists():
+            if result(directory):
+                raise HeadstartError(f"{directory} holds another run; give another directory, or none")
+            write_text(marker, identity + "\n")
+        elif marker.read_text().strip() != identity:
+            raise HeadstartError(
+                f"{directory} holds another run ({marker.read_text().strip()[:8]}, not {identity[:8]}); "
+                "give another directory, or none"
+            )
+        (directory / CHECKPOINTS).mkdir(exist_ok=True)
+    except (PermissionError, NotADirectoryError, FileExistsError) as error:
+        raise HeadstartError(f"{directory}: runs cannot be written here ({error.strerror})") from error
+
+
+def write_text(path: Path, text: str) -> None:
+    """Writes a whole file or nothing."""
+    scratch = path.with_name(path.name + ".part")
+    scratch.write_text(text, encoding="utf-8")
+    scratch.replace(path)
+
+
+def write_json(path: Path, value: Any) -> None:
+    write_text(path, json.dumps(value, indent=1, ensure_ascii=False) + "\n")
+
+
+def write_predictions(directory: Path, images: list[str], labels: "np.ndarray", probabilities: "np.ndarray") -> None:
+    """Writes ``predictions.parquet``: a row a test image.
+
+    Args:
+        images: their names as in ``split.json``, N of them.
+        labels: the true classes, int64 (N,).
+        probabilities: float32 (N, num_classes).
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    table = pa.table(
+        {
+            "image": images,
+            "label": labels,
+            "predicted": probabilities.argmax(axis=1),
+            "probabilities": pa.array(list(probabilities), type=pa.list_(pa.float32())),
+        }
+    )
+    scratch = directory / (PREDICTIONS + ".part")
+    pq.write_table(table, scratch)
+    scratch.replace(directory / PREDICTIONS)

@@ -1,0 +1,36 @@
+"""What the terminal shows: tables whose columns line up, plain where the output is a file or a pipe, and durations."""
+
+from collections.abc import Iterable, Sequence
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+UNBOUNDED = 100_000  # characters: a file has no edge to wrap a line at
+
+
+def print_table(headers: Sequence[str], rows: Iterable[Sequence[str]], numbers: Iterable[str] = ()) -> None:
+    """Prints the rows under their headers.
+
+    Args:
+        headers: the columns' names.
+        rows: a text for each column, shown as it is.
+        numbers: the names of the columns that are flush right.
+    """
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=UNBOUNDED, color_system=None)
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    for header in headers:
+        table.add_column(header, justify="right" if header in numbers else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))
+    console.print(table, soft_wrap=False)
+
+
+def duration(seconds: float) -> str:
+    """``45 s``, ``3 min`` or ``2 h 5 min``."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"

@@ -1,0 +1,135 @@
+"""`headstart-train`: one run, from its configuration to a run directory. It reads from top to bottom."""
+
+import logging
+import sys
+import time
+import warnings
+from pathlib import Path
+from typing import Any
+
+from hydra.core.hydra_config import HydraConfig
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
+
+from headstart import runs
+from headstart.identity import arm_settings, identify, run_name
+
+# Hydra names the run directory by it (conf/train.yaml).
+OmegaConf.register_new_resolver("headstart.run", lambda *, _root_: run_name(_root_), replace=True)
+
+
+def main() -> None:
+    """The console script: plans what was asked for, then lets Hydra compose and run each of it."""
+    from headstart import app, plan
+
+    sys.exit(app.told(app.PROGRAM, lambda: plan.carry_out(run, app.quoted(sys.argv[1:]))))
+
+
+def run(cfg: DictConfig, place: str = "", left: float | None = None) -> dict[str, Any]:
+    """Trains and tests what ``cfg`` describes, unless its directory says that this is done.
+
+    Args:
+        cfg: the composed configuration.
+        place: which run of how many, for the progress line.
+        left: seconds that the runs after it will take; None if unknown.
+
+    Returns:
+        What ``result.json`` holds.
+
+    Raises:
+        HeadstartError: whatever is wrong with the settings or the images, before training where it can
+            be known then.
+    """
+    directory = Path(HydraConfig.get().runtime.output_dir)
+    source = instantiate(cfg.data)
+    identity = identify(cfg, source.digest)
+    with runs.claimed(directory, identity):
+        if done := runs.finished(directory):
+            return done
+        runs.write_text(directory / runs.CONFIG, OmegaConf.to_yaml(cfg, resolve=True))
+        runs.write_json(directory / runs.SPLIT, source.split_rows)
+        title = f"{place}{directory.name.rpartition('-')[0]}"
+        return fit_and_test(cfg, source, directory, identity, title, left)
+
+
+def fit_and_test(
+    cfg: DictConfig, source: Any, directory: Path, identity: str, title: str, left: float | None
+) -> dict[str, Any]:
+    """Fits on the training part, going on from ``last.ckpt`` where there is one; tests once; writes all."""
+    import torch
+
+    from headstart.conditions import conditions
+    from headstart.cost import PeakMemory, forward_flops
+    from headstart.data.module import ImageData
+    from headstart.progress import Progress
+    from headstart.record import Record, best_epoch
+    from headstart.seeding import key
+
+    began = time.monotonic()
+    # Lightning says on every run what it found and what one might try; our own line says what matters.
+    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", module="lightning")
+    data = ImageData(source)
+    data.setup()
+    torch.manual_seed(key(cfg.seed, "init"))
+    model = instantiate(cfg.model, spec=data.spec, _convert_="all")
+    validates = len(source.split.val) > 0
+    record = Record(directory, identity)
+    trainer = instantiate(
+        cfg.trainer,
+        max_epochs=cfg.trainer.max_epochs or model.epochs,
+        callbacks=[
+            Progress(title, len(source.split.train), left),
+            *([best_epoch(directory)] if validates else []),
+            record,
+        ],
+        logger=instantiate(cfg.logger) if cfg.logger else False,
+        default_root_dir=directory,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+        _convert_="all",
+    )
+    last = runs.last(directory)
+    with PeakMemory() as memory:
+        trainer.fit(model, data, ckpt_path=last if last.is_file() else None, weights_only=True)
+        chosen = torch.load(runs.best(directory), weights_only=True)
+        epoch = chosen["epoch"] if validates else trainer.max_epochs - 1
+        model.load_state_dict(chosen["state_dict"])
+        trainer.test(model, data, verbose=False)
+
+    images = [row["image"] for row in source.split_rows if row["part"] == "test"]
+    runs.write_predictions(directory, images, model.test_labels.numpy(), model.test_probabilities.numpy())
+    metrics = {k: float(v) for k, v in trainer.callback_metrics.items() if k.startswith("test/")}
+    metrics |= {k: v for k, v in record.rows[epoch].items() if k.startswith("val/")}
+    parameters = list(model.parameters())
+    result = {
+        "status": "finished",
+        "model": HydraConfig.get().runtime.choices["model"],
+        "arm": HydraConfig.get().runtime.choices["model"],
+        "data": source.name,
+        "labels_per_class": cfg.data.labels_per_class,
+        "seed": cfg.seed,
+        "fold": 0,
+        "identity": identity,
+        "settings": arm_settings(cfg),
+        "metrics": metrics,
+        "epoch": epoch,
+        "epochs": trainer.max_epochs,
+        "cost": {
+            "seconds": round(record.seconds, 3),
+            "seconds_in_all": round(time.monotonic() - began, 3),
+            "parameters": sum(p.numel() for p in parameters),
+            "trainable_parameters": sum(p.numel() for p in parameters if p.requires_grad),
+            "flops": forward_flops(model),
+            "peak_memory_bytes": memory.bytes,
+        },
+        **conditions(),
+    }
+    last.unlink(missing_ok=True)
+    runs.write_json(directory / runs.RESULT, result)
+    return result
+
+
+if __name__ == "__main__":
+    main()

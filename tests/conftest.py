@@ -1,0 +1,105 @@
+"""Tiny images, a cache of the test's own, and commands run in the test's own process."""
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from PIL import Image
+
+
+@pytest.fixture(scope="session")
+def session_cache(tmp_path_factory):
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(autouse=True)
+def own_places(session_cache, tmp_path, monkeypatch):
+    """Nothing is read from or written to the places of the person who runs the tests."""
+    monkeypatch.setenv("HEADSTART_CACHE", str(session_cache))
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "huggingface"))
+    monkeypatch.delenv("HYDRA_FULL_ERROR", raising=False)
+
+
+@pytest.fixture
+def image_folder(tmp_path):
+    """A function that writes a folder of tiny PNG images, ``root/<class>/<index>.png``.
+
+    Each class has a brightness of its own in each channel, and each image its own noise.
+    """
+
+    def write(classes=2, per_class=10, size=16, root=None, seed=0) -> Path:
+        root = root or tmp_path / "images"
+        draw = np.random.default_rng(seed)
+        names = classes if isinstance(classes, list) else [f"class{k}" for k in range(classes)]
+        for label, name in enumerate(names):
+            (root / name).mkdir(parents=True)
+            level = np.random.default_rng(label).integers(60, 200, size=3)
+            for index in range(per_class):
+                noise = draw.integers(-40, 40, size=(size, size, 3))
+                pixels = (level + noise).clip(0, 255).astype(np.uint8)
+                Image.fromarray(pixels).save(root / name / f"{index}.png")
+        return root
+
+    return write
+
+
+@pytest.fixture
+def spec():
+    from headstart.spec import ImageSpec
+
+    return ImageSpec((3, 32, 32), ("ant", "bee", "cat"), (0.5, 0.5, 0.5), (0.25, 0.25, 0.25), True, 5)
+
+
+@pytest.fixture
+def loader(spec):
+    """Batches of raw random images with labels."""
+    import torch
+
+    draw = torch.Generator().manual_seed(0)
+    images = torch.randint(0, 256, (12, *spec.shape), generator=draw, dtype=torch.uint8)
+    labels = torch.arange(12) % spec.num_classes
+    return torch.utils.data.DataLoader(torch.utils.data.TensorDataset(images, labels), batch_size=6)
+
+
+@pytest.fixture
+def fitted(loader):
+    """A function that fits a model on a few raw images; ``on_start(model)`` is called before the first step."""
+    import lightning as L
+
+    def fit(model, on_start=None):
+        class Start(L.pytorch.callbacks.Callback):
+            def on_train_start(self, trainer, pl_module):
+                if on_start:
+                    on_start(pl_module)
+
+        trainer = L.Trainer(
+            logger=False,
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            callbacks=[Start()],
+        )
+        trainer.fit(model, loader)
+        return trainer
+
+    return fit
+
+
+@pytest.fixture
+def command(tmp_path, capsys, monkeypatch):
+    """Runs ``headstart-train`` in this process and in a folder of its own: code, out, err, folder."""
+    from headstart import train
+
+    def run(*words, folder=None):
+        folder = folder or tmp_path / "work"
+        folder.mkdir(parents=True, exist_ok=True)
+        monkeypatch.chdir(folder)
+        monkeypatch.setattr("sys.argv", ["headstart-train", *words])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            train.main()
+        said = capsys.readouterr()
+        return SimpleNamespace(code=ended.value.code or 0, out=said.out, err=said.err, folder=folder)
+
+    return run

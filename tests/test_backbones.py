@@ -1,0 +1,115 @@
+"""Where weights come from, and what is wrong with them."""
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from headstart import backbones
+from headstart.errors import HeadstartError
+
+SMALL = {"name": "resnet10t", "options": {}, "weights": "none"}
+
+
+@pytest.fixture
+def weight_file(tmp_path):
+    torch.manual_seed(7)
+    network = backbones.build(SMALL)
+    path = tmp_path / "weights.safetensors"
+    save_file(network.state_dict(), path)
+    return path
+
+
+def settings(weights, **more):
+    return backbones.resolve({**SMALL, "weights": str(weights), **more})
+
+
+def test_a_file_gives_every_tensor_of_the_backbone(weight_file):
+    network = backbones.build(SMALL)
+    backbones.load_weights(network, settings(weight_file))
+    from safetensors.torch import load_file
+
+    kept = load_file(weight_file)
+    assert all(torch.equal(v, kept[k]) for k, v in network.state_dict().items())
+
+
+def test_a_pth_file_with_a_classifier_gives_its_backbone(tmp_path):
+    import timm
+
+    whole = timm.create_model("resnet10t", num_classes=5)
+    torch.save({"state_dict": whole.state_dict()}, tmp_path / "whole.pth")
+    network = backbones.build(SMALL)
+    backbones.load_weights(network, settings(tmp_path / "whole.pth"))
+    assert torch.equal(network.conv1[0].weight, whole.conv1[0].weight)
+
+
+def test_a_missing_file_is_an_error_at_once(tmp_path):
+    with pytest.raises(HeadstartError, match="there is no such file"):
+        settings(tmp_path / "nowhere.safetensors")
+
+
+def test_a_tensor_that_is_missing_is_named_and_nothing_starts_from_random_weights(weight_file):
+    from safetensors.torch import load_file
+
+    kept = load_file(weight_file)
+    kept.pop("layer1.0.conv1.weight")
+    save_file(kept, weight_file)
+    with pytest.raises(HeadstartError, match=r"layer1\.0\.conv1\.weight"):
+        backbones.load_weights(backbones.build(SMALL), settings(weight_file))
+
+
+def test_a_tensor_of_another_shape_is_named(weight_file):
+    from safetensors.torch import load_file
+
+    kept = load_file(weight_file)
+    kept["layer1.0.conv1.weight"] = torch.zeros(1, 1, 3, 3)
+    save_file(kept, weight_file)
+    with pytest.raises(HeadstartError, match=r"layer1\.0\.conv1\.weight is \(1, 1, 3, 3\)"):
+        backbones.load_weights(backbones.build(SMALL), settings(weight_file))
+
+
+def test_a_file_that_holds_no_tensors_is_named(tmp_path):
+    (tmp_path / "text.safetensors").write_text("these are no weights")
+    with pytest.raises(HeadstartError, match=r"no \.safetensors file"):
+        settings(tmp_path / "text.safetensors")
+
+
+def test_an_unknown_network_is_answered_with_near_names():
+    with pytest.raises(HeadstartError, match=r"resnet19.*did you mean.*resnet18"):
+        backbones.build({"name": "resnet19", "options": {}})
+
+
+def test_options_that_the_network_does_not_take_are_named():
+    with pytest.raises(HeadstartError, match=r"backbone\.options"):
+        backbones.build({"name": "resnet18", "options": {"wheels": 4}})
+
+
+def test_another_name_with_the_embedded_weights_is_refused():
+    with pytest.raises(HeadstartError, match="the embedded weights are those of"):
+        backbones.resolve({"name": "resnet50"})
+
+
+def test_hub_means_resnet18_unless_another_name_is_given():
+    assert backbones.resolve({"weights": "hub"})["name"] == "resnet18"
+    assert backbones.resolve({"weights": "hub", "name": "resnet34"})["name"] == "resnet34"
+
+
+def test_a_scratch_arm_takes_the_network_alone():
+    assert set(backbones.architecture(None)) == {"name", "options"}
+    assert backbones.architecture({"weights": "none"}) == backbones.architecture(None)
+
+
+def test_the_embedded_weights_load_and_carry_a_card():
+    resolved = backbones.resolve(None)
+    network = backbones.build(resolved)
+    before = network.state_dict()["layer1.0.conv1.weight"].clone()
+    backbones.load_weights(network, resolved)
+    assert not torch.equal(before, network.state_dict()["layer1.0.conv1.weight"])
+    assert {"data", "command", "epochs", "accuracy", "terms", "seen"} <= set(backbones.card())
+    assert backbones.EMBEDDED.stat().st_size < 6_500_000
+
+
+def test_the_digest_follows_the_content_and_not_the_path(weight_file, tmp_path):
+    copy = tmp_path / "elsewhere.safetensors"
+    copy.write_bytes(weight_file.read_bytes())
+    assert backbones.digest(settings(weight_file)) == backbones.digest(settings(copy))
+    assert backbones.digest(SMALL) == "none"

@@ -1,0 +1,124 @@
+"""The `headstart` command: a table or JSON, one line for an error, and an exit code that tells."""
+
+import json
+import sys
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+import headstart
+from headstart import cli
+from headstart.errors import HeadstartError
+
+
+@pytest.fixture
+def photos(tmp_path):
+    folder = tmp_path / "My photos (1)"
+    (folder / "inner").mkdir(parents=True)
+    for name in ("b.jpg", "a.PNG", "inner/c.webp", "notes.txt", ".hidden.jpg"):
+        (folder / name).write_bytes(b"")
+    return folder
+
+
+@pytest.fixture
+def model(monkeypatch):
+    """Stands for a checkpoint: says "ant" of every image, and remembers which it was given."""
+    given = []
+
+    def predict(images, batch_size):
+        given.append((images, batch_size))
+        n = len(images)
+        return SimpleNamespace(
+            labels=[1] * n, classes=["ant"] * n, probabilities=np.tile([0.25, 0.75], (n, 1)), names=("bee", "ant")
+        )
+
+    monkeypatch.setattr(headstart, "load", lambda path: SimpleNamespace(predict=predict), raising=False)
+    return given
+
+
+def test_a_prediction_is_a_line_an_image_whose_columns_line_up(photos, model, capsys):
+    assert cli.run(["predict", "run", str(photos / "b.jpg"), str(photos / "inner" / "c.webp")]) == 0
+    header, *lines = capsys.readouterr().out.splitlines()
+    assert header.split() == ["image", "class", "probability"]
+    assert [line.split()[-2:] for line in lines] == [["ant", "0.750"]] * 2
+    assert {line.index("ant ") for line in lines} == {header.index("class")}
+
+
+def test_a_prediction_as_json_has_all_probabilities(photos, model, capsys):
+    assert cli.run(["predict", "run", str(photos / "b.jpg"), "--json", "--batch-size", "3"]) == 0
+    (answer,) = json.loads(capsys.readouterr().out)
+    assert answer == {
+        "image": str(photos / "b.jpg"),
+        "class": "ant",
+        "label": 1,
+        "probability": 0.75,
+        "probabilities": {"bee": 0.25, "ant": 0.75},
+    }
+    assert model[0][1] == 3
+
+
+def test_a_folder_stands_for_the_images_in_it_and_a_pattern_for_its_matches(photos, model):
+    cli.run(["predict", "run", str(photos)])
+    cli.run(["predict", "run", str(photos.parent / "*" / "*.jpg")])
+    names = [[image.removeprefix(f"{photos}/") for image in images] for images, _ in model]
+    assert names == [["a.PNG", "b.jpg", "inner/c.webp"], ["b.jpg"]]
+
+
+def test_an_image_that_is_not_there_is_named_before_a_model_is_loaded(tmp_path, model, capsys):
+    assert cli.run(["predict", "run", str(tmp_path / "gone.jpg")]) == 1
+    assert capsys.readouterr().err.startswith(f"headstart: {tmp_path}/gone.jpg: there is no such file")
+    assert model == []
+
+
+def test_an_error_is_one_line(photos, monkeypatch, capsys):
+    def refuse(path):
+        raise HeadstartError(f"{path}: no checkpoint;\nmend it")
+
+    monkeypatch.setattr(headstart, "load", refuse, raising=False)
+    assert cli.run(["predict", "run", str(photos)]) == 1
+    assert capsys.readouterr().err == "headstart: run: no checkpoint; mend it\n"
+
+
+def test_a_report_is_read_from_files(tmp_path, capsys):
+    (tmp_path / "run").mkdir()
+    result = {"status": "finished", "arm": "frozen", "labels_per_class": 5, "metrics": {"test/accuracy": 0.5}}
+    (tmp_path / "run" / "result.json").write_text(json.dumps(result))
+    assert cli.run(["report", str(tmp_path)]) == 0
+    assert "50.0 ± –" in capsys.readouterr().out
+
+
+def test_an_export_says_where_the_file_is(monkeypatch, capsys):
+    from headstart import backbones
+
+    monkeypatch.setattr(backbones, "export", lambda model, out: out)
+    assert cli.run(["export", "run", "--format", "backbone", "--out", "b.safetensors"]) == 0
+    assert capsys.readouterr().out == "b.safetensors\n"
+
+
+@pytest.mark.parametrize(
+    ("typed", "told"),
+    [
+        (["predit", "x"], "no command 'predit'; did you mean 'predict'?"),
+        (["zzz"], "no command 'zzz'; the commands are predict, report, export"),
+        ([], "required: COMMAND"),
+        (["predict", "run"], "required: IMAGE"),
+        (["predict", "run", "x.jpg", "--batch-size", "0"], "'0' is no number of images"),
+        (["export", "run", "--format", "onnx"], "invalid choice: 'onnx'"),
+    ],
+)
+def test_wrong_usage_is_one_line_and_exit_code_2(typed, told, capsys):
+    with pytest.raises(SystemExit) as end:
+        cli.run(typed)
+    assert end.value.code == 2
+    captured = capsys.readouterr()
+    assert told in captured.err
+    assert captured.err.count("\n") == 1
+
+
+def test_the_version_is_told(capsys, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["headstart", "--version"])
+    with pytest.raises(SystemExit) as end:
+        cli.main()
+    assert end.value.code == 0
+    assert capsys.readouterr().out == f"headstart {headstart.__version__}\n"

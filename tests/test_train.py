@@ -1,0 +1,157 @@
+"""A run from its command to its run directory, on tiny images."""
+
+import json
+
+import pandas as pd
+import pytest
+import torch
+
+from headstart import runs, train
+from headstart.models.classifier import Classifier
+
+TINY = ["model=scratch_cnn", "data=folder", "data.image_size=16", "model.epochs=3"]
+
+
+def only_run(folder):
+    (found,) = [path.parent for path in folder.rglob(runs.RESULT)]
+    return found
+
+
+def weights(run):
+    return torch.load(runs.best(run), weights_only=True)["state_dict"]
+
+
+def same(one, other):
+    return one.keys() == other.keys() and all(torch.equal(one[k], other[k]) for k in one)
+
+
+@pytest.fixture
+def images(image_folder):
+    return image_folder(classes=3, per_class=12, size=16)
+
+
+def test_a_run_leaves_everything_that_the_contract_names(images, command):
+    done = command(*TINY, f"data.root={images}", "seed=0")
+    assert done.code == 0
+    run = only_run(done.folder)
+    assert run.name.startswith("scratch_cnn-folder-all-seed0-")
+    result = json.loads((run / runs.RESULT).read_text())
+    assert result["status"] == "finished" and result["seed"] == 0 and result["labels_per_class"] is None
+    assert {"test/accuracy", "test/balanced_accuracy", "test/macro_f1", "test/log_loss"} <= set(result["metrics"])
+    assert {"seconds", "parameters", "trainable_parameters", "flops", "peak_memory_bytes"} <= set(result["cost"])
+    assert run.name.endswith(result["identity"][:8])
+    assert (run / runs.CONFIG).is_file() and runs.best(run).is_file() and not runs.last(run).exists()
+    split = json.loads((run / runs.SPLIT).read_text())
+    assert {row["part"] for row in split} == {"train", "test"} and all(len(row["sha256"]) == 64 for row in split)
+    assert list(pd.read_csv(run / runs.METRICS)["epoch"]) == [0, 1, 2]
+
+
+def test_accuracy_follows_from_the_predictions(images, command):
+    run = only_run(command(*TINY, f"data.root={images}").folder)
+    rows = pd.read_parquet(run / runs.PREDICTIONS)
+    result = runs.finished(run)
+    assert result["metrics"]["test/accuracy"] == pytest.approx((rows.label == rows.predicted).mean())
+    assert all(len(p) == 3 and sum(p) == pytest.approx(1, abs=1e-5) for p in rows.probabilities)
+    named = {row["image"] for row in json.loads((run / runs.SPLIT).read_text()) if row["part"] == "test"}
+    assert set(rows.image) == named
+
+
+def test_the_same_command_twice_gives_the_same_bytes_whatever_the_number_of_workers(images, command, tmp_path):
+    one, other = (
+        only_run(command(*TINY, f"data.root={images}", f"data.num_workers={n}", folder=tmp_path / str(n)).folder)
+        for n in (0, 2)
+    )
+    for name in (runs.METRICS, runs.PREDICTIONS, runs.SPLIT):
+        assert (one / name).read_bytes() == (other / name).read_bytes()
+    assert one.name == other.name
+    assert runs.finished(one)["metrics"] == runs.finished(other)["metrics"]
+
+
+def test_another_seed_trains_another_network(images, command):
+    done = command("-m", *TINY, f"data.root={images}", "seed=0,1")
+    one, other = (path.parent for path in sorted(done.folder.rglob(runs.RESULT)))
+    assert not same(weights(one), weights(other))
+
+
+def test_a_run_is_the_same_alone_and_last_in_a_sweep(images, command, tmp_path):
+    alone = only_run(command(*TINY, f"data.root={images}", "seed=1", folder=tmp_path / "alone").folder)
+    sweep = command("-m", *TINY, f"data.root={images}", "model=frozen,scratch_cnn", "seed=0,1", folder=tmp_path / "all")
+    (last,) = [p.parent for p in sweep.folder.rglob(runs.RESULT) if p.parent.name.startswith("scratch_cnn-all-seed1")]
+    assert same(weights(alone), weights(last))
+    assert (alone / runs.PREDICTIONS).read_bytes() == (last / runs.PREDICTIONS).read_bytes()
+
+
+def test_the_same_command_again_trains_nothing(images, command, monkeypatch):
+    first = command(*TINY, f"data.root={images}")
+    written = (only_run(first.folder) / runs.RESULT).stat().st_mtime_ns
+    monkeypatch.setattr(train, "fit_and_test", lambda *_: pytest.fail("it trained again"))
+    again = command(*TINY, f"data.root={images}")
+    assert again.code == 0 and "done" in again.err + again.out
+    assert (only_run(first.folder) / runs.RESULT).stat().st_mtime_ns == written
+
+
+@pytest.mark.parametrize("batch", [0, 1], ids=["between epochs", "within an epoch"])
+@pytest.mark.parametrize("model", ["scratch_cnn", "finetune"])
+def test_a_killed_run_goes_on_to_the_same_weights(images, command, tmp_path, monkeypatch, model, batch):
+    asked = ["data=folder", "data.image_size=32", "data.batch_size=8", f"model={model}", "model.epochs=4"]
+    asked += [f"data.root={images}", "+backbone.options.drop_path_rate=0.2"]
+    whole = only_run(command(*asked, folder=tmp_path / "whole").folder)
+    monkeypatch.setattr("headstart.record.SECONDS_BETWEEN_RESUME_POINTS", -1.0)
+    step = Classifier.training_step
+
+    def killed(self, images, index):
+        if self.current_epoch == 2 and index == batch:
+            raise KeyboardInterrupt
+        return step(self, images, index)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Classifier, "training_step", killed)
+        stopped = command(*asked, folder=tmp_path / "stopped")
+    assert stopped.code == 130 and not list(stopped.folder.rglob(runs.RESULT))
+    seen = []
+    monkeypatch.setattr(Classifier, "on_train_epoch_start", lambda self: seen.append(self.current_epoch), raising=False)
+    resumed = only_run(command(*asked, folder=tmp_path / "stopped").folder)
+    assert seen == [2, 3]
+    assert same(weights(whole), weights(resumed))
+    assert (whole / runs.PREDICTIONS).read_bytes() == (resumed / runs.PREDICTIONS).read_bytes()
+    assert (whole / runs.METRICS).read_bytes() == (resumed / runs.METRICS).read_bytes()
+
+
+def test_a_directory_that_holds_another_run_is_refused(images, command):
+    place = "hydra.run.dir=here"
+    assert command(*TINY, f"data.root={images}", place).code == 0
+    refused = command(*TINY, f"data.root={images}", place, "seed=5")
+    assert refused.code == 1 and "holds another run" in refused.err
+
+
+def test_a_failing_run_does_not_stop_the_others_and_the_end_names_it(images, command):
+    done = command("-m", *TINY, f"data.root={images}", "model.lr=1e30,5e-3", "model.epochs=20")
+    statuses = sorted(json.loads(p.read_text())["status"] for p in done.folder.rglob(runs.RESULT))
+    assert statuses == ["failed", "finished"]
+    assert done.code == 1 and "lower the learning rate" in done.err
+
+
+def test_a_budget_that_does_not_fit_is_an_error_before_anything_trains(images, command):
+    refused = command("-m", *TINY, f"data.root={images}", "data.labels_per_class=5,40")
+    assert refused.code == 1 and "40" in refused.err and len(refused.err.strip().splitlines()) == 1
+    assert not list(refused.folder.rglob(runs.RESULT))
+
+
+def test_budgets_that_nobody_typed_fit_the_data(image_folder, command):
+    images = image_folder(classes=2, per_class=16, size=16)
+    done = command("experiment=compare", "data=folder", f"data.root={images}", "data.image_size=16",
+                   "model=scratch_cnn", "seed=0", "model.epochs=1")  # fmt: skip
+    budgets = {json.loads(p.read_text())["labels_per_class"] for p in done.folder.rglob(runs.RESULT)}
+    assert done.code == 0 and budgets == {5, 10}
+
+
+def test_the_test_set_is_read_once_at_the_end(images, command, monkeypatch):
+    from headstart.data.module import ImageData
+
+    trained = []
+    loader, step = ImageData.test_dataloader, Classifier.training_step
+    monkeypatch.setattr(Classifier, "training_step", lambda s, b, i: trained.append(1) or step(s, b, i))
+    before = []
+    monkeypatch.setattr(ImageData, "test_dataloader", lambda s: before.append(len(trained)) or loader(s))
+    command(*TINY, f"data.root={images}")
+    assert before == [len(trained)]
