@@ -76,7 +76,9 @@ def test_another_seed_trains_another_network(images, command):
 def test_a_run_is_the_same_alone_and_last_in_a_sweep(images, command, tmp_path):
     alone = only_run(command(*TINY, f"data.root={images}", "seed=1", folder=tmp_path / "alone").folder)
     sweep = command("-m", *TINY, f"data.root={images}", "model=frozen,scratch_cnn", "seed=0,1", folder=tmp_path / "all")
-    (last,) = [p.parent for p in sweep.folder.rglob(runs.RESULT) if p.parent.name.startswith("scratch_cnn-all-seed1")]
+    (last,) = [
+        p.parent for p in sweep.folder.rglob(runs.RESULT) if p.parent.name.startswith("scratch_cnn-folder-all-seed1")
+    ]
     assert same(weights(alone), weights(last))
     assert (alone / runs.PREDICTIONS).read_bytes() == (last / runs.PREDICTIONS).read_bytes()
 
@@ -94,7 +96,7 @@ def test_the_same_command_again_trains_nothing(images, command, monkeypatch):
 @pytest.mark.parametrize("model", ["scratch_cnn", "finetune"])
 def test_a_killed_run_goes_on_to_the_same_weights(images, command, tmp_path, monkeypatch, model, batch):
     asked = ["data=folder", "data.image_size=32", "data.batch_size=8", f"model={model}", "model.epochs=4"]
-    asked += [f"data.root={images}", "+backbone.options.drop_path_rate=0.2"]
+    asked += [f"data.root={images}", "backbone.options.drop_path_rate=0.2"]
     whole = only_run(command(*asked, folder=tmp_path / "whole").folder)
     monkeypatch.setattr("headstart.record.SECONDS_BETWEEN_RESUME_POINTS", -1.0)
     step = Classifier.training_step

@@ -49,7 +49,7 @@ def resolve(settings: dict[str, Any] | None) -> dict[str, Any]:
     own = name == described["name"]
     return {
         "name": name,
-        "options": dict(given["options"] or (described["options"] if own else {})),
+        "options": {**(described["options"] if own else {}), **(given["options"] or {})},
         "weights": weights,
         "mean": given["mean"] or (described.get("mean") if own and weights != "none" else None),
         "std": given["std"] or (described.get("std") if own and weights != "none" else None),

@@ -47,7 +47,7 @@ def run(cfg: DictConfig, place: str = "", left: float | None = None) -> dict[str
         if done := runs.finished(directory):
             return done
         runs.write_text(directory / runs.CONFIG, OmegaConf.to_yaml(cfg, resolve=True))
-        runs.write_json(directory / runs.SPLIT, source.split_rows)
+        runs.write_json(directory / runs.SPLIT, source.split.rows())
         title = f"{place}{directory.name.rpartition('-')[0]}"
         return fit_and_test(cfg, source, directory, identity, title, left)
 
@@ -98,7 +98,7 @@ def fit_and_test(
         model.load_state_dict(chosen["state_dict"])
         trainer.test(model, data, verbose=False)
 
-    images = [row["image"] for row in source.split_rows if row["part"] == "test"]
+    images = [row["image"] for row in source.split.rows() if row["part"] == "test"]
     runs.write_predictions(directory, images, model.test_labels.numpy(), model.test_probabilities.numpy())
     metrics = {k: float(v) for k, v in trainer.callback_metrics.items() if k.startswith("test/")}
     metrics |= {k: v for k, v in record.rows[epoch].items() if k.startswith("val/")}

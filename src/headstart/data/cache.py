@@ -7,20 +7,21 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
-import platformdirs
 from filelock import FileLock
 from PIL import Image
 from rich.console import Console
 from rich.progress import track
 
-from headstart.data import images
+from headstart.data import images, places
 from headstart.errors import HeadstartError
 
-T, R = TypeVar("T"), TypeVar("R")
+T = TypeVar("T")
+R = TypeVar("R")
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,11 +35,6 @@ class Decoded:
 
     pixels: np.ndarray
     troubles: dict[int, str]
-
-
-def cache_dir() -> Path:
-    """``HEADSTART_CACHE``, or the user's cache folder."""
-    return Path(os.environ.get("HEADSTART_CACHE") or platformdirs.user_cache_dir("headstart")).expanduser()
 
 
 def decoded(images_: Sequence[Path | Image.Image], digests: Sequence[str], size: int, channels: int | None) -> Decoded:
@@ -57,7 +53,7 @@ def decoded(images_: Sequence[Path | Image.Image], digests: Sequence[str], size:
         HeadstartError: the cache cannot be written.
     """
     asked = json.dumps([images.DECODER, size, channels, *digests])
-    path = cache_dir() / "pixels" / f"{hashlib.sha256(asked.encode()).hexdigest()[:32]}.npy"
+    path = places.cache_dir() / "pixels" / f"{hashlib.sha256(asked.encode()).hexdigest()[:32]}.npy"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(path.with_suffix(".lock")):
@@ -100,25 +96,29 @@ def _found(path: Path, count: int, size: int) -> Decoded | None:
 
 
 def _write(path: Path, images_: Sequence[Path | Image.Image], size: int, channels: int | None) -> None:
-    def attempt(image: Path | Image.Image) -> np.ndarray | str:
-        try:
-            return images.decode(image, size, channels)
-        except HeadstartError as error:
-            return str(error.__cause__ and images.trouble(error.__cause__) or error)
-
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow on odd metadata, or on a photograph that is merely large
         if channels is None:
             files = [image for image in images_ if isinstance(image, Path)]
             channels = 1 if all(in_threads(images.is_grey, files, "looking at images")) else 3
-        shape, troubles, scratch = (channels, size, size), {}, path.with_suffix(".part")
+        troubles: dict[int, str] = {}
+        shape, scratch = (channels, size, size), path.with_suffix(".part")
         # Written in order, not through a map: a full disk is then an error instead of the process's end.
         with scratch.open("wb") as out:
             header = {"descr": "|u1", "fortran_order": False, "shape": (len(images_), *shape)}
             np.lib.format.write_array_header_1_0(out, header)
-            for i, result in enumerate(in_threads(attempt, images_, "reading images")):
+            results = in_threads(partial(_attempt, size=size, channels=channels), images_, "reading images")
+            for i, result in enumerate(results):
                 if isinstance(result, str):
                     troubles[i], result = result, np.zeros(shape, np.uint8)
                 out.write(result.tobytes())
     path.with_suffix(".json").write_text(json.dumps(troubles))
     scratch.replace(path)
+
+
+def _attempt(image: Path | Image.Image, size: int, channels: int) -> np.ndarray | str:
+    """The image's pixels, or what is wrong with it."""
+    try:
+        return images.decode(image, size, channels)
+    except HeadstartError as error:
+        return images.trouble(error.__cause__ or error)

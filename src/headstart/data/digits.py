@@ -1,41 +1,44 @@
 """scikit-learn's 1,797 real handwritten digits, written once as an image folder."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from filelock import FileLock
 from PIL import Image
 
+from headstart.data import places
 from headstart.data.folder import Folder
-from headstart.data.images import cache_dir
-
-COUNT = 1797
-CLONE = Path(__file__).parents[3]
 
 
+@dataclass(eq=False)
 class Digits(Folder):
-    """8×8 grey images of ten digits, from the UCI test set that scikit-learn carries.
+    """8×8 grey images of ten digits (UCI's optical recognition test set, which scikit-learn carries).
 
-    ``root`` is where the folder is written; None is ``data/digits`` in a clone, else the user's cache.
+    ``root`` is where the folder is written; None is ``data/digits`` in a clone, else in the user's cache.
     """
 
-    name = "digits"
+    image_size: int | None = 32
+    channels: int | None = 1
+    mirror: bool = False
 
-    def _root(self) -> str:
-        in_clone = (CLONE / "pyproject.toml").is_file() and (CLONE / "data").is_dir()
-        own = CLONE / "data" if in_clone else cache_dir()
-        root = Path(self.root).expanduser() if self.root is not None else own / "digits"
+    @property
+    def name(self) -> str:
+        return "digits"
+
+    def _place(self) -> Path:
+        root = Path(self.root).expanduser() if self.root is not None else places.own_folder("digits")
         write_digits(root)
-        return str(root)
+        return root
 
 
 def write_digits(root: Path) -> None:
-    """Writes ``root/<digit>/<index>.png`` where it is not there yet, whole or not at all."""
-    if root.is_dir():
+    """Writes ``root/<digit>/<index>.png`` unless there is a ``root``, whole or not at all."""
+    if root.exists():
         return
     root.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(root.with_name(f".{root.name}.lock")):
-        if root.is_dir():
+        if root.exists():
             return
         from sklearn.datasets import load_digits
 

@@ -3,13 +3,12 @@
 import hashlib
 import os
 from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import cached_property, lru_cache
 from pathlib import Path
 
 import numpy as np
 
-from headstart.data import cache, images
+from headstart.data import cache, images, places
 from headstart.data.source import PARTS, Catalogue, Source
 from headstart.errors import HeadstartError
 
@@ -39,10 +38,14 @@ class Folder(Source):
             raise HeadstartError("data.image_size=null: photographs differ in size; give a number of pixels")
         return _catalogue(root, _scan(root), self.image_size, self.channels, self.on_bad_file)
 
+    @property
+    def name(self) -> str:
+        return self._place().absolute().name
+
     def _place(self) -> Path:
         if self.root is None:
             raise HeadstartError("data.root: say where the images lie: data.root=PATH")
-        return Path(self.root).expanduser()
+        return places.existing(self.root)
 
 
 @lru_cache(maxsize=4)  # the runs of a sweep share what they read
@@ -95,10 +98,6 @@ def _name(path: Path, root: Path) -> str:
 
 def _scan(root: Path) -> tuple[File, ...]:
     """The image files below ``root``, in the order of their names; only names and dates are looked at."""
-    if not root.exists():
-        raise HeadstartError(f"data.root={root}: there is no such folder{_near(root)}")
-    if not root.is_dir():
-        raise HeadstartError(f"data.root={root}: this is a file; give the folder that holds a folder for each class")
     try:
         folders = _class_folders(root)
         files = [file for part, folder in folders for file in _files(folder, part)]
@@ -128,7 +127,9 @@ def _class_folders(root: Path) -> list[tuple[str, Path]]:
 def _check(root: Path, files: list[File], classes: list[str]) -> None:
     """What must be right before a file is opened."""
     if not classes:
-        raise HeadstartError(f"data.root={root}: no folders in it; put the images of each class into a folder of its own")
+        raise HeadstartError(
+            f"data.root={root}: no folders in it; put the images of each class into a folder of its own"
+        )
     if not files:
         raise HeadstartError(f"data.root={root}: no images in it (jpg, png, bmp, gif, webp, tiff)")
     if empty := sorted(set(classes) - {file.label for file in files}):
@@ -169,15 +170,3 @@ def _raised(error: OSError) -> None:
 def _refuse_loop(folder: Path) -> None:
     if folder.is_symlink() and folder.parent.resolve().is_relative_to(folder.resolve()):
         raise HeadstartError(f"{folder}: this link leads back to a folder that holds it; remove the link")
-
-
-def _near(root: Path) -> str:
-    """What the path may have meant: its deepest folder that exists, and the name there that is most alike."""
-    parent = root.absolute()
-    while not parent.is_dir():
-        parent, missing = parent.parent, parent.name
-    try:
-        near = get_close_matches(missing, [p.name for p in parent.iterdir() if p.is_dir()], n=1)
-    except OSError:
-        near = []
-    return f"; did you mean {parent / near[0]}?" if near else f" ({parent} is there, but no {missing} in it)"

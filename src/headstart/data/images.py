@@ -71,7 +71,7 @@ def reads_heic() -> bool:
     return True
 
 
-def trouble(error: Exception) -> str:
+def trouble(error: BaseException) -> str:
     """What is wrong with a file, in a few words."""
     text = str(error)
     if isinstance(error, UnidentifiedImageError):

@@ -2,52 +2,56 @@
 
 import gzip
 import hashlib
-from functools import lru_cache
+import io
+import zlib
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 import numpy as np
+from filelock import FileLock
 
-from headstart.data.images import cache_dir
+from headstart.data import cache, images, places
 from headstart.data.source import Catalogue, Source
 from headstart.errors import HeadstartError
 
-FILES = {"train": ("train-images-idx3-ubyte", "train-labels-idx1-ubyte"),
-         "test": ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")}  # fmt: skip
+IMAGES = {"train": "train-images-idx3-ubyte", "test": "t10k-images-idx3-ubyte"}
+LABELS = {"train": "train-labels-idx1-ubyte", "test": "t10k-labels-idx1-ubyte"}
+NAMES = (*IMAGES.values(), *LABELS.values())
 PLACES = ("", "raw", "MNIST/raw")
 
 
+@dataclass(eq=False)
 class MNIST(Source):
-    """Handwritten digits, 28×28 grey; the official 10,000 test images are the sealed test.
+    """Handwritten digits, 28×28 and grey; the official 10,000 test images are the sealed test.
 
-    ``root`` is where the four files lie (there, in ``raw`` or in ``MNIST/raw``); where they are missing,
-    torchvision downloads them into the user's cache folder.
+    ``root`` is where the four files lie (there, in ``raw`` or in ``MNIST/raw``). Where they are missing,
+    torchvision downloads them: into ``data/mnist`` in a clone, else into the user's cache.
     """
 
-    @property
+    image_size: int | None = None
+    channels: int | None = 1
+    mirror: bool = False
+    batch_size: int = 128
+
+    @cached_property
     def catalogue(self) -> Catalogue:
-        return _read(self._root())[0]
+        return _catalogue(self._files(), self.image_size or 28, self.channels or 1)
 
-    @property
-    def images(self) -> np.ndarray:
-        if self.image_size not in (None, 28) or self.channels not in (None, 1):
-            raise HeadstartError("data=mnist: its images are 28×28 and grey; leave data.image_size and data.channels")
-        return _read(self._root())[1]
-
-    def _root(self) -> str:
-        if self.root is not None:
-            root = Path(self.root).expanduser()
-            if not root.is_dir():
-                raise HeadstartError(f"data.root={root}: there is no such folder; it should hold MNIST's four files")
-            if _complete(root):
-                return str(root)
-        kept = cache_dir() / "mnist"
-        if not _complete(kept):
-            _download(kept, str(self.root or kept / "MNIST" / "raw"))
-        return str(kept)
+    def _files(self) -> tuple[Path, ...]:
+        """The four files, in the order of ``NAMES``."""
+        kept = places.own_folder("mnist")
+        wanted = kept if self.root is None else places.existing(self.root)
+        if not (_found(wanted) or _found(kept)):
+            _download(kept, wanted)
+        return _found(wanted) or _found(kept)
 
 
-def _complete(root: Path) -> bool:
-    return all(_find(root, name) for pair in FILES.values() for name in pair)
+def _found(root: Path) -> tuple[Path, ...]:
+    """The four files in the order of ``NAMES``; nothing unless all are there."""
+    found = tuple(path for name in NAMES if (path := _find(root, name)))
+    return found if len(found) == len(NAMES) else ()
 
 
 def _find(root: Path, name: str) -> Path | None:
@@ -55,52 +59,56 @@ def _find(root: Path, name: str) -> Path | None:
     return next((path for path in places if path.is_file()), None)
 
 
-def _download(kept: Path, wanted: str) -> None:
+def _download(folder: Path, wanted: Path) -> None:
     from torchvision import datasets
 
     try:
-        datasets.MNIST(str(kept), download=True)
+        folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder / ".lock"), redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+            datasets.MNIST(str(folder), download=True)
     except Exception as error:
-        names = ", ".join(name + ".gz" for pair in FILES.values() for name in pair)
         raise HeadstartError(
-            f"MNIST is not here and cannot be downloaded ({str(error).splitlines()[0][:80]}); "
-            f"put {names} into {wanted} and name that folder by data.root="
+            f"MNIST: its files are not in {wanted}, and the download failed ({str(error).splitlines()[0][:80]}); "
+            f"put {', '.join(name + '.gz' for name in NAMES)} there, or name their folder by data.root="
         ) from error
 
 
-@lru_cache(maxsize=2)
-def _read(root: str) -> tuple[Catalogue, np.ndarray]:
-    images, labels, parts, names = [], [], [], []
-    for part, (image_file, label_file) in FILES.items():
-        images.append(_idx(Path(root), image_file, 3))
-        labels.append(_idx(Path(root), label_file, 1))
-        if len(images[-1]) != len(labels[-1]):
-            raise HeadstartError(f"{root}: {len(images[-1])} {part} images, but {len(labels[-1])} labels")
-        parts += [part] * len(labels[-1])
-        names += [f"{part}/{index:05}" for index in range(len(labels[-1]))]
-    pixels = np.concatenate(images)[:, None]
-    catalogue = Catalogue(
-        names=names,
-        labels=np.concatenate(labels).astype(np.int64),
+@lru_cache(maxsize=2)  # the runs of a sweep share what they read
+def _catalogue(files: tuple[Path, ...], size: int, channels: int) -> Catalogue:
+    train, test, train_labels, test_labels = map(_idx, files, (3, 3, 1, 1))
+    for part, count, labels in (("training", len(train), train_labels), ("test", len(test), test_labels)):
+        if count != len(labels):
+            raise HeadstartError(
+                f"{files[0].parent}: {count} {part} images, but {len(labels)} labels; fetch them again"
+            )
+    pixels = np.concatenate([train, test])[:, None]
+    digests = [hashlib.sha256(image.tobytes()).hexdigest() for image in pixels]
+    if (size, size, channels) != (*pixels.shape[2:], 1):
+        pictures = [images.from_array(image.transpose(1, 2, 0)) for image in pixels]
+        pixels = cache.decoded(pictures, digests, size, channels).pixels
+    parts = [("train", i) for i in range(len(train))] + [("test", i) for i in range(len(test))]
+    return Catalogue(
+        names=[f"{part}/{i:05}" for part, i in parts],
+        labels=np.concatenate([train_labels, test_labels]).astype(np.int64),
         classes=tuple("0123456789"),
-        parts=np.array(parts),
-        digests=[hashlib.sha256(image.tobytes()).hexdigest() for image in pixels],
+        parts=np.array([part for part, _ in parts]),
+        digests=digests,
+        pixels=pixels,
+        rows=np.arange(len(parts)),
     )
-    return catalogue, pixels
 
 
-def _idx(root: Path, name: str, dimensions: int) -> np.ndarray:
-    """An array of the idx format: magic number, sizes (big-endian), uint8 values."""
-    path = _find(root, name)
-    assert path is not None
+def _idx(path: Path, dimensions: int) -> np.ndarray:
+    """An array of the idx format: two zeros, 8 for uint8, the dimensions, their sizes (big-endian), the values."""
     try:
-        content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-    except (OSError, EOFError) as error:
-        raise HeadstartError(f"{path}: cannot be unpacked ({error}); fetch it again") from error
+        content = path.read_bytes()
+        content = gzip.decompress(content) if path.suffix == ".gz" else content
+    except (OSError, EOFError, zlib.error) as error:
+        raise HeadstartError(f"{path}: cannot be read ({error}); fetch it again") from error
     if len(content) < 4 + 4 * dimensions or content[:4] != bytes([0, 0, 8, dimensions]):
-        raise HeadstartError(f"{path}: this is no idx file of {dimensions} dimensions; fetch it again")
-    shape = np.frombuffer(content, ">i4", dimensions, offset=4)
+        raise HeadstartError(f"{path}: this is not the MNIST file of that name; fetch it again")
+    shape = np.frombuffer(content, ">i4", dimensions, offset=4).astype(int)
     values = np.frombuffer(content, np.uint8, offset=4 + 4 * dimensions)
     if len(values) != np.prod(shape):
-        raise HeadstartError(f"{path}: {len(values)} of {np.prod(shape)} values; it is truncated, fetch it again")
+        raise HeadstartError(f"{path}: truncated, {len(values)} of {np.prod(shape)} values; fetch it again")
     return values.reshape(shape)

@@ -31,13 +31,20 @@ class ImageData(L.LightningDataModule):
 
     def setup(self, stage: str | None = None) -> None:
         self.spec = self.source.spec
+        self.first_epoch = 0
+
+    def state_dict(self) -> dict[str, int]:
+        assert self.trainer is not None
+        return {"epoch": self.trainer.fit_loop.epoch_progress.current.processed}
+
+    def load_state_dict(self, state_dict: dict[str, int]) -> None:
+        self.first_epoch = state_dict["epoch"]
 
     def train_dataloader(self) -> DataLoader:
         images = Images(self.source, self.source.split.train)
         order = Order(len(images), self.source.seed)
-        if self.trainer is not None:
-            # Loader workers start on an epoch before Lightning says which one a resumed run is in.
-            order.set_epoch(self.trainer.current_epoch)
+        # The first batches are drawn before Lightning says which epoch a resumed run is in.
+        order.set_epoch(self.first_epoch)
         return self._loader(images, batch_sampler=Batches(order, self.source.batch_size, drop_last=False))
 
     def val_dataloader(self) -> DataLoader | list[Any]:
@@ -101,5 +108,5 @@ class Batches(BatchSampler):
         return max(full + (rest > 1), 1)
 
 
-def _as_it_is(batch: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+def _as_it_is(batch: Any) -> Any:
     return batch

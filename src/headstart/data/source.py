@@ -91,6 +91,11 @@ class Source(ABC):
         if not sensible:
             raise HeadstartError(f"data.{name}={getattr(self, name)}: give {wanted}")
 
+    @property
+    def name(self) -> str:
+        """What a table calls the data."""
+        return type(self).__name__.lower()
+
     @cached_property
     @abstractmethod
     def catalogue(self) -> Catalogue:

@@ -1,0 +1,89 @@
+"""Nothing is decoded twice, whatever becomes of the cache."""
+
+import errno
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from headstart.data import cache, images, places
+from headstart.errors import HeadstartError
+
+
+@pytest.fixture(autouse=True)
+def empty_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("HEADSTART_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.fixture
+def files(image_folder):
+    return sorted(image_folder(classes=1, per_class=5).rglob("*.png"))
+
+
+DIGESTS = list("abcde")
+
+
+def forbid_decoding(monkeypatch):
+    monkeypatch.setattr(images, "decode", lambda *_: pytest.fail("an image was decoded again"))
+
+
+def test_a_second_reading_decodes_nothing(files, monkeypatch):
+    first = cache.decoded(files, DIGESTS, 8, 3)
+    forbid_decoding(monkeypatch)
+    again = cache.decoded(files, DIGESTS, 8, 3)
+    assert isinstance(again.pixels, np.memmap) and again.pixels.shape == (5, 3, 8, 8)
+    np.testing.assert_array_equal(first.pixels, again.pixels)
+    np.testing.assert_array_equal(again.pixels[2], images_of(files[2]))
+
+
+def images_of(path):
+    with Image.open(path) as image:
+        return np.asarray(image.resize((8, 8), Image.Resampling.BICUBIC)).transpose(2, 0, 1)
+
+
+def test_a_file_that_could_not_be_read_stays_known(files, monkeypatch):
+    files[1].write_text("text")
+    first = cache.decoded(files, DIGESTS, 8, 3)
+    forbid_decoding(monkeypatch)
+    assert first.troubles == cache.decoded(files, DIGESTS, 8, 3).troubles == {1: "not an image"}
+    assert not first.pixels[1].any()
+
+
+@pytest.mark.parametrize("damage", [b"", b"rubbish", None])
+def test_a_damaged_cache_is_made_anew(files, damage):
+    good = np.array(cache.decoded(files, DIGESTS, 8, 3).pixels)
+    (kept,) = (places.cache_dir() / "pixels").glob("*.npy")
+    kept.write_bytes(kept.read_bytes()[:300] if damage is None else damage)
+    np.testing.assert_array_equal(cache.decoded(files, DIGESTS, 8, 3).pixels, good)
+
+
+def test_another_size_or_content_is_another_cache(files):
+    for digests, size, channels in ((DIGESTS, 8, 3), (DIGESTS, 9, 3), (DIGESTS, 8, 1), (list("abcdX"), 8, 3)):
+        assert cache.decoded(files, digests, size, channels).pixels.shape == (5, channels, size, size)
+    assert len(list((places.cache_dir() / "pixels").glob("*.npy"))) == 4
+
+
+def test_images_are_grey_only_where_all_are(files):
+    assert cache.decoded(files, DIGESTS, 8, None).pixels.shape[1] == 3
+    for path in files:
+        Image.open(path).convert("L").save(path)
+    assert cache.decoded(files, list("vwxyz"), 8, None).pixels.shape[1] == 1
+
+
+def test_a_cache_that_cannot_be_written_is_one_line(files, tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("HEADSTART_CACHE", str(tmp_path / "file"))
+    with pytest.raises(HeadstartError, match=r"cannot be written here .*set HEADSTART_CACHE"):
+        cache.decoded(files, DIGESTS, 8, 3)
+
+
+def test_a_full_disk_is_one_line_and_leaves_no_half_a_cache(files, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(np.lib.format, "write_array_header_1_0", full)
+        with pytest.raises(HeadstartError, match="No space left"):
+            cache.decoded(files, DIGESTS, 8, 3)
+    assert not list((places.cache_dir() / "pixels").glob("*.npy"))
+    assert len(cache.decoded(files, DIGESTS, 8, 3).pixels) == 5

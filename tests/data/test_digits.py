@@ -1,0 +1,58 @@
+"""scikit-learn's digits are written once as an image folder, and read as one."""
+
+import numpy as np
+import pytest
+from PIL import Image
+from sklearn.datasets import load_digits
+
+from headstart.data import Digits, available_budgets, places
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    root = tmp_path_factory.mktemp("data") / "digits"
+    Digits(root=str(root))._place()
+    return root
+
+
+def test_all_digits_are_there_as_small_grey_images(root):
+    known = load_digits()
+    assert len(list(root.glob("[0-9]/*.png"))) == len(known.target) == 1797
+    with Image.open(root / str(known.target[7]) / "0007.png") as image:
+        assert image.mode == "L"
+        np.testing.assert_allclose(np.asarray(image), known.images[7] * 255 / 16, atol=0.5)
+
+
+def test_they_are_a_source_like_any_other(root):
+    source = Digits(root=str(root), labels_per_class=20)
+    assert source.spec.shape == (1, 32, 32) and source.spec.classes == tuple("0123456789")
+    assert not source.spec.mirror and len(source.split.train) == 160 and len(source.split.test) == 359
+    assert available_budgets(source) == [5, 10, 20]
+
+
+def test_they_are_written_once(root):
+    before = (root / "3" / "0003.png").stat().st_mtime_ns
+    Digits(root=str(root))._place()
+    assert (root / "3" / "0003.png").stat().st_mtime_ns == before
+
+
+def test_a_writing_that_broke_off_is_made_good(tmp_path, monkeypatch):
+    save, seen = Image.Image.save, []
+
+    def breaks(self, path):
+        seen.append(path)
+        if len(seen) > 5:
+            raise KeyboardInterrupt
+        save(self, path)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Image.Image, "save", breaks)
+        Digits(root=str(tmp_path / "digits"))._place()
+    assert not (tmp_path / "digits").exists()
+    Digits(root=str(tmp_path / "digits"))._place()
+    assert len(list((tmp_path / "digits").rglob("*.png"))) == 1797
+
+
+def test_outside_a_clone_they_lie_in_the_cache(tmp_path, monkeypatch):
+    monkeypatch.setattr(places, "CLONE", tmp_path)
+    assert places.own_folder("digits") == places.cache_dir() / "digits"

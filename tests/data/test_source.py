@@ -1,0 +1,72 @@
+"""What a source tells: the digest of its data, what a model must know, and what is wrong with its settings."""
+
+import shutil
+
+import numpy as np
+import pytest
+
+from headstart.data import Folder
+from headstart.errors import HeadstartError
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("batch_size", 0),
+        ("batch_size", -3),
+        ("batch_size", 1),
+        ("labels_per_class", 0),
+        ("labels_per_class", "auto"),
+        ("labels_per_class", 2.5),
+        ("image_size", 7),
+        ("image_size", "64"),
+        ("channels", 2),
+        ("num_workers", -1),
+        ("validation", 0.7),
+        ("on_bad_file", "ignore"),
+        ("test", "vall"),
+        ("mirror", "no"),
+        ("seed", -1),
+        ("seed", True),
+    ],
+)
+def test_a_setting_that_makes_no_sense_is_named_at_once(setting, value):
+    with pytest.raises(HeadstartError) as caught:
+        Folder(root="nowhere", **{setting: value})
+    assert str(caught.value).startswith(f"data.{setting}={value}: give ") and "\n" not in str(caught.value)
+
+
+def test_seed_0_is_a_seed(image_folder):
+    root = str(image_folder(per_class=40))
+    names = [[row["image"] for row in Folder(root=root, seed=seed).split.rows()] for seed in (0, 1)]
+    assert names[0] != names[1]
+
+
+@pytest.mark.parametrize(
+    "changed", [{"image_size": 9}, {"channels": 1}, {"labels_per_class": 5}, {"seed": 1, "labels_per_class": 5}]
+)
+def test_the_digest_tells_whatever_changes_the_outcome(image_folder, changed):
+    root = str(image_folder(per_class=40))
+    assert Folder(root=root, image_size=8).digest != Folder(root=root, **{"image_size": 8} | changed).digest
+
+
+def test_the_digest_does_not_tell_where_the_data_lie_or_how_they_are_fetched(image_folder, tmp_path):
+    root = image_folder()
+    shutil.copytree(root, tmp_path / "copy")
+    one, other = Folder(root=str(root)), Folder(root=str(tmp_path / "copy"), num_workers=2)
+    assert one.digest == other.digest
+
+
+def test_mean_and_deviation_are_those_of_the_training_images(image_folder):
+    source = Folder(root=str(image_folder(per_class=40)), image_size=8)
+    values = source.pixels(source.split.train) / 255
+    np.testing.assert_allclose(source.spec.mean, values.mean(axis=(0, 2, 3)), atol=1e-6)
+    np.testing.assert_allclose(source.spec.std, values.std(axis=(0, 2, 3)), atol=1e-6)
+
+
+def test_a_specification_counts_the_labels_of_training_and_validation(image_folder):
+    root = str(image_folder(classes=3, per_class=50))
+    assert Folder(root=root).spec.labels_per_class == 40
+    spec = Folder(root=root, labels_per_class=20, mirror=False, image_size=8).spec
+    assert (spec.labels_per_class, spec.mirror, spec.shape) == (20, False, (3, 8, 8))
+    assert spec.classes == ("class0", "class1", "class2")
