@@ -6,6 +6,7 @@ from PIL import Image
 from sklearn.datasets import load_digits
 
 from headstart.data import Digits, available_budgets, places
+from headstart.errors import HeadstartError
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +52,12 @@ def test_a_writing_that_broke_off_is_made_good(tmp_path, monkeypatch):
     assert not (tmp_path / "digits").exists()
     Digits(root=str(tmp_path / "digits"))._place()
     assert len(list((tmp_path / "digits").rglob("*.png"))) == 1797
+
+
+def test_a_place_that_cannot_be_written_is_one_line(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(HeadstartError, match="the digits cannot be written here"):
+        Digits(root=str(tmp_path / "file" / "digits"))._place()
 
 
 def test_outside_a_clone_they_lie_in_the_cache(tmp_path, monkeypatch):

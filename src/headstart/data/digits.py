@@ -9,6 +9,7 @@ from PIL import Image
 
 from headstart.data import places
 from headstart.data.folder import Folder
+from headstart.errors import HeadstartError
 
 
 @dataclass(eq=False)
@@ -27,9 +28,13 @@ class Digits(Folder):
         return "digits"
 
     def _place(self) -> Path:
-        root = Path(self.root).expanduser() if self.root is not None else places.own_folder("digits")
-        write_digits(root)
-        return root
+        root = Path(self.root).expanduser() if self.root else places.own_folder("digits")
+        try:
+            write_digits(root)
+        except OSError as error:
+            reason = error.strerror or error
+            raise HeadstartError(f"{root}: the digits cannot be written here ({reason}); give a data.root") from error
+        return places.existing(root)
 
 
 def write_digits(root: Path) -> None:

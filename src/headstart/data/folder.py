@@ -43,7 +43,7 @@ class Folder(Source):
         return self._place().absolute().name
 
     def _place(self) -> Path:
-        if self.root is None:
+        if not self.root:
             raise HeadstartError("data.root: say where the images lie: data.root=PATH")
         return places.existing(self.root)
 
@@ -150,12 +150,15 @@ def _wanted(name: str) -> bool:
 
 
 def _files(folder: Path, part: str) -> list[File]:
-    """The images of a class folder and the folders below it."""
-    found = []
+    """The images of a class folder and the folders below it, linked ones included."""
+    found: list[File] = []
+    seen: set[Path] = set()
     for base, below, names in os.walk(folder, followlinks=True, onerror=_raised):
+        real = Path(base).resolve()
+        if real in seen or Path(base).parent.resolve().is_relative_to(real):
+            raise HeadstartError(f"{base}: a link leads in a circle, or twice to this folder; remove the link")
+        seen.add(real)
         below[:] = sorted(filter(_wanted, below))
-        for name in below:
-            _refuse_loop(Path(base, name))
         for path in (Path(base, name) for name in names):
             if images.is_image(path) and (path.is_file() or path.is_symlink()):
                 stat = path.lstat() if path.is_symlink() and not path.exists() else path.stat()
@@ -165,8 +168,3 @@ def _files(folder: Path, part: str) -> list[File]:
 
 def _raised(error: OSError) -> None:
     raise error
-
-
-def _refuse_loop(folder: Path) -> None:
-    if folder.is_symlink() and folder.parent.resolve().is_relative_to(folder.resolve()):
-        raise HeadstartError(f"{folder}: this link leads back to a folder that holds it; remove the link")

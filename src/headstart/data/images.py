@@ -14,6 +14,7 @@ SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff"}
 HEIC = {".heic", ".heif"}
 # No other format is tried, whatever a file contains: Pillow would run PostScript, for one.
 FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP", "TIFF")
+EMPTY = "empty"
 GREY = {"1", "L", "LA", "I", "F"}
 
 
@@ -80,7 +81,9 @@ def trouble(error: BaseException) -> str:
         return "too many pixels to be a photograph"
     if isinstance(error, OSError) and error.strerror:
         return error.strerror.lower()
-    if "truncated" in text:
+    if text == EMPTY:
+        return text
+    if "truncated" in text.lower():
         return "truncated"
     return f"damaged: {text.splitlines()[0][:80]}" if text else "damaged"
 
@@ -92,7 +95,7 @@ def _opened(path: Path) -> Image.Image:
             raise HeadstartError(f"{path}: HEIC needs another decoder: pip install headstart[heic]")
         formats.append("HEIF")
     if not path.stat().st_size:
-        raise ValueError("truncated: the file is empty")
+        raise ValueError(EMPTY)
     return Image.open(path, formats=formats)
 
 

@@ -67,8 +67,9 @@ def _download(folder: Path, wanted: Path) -> None:
         with FileLock(folder / ".lock"), redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
             datasets.MNIST(str(folder), download=True)
     except Exception as error:
+        reason = str(error).splitlines()[0].rstrip(" :")[:80]
         raise HeadstartError(
-            f"MNIST: its files are not in {wanted}, and the download failed ({str(error).splitlines()[0][:80]}); "
+            f"MNIST: its files are not in {wanted}, and the download failed ({reason}); "
             f"put {', '.join(name + '.gz' for name in NAMES)} there, or name their folder by data.root="
         ) from error
 

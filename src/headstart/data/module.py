@@ -35,7 +35,7 @@ class ImageData(L.LightningDataModule):
 
     def state_dict(self) -> dict[str, int]:
         assert self.trainer is not None
-        return {"epoch": self.trainer.fit_loop.epoch_progress.current.processed}
+        return {"epoch": self.trainer.fit_loop.epoch_progress.current.processed}  # type: ignore[attr-defined]
 
     def load_state_dict(self, state_dict: dict[str, int]) -> None:
         self.first_epoch = state_dict["epoch"]
@@ -100,7 +100,8 @@ class Batches(BatchSampler):
     def __iter__(self) -> Iterator[list[int]]:
         batches = list(super().__iter__())
         if len(batches) > 1 and len(batches[-1]) == 1:
-            batches[-2] += batches.pop()
+            last = batches.pop()
+            batches[-1] += last
         return iter(batches)
 
     def __len__(self) -> int:

@@ -28,17 +28,18 @@ def existing(root: str | Path) -> Path:
     Raises:
         HeadstartError: there is none, with the name there that is most alike, or it is a file.
     """
-    folder = Path(root).expanduser()
-    if folder.is_dir():
-        return folder
-    if folder.exists():
-        raise HeadstartError(f"data.root={root}: this is a file; give the folder that holds the data")
-    parent, missing = folder.absolute(), ""
-    while not parent.is_dir():
-        parent, missing = parent.parent, parent.name
     try:
+        folder = Path(root).expanduser()
+        if folder.is_dir():
+            return folder
+        if folder.exists():
+            raise HeadstartError(f"data.root={root}: this is a file; give the folder that holds the data")
+        parent, missing = folder.absolute(), ""
+        while not parent.is_dir():
+            parent, missing = parent.parent, parent.name
         near = get_close_matches(missing, [path.name for path in parent.iterdir() if path.is_dir()], n=1)
-    except OSError:
-        near = []
+    except (OSError, RuntimeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error).rstrip(".")
+        raise HeadstartError(f"data.root={root}: this folder cannot be reached ({reason}); give another") from error
     hint = f"did you mean {parent / near[0]}?" if near else f"{parent} is there, but no {missing} in it"
     raise HeadstartError(f"data.root={root}: there is no such folder; {hint}")

@@ -16,7 +16,7 @@ from headstart.spec import ImageSpec
 PARTS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Catalogue:
     """The images of a source, sorted by name; each of them can be read.
 

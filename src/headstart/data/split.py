@@ -18,7 +18,7 @@ MOST_VALIDATION = 500  # images per class; more would choose no better and train
 FIRST_BUDGET, BUDGETS = 5, 3
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Split:
     """Positions in the catalogue of the images that train, validate and test, int64."""
 

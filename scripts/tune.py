@@ -1,0 +1,50 @@
+"""The search for a model's defaults: any sweep, judged on labelled images outside the sealed test part.
+
+    python scripts/tune.py -m data=folder data.root=PATH data.labels_per_class=10 \
+        model=scratch_backbone model.lr=1e-3,2e-3,4e-3 seed=0,1
+
+Training and validation are those of the budget; what is judged are the other images beside the test part,
+so that no default is ever chosen by an image that a comparison reports.
+"""
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from hydra.core.hydra_config import HydraConfig
+from hydra.utils import instantiate
+from omegaconf import DictConfig
+
+from headstart import app, runs, train
+from headstart.compare import table
+from headstart.errors import HeadstartError
+from headstart.identity import identify
+
+DIRECTORY = Path("runs/tune")
+
+
+def tried(cfg: DictConfig) -> Any:
+    source = instantiate(cfg.data)
+    split = source.split
+    used = np.concatenate([split.train, split.val, split.test])
+    rest = np.setdiff1d(np.arange(len(source.catalogue.labels)), used)
+    if not len(rest):
+        raise HeadstartError("nothing is left to judge by; give a smaller data.labels_per_class")
+    source.split = replace(split, test=rest)
+    directory = Path(HydraConfig.get().runtime.output_dir)
+    identity = f"tune {identify(cfg, source.digest)}"
+    with runs.claimed(directory, identity):
+        return runs.finished(directory) or train.fit_and_test(cfg, source, directory, identity, directory.name, None)
+
+
+def main() -> int:
+    argv = [f"hydra.sweep.dir={DIRECTORY}", f"hydra.run.dir={DIRECTORY}/${{headstart.run:}}", *sys.argv[1:]]
+    code = app.launch(tried, argv)
+    table.show(DIRECTORY)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

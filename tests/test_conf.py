@@ -1,0 +1,62 @@
+"""Configuration is the constructor: every YAML composes and every key is an argument."""
+
+import inspect
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+from hydra.utils import get_class
+
+from headstart import runs
+from headstart.composition import asked, conf_dir
+
+FILES = sorted(p.relative_to(conf_dir()) for p in conf_dir().rglob("*.yaml") if p.parent.name != "help")
+GROUPS = [p for p in FILES if len(p.parts) == 2 and p.parts[0] not in ("experiment", "hydra")]
+TARGETS = [p for p in GROUPS if "_target_" in yaml.safe_load((conf_dir() / p).read_text())]
+EXPERIMENTS = sorted(p.stem for p in FILES if p.parts[0] == "experiment")
+
+
+def options(path: Path) -> str:
+    return f"{path.parent}={path.stem}"
+
+
+@pytest.mark.parametrize("path", GROUPS, ids=options)
+def test_every_choice_of_every_group_composes(path):
+    config = asked([options(path)]).config
+    assert config.hydra.runtime.choices[str(path.parent)] == path.stem
+
+
+@pytest.mark.parametrize("path", TARGETS, ids=options)
+def test_every_key_beside_a_target_is_an_argument(path):
+    kept = yaml.safe_load((conf_dir() / path).read_text())
+    target = kept.pop("_target_")
+    arguments = set(inspect.signature(get_class(target)).parameters)
+    assert set(kept) <= arguments
+    if target.startswith("headstart."):
+        assert set(kept) == arguments - {"spec"}
+
+
+def test_a_run_of_each_model_needs_no_other_argument_than_the_configurations():
+    for path in TARGETS:
+        if path.parts[0] == "model":
+            assert asked([options(path)]).config.model._target_.startswith("headstart.models.")
+
+
+@pytest.mark.parametrize("experiment", EXPERIMENTS)
+def test_every_experiment_states_its_command(experiment):
+    header = (conf_dir() / "experiment" / f"{experiment}.yaml").read_text()
+    assert f"headstart-train experiment={experiment}" in header
+
+
+@pytest.mark.parametrize("experiment", EXPERIMENTS)
+def test_every_experiment_runs_on_tiny_images(experiment, image_folder, command):
+    images = image_folder(classes=2, per_class=10, size=32)
+    for part in ("train", "val"):
+        image_folder(classes=2, per_class=8, size=32, root=images.parent / "parts" / part, seed=len(part))
+    root = images.parent / "parts" if experiment == "pretrain_embedded" else images
+    narrowed = ["seed=0"] if experiment == "compare" else []
+    done = command(f"experiment={experiment}", "data=folder", f"data.root={root}", "data.image_size=32",
+                   "model.epochs=1", *narrowed)  # fmt: skip
+    statuses = [json.loads(p.read_text())["status"] for p in done.folder.rglob(runs.RESULT)]
+    assert done.code == 0 and statuses and set(statuses) == {"finished"}
