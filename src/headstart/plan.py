@@ -17,6 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from headstart import app, runs
 from headstart.complaints import one_line
+from headstart.estimate import seconds
 from headstart.terminal import duration
 
 BUDGET = "data.labels_per_class"
@@ -53,6 +54,8 @@ class Plan:
             began = time.monotonic()
             try:
                 result = run(cfg, f"[{number}/{self.total}] ", left)
+            except runs.BusyError:
+                raise
             except Exception as error:
                 self._failed(directory, error)
                 raise
@@ -102,17 +105,30 @@ def planned(argv: list[str]) -> Plan:
         fitting = available_budgets(_source(cfg, None))
         sweeps[BUDGET] = [str(k) for k in fitting] or ["null"]
         argv.append(f"{BUDGET}={','.join(sweeps[BUDGET])}")
-    for budget in sweeps.get(BUDGET, [str(cfg.data.labels_per_class)]):
-        source = _source(cfg, None if budget in ("null", "None") else int(budget))
-        source.split  # noqa: B018  a budget that does not fit is an error here, before any training
+    # A budget that does not fit is an error here, before any training.
+    sources = {k: _source(cfg, k) for k in map(_budget, sweeps.get(BUDGET, [cfg.data.labels_per_class]))}
+    each = [_seconds(argv, source, model) for source in sources.values() for model in sweeps.get("model", [None])]
     total = math.prod(len(choices) for choices in sweeps.values())
     typed = any(a.startswith("hydra.sweep.dir=") for a in argv)
     directory = Path(cfg.hydra.sweep.dir if typed else f"runs/{_name(cfg, sweeps)}")
     if not typed:
         argv.append(f"hydra.sweep.dir={directory}")
+    runs.forget_failures(directory)
     plan = Plan(argv, total, directory)
-    _announce(plan, sweeps)
+    _announce(plan, sweeps, total * sum(each) / len(each))
     return plan
+
+
+def _budget(text: Any) -> int | None:
+    return None if text in (None, "null", "None") else int(text)
+
+
+def _seconds(argv: list[str], source: Any, model: str | None) -> float:
+    """About how long one run on this budget takes, of the model or of the one that all runs have."""
+    asked = app.asked([*(a for a in argv if not a.startswith("model=")), f"model={model}"] if model else argv)
+    assert asked is not None
+    images = len(source.split.train)
+    return seconds(asked.config, images, source.spec.labels_per_class, source.spec.shape[1])
 
 
 def _source(cfg: DictConfig, labels_per_class: int | None) -> Any:
@@ -134,12 +150,12 @@ def _name(cfg: DictConfig, sweeps: dict[str, list[str]]) -> str:
     return "-".join([*parts, hashlib.sha256(text.encode()).hexdigest()[:8]])
 
 
-def _announce(plan: Plan, sweeps: dict[str, list[str]]) -> None:
+def _announce(plan: Plan, sweeps: dict[str, list[str]], in_all: float) -> None:
     assert plan.directory is not None
-    done = [r["cost"]["seconds_in_all"] for _, r in runs.results(plan.directory) if r["status"] == "finished"]
+    done = [r["cost"]["seconds_in_all"] for _, r in runs.results(plan.directory)]
     axes = " × ".join(f"{len(v)} {k.removeprefix('data.')}" for k, v in sweeps.items())
     left = max(plan.total - len(done), 0)
-    about = f", about {duration(left * sum(done) / len(done))} by the finished ones" if done and left else ""
+    about = f", about {duration(left * (sum(done) / len(done) if done else in_all / plan.total))}" if left else ""
     free = shutil.disk_usage(Path.cwd()).free / 1e9
     print(
         f"{plan.total} runs ({axes}), {len(done)} done{about}; "

@@ -74,6 +74,17 @@ def results(directory: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
             yield path.parent, found
 
 
+class BusyError(HeadstartError):
+    """Another process is training this run."""
+
+
+def forget_failures(directory: Path) -> None:
+    """Takes away what failed runs below ``directory`` said: they are about to be tried again."""
+    for place, found in list(results(directory)):
+        if found["status"] == "failed":
+            (place / RESULT).unlink()
+
+
 @contextmanager
 def claimed(directory: Path, identity: str) -> Iterator[None]:
     """Makes the directory this run's own, and this process's alone while the block runs.
@@ -87,7 +98,7 @@ def claimed(directory: Path, identity: str) -> Iterator[None]:
         with lock.acquire(blocking=False):
             yield
     except Timeout:
-        raise HeadstartError(f"{directory}: another process is training this run; wait for it, or end it") from None
+        raise BusyError(f"{directory}: another process is training this run; wait for it, or end it") from None
 
 
 def _claim(directory: Path, identity: str) -> None:

@@ -11,6 +11,7 @@ from torchmetrics.functional.classification import multiclass_accuracy, multicla
 
 from headstart import runs
 from headstart.errors import HeadstartError
+from headstart.estimate import epochs_for
 from headstart.models import optim
 from headstart.models.augment import augmented, strengths
 from headstart.models.prediction import Prediction, predict
@@ -155,15 +156,12 @@ class Classifier(L.LightningModule):
 
 
 def _length(epochs: int | Mapping[int, int], labels_per_class: int) -> int:
-    if isinstance(epochs, Mapping):
-        table = {int(k): int(v) for k, v in epochs.items()}
-        if not table:
-            raise HeadstartError("model.epochs={}: give a number or a table such as {5: 100, 20: 50}")
-        below = [k for k in table if k <= labels_per_class]
-        epochs = table[max(below) if below else min(table)]
-    if int(epochs) < 1:
-        raise HeadstartError(f"model.epochs={epochs}: at least one epoch is needed")
-    return int(epochs)
+    if isinstance(epochs, Mapping) and not epochs:
+        raise HeadstartError("model.epochs={}: give a number or a table such as {5: 100, 20: 50}")
+    length = epochs_for(epochs, labels_per_class)
+    if length < 1:
+        raise HeadstartError(f"model.epochs={length}: at least one epoch is needed")
+    return length
 
 
 def positive(name: str, value: float, zero: bool = False) -> float:

@@ -1,0 +1,45 @@
+"""About how long a run will take on two cores, before anything was measured. Torch-free.
+
+The figures are of one machine (two cores of an AMD EPYC, `make bench`, 2026-11-24); once runs have finished,
+their own seconds are the better guess, and the progress line goes by them.
+"""
+
+from typing import Any
+
+from omegaconf import DictConfig
+
+from headstart import backbones
+
+# Seconds to train on one image, at a number of pixels a side; the work grows with their square.
+SMALL_CNN = (0.00005, 28)
+EMBEDDED = (0.0022, 64)
+OTHER_BACKBONE = (0.05, 224)
+FORWARD_SHARE = 0.35  # of a training step is the pass forward, which is all that a frozen backbone does
+SECONDS_AROUND = 1.0  # building, testing and writing
+
+
+def seconds(cfg: DictConfig, images: int, labels_per_class: int, size: int) -> float:
+    """About how long the run takes.
+
+    Args:
+        cfg: its composed configuration.
+        images: training images of an epoch.
+        labels_per_class: the budget.
+        size: pixels of a side.
+    """
+    settings = cfg.model.get("backbone") or cfg.model.get("architecture")
+    if settings is None:
+        each, at = SMALL_CNN
+    else:
+        each, at = EMBEDDED if backbones.is_embedded(dict(settings)) else OTHER_BACKBONE
+    frozen = FORWARD_SHARE if "backbone" in cfg.model and "backbone_lr" not in cfg.model else 1.0
+    epochs = cfg.trainer.max_epochs or epochs_for(cfg.model.epochs, labels_per_class)
+    return SECONDS_AROUND + epochs * images * each * (size / at) ** 2 * frozen
+
+
+def epochs_for(epochs: Any, labels_per_class: int) -> int:
+    """The recipe's length: a number, or from a table the row of the largest key not above the labels."""
+    if isinstance(epochs, int):
+        return epochs
+    table = {int(k): int(v) for k, v in epochs.items()}
+    return table[max((k for k in table if k <= labels_per_class), default=min(table))]
