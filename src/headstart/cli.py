@@ -111,7 +111,7 @@ def _count(text: str) -> int:
 
 def _images(given: list[str]) -> list[str]:
     """The image files that paths, folders and patterns stand for, in the order of the command."""
-    from headstart.pixels import is_image
+    from headstart.images import is_image
 
     found: list[str] = []
     for text in given:

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from headstart.data import cache, images, places
+from headstart import images
+from headstart.data import cache, places
 from headstart.errors import HeadstartError
 
 

@@ -178,7 +178,7 @@ def test_a_pipe_called_like_an_image_is_none(images):
 
 
 def test_iphone_photographs_without_the_extra_give_their_count_and_the_mend(images, monkeypatch):
-    monkeypatch.setattr("headstart.data.images.reads_heic", lambda: False)
+    monkeypatch.setattr("headstart.images.reads_heic", lambda: False)
     for i in range(3):
         (images / "ant" / f"{i}.HEIC").write_bytes(b"x")
     line = refusal(images)

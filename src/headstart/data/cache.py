@@ -17,7 +17,8 @@ from PIL import Image
 from rich.console import Console
 from rich.progress import track
 
-from headstart.data import images, places
+from headstart import images
+from headstart.data import places
 from headstart.errors import HeadstartError
 
 T = TypeVar("T")

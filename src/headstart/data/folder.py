@@ -8,7 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from headstart.data import cache, images, places
+from headstart import images
+from headstart.data import cache, places
 from headstart.data.source import PARTS, Catalogue, Source
 from headstart.errors import HeadstartError
 

@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 from filelock import FileLock
 
-from headstart.data import cache, images, places
+from headstart import images
+from headstart.data import cache, places
 from headstart.data.source import Catalogue, Source
 from headstart.errors import HeadstartError
 

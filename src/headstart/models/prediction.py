@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from headstart import pixels
+from headstart import images as decoding
 from headstart.errors import HeadstartError
 
 if TYPE_CHECKING:
@@ -81,5 +81,5 @@ def _raw(image: Any, model: "Classifier") -> np.ndarray:
         if tuple(image.shape) == model.spec.shape:
             return image.numpy()
         array = image.permute(1, 2, 0).numpy()
-        image = pixels.from_array(array)
-    return pixels.decode(image, height, channels)
+        image = decoding.from_array(array)
+    return decoding.decode(image, height, channels)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from headstart.data import images
+from headstart import images
 from headstart.errors import HeadstartError
 
 RED, BLUE = (200, 30, 30), (30, 30, 200)
