@@ -1,0 +1,25 @@
+"""About how long, before anything was measured."""
+
+from headstart.composition import asked
+from headstart.estimate import epochs_for, seconds
+
+
+def about(*words, images=100, labels=10, size=32):
+    return seconds(asked(list(words)).config, images, labels, size)
+
+
+def test_more_images_and_larger_ones_take_longer():
+    assert about("model=finetune") < about("model=finetune", images=200) < about("model=finetune", images=200, size=64)
+
+
+def test_a_frozen_backbone_is_cheaper_than_a_training_one_and_a_small_cnn_cheaper_still():
+    few = "model.epochs=50"
+    assert about("model=scratch_cnn", few) < about("model=frozen", few) < about("model=finetune", few)
+
+
+def test_a_typed_length_counts():
+    assert about("model=finetune", "trainer.max_epochs=1") < about("model=finetune", "trainer.max_epochs=50")
+
+
+def test_the_table_is_read_as_the_models_read_it():
+    assert [epochs_for({5: 9, 20: 3}, k) for k in (1, 5, 19, 20, 999)] == [9, 9, 9, 3, 3]
