@@ -113,3 +113,38 @@ def test_the_digest_follows_the_content_and_not_the_path(weight_file, tmp_path):
     copy.write_bytes(weight_file.read_bytes())
     assert backbones.digest(settings(weight_file)) == backbones.digest(settings(copy))
     assert backbones.digest(SMALL) == "none"
+
+
+def test_an_exported_backbone_builds_and_loads_by_its_file_alone(spec, fitted, tmp_path):
+    from headstart.models import FineTuned
+
+    model = FineTuned(spec, epochs=1)
+    fitted(model).save_checkpoint(tmp_path / "kept.ckpt", weights_only=True)
+    out = backbones.export(tmp_path / "kept.ckpt", tmp_path / "mine.safetensors", terms="mine")
+    resolved = backbones.resolve({"weights": str(out)})
+    assert resolved["name"] == model.architecture["name"] and resolved["mean"] == pytest.approx(model.start["mean"])
+    network = backbones.build(resolved)
+    backbones.load_weights(network, resolved)
+    for name, tensor in network.state_dict().items():
+        torch.testing.assert_close(tensor, model.backbone.state_dict()[name], rtol=1e-3, atol=1e-3)
+    assert backbones.card(out)["terms"] == "mine" and backbones.card(out)["seen"] == list(spec.classes)
+
+
+def test_a_model_without_a_backbone_has_none_to_export(spec, fitted, tmp_path):
+    from headstart.models import ScratchCNN
+
+    fitted(ScratchCNN(spec, epochs=1)).save_checkpoint(tmp_path / "kept.ckpt", weights_only=True)
+    with pytest.raises(HeadstartError, match="no backbone"):
+        backbones.export(tmp_path / "kept.ckpt", tmp_path / "mine.safetensors")
+
+
+def test_another_runs_checkpoint_gives_its_backbone(spec, fitted, tmp_path):
+    from headstart.models import FineTuned, ScratchBackbone
+
+    first = ScratchBackbone(spec, epochs=1)
+    fitted(first).save_checkpoint(tmp_path / "first.ckpt", weights_only=True)
+    second = FineTuned(spec, backbone={"weights": str(tmp_path / "first.ckpt")}, epochs=1)
+    starts = []
+    fitted(second, on_start=lambda m: starts.append({k: v.clone() for k, v in m.backbone.state_dict().items()}))
+    assert all(torch.equal(v, first.backbone.state_dict()[k]) for k, v in starts[0].items())
+    assert second.pixel_mean.flatten().tolist() == first.pixel_mean.flatten().tolist()

@@ -91,7 +91,7 @@ def test_a_report_is_read_from_files(tmp_path, capsys):
 def test_an_export_says_where_the_file_is(monkeypatch, capsys):
     from headstart import backbones
 
-    monkeypatch.setattr(backbones, "export", lambda model, out: out)
+    monkeypatch.setattr(backbones, "export", lambda model, out, terms: out)
     assert cli.run(["export", "run", "--format", "backbone", "--out", "b.safetensors"]) == 0
     assert capsys.readouterr().out == "b.safetensors\n"
 

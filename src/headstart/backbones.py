@@ -156,13 +156,13 @@ def load_weights(backbone: "nn.Module", resolved: dict[str, Any]) -> None:
     backbone.load_state_dict({k: state[k].to(v.dtype) if k in state else v for k, v in wanted.items()})
 
 
-def export(checkpoint: str | Path, out: str | Path, card: dict[str, Any] | None = None) -> Path:
-    """Writes a checkpoint's backbone in half precision, with what it takes to build it again.
+def export(checkpoint: str | Path, out: str | Path, terms: str = "") -> Path:
+    """Writes a checkpoint's backbone in half precision, with what it takes to build it again and a card.
 
     Args:
         checkpoint: a Headstart checkpoint or run directory of a model with a backbone.
         out: the ``.safetensors`` file; its header holds the network's name, options, normalisation, card.
-        card: what the weights are and what they have seen, plain values.
+        terms: on what terms the images that it was trained on may be used; for the card.
 
     Raises:
         HeadstartError: the checkpoint's model has no backbone.
@@ -179,7 +179,7 @@ def export(checkpoint: str | Path, out: str | Path, card: dict[str, Any] | None 
         **model.architecture,
         "mean": model.pixel_mean.flatten().tolist(),
         "std": model.pixel_std.flatten().tolist(),
-        "card": card or {},
+        "card": {**_trained(Path(checkpoint)), "seen": list(model.spec.classes), "terms": terms},
     }
     tensors = {
         k: (v.half() if v.is_floating_point() else v).contiguous() for k, v in model.backbone.state_dict().items()
@@ -191,6 +191,15 @@ def export(checkpoint: str | Path, out: str | Path, card: dict[str, Any] | None 
     save_file(tensors, scratch, metadata={"headstart": json.dumps(described)})
     scratch.replace(out)
     return out
+
+
+def _trained(run: Path) -> dict[str, Any]:
+    """What a run directory says of how its model was trained and how good it is; {} for a lone checkpoint."""
+    found = runs.finished(run)
+    if not found:
+        return {}
+    accuracy = found["metrics"]["test/accuracy"]
+    return {"accuracy": accuracy, **{k: found.get(k) for k in ("data", "command", "epochs", "versions")}}
 
 
 def card(path: Path = EMBEDDED) -> dict[str, Any]:

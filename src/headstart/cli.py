@@ -73,7 +73,7 @@ def export(args: argparse.Namespace) -> int:
     """Writes a model's backbone to a file that ``backbone.weights=FILE`` reads."""
     from headstart import backbones
 
-    print(backbones.export(args.model, args.out))
+    print(backbones.export(args.model, args.out, args.terms))
     return 0
 
 
@@ -100,6 +100,7 @@ def _parser() -> tuple[_Parser, dict[str, Callable[[argparse.Namespace], int]]]:
     command.add_argument("model", metavar="CKPT_OR_RUN", help="a checkpoint, or a run's directory")
     command.add_argument("--format", required=True, choices=["backbone"], help="what to write")
     command.add_argument("--out", default="backbone.safetensors", metavar="FILE", help="where (backbone.safetensors)")
+    command.add_argument("--terms", default="", metavar="TEXT", help="terms of the training images, for the card")
     return parser, {"predict": predict, "report": report, "export": export}
 
 

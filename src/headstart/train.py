@@ -1,6 +1,7 @@
 """`headstart-train`: one run, from its configuration to a run directory. It reads from top to bottom."""
 
 import logging
+import shlex
 import sys
 import time
 import warnings
@@ -113,6 +114,7 @@ def fit_and_test(
         "fold": 0,
         "identity": identity,
         "settings": arm_settings(cfg),
+        "command": " ".join(["headstart-train", *map(shlex.quote, HydraConfig.get().overrides.task)]),
         "metrics": metrics,
         "epoch": epoch,
         "epochs": trainer.max_epochs,
