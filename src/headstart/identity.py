@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from hydra.utils import instantiate
@@ -38,13 +39,17 @@ def arm_settings(cfg: DictConfig) -> dict[str, Any]:
 
 def run_name(cfg: DictConfig) -> str:
     """The folder of a run: its choices and the first 8 letters of its identity."""
-    budget = cfg.data.labels_per_class
-    parts = [cfg.hydra.runtime.choices.model, cfg.hydra.runtime.choices.data, "all" if budget is None else budget]
     try:
         short = identify(cfg, instantiate(cfg.data).digest)[:8]
     except HeadstartError:
         short = "unknown"  # the run itself says what is wrong, without an end to the sweep's others
-    return "-".join([*map(str, parts), f"seed{cfg.seed}", short])
+    return f"{run_title(cfg, cfg.hydra.runtime.choices)}-{short}"
+
+
+def run_title(cfg: DictConfig, choices: Mapping[str, Any]) -> str:
+    """What a run is called: model, data, budget and seed, e.g. ``finetune-digits-5-seed0``."""
+    budget = "all" if cfg.data.labels_per_class is None else cfg.data.labels_per_class
+    return f"{choices['model']}-{choices['data']}-{budget}-seed{cfg.seed}"
 
 
 def identify(cfg: DictConfig, data_digest: str) -> str:

@@ -13,7 +13,8 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from headstart import runs
-from headstart.identity import arm_settings, identify, run_name
+from headstart.errors import HeadstartError
+from headstart.identity import arm_settings, identify, run_name, run_title
 
 # Hydra names the run directory by it (conf/train.yaml).
 OmegaConf.register_new_resolver("headstart.run", lambda *, _root_: run_name(_root_), replace=True)
@@ -42,6 +43,8 @@ def run(cfg: DictConfig, place: str = "", left: float | None = None) -> dict[str
             be known then.
     """
     directory = Path(HydraConfig.get().runtime.output_dir)
+    if cfg.trainer.max_epochs is not None and not cfg.trainer.max_epochs >= 1:
+        raise HeadstartError(f"trainer.max_epochs={cfg.trainer.max_epochs}: at least one epoch is needed")
     source = instantiate(cfg.data)
     identity = identify(cfg, source.digest)
     with runs.claimed(directory, identity):
@@ -49,7 +52,7 @@ def run(cfg: DictConfig, place: str = "", left: float | None = None) -> dict[str
             return done
         runs.write_text(directory / runs.CONFIG, OmegaConf.to_yaml(cfg, resolve=True))
         runs.write_json(directory / runs.SPLIT, source.split.rows())
-        title = f"{place}{directory.name.rpartition('-')[0]}"
+        title = place + run_title(cfg, HydraConfig.get().runtime.choices)
         return fit_and_test(cfg, source, directory, identity, title, left)
 
 
@@ -78,7 +81,7 @@ def fit_and_test(
     record = Record(directory, identity)
     trainer = instantiate(
         cfg.trainer,
-        max_epochs=cfg.trainer.max_epochs or model.epochs,
+        max_epochs=model.epochs if cfg.trainer.max_epochs is None else cfg.trainer.max_epochs,
         callbacks=[
             Progress(title, len(source.split.train), left),
             *([best_epoch(directory)] if validates else []),
@@ -128,8 +131,8 @@ def fit_and_test(
         },
         **conditions(),
     }
-    last.unlink(missing_ok=True)
     runs.write_json(directory / runs.RESULT, result)
+    last.unlink(missing_ok=True)
     return result
 
 
