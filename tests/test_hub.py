@@ -30,7 +30,20 @@ def cache(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def hub(whole, cache, monkeypatch):
+def turn_to(monkeypatch):
+    """A function that makes the client believe that the hub is a port on loopback."""
+
+    def turn(port):
+        endpoint = f"http://127.0.0.1:{port}"
+        monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", endpoint)
+        template = endpoint + "/{repo_id}/resolve/{revision}/{filename}"
+        monkeypatch.setattr("huggingface_hub.constants.HUGGINGFACE_CO_URL_TEMPLATE", template)
+
+    return turn
+
+
+@pytest.fixture
+def hub(whole, cache, turn_to):
     """Serves one repository's model.safetensors; yields the list of requests that it saw."""
     content = save({k: v.contiguous() for k, v in whole.state_dict().items()})
     seen = []
@@ -61,11 +74,7 @@ def hub(whole, cache, monkeypatch):
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Stand)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", f"http://127.0.0.1:{server.server_port}")
-    monkeypatch.setattr(
-        "huggingface_hub.constants.HUGGINGFACE_CO_URL_TEMPLATE",
-        f"http://127.0.0.1:{server.server_port}" + "/{repo_id}/resolve/{revision}/{filename}",
-    )
+    turn_to(server.server_port)
     yield seen
     server.shutdown()
     server.server_close()
@@ -88,22 +97,26 @@ def test_normalisation_is_that_of_timms_configuration_of_the_weights(hub):
     assert (tuple(mean), tuple(std)) == (tuple(cfg.mean), tuple(cfg.std))
 
 
-def test_weights_that_are_cached_need_no_hub(hub, monkeypatch):
+def test_weights_that_are_cached_need_no_hub(hub):
     resolved = backbones.resolve({"name": NAME, "weights": "hub"})
     first = backbones.file_of(resolved)
-    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", "http://127.0.0.1:9")
-    assert backbones.file_of(resolved).read_bytes() == first.read_bytes()
+    asked = len(hub)
+    assert backbones.file_of(resolved).read_bytes() == first.read_bytes() and len(hub) == asked
 
 
-def test_a_hub_that_cannot_be_reached_is_one_line_and_no_random_start(cache, monkeypatch):
+def test_a_hub_that_never_answers_is_not_waited_for(cache, turn_to, monkeypatch):
+    monkeypatch.setattr("headstart.backbones.HUB_PATIENCE", 0.05)
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # it accepts and says nothing
+        turn_to(silent.getsockname()[1])
+        with pytest.raises(HeadstartError, match="cannot be reached"):
+            backbones.file_of(backbones.resolve({"name": NAME, "weights": "hub"}))
+
+
+def test_a_hub_that_cannot_be_reached_is_one_line_and_no_random_start(cache, turn_to):
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         port = unused.getsockname()[1]
-    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", f"http://127.0.0.1:{port}")
-    monkeypatch.setattr(
-        "huggingface_hub.constants.HUGGINGFACE_CO_URL_TEMPLATE",
-        f"http://127.0.0.1:{port}" + "/{repo_id}/resolve/{revision}/{filename}",
-    )
+    turn_to(port)
     resolved = backbones.resolve({"name": NAME, "weights": "hub"})
     with pytest.raises(HeadstartError, match="cannot be reached") as caught:
         backbones.load_weights(backbones.build(resolved), resolved)
