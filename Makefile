@@ -4,6 +4,8 @@ UV := uv==0.13.9
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 ARGS ?=
+# The stamp is written last. An install without one was cut short, and uv takes a half-copied package for a whole one.
+CUT_SHORT := $(if $(wildcard .venv),$(if $(wildcard $(INSTALLED)),,--reinstall))
 
 .PHONY: compare test lint format bench lock
 
@@ -27,14 +29,14 @@ bench: $(INSTALLED)
 
 lock: $(INSTALLED)
 	@$(BIN)/uv pip compile pyproject.toml --group dev --universal --generate-hashes \
-		--no-emit-index-url --no-annotate --no-header --quiet -o requirements.lock
+		--no-emit-index-url --no-annotate --no-header --quiet $(ARGS) -o requirements.lock
 
-# The stamp is written last: an install that was interrupted is made anew.
 $(INSTALLED): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Headstart needs Python 3.11 or newer; name one by make PYTHON=python3.11")'
+	@test -e $@ || $(PYTHON) -m venv .venv
 	@rm -f $@
-	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check $(UV)
-	@$(BIN)/uv pip install --python $(BIN)/python --quiet --link-mode=copy --compile-bytecode --require-hashes -r requirements.lock
+	@$(BIN)/uv pip install --python $(BIN)/python --quiet --link-mode=copy --compile-bytecode $(CUT_SHORT) \
+		--require-hashes -r requirements.lock
 	@$(BIN)/uv pip install --python $(BIN)/python --quiet --no-deps --no-build-isolation --editable .
 	@touch $@

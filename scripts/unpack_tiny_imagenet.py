@@ -2,54 +2,73 @@
 
     python scripts/unpack_tiny_imagenet.py SHARDS OUT
 
-SHARDS is a folder with ``train-*.parquet``, ``val.parquet`` (columns ``image``: bytes of a WebP file,
-``label``) and ``classes.tsv`` (label, WordNet id, words); OUT gets ``{train,val}/<WordNet id>/<index>.webp``.
-A part that stands there already is left as it is; one that was interrupted is unpacked again.
+SHARDS is a folder with ``train-*.parquet``, ``val*.parquet`` (columns ``image``: bytes of a WebP file,
+``label``: a line of classes.tsv) and ``classes.tsv`` (label, WordNet id, words), or some of its shards; OUT gets
+``{train,val}/<WordNet id>/<shard>-<index>.webp``. The same command again goes on where it was stopped.
 """
 
 import argparse
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 from rich.progress import track
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("shards", type=Path, help="the folder with the parquet files and classes.tsv")
+    parser.add_argument("shards", type=Path, nargs="+", help="parquet files, or the folder that holds them")
     parser.add_argument("out", type=Path, help="the folder to write")
     args = parser.parse_args()
-    classes = args.shards / "classes.tsv"
-    if not classes.is_file():
-        print(f"{classes}: there is no such file; give the folder that holds the shards", file=sys.stderr)
+    doing = "looking for shards"
+    try:
+        for shard in listed(args.shards):
+            part = args.out / shard.stem.partition("-")[0]
+            doing = f"{shard} into {part}"
+            print(f"{doing}: {unpack(shard, part):,} images written")
+    except (OSError, ValueError, KeyError, IndexError, pa.ArrowException) as error:
+        print(f"unpack_tiny_imagenet: {doing}: {' '.join(str(error).split())}", file=sys.stderr)
         return 1
-    names = [line.split("\t")[1] for line in classes.read_text().splitlines() if line]
-    for part in ("train", "val"):
-        shards = sorted(args.shards.glob(f"{part}*.parquet"))
-        if not shards:
-            print(f"{args.shards}: no {part}*.parquet in it", file=sys.stderr)
-            return 1
-        if (args.out / part).is_dir():
-            print(f"{args.out / part}: there already")
-            continue
-        scratch = args.out / f"{part}.part"
-        count = sum(unpack(shard, scratch, names) for shard in track(shards, part))
-        scratch.rename(args.out / part)
-        print(f"{args.out / part}: {count:,} images")
+    except KeyboardInterrupt:
+        print("interrupted; the same command goes on where it stopped", file=sys.stderr)
+        return 130
     return 0
 
 
-def unpack(shard: Path, out: Path, names: list[str]) -> int:
-    """Writes each image of a shard as a file of its class; how many there were."""
+def listed(paths: list[Path]) -> list[Path]:
+    """The shards themselves: a folder stands for all that lie in it."""
+    shards = [shard for path in paths for shard in (sorted(path.glob("*.parquet")) if path.is_dir() else [path])]
+    if not shards:
+        raise FileNotFoundError(f"{paths[0]} holds no *.parquet; give the folder that holds the shards")
+    for path in (path for shard in shards for path in (shard, shard.with_name("classes.tsv"))):
+        if not path.is_file():
+            raise FileNotFoundError(f"there is no {path}; give the shards with their classes.tsv beside them")
+    return shards
+
+
+def unpack(shard: Path, part: Path) -> int:
+    """Writes each image of a shard as a file of its class; how many were not there yet."""
+    classes = shard.with_name("classes.tsv").read_text(encoding="utf-8").splitlines()
+    names = [line.split("\t")[1] for line in classes if line]
     for name in names:
-        (out / name).mkdir(parents=True, exist_ok=True)
+        (part / name).mkdir(parents=True, exist_ok=True)
+    file = pq.ParquetFile(shard)
     written = 0
-    for batch in pq.ParquetFile(shard).iter_batches(1000):
-        for row in batch.to_pylist():
-            (out / names[row["label"]] / f"{shard.stem}-{written:05}.webp").write_bytes(row["image"])
+    for index, row in enumerate(track(rows(file), shard.stem, total=file.metadata.num_rows)):
+        target = part / names[row["label"]] / f"{shard.stem}-{index:05}.webp"
+        if not target.exists():
+            scratch = target.with_suffix(".part")
+            scratch.write_bytes(row["image"])
+            scratch.replace(target)
             written += 1
     return written
+
+
+def rows(file: pq.ParquetFile) -> Iterator[dict]:
+    for batch in file.iter_batches(1000):
+        yield from batch.to_pylist()
 
 
 if __name__ == "__main__":

@@ -1,11 +1,14 @@
 """Tiny images, a cache of the test's own, and commands run in the test's own process."""
 
+import socket
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from PIL import Image
+
+LOOPBACK = {None, "", "localhost", "127.0.0.1", "::1"}
 
 
 @pytest.fixture(scope="session")
@@ -19,6 +22,23 @@ def own_places(session_cache, tmp_path, monkeypatch):
     monkeypatch.setenv("HEADSTART_CACHE", str(session_cache))
     monkeypatch.setenv("HF_HOME", str(tmp_path / "huggingface"))
     monkeypatch.delenv("HYDRA_FULL_ERROR", raising=False)
+
+
+@pytest.fixture(autouse=True)
+def no_name_server(monkeypatch):
+    """pytest-socket refuses every connection but to loopback; where it allows hosts, it still lets names be asked."""
+
+    def guarded(resolve):
+        def resolved(host, *args, **kwargs):
+            name = host.decode() if isinstance(host, bytes) else host
+            if name not in LOOPBACK:
+                raise socket.gaierror(socket.EAI_NONAME, f"the tests are offline and know no {name}")
+            return resolve(host, *args, **kwargs)
+
+        return resolved
+
+    for function in ("getaddrinfo", "gethostbyname"):
+        monkeypatch.setattr(socket, function, guarded(getattr(socket, function)))
 
 
 @pytest.fixture

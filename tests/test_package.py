@@ -1,6 +1,7 @@
 """The package as others get it, and the walls between its rooms."""
 
 import ast
+import re
 import subprocess
 import sys
 import tomllib
@@ -8,6 +9,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 import headstart
 
@@ -65,10 +67,17 @@ def test_the_wheel_carries_configuration_and_weights(tmp_path):
 
 def test_the_lock_is_exact_hashed_and_names_no_address():
     lock = (ROOT / "requirements.lock").read_text()
-    assert "://" not in lock
-    entries = [entry for entry in lock.split("\n") if entry and not entry.startswith((" ", "#"))]
-    assert entries and all("==" in entry for entry in entries)
-    assert lock.count("==") and all("--hash=sha256:" in block for block in lock.split("\n") if block.startswith("    "))
+    assert "://" not in lock and "index-url" not in lock
+    entries = re.split(r"\n(?=\S)", lock.strip())
+    assert all(re.match(r"[\w.-]+==\S+ ", entry) and "--hash=sha256:" in entry for entry in entries), entries
+
+
+def test_the_lock_holds_every_requirement_at_a_version_that_is_asked_for():
+    lock = dict(re.findall(r"^([\w.-]+)==(\S+)", (ROOT / "requirements.lock").read_text(), re.MULTILINE))
+    asked = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    for line in [*asked["project"]["dependencies"], *asked["dependency-groups"]["dev"]]:
+        requirement = Requirement(line)
+        assert requirement.specifier.contains(lock.get(requirement.name, "nothing")), line
 
 
 def test_the_version_is_written_once_more_and_the_same():

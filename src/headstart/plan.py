@@ -106,8 +106,9 @@ def planned(argv: list[str]) -> Plan:
         sweeps[BUDGET] = [str(k) for k in fitting] or ["null"]
         argv.append(f"{BUDGET}={','.join(sweeps[BUDGET])}")
     # A budget that does not fit is an error here, before any training.
-    sources = {k: _source(cfg, k) for k in map(_budget, sweeps.get(BUDGET, [cfg.data.labels_per_class]))}
-    each = [_seconds(argv, source, model) for source in sources.values() for model in sweeps.get("model", [None])]
+    sources = [_source(cfg, _budget(k)) for k in sweeps.get(BUDGET, [cfg.data.labels_per_class])]
+    sizes = [(len(s.split.train), s.spec.labels_per_class, s.spec.shape[1]) for s in sources]
+    each = [seconds(arm, *size) for arm in _arms(argv, cfg, sweeps) for size in sizes]
     total = math.prod(len(choices) for choices in sweeps.values())
     typed = any(a.startswith("hydra.sweep.dir=") for a in argv)
     directory = Path(cfg.hydra.sweep.dir if typed else f"runs/{_name(cfg, sweeps)}")
@@ -123,12 +124,10 @@ def _budget(text: Any) -> int | None:
     return None if text in (None, "null", "None") else int(text)
 
 
-def _seconds(argv: list[str], source: Any, model: str | None) -> float:
-    """About how long one run on this budget takes, of the model or of the one that all runs have."""
-    asked = app.asked([*(a for a in argv if not a.startswith("model=")), f"model={model}"] if model else argv)
-    assert asked is not None
-    images = len(source.split.train)
-    return seconds(asked.config, images, source.spec.labels_per_class, source.spec.shape[1])
+def _arms(argv: list[str], cfg: DictConfig, sweeps: dict[str, list[str]]) -> list[DictConfig]:
+    """A configuration for each model that is swept; the others' first choices stand for them all."""
+    rest = [word for word in argv if not word.startswith("model=")]
+    return [app.asked([*rest, f"model={model}"]).config for model in sweeps.get("model", [])] or [cfg]  # type: ignore[union-attr]
 
 
 def _source(cfg: DictConfig, labels_per_class: int | None) -> Any:
