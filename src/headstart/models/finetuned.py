@@ -33,7 +33,7 @@ class FineTuned(Transfer):
         backbone: dict[str, Any] | None = None,
         epochs: int | Mapping[int, int] = 60,
         backbone_lr: float | None = None,
-        head_lr: float = 1e-2,
+        head_lr: float = 2e-3,
         batch_norm: str | None = None,
         weight_decay: float = 5e-2,
         label_smoothing: float = 0.0,

@@ -25,7 +25,8 @@ def groups(module: nn.Module, lr: float, weight_decay: float) -> list[dict[str, 
 
 def adamw_cosine(parameters: Iterable[dict[str, Any]], steps: int) -> dict[str, Any]:
     """AdamW (arXiv:1711.05101) over ``parameters``, its rates following a cosine over ``steps`` batches."""
-    optimizer = torch.optim.AdamW(list(parameters))
+    # One kernel for all parameters: on small networks it halves the time that a step spends here.
+    optimizer = torch.optim.AdamW(list(parameters), fused=True)
     warm_up = max(1, round(WARM_UP * steps))
 
     def share(step: int) -> float:
