@@ -54,7 +54,8 @@ def test_paths_images_and_tensors_get_the_same_answer(spec, kept, tmp_path):
     expected = model.predict(pixels).probabilities
     for given in (images, paths, [str(p) for p in paths]):
         assert torch.equal(model.predict(given).probabilities, expected)
-    assert torch.equal(model.predict(paths[0]).probabilities, expected[:1])
+    # A batch of another size may round differently in the last bit.
+    torch.testing.assert_close(model.predict(paths[0]).probabilities, expected[:1])
 
 
 def test_a_pickle_that_runs_code_is_refused_and_runs_nothing(tmp_path):
