@@ -54,8 +54,12 @@ def test_every_experiment_runs_on_tiny_images(experiment, image_folder, command)
     images = image_folder(classes=2, per_class=10, size=32)
     for part in ("train", "val"):
         image_folder(classes=2, per_class=8, size=32, root=images.parent / "parts" / part, seed=len(part))
-    root = images.parent / "parts" if experiment == "pretrain_embedded" else images
-    narrowed = ["seed=0"] if experiment == "compare" else []
+    root = images if experiment == "compare" else images.parent / "parts"
+    narrowed = {
+        "compare": ["seed=0"],
+        "distil_embedded": ["model.teacher.name=resnet10t", "~model.teacher.options.pad_type",
+                            "model.teacher.weights=none", "model.teacher_size=32"],
+    }.get(experiment, [])  # fmt: skip
     done = command(f"experiment={experiment}", "data=folder", f"data.root={root}", "data.image_size=32",
                    "model.epochs=1", *narrowed)  # fmt: skip
     statuses = [json.loads(p.read_text())["status"] for p in done.folder.rglob(runs.RESULT)]

@@ -2,9 +2,12 @@
 
 import pytest
 from hydra.utils import instantiate
+from safetensors import safe_open
+from safetensors.torch import save_file
 
+from headstart import backbones
 from headstart.composition import asked
-from headstart.identity import arm_settings, identify
+from headstart.identity import arm_settings, identify, starts
 
 
 @pytest.fixture
@@ -40,6 +43,27 @@ def test_another_path_to_the_same_images_changes_nothing(identity, image_folder,
 def test_another_image_makes_another_run(identity, image_folder, tmp_path):
     other = image_folder(classes=2, per_class=10, size=16, root=tmp_path / "other", seed=9)
     assert identity() != identity(root=other)
+
+
+def test_another_teacher_makes_another_run_and_another_path_to_it_none(identity, tmp_path):
+    embedded = backbones.EMBEDDED.read_bytes()
+    for name in ("one", "same", "other"):
+        (tmp_path / f"{name}.safetensors").write_bytes(embedded)
+    with safe_open(tmp_path / "one.safetensors", "pt") as one:
+        tensors = {k: one.get_tensor(k) * 2 for k in one.keys()}  # noqa: SIM118
+        save_file(tensors, tmp_path / "other.safetensors", one.metadata())
+    one, same, other = (
+        identity("model=distilled", f"model.teacher.weights={tmp_path}/{name}.safetensors")
+        for name in ("one", "same", "other")
+    )
+    assert one == same != other
+
+
+def test_a_run_knows_what_its_start_had_seen(image_folder):
+    config = asked(["data=folder", f"data.root={image_folder()}", "model=finetune"]).config
+    (start,) = starts(config).values()
+    assert start["weights"] == "embedded" and len(start["card"]["seen"]) == 199
+    assert starts(asked(["model=scratch_cnn"]).config) == {}
 
 
 def test_a_backbone_changes_nothing_for_an_arm_that_has_none(identity):

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from headstart.data import Folder as Folder
     from headstart.data import ImageData as ImageData
     from headstart.loading import load as load
+    from headstart.models import Distilled as Distilled
     from headstart.models import FineTuned as FineTuned
     from headstart.models import Frozen as Frozen
     from headstart.models import Prediction as Prediction
@@ -21,7 +22,9 @@ _HOMES = {
     "ImageSpec": "headstart.spec",
     "HeadstartError": "headstart.errors",
     **dict.fromkeys(["Folder", "Digits", "MNIST", "ImageData"], "headstart.data"),
-    **dict.fromkeys(["ScratchCNN", "ScratchBackbone", "Frozen", "FineTuned", "Prediction"], "headstart.models"),
+    **dict.fromkeys(
+        ["ScratchCNN", "ScratchBackbone", "Frozen", "FineTuned", "Distilled", "Prediction"], "headstart.models"
+    ),
 }
 __all__ = ["__version__", *_HOMES]
 

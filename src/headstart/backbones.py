@@ -72,6 +72,20 @@ def digest(resolved: dict[str, Any]) -> str:
     return _sha256(path, path.stat().st_mtime_ns)
 
 
+def origin(resolved: dict[str, Any]) -> dict[str, Any]:
+    """What is known of the starting weights: ``{"name", "weights", "sha256", "card"}``.
+
+    The card is that of an exported backbone, or what a run says of itself; {} where neither is known.
+    """
+    weights = resolved["weights"]
+    known: dict[str, Any] = {}
+    if weights not in ("hub", "none"):
+        path = file_of(resolved)
+        weights = weights if weights == "embedded" else path.name
+        known = card(path) if path.suffix == ".safetensors" else _trained(Path(resolved["weights"]).expanduser())
+    return {"name": resolved["name"], "weights": weights, "sha256": digest(resolved), "card": known}
+
+
 def file_of(resolved: dict[str, Any]) -> Path:
     """The file that holds the starting weights; for ``hub`` it is fetched when it is not cached.
 
@@ -202,7 +216,7 @@ def _trained(run: Path) -> dict[str, Any]:
     if not found:
         return {}
     accuracy = found["metrics"]["test/accuracy"]
-    return {"accuracy": accuracy, **{k: found.get(k) for k in ("data", "command", "epochs", "versions")}}
+    return {"accuracy": accuracy, **{k: found.get(k) for k in ("data", "command", "epochs", "versions", "starts")}}
 
 
 def card(path: Path = EMBEDDED) -> dict[str, Any]:

@@ -15,6 +15,8 @@ from headstart.errors import HeadstartError
 HOW = {"_target_", "accelerator", "devices", "logger", "enable_progress_bar", "enable_model_summary"}
 # Which images, not how they are used: no two arms differ by it.
 WHICH = {"_target_", "root", "labels_per_class", "num_workers", "seed"}
+# The arguments of a model that name pretrained weights.
+STARTS = {"backbone", "teacher"}
 
 
 def arm_settings(cfg: DictConfig) -> dict[str, Any]:
@@ -23,8 +25,8 @@ def arm_settings(cfg: DictConfig) -> dict[str, Any]:
     A backbone appears only where the arm has one, and for a scratch arm as its network alone.
     """
     model = _plain(cfg.model)
-    if "backbone" in model:
-        model["backbone"] = backbones.resolve(model["backbone"])
+    for pretrained in STARTS & set(model):
+        model[pretrained] = backbones.resolve(model[pretrained])
     if "architecture" in model:
         model["architecture"] = backbones.architecture(model["architecture"])
     trainer, data = _plain(cfg.trainer), _plain(cfg.data)
@@ -55,11 +57,12 @@ def run_title(cfg: DictConfig, choices: Mapping[str, Any]) -> str:
 def identify(cfg: DictConfig, data_digest: str) -> str:
     """SHA-256 of all that the run's outcome depends on, and nothing else: no path, worker or logger."""
     settings = arm_settings(cfg)
-    weights = settings.pop("model.backbone.weights", None)
+    for name in STARTS:
+        settings.pop(f"model.{name}.weights", None)
     return _hash(
         {
             "settings": settings,
-            "weights": backbones.digest(backbones.resolve(_plain(cfg.model.backbone))) if weights else None,
+            "weights": [backbones.digest(resolved) for resolved in _resolved(cfg).values()],
             "data": data_digest,
             "labels_per_class": cfg.data.labels_per_class,
             "seed": cfg.seed,
@@ -67,6 +70,16 @@ def identify(cfg: DictConfig, data_digest: str) -> str:
             "version": __version__,
         }
     )
+
+
+def starts(cfg: DictConfig) -> dict[str, dict[str, Any]]:
+    """Where each pretrained network of the arm comes from, by its argument's name; see ``backbones.origin``."""
+    return {name: backbones.origin(resolved) for name, resolved in _resolved(cfg).items()}
+
+
+def _resolved(cfg: DictConfig) -> dict[str, dict[str, Any]]:
+    model = _plain(cfg.model)
+    return {name: backbones.resolve(model[name]) for name in sorted(STARTS & set(model))}
 
 
 def _plain(node: Any) -> Any:

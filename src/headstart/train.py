@@ -14,7 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from headstart import runs
 from headstart.errors import HeadstartError
-from headstart.identity import arm_settings, identify, run_name, run_title
+from headstart.identity import arm_settings, identify, run_name, run_title, starts
 
 # Hydra names the run directory by it (conf/train.yaml).
 OmegaConf.register_new_resolver("headstart.run", lambda *, _root_: run_name(_root_), replace=True)
@@ -117,6 +117,7 @@ def fit_and_test(
         "fold": 0,
         "identity": identity,
         "settings": arm_settings(cfg),
+        "starts": starts(cfg),
         "command": " ".join(["headstart-train", *map(shlex.quote, HydraConfig.get().overrides.task)]),
         "metrics": metrics,
         "epoch": epoch,

@@ -10,6 +10,7 @@ _HOMES = {
     "ScratchBackbone": "scratch",
     "Frozen": "frozen",
     "FineTuned": "finetuned",
+    "Distilled": "distilled",
 }
 __all__ = list(_HOMES)
 

@@ -83,6 +83,11 @@ class Classifier(L.LightningModule):
             images = images.expand(-1, self.pixel_mean.shape[1], -1, -1)
         return self.logits((images - self.pixel_mean) / self.pixel_std)
 
+    def loss(self, images: Tensor, labels: Tensor) -> Tensor:
+        """Cross-entropy (nats, a scalar) of augmented raw images, uint8 (N, C, H, W)."""
+        scores = self._scores(augmented(images.float() / 255, self.strengths))
+        return F.cross_entropy(scores, labels, label_smoothing=self.label_smoothing)
+
     def predict(self, images: Any, batch_size: int = 64) -> Prediction:
         """Labels, class names and probabilities of paths, PIL images or uint8 tensors, one or many."""
         return predict(self, images, batch_size)
@@ -110,8 +115,7 @@ class Classifier(L.LightningModule):
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
         images, labels = batch
-        scores = self._scores(augmented(images.float() / 255, self.strengths))
-        loss = F.cross_entropy(scores, labels, label_smoothing=self.label_smoothing)
+        loss = self.loss(images, labels)
         if not torch.isfinite(loss):
             raise HeadstartError(
                 f"the loss became {loss.item()} in epoch {self.current_epoch}; "
