@@ -4,7 +4,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from headstart import backbones
+from headstart import backbones, cards
 from headstart.errors import HeadstartError
 
 SMALL = {"name": "resnet10t", "options": {}, "weights": "none"}
@@ -104,7 +104,7 @@ def test_the_embedded_weights_load_and_carry_a_card():
     before = network.state_dict()["layer1.0.conv1.weight"].clone()
     backbones.load_weights(network, resolved)
     assert not torch.equal(before, network.state_dict()["layer1.0.conv1.weight"])
-    assert {"data", "command", "epochs", "accuracy", "terms", "seen"} <= set(backbones.card())
+    assert {"data", "command", "epochs", "accuracy", "terms", "seen"} <= set(cards.card(backbones.EMBEDDED))
     assert backbones.EMBEDDED.stat().st_size < 6_500_000
 
 
@@ -113,29 +113,6 @@ def test_the_digest_follows_the_content_and_not_the_path(weight_file, tmp_path):
     copy.write_bytes(weight_file.read_bytes())
     assert backbones.digest(settings(weight_file)) == backbones.digest(settings(copy))
     assert backbones.digest(SMALL) == "none"
-
-
-def test_an_exported_backbone_builds_and_loads_by_its_file_alone(spec, fitted, tmp_path):
-    from headstart.models import FineTuned
-
-    model = FineTuned(spec, epochs=1)
-    fitted(model).save_checkpoint(tmp_path / "kept.ckpt", weights_only=True)
-    out = backbones.export(tmp_path / "kept.ckpt", tmp_path / "mine.safetensors", terms="mine")
-    resolved = backbones.resolve({"weights": str(out)})
-    assert resolved["name"] == model.architecture["name"] and resolved["mean"] == pytest.approx(model.start["mean"])
-    network = backbones.build(resolved)
-    backbones.load_weights(network, resolved)
-    for name, tensor in network.state_dict().items():
-        torch.testing.assert_close(tensor, model.backbone.state_dict()[name], rtol=1e-3, atol=1e-3)
-    assert backbones.card(out)["terms"] == "mine" and backbones.card(out)["seen"] == list(spec.classes)
-
-
-def test_a_model_without_a_backbone_has_none_to_export(spec, fitted, tmp_path):
-    from headstart.models import ScratchCNN
-
-    fitted(ScratchCNN(spec, epochs=1)).save_checkpoint(tmp_path / "kept.ckpt", weights_only=True)
-    with pytest.raises(HeadstartError, match="no backbone"):
-        backbones.export(tmp_path / "kept.ckpt", tmp_path / "mine.safetensors")
 
 
 def test_another_runs_checkpoint_gives_its_backbone(spec, fitted, tmp_path):

@@ -89,9 +89,9 @@ def test_a_report_is_read_from_files(tmp_path, capsys):
 
 
 def test_an_export_says_where_the_file_is(monkeypatch, capsys):
-    from headstart import backbones
+    from headstart import cards
 
-    monkeypatch.setattr(backbones, "export", lambda model, out, terms: out)
+    monkeypatch.setattr(cards, "export", lambda model, out, terms: out)
     assert cli.run(["export", "run", "--format", "backbone", "--out", "b.safetensors"]) == 0
     assert capsys.readouterr().out == "b.safetensors\n"
 

@@ -6,13 +6,12 @@ A backbone is described by a plain dict with the keys of ``conf/backbone``: ``na
 """
 
 import hashlib
-import json
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from headstart import runs
+from headstart import cards, runs
 from headstart.errors import HeadstartError
 
 if TYPE_CHECKING:
@@ -82,7 +81,8 @@ def origin(resolved: dict[str, Any]) -> dict[str, Any]:
     if weights not in ("hub", "none"):
         path = file_of(resolved)
         weights = weights if weights == "embedded" else path.name
-        known = card(path) if path.suffix == ".safetensors" else _trained(Path(resolved["weights"]).expanduser())
+        run = Path(resolved["weights"]).expanduser()
+        known = cards.card(path) if path.suffix == ".safetensors" else cards.trained(run)
     return {"name": resolved["name"], "weights": weights, "sha256": digest(resolved), "card": known}
 
 
@@ -173,63 +173,12 @@ def load_weights(backbone: "nn.Module", resolved: dict[str, Any]) -> None:
     backbone.load_state_dict({k: state[k].to(v.dtype) if k in state else v for k, v in wanted.items()})
 
 
-def export(checkpoint: str | Path, out: str | Path, terms: str = "") -> Path:
-    """Writes a checkpoint's backbone in half precision, with what it takes to build it again and a card.
-
-    Args:
-        checkpoint: a Headstart checkpoint or run directory of a model with a backbone.
-        out: the ``.safetensors`` file; its header holds the network's name, options, normalisation, card.
-        terms: on what terms the images that it was trained on may be used; for the card.
-
-    Raises:
-        HeadstartError: the checkpoint's model has no backbone.
-    """
-    import torch
-    from safetensors.torch import save_file
-
-    import headstart
-
-    model: Any = headstart.load(checkpoint)
-    if not hasattr(model, "backbone"):
-        raise HeadstartError(f"{checkpoint}: a {type(model).__name__} has no backbone to export")
-    described = {
-        **model.architecture,
-        "mean": model.pixel_mean.flatten().tolist(),
-        "std": model.pixel_std.flatten().tolist(),
-        "card": {**_trained(Path(checkpoint)), "seen": list(model.spec.classes), "terms": terms},
-    }
-    tensors = {
-        k: (v.half() if v.is_floating_point() else v).contiguous() for k, v in model.backbone.state_dict().items()
-    }
-    if any(bool(torch.isinf(t).any()) for t in tensors.values()):
-        raise HeadstartError(f"{checkpoint}: a weight is beyond half precision's range; it cannot be exported")
-    out = Path(out)
-    scratch = out.with_name(out.name + ".part")
-    save_file(tensors, scratch, metadata={"headstart": json.dumps(described)})
-    scratch.replace(out)
-    return out
-
-
-def _trained(run: Path) -> dict[str, Any]:
-    """What a run directory says of how its model was trained and how good it is; {} for a lone checkpoint."""
-    found = runs.finished(run)
-    if not found:
-        return {}
-    accuracy = found["metrics"]["test/accuracy"]
-    return {"accuracy": accuracy, **{k: found.get(k) for k in ("data", "command", "epochs", "versions", "starts")}}
-
-
-def card(path: Path = EMBEDDED) -> dict[str, Any]:
-    """The card of an exported backbone: data, command, epochs, accuracy, terms; {} where it has none."""
-    return (_header(path) or {}).get("card", {})
-
-
 def _described(weights: str, name: str | None) -> dict[str, Any]:
     """What the weights say of themselves: name, options and, where they know it, mean and std."""
     if weights == "hub":
         return {"name": name or HUB_DEFAULT, "options": {}}
     if weights in ("embedded", "none"):
-        header = _header(EMBEDDED)
+        header = cards.header(EMBEDDED)
         if header is None:
             raise HeadstartError("the embedded backbone is missing from this installation; install it anew")
         return header
@@ -242,22 +191,8 @@ def _described(weights: str, name: str | None) -> dict[str, Any]:
             raise HeadstartError(f"backbone.weights={weights}: a {type(model).__name__} has no backbone")
         mean, std = model.pixel_mean.flatten().tolist(), model.pixel_std.flatten().tolist()
         return {**model.architecture, "mean": mean, "std": std}
-    header = _header(path) if path.suffix == ".safetensors" else None
+    header = cards.header(path) if path.suffix == ".safetensors" else None
     return header or {"name": name or _described("embedded", None)["name"], "options": {}}
-
-
-@lru_cache
-def _header(path: Path) -> dict[str, Any] | None:
-    """What ``export`` wrote into the header of a .safetensors file; None where it did not."""
-    try:
-        with path.open("rb") as file:
-            size = int.from_bytes(file.read(8), "little")
-            text = json.loads(file.read(size if size < 100_000_000 else 0))
-        return json.loads(text.get("__metadata__", {}).get("headstart", "null"))
-    except (OSError, ValueError, AttributeError) as error:
-        if not path.exists() and path == EMBEDDED:
-            return None
-        raise HeadstartError(f"{path}: this is no .safetensors file ({error})") from error
 
 
 def _tensors(path: Path, name: str) -> "dict[str, Tensor]":

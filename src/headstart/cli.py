@@ -71,9 +71,9 @@ def report(args: argparse.Namespace) -> int:
 
 def export(args: argparse.Namespace) -> int:
     """Writes a model's backbone to a file that ``backbone.weights=FILE`` reads."""
-    from headstart import backbones
+    from headstart import cards
 
-    print(backbones.export(args.model, args.out, args.terms))
+    print(cards.export(args.model, args.out, args.terms))
     return 0
 
 

@@ -1,0 +1,39 @@
+"""What an exported backbone says of itself, and of what it came from."""
+
+import pytest
+import torch
+
+from headstart import backbones, cards
+from headstart.errors import HeadstartError
+
+
+def test_an_exported_backbone_builds_and_loads_by_its_file_alone(spec, fitted, tmp_path):
+    from headstart.models import FineTuned
+
+    model = FineTuned(spec, epochs=1)
+    fitted(model).save_checkpoint(tmp_path / "kept.ckpt", weights_only=True)
+    out = cards.export(tmp_path / "kept.ckpt", tmp_path / "mine.safetensors", terms="mine")
+    resolved = backbones.resolve({"weights": str(out)})
+    assert resolved["name"] == model.architecture["name"] and resolved["mean"] == pytest.approx(model.start["mean"])
+    network = backbones.build(resolved)
+    backbones.load_weights(network, resolved)
+    for name, tensor in network.state_dict().items():
+        torch.testing.assert_close(tensor, model.backbone.state_dict()[name], rtol=1e-3, atol=1e-3)
+    assert cards.card(out)["terms"] == "mine" and cards.card(out)["seen"] == list(spec.classes)
+
+
+def test_a_model_without_a_backbone_has_none_to_export(spec, fitted, tmp_path):
+    from headstart.models import ScratchCNN
+
+    fitted(ScratchCNN(spec, epochs=1)).save_checkpoint(tmp_path / "kept.ckpt", weights_only=True)
+    with pytest.raises(HeadstartError, match="no backbone"):
+        cards.export(tmp_path / "kept.ckpt", tmp_path / "mine.safetensors")
+
+
+def test_a_card_tells_what_the_weights_it_started_from_had_seen(image_folder, command):
+    done = command("model=finetune", "data=folder", f"data.root={image_folder()}", "data.image_size=16",
+                   "model.epochs=1", "hydra.run.dir=run")  # fmt: skip
+    out = cards.export(done.folder / "run", done.folder / "mine.safetensors")
+    start = cards.card(out)["starts"]["backbone"]
+    assert start["weights"] == "embedded" and start["sha256"] == backbones.digest(backbones.resolve(None))
+    assert len(start["card"]["seen"]) == 199 and cards.card(out)["seen"] == ["class0", "class1"]
