@@ -73,6 +73,13 @@ def test_a_file_that_holds_no_tensors_is_named(tmp_path):
         settings(tmp_path / "text.safetensors")
 
 
+def test_a_file_that_would_run_code_is_refused_without_torchs_advice_to_trust_it(tmp_path):
+    torch.save({"state_dict": print}, tmp_path / "evil.pth")
+    with pytest.raises(HeadstartError, match="the weights cannot be read") as refused:
+        backbones.load_weights(backbones.build(SMALL), settings(tmp_path / "evil.pth"))
+    assert "weights_only" not in str(refused.value)
+
+
 def test_an_unknown_network_is_answered_with_near_names():
     with pytest.raises(HeadstartError, match=r"resnet19.*did you mean.*resnet18"):
         backbones.build({"name": "resnet19", "options": {}})

@@ -1,6 +1,9 @@
 """About how long, before anything was measured."""
 
+import pytest
+
 from headstart.composition import asked
+from headstart.errors import HeadstartError
 from headstart.estimate import epochs_for, seconds
 
 
@@ -23,3 +26,9 @@ def test_a_typed_length_counts():
 
 def test_the_table_is_read_as_the_models_read_it():
     assert [epochs_for({5: 9, 20: 3}, k) for k in (1, 5, 19, 20, 999)] == [9, 9, 9, 3, 3]
+
+
+@pytest.mark.parametrize("epochs", ["many", 1.5, {}, {"five": 1}])
+def test_a_length_that_is_none_is_named(epochs):
+    with pytest.raises(HeadstartError, match=r"model\.epochs=.*: give a whole number or a table"):
+        epochs_for(epochs, 5)

@@ -205,8 +205,11 @@ def _tensors(path: Path, name: str) -> "dict[str, Tensor]":
             return load_file(path)
         loaded = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
-        first = str(error).splitlines()[0][:200]
-        raise HeadstartError(f"{path}: the weights cannot be read ({first})") from error
+        # Torch's own words advise to load it unsafely.
+        raise HeadstartError(
+            f"{path}: the weights cannot be read; give a .safetensors file, a .pth of tensors alone, "
+            "or a Headstart checkpoint"
+        ) from error
     state = loaded.get("state_dict", loaded) if isinstance(loaded, dict) else {}
     if path.suffix == ".ckpt":
         return {k.removeprefix("backbone."): v for k, v in state.items() if k.startswith("backbone.")}

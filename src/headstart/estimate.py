@@ -9,6 +9,7 @@ from typing import Any
 from omegaconf import DictConfig
 
 from headstart import backbones
+from headstart.errors import HeadstartError
 
 # Seconds to train on one image, at a number of pixels a side; the work grows with their square.
 SMALL_CNN = (0.00005, 28)
@@ -38,8 +39,17 @@ def seconds(cfg: DictConfig, images: int, labels_per_class: int, size: int) -> f
 
 
 def epochs_for(epochs: Any, labels_per_class: int) -> int:
-    """The recipe's length: a number, or from a table the row of the largest key not above the labels."""
+    """The recipe's length: a number, or from a table the row of the largest key not above the labels.
+
+    Raises:
+        HeadstartError: neither of them.
+    """
     if isinstance(epochs, int):
         return epochs
-    table = {int(k): int(v) for k, v in epochs.items()}
+    try:
+        table = {int(k): int(v) for k, v in epochs.items()}
+    except (AttributeError, TypeError, ValueError):
+        table = {}
+    if not table:
+        raise HeadstartError(f"model.epochs={epochs}: give a whole number or a table such as {{5: 100, 20: 50}}")
     return table[max((k for k in table if k <= labels_per_class), default=min(table))]

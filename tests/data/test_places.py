@@ -34,3 +34,8 @@ def test_a_file_is_no_folder(tmp_path):
 @pytest.mark.parametrize("root", ["x" * 300, "~nobody-of-that-name/photos"])
 def test_a_name_that_the_system_refuses_is_one_line_too(root):
     assert "this folder cannot be reached" in refusal(root)
+
+
+def test_a_link_in_a_circle_is_named_as_one(tmp_path):
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    assert "a link that leads nowhere, or in a circle" in refusal(str(tmp_path / "loop"))

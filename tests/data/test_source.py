@@ -26,14 +26,18 @@ from headstart.errors import HeadstartError
         ("on_bad_file", "ignore"),
         ("test", "vall"),
         ("mirror", "no"),
-        ("seed", -1),
-        ("seed", True),
     ],
 )
 def test_a_setting_that_makes_no_sense_is_named_at_once(setting, value):
     with pytest.raises(HeadstartError) as caught:
         Folder(root="nowhere", **{setting: value})
     assert str(caught.value).startswith(f"data.{setting}={value}: give ") and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("seed", [-1, True, "x"])
+def test_a_seed_that_is_none_is_named_as_it_is_typed(seed):
+    with pytest.raises(HeadstartError, match=f"^seed={seed}: give "):
+        Folder(root="nowhere", seed=seed)
 
 
 def test_seed_0_is_a_seed(image_folder):

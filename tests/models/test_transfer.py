@@ -69,3 +69,9 @@ def test_the_constructor_reads_no_weights(spec, monkeypatch):
 def test_a_new_head_thinks_every_class_equally_likely(spec):
     model = FineTuned(spec).eval()
     assert torch.equal(model(torch.zeros(2, *spec.shape, dtype=torch.uint8)), torch.zeros(2, spec.num_classes))
+
+
+@pytest.mark.parametrize("rate", [-1, 0, "fast", True, float("nan"), float("inf")])
+def test_a_learning_rate_that_is_none_is_named_as_it_was_typed(spec, rate):
+    with pytest.raises(HeadstartError, match=rf"model\.head_lr={rate}: give a number above 0"):
+        Frozen(spec, head_lr=rate)

@@ -34,6 +34,8 @@ def existing(root: str | Path) -> Path:
             return folder
         if folder.exists():
             raise HeadstartError(f"data.root={root}: this is a file; give the folder that holds the data")
+        if folder.is_symlink():
+            raise HeadstartError(f"data.root={root}: a link that leads nowhere, or in a circle; mend or remove it")
         parent, missing = folder.absolute(), ""
         while not parent.is_dir():
             parent, missing = parent.parent, parent.name

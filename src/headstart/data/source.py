@@ -85,11 +85,12 @@ class Source(ABC):
         self._demand("batch_size", _whole(self.batch_size, 2), "2 or more images")
         self._demand("num_workers", _whole(self.num_workers, 0), "0 or more processes")
         self._demand("on_bad_file", self.on_bad_file in ("error", "skip"), "error or skip")
-        self._demand("seed", _whole(self.seed, 0), "0 or more")
+        self._demand("seed", _whole(self.seed, 0), "a whole number of 0 or more")
 
     def _demand(self, name: str, sensible: bool, wanted: str) -> None:
         if not sensible:
-            raise HeadstartError(f"data.{name}={getattr(self, name)}: give {wanted}")
+            key = name if name == "seed" else f"data.{name}"  # the configuration has one seed for all
+            raise HeadstartError(f"{key}={getattr(self, name)}: give {wanted}")
 
     @property
     def name(self) -> str:

@@ -160,8 +160,6 @@ class Classifier(L.LightningModule):
 
 
 def _length(epochs: int | Mapping[int, int], labels_per_class: int) -> int:
-    if isinstance(epochs, Mapping) and not epochs:
-        raise HeadstartError("model.epochs={}: give a number or a table such as {5: 100, 20: 50}")
     length = epochs_for(epochs, labels_per_class)
     if length < 1:
         raise HeadstartError(f"model.epochs={length}: at least one epoch is needed")
@@ -169,7 +167,8 @@ def _length(epochs: int | Mapping[int, int], labels_per_class: int) -> int:
 
 
 def positive(name: str, value: float, zero: bool = False) -> float:
-    """``value`` as a float; raises HeadstartError where it is not above 0 (or, with ``zero``, not 0 either)."""
-    if not (value > 0 or (zero and value == 0)):
+    """``value`` as a float; raises HeadstartError where it is no number above 0 (or, with ``zero``, not 0 either)."""
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not number or not (0 < value < float("inf") or (zero and value == 0)):
         raise HeadstartError(f"model.{name}={value}: give a number {'of 0 or more' if zero else 'above 0'}")
     return float(value)

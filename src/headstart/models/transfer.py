@@ -6,7 +6,7 @@ from typing import Any
 from torch import nn
 
 from headstart import backbones
-from headstart.models.classifier import Classifier
+from headstart.models.classifier import Classifier, positive
 from headstart.spec import ImageSpec
 
 
@@ -28,7 +28,7 @@ class Transfer(Classifier):
         augment: str | dict[str, float] | None,
     ) -> None:
         resolved = backbones.resolve(backbone)
-        super().__init__(spec, epochs, head_lr, weight_decay, label_smoothing, augment)
+        super().__init__(spec, epochs, positive("head_lr", head_lr), weight_decay, label_smoothing, augment)
         mean, std = backbones.normalisation(resolved)
         self.start = {**resolved, "mean": mean, "std": std}
         self.architecture = {"name": self.start["name"], "options": self.start["options"]}
