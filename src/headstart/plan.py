@@ -21,7 +21,7 @@ from headstart.estimate import seconds
 from headstart.terminal import duration
 
 BUDGET = "data.labels_per_class"
-CALLED = {"seed": "seeds", "model": "models", "data": "data sets", "backbone": "backbones", BUDGET: "budgets"}
+CALLED = {"data": "data set", BUDGET: "budget"}  # other keys are words already
 PER_RUN_BYTES = 20_000_000  # a checkpoint of the embedded backbone, predictions and the rest
 
 
@@ -150,10 +150,16 @@ def _name(cfg: DictConfig, sweeps: dict[str, list[str]]) -> str:
     return "-".join([*parts, hashlib.sha256(text.encode()).hexdigest()[:8]])
 
 
+def _counted(n: int, key: str) -> str:
+    """``"3 seeds"``, ``"1 budget"``, ``"2 of model.head_lr"``."""
+    word = CALLED.get(key, key)
+    return f"{n} of {key}" if "." in word else f"{n} {word}{'s' if n > 1 else ''}"
+
+
 def _announce(plan: Plan, sweeps: dict[str, list[str]], in_all: float) -> None:
     assert plan.directory is not None
     done = [r["cost"]["seconds_in_all"] for _, r in runs.results(plan.directory)]
-    axes = " × ".join(f"{len(v)} {CALLED.get(k, f'values of {k}')}" for k, v in sweeps.items())
+    axes = " × ".join(_counted(len(choices), key) for key, choices in sweeps.items())
     left = max(plan.total - len(done), 0)
     about = f", about {duration(left * (sum(done) / len(done) if done else in_all / plan.total))}" if left else ""
     free = shutil.disk_usage(Path.cwd()).free / 1e9

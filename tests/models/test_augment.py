@@ -50,7 +50,7 @@ def test_auto_never_mirrors_what_a_mirror_would_change():
     assert not strengths({"mirror": True, "crop": 0.5}, mirror=False)["mirror"]
 
 
-@pytest.mark.parametrize("wrong", ["strong", {"blur": 1.0}])
+@pytest.mark.parametrize("wrong", ["strong", {"blur": 1.0}, {"crop": "0.35"}])
 def test_an_unknown_augmentation_is_named(wrong):
     with pytest.raises(HeadstartError, match=r"model\.augment"):
         strengths(wrong, mirror=True)

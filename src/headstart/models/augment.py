@@ -30,13 +30,14 @@ def strengths(augment: str | dict[str, float] | None, mirror: bool) -> dict[str,
         mirror: whether a mirrored image keeps its class.
 
     Raises:
-        HeadstartError: an unknown word or strength.
+        HeadstartError: an unknown word or strength, or one that is no number.
     """
     if augment is None:
         return {}
     if augment == "auto":
         return dict(PHOTO if mirror else GLYPH)
-    if not isinstance(augment, dict) or not set(augment) <= STRENGTHS:
+    numbers = isinstance(augment, dict) and all(isinstance(v, int | float) for v in augment.values())
+    if not isinstance(augment, dict) or not numbers or not set(augment) <= STRENGTHS:
         raise HeadstartError(f"model.augment={augment}: give auto, null or a dict of {', '.join(sorted(STRENGTHS))}")
     return {**augment, "mirror": bool(augment.get("mirror")) and mirror}
 
