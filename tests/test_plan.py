@@ -31,7 +31,7 @@ def test_the_start_says_how_many_runs_how_long_and_how_much_disk(planned, capsys
 def test_the_start_names_what_else_is_swept(planned, capsys):
     planned("seed=0", "model=frozen", "data.labels_per_class=5", "model.head_lr=1e-2,1e-3")
     said = capsys.readouterr().err
-    assert "1 seed" in said and "1 seeds" not in said and "2 of model.head_lr" in said
+    assert "2 runs (2 of model.head_lr)" in said
 
 
 def test_budgets_that_nobody_typed_are_those_that_fit(planned):

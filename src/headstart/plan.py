@@ -151,7 +151,7 @@ def _name(cfg: DictConfig, sweeps: dict[str, list[str]]) -> str:
 
 
 def _counted(n: int, key: str) -> str:
-    """``"3 seeds"``, ``"1 budget"``, ``"2 of model.head_lr"``."""
+    """``"3 seeds"``, ``"2 of model.head_lr"``."""
     word = CALLED.get(key, key)
     return f"{n} of {key}" if "." in word else f"{n} {word}{'s' if n > 1 else ''}"
 
