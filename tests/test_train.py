@@ -1,12 +1,14 @@
 """A run from its command to its run directory, on tiny images."""
 
 import json
+import shutil
 
 import pandas as pd
 import pytest
 import torch
 
 from headstart import runs, train
+from headstart.data import folder
 from headstart.models.classifier import Classifier
 
 TINY = ["model=scratch_cnn", "data=folder", "data.image_size=16", "model.epochs=3"]
@@ -90,6 +92,29 @@ def test_the_same_command_again_trains_nothing(images, command, monkeypatch):
     again = command(*TINY, f"data.root={images}")
     assert again.code == 0 and "done" in again.err + again.out
     assert (only_run(first.folder) / runs.RESULT).stat().st_mtime_ns == written
+
+
+def test_the_arms_of_a_sweep_look_through_the_files_together(images, command, monkeypatch):
+    scans = []
+    scan = folder._scan
+    monkeypatch.setattr(folder, "_scan", lambda root: scans.append(root) or scan(root))
+    sweep = [
+        "-m",
+        "model=scratch_cnn,frozen",
+        "model.epochs=1",
+        "data=folder",
+        "data.image_size=16",
+        f"data.root={images}",
+    ]
+    assert command(*sweep).code == 0
+    assert len(scans) == 2  # for the plan, and for all runs of the seed
+
+
+def test_images_added_since_the_last_command_are_seen(images, command):
+    first = command(*TINY, f"data.root={images}")
+    shutil.copy(next(images.rglob("*.png")), images / next(images.iterdir()).name / "another.png")
+    command(*TINY, f"data.root={images}")
+    assert len(list(first.folder.rglob(runs.RESULT))) == 2
 
 
 @pytest.mark.parametrize("batch", [0, 1], ids=["between epochs", "within an epoch"])

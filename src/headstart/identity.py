@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from hydra.utils import instantiate
@@ -39,10 +40,25 @@ def arm_settings(cfg: DictConfig) -> dict[str, Any]:
     )
 
 
+def opened(cfg: DictConfig) -> Any:
+    """The source that ``cfg.data`` describes; a sweep's arms share it, so that files are looked through once."""
+    return _opened(OmegaConf.to_yaml(cfg.data, resolve=True))
+
+
+@lru_cache(maxsize=16)
+def _opened(data: str) -> Any:
+    return instantiate(OmegaConf.create(data))
+
+
+def forget_sources() -> None:
+    """Files may have changed since the last command of this process."""
+    _opened.cache_clear()
+
+
 def run_name(cfg: DictConfig) -> str:
     """The folder of a run: its choices and the first 8 letters of its identity."""
     try:
-        short = identify(cfg, instantiate(cfg.data).digest)[:8]
+        short = identify(cfg, opened(cfg).digest)[:8]
     except HeadstartError:
         short = "unknown"  # the run itself says what is wrong, without an end to the sweep's others
     return f"{run_title(cfg, cfg.hydra.runtime.choices)}-{short}"

@@ -18,6 +18,7 @@ from omegaconf import DictConfig, OmegaConf
 from headstart import app, runs
 from headstart.complaints import one_line
 from headstart.estimate import seconds
+from headstart.identity import forget_sources
 from headstart.terminal import duration
 
 BUDGET = "data.labels_per_class"
@@ -83,6 +84,7 @@ class Plan:
 
 def carry_out(run: Callable[..., dict[str, Any]], argv: list[str]) -> int:
     """Plans what the (quoted) command asks for, lets Hydra do it, and says how it ended; the exit code."""
+    forget_sources()
     plan = planned(argv)
     return plan.ended(app.launch(plan.job(run), plan.argv))
 

@@ -14,7 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from headstart import runs
 from headstart.errors import HeadstartError
-from headstart.identity import arm_settings, identify, run_name, run_title, starts
+from headstart.identity import arm_settings, identify, opened, run_name, run_title, starts
 
 # Hydra names the run directory by it (conf/train.yaml).
 OmegaConf.register_new_resolver("headstart.run", lambda *, _root_: run_name(_root_), replace=True)
@@ -45,7 +45,7 @@ def run(cfg: DictConfig, place: str = "", left: float | None = None) -> dict[str
     directory = Path(HydraConfig.get().runtime.output_dir)
     if cfg.trainer.max_epochs is not None and not cfg.trainer.max_epochs >= 1:
         raise HeadstartError(f"trainer.max_epochs={cfg.trainer.max_epochs}: at least one epoch is needed")
-    source = instantiate(cfg.data)
+    source = opened(cfg)
     identity = identify(cfg, source.digest)
     with runs.claimed(directory, identity):
         if done := runs.finished(directory):
