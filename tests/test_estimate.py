@@ -32,3 +32,9 @@ def test_the_table_is_read_as_the_models_read_it():
 def test_a_length_that_is_none_is_named(epochs):
     with pytest.raises(HeadstartError, match=r"model\.epochs=.*: give a whole number or a table"):
         epochs_for(epochs, 5)
+
+
+@pytest.mark.parametrize("typed", ["0", "-1", "1.5", "many", "true"])
+def test_a_typed_length_that_is_none_is_named(typed):
+    with pytest.raises(HeadstartError, match=rf"(?i)trainer\.max_epochs={typed}: give a whole number"):
+        about("model=finetune", f"trainer.max_epochs={typed}")

@@ -34,8 +34,20 @@ def seconds(cfg: DictConfig, images: int, labels_per_class: int, size: int) -> f
     else:
         each, at = EMBEDDED if backbones.is_embedded(dict(settings)) else OTHER_BACKBONE
     frozen = FORWARD_SHARE if "backbone" in cfg.model and "backbone_lr" not in cfg.model else 1.0
-    epochs = cfg.trainer.max_epochs or epochs_for(cfg.model.epochs, labels_per_class)
+    epochs = typed_length(cfg) or epochs_for(cfg.model.epochs, labels_per_class)
     return SECONDS_AROUND + epochs * images * each * (size / at) ** 2 * frozen
+
+
+def typed_length(cfg: DictConfig) -> int | None:
+    """``trainer.max_epochs``; None: the model's own length.
+
+    Raises:
+        HeadstartError: it is no number of epochs.
+    """
+    epochs = cfg.trainer.max_epochs
+    if epochs is None or (isinstance(epochs, int) and not isinstance(epochs, bool) and epochs >= 1):
+        return epochs
+    raise HeadstartError(f"trainer.max_epochs={epochs}: give a whole number of 1 or more, or null for the model's own")
 
 
 def epochs_for(epochs: Any, labels_per_class: int) -> int:

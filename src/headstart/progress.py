@@ -10,11 +10,11 @@ from rich.console import Console
 
 from headstart.terminal import duration
 
-SECONDS_BETWEEN_LINES = 0.2
+SECONDS_BETWEEN_LINES = {True: 0.2, False: 60.0}  # in a terminal one line is rewritten, a file keeps them all
 
 
 class Progress(Callback):
-    """One line that is rewritten in a terminal; elsewhere a line when a run begins and one when it ends.
+    """One line that is rewritten in a terminal; elsewhere a line when a run begins, ends, and each minute between.
 
     Args:
         title: what is being trained, e.g. ``"[3/36] finetune, 5 labels per class, seed 2"``.
@@ -26,10 +26,9 @@ class Progress(Callback):
         self.title, self.images, self.left = title, images, left
         self.console = Console(stderr=True, highlight=False)
         self._seen = 0
-        self._shown = 0.0
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        self._began = time.monotonic()
+        self._began = self._shown = time.monotonic()
         self._first = trainer.current_epoch
         if not self.console.is_terminal:
             again = f", going on after epoch {self._first}" if self._first else ""
@@ -40,7 +39,7 @@ class Progress(Callback):
     ) -> None:
         self._seen += len(batch[1])
         now = time.monotonic()
-        if self.console.is_terminal and now - self._shown > SECONDS_BETWEEN_LINES:
+        if now - self._shown > SECONDS_BETWEEN_LINES[self.console.is_terminal]:
             self._shown = now
             speed = self._seen / max(now - self._began, 1e-9)
             total = self.images * ((trainer.max_epochs or 1) - self._first)

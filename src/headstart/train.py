@@ -13,7 +13,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from headstart import runs
-from headstart.errors import HeadstartError
+from headstart.estimate import typed_length
 from headstart.identity import arm_settings, identify, opened, run_name, run_title, starts
 
 # Hydra names the run directory by it (conf/train.yaml).
@@ -43,8 +43,7 @@ def run(cfg: DictConfig, place: str = "", left: float | None = None) -> dict[str
             be known then.
     """
     directory = Path(HydraConfig.get().runtime.output_dir)
-    if cfg.trainer.max_epochs is not None and not cfg.trainer.max_epochs >= 1:
-        raise HeadstartError(f"trainer.max_epochs={cfg.trainer.max_epochs}: at least one epoch is needed")
+    typed_length(cfg)
     source = opened(cfg)
     identity = identify(cfg, source.digest)
     with runs.claimed(directory, identity):
@@ -81,7 +80,7 @@ def fit_and_test(
     record = Record(directory, identity)
     trainer = instantiate(
         cfg.trainer,
-        max_epochs=model.epochs if cfg.trainer.max_epochs is None else cfg.trainer.max_epochs,
+        max_epochs=typed_length(cfg) or model.epochs,
         callbacks=[
             Progress(title, len(source.split.train), left),
             *([best_epoch(directory)] if validates else []),

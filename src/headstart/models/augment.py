@@ -16,7 +16,7 @@ from headstart.errors import HeadstartError
 # Strengths of the two kinds of images that we know; `augment: auto` takes the one that the data ask for.
 PHOTO = {"crop": 0.35, "mirror": True, "color": 0.3}
 GLYPH = {"rotate": 12.0, "shift": 0.08, "zoom": 0.1}
-STRENGTHS = {"crop", "rotate", "shift", "zoom", "color", "mirror"}
+STRENGTHS = {"crop", "rotate", "shift", "zoom", "color", "mirror", "side"}
 
 
 def strengths(augment: str | dict[str, float] | None, mirror: bool) -> dict[str, float]:
@@ -26,7 +26,9 @@ def strengths(augment: str | dict[str, float] | None, mirror: bool) -> dict[str,
         augment: ``"auto"``, None for no augmentation, or a dict with some of ``crop`` (smallest share of
             the area that a random crop keeps), ``rotate`` (degrees either way), ``shift`` (share of the
             side), ``zoom`` (log-scale either way), ``color`` (brightness, contrast and saturation either
-            way), ``mirror`` (true: half of the images, where the data allow it).
+            way), ``mirror`` (true: half of the images, where the data allow it), ``side`` (pixels of a side
+            of what comes out). Random crops enlarge what they show; a smaller side shows it at the size that it
+            has in a whole test image, and trains faster (FixRes: Touvron et al. 2019, arXiv:1906.06423).
         mirror: whether a mirrored image keeps its class.
 
     Raises:
@@ -43,7 +45,11 @@ def strengths(augment: str | dict[str, float] | None, mirror: bool) -> dict[str,
 
 
 def augmented(images: Tensor, strengths: dict[str, float]) -> Tensor:
-    """A randomly changed copy of ``images``, float (N, C, H, W) in [0, 1]; each image has draws of its own."""
+    """A randomly changed copy of ``images``, float (N, C, H, W) in [0, 1]; each image has draws of its own.
+
+    Returns:
+        float (N, C, H, W), or (N, C, side, side) where ``strengths`` has a ``side``.
+    """
     if not strengths:
         return images
     images = _moved(images, strengths)
@@ -71,7 +77,8 @@ def _moved(images: Tensor, strengths: dict[str, float]) -> Tensor:
         ],
         dim=1,
     ).to(images.device)
-    grid = F.affine_grid(theta, list(images.shape), align_corners=False)
+    sides = [int(strengths.get("side", length)) for length in images.shape[2:]]
+    grid = F.affine_grid(theta, [n, images.shape[1], *sides], align_corners=False)
     return F.grid_sample(images, grid, padding_mode="border", align_corners=False)
 
 
