@@ -18,7 +18,8 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig
 
 from headstart import app, runs, train
-from headstart.compare import table
+from headstart.compare.show import show_table
+from headstart.compare.table import found
 from headstart.errors import HeadstartError
 from headstart.identity import identify
 
@@ -42,7 +43,7 @@ def tried(cfg: DictConfig) -> Any:
 def main() -> int:
     argv = [f"hydra.sweep.dir={DIRECTORY}", f"hydra.run.dir={DIRECTORY}/${{headstart.run:}}", *sys.argv[1:]]
     code = app.launch(tried, argv)
-    table.show(DIRECTORY)
+    show_table(found(DIRECTORY))
     return code
 
 

@@ -63,9 +63,9 @@ def predict(args: argparse.Namespace) -> int:
 
 def report(args: argparse.Namespace) -> int:
     """Prints a sweep's table from its files."""
-    from headstart.compare import table
+    from headstart.compare.show import show
 
-    table.show(*args.sweeps)
+    show(*args.sweeps)
     return 0
 
 

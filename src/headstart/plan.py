@@ -75,9 +75,9 @@ class Plan:
         """Prints the sweep's table, which names what failed; the exit code."""
         if self.directory is None or code not in (0, 1) or not any(runs.results(self.directory)):
             return code
-        from headstart.compare import table
+        from headstart.compare.show import show
 
-        table.show(self.directory)
+        show(self.directory)
         print(f"sweep: {self.directory}")
         return code
 

@@ -152,3 +152,21 @@ def write_predictions(directory: Path, images: list[str], labels: "np.ndarray", 
     scratch = directory / (PREDICTIONS + ".part")
     pq.write_table(table, scratch)
     scratch.replace(directory / PREDICTIONS)
+
+
+def read_predictions(directory: Path) -> tuple[list[str], "np.ndarray", "np.ndarray"]:
+    """Of each test image its name, its label and the label that was predicted, int64 (N,) each.
+
+    Raises:
+        HeadstartError: the file is missing or damaged.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        table = pq.read_table(directory / PREDICTIONS, columns=["image", "label", "predicted"])
+    except (OSError, pa.ArrowException) as error:
+        raise HeadstartError(
+            f"{directory / PREDICTIONS}: cannot be read; remove that run and train it again"
+        ) from error
+    return table["image"].to_pylist(), table["label"].to_numpy(), table["predicted"].to_numpy()

@@ -6,6 +6,7 @@ import math
 import pytest
 
 from headstart.compare import table
+from headstart.compare.show import show
 from headstart.errors import HeadstartError
 
 
@@ -39,7 +40,7 @@ def a_run(tmp_path):
 
 
 def rows(sweep):
-    return table.table(table.found(sweep).finished)
+    return table.table([result for _, result in table.found(sweep).finished])
 
 
 def test_an_arm_has_the_mean_and_the_spread_over_its_seeds(a_run):
@@ -70,7 +71,7 @@ def test_budgets_and_data_sets_are_rows_of_their_own(a_run, capsys):
     assert list(found["data"]) == ["digits", "digits", "mnist"]
     assert found["labels_per_class"][0] == 5
     assert math.isnan(found["labels_per_class"][1])
-    table.show(sweep)
+    show(sweep)
     assert capsys.readouterr().out.splitlines()[2].split()[:3] == ["digits", "finetune", "all"]
 
 
@@ -90,7 +91,7 @@ def test_the_printed_columns_line_up(a_run, capsys):
     a_run(arm="finetune", accuracy=0.912, seed=0)
     a_run(arm="finetune", accuracy=0.928, seed=1)
     sweep = a_run(arm="scratch_backbone", accuracy=1.0, budget=40)
-    table.show(sweep)
+    show(sweep)
     header, first, second = capsys.readouterr().out.splitlines()
     assert header.split() == ["arm", "labels/class", "accuracy", "n", "trainable", "seconds"]
     assert first.split() == ["finetune", "5", "92.0", "±", "1.1", "2", "13,242", "15.0"]
@@ -104,7 +105,7 @@ def test_failed_and_half_written_runs_are_named_beneath(a_run, capsys):
     for name, text in [("lost", '{"status": "fini'), ("sad", '{"status": "failed", "error": "the loss is NaN"}')]:
         (sweep / name).mkdir()
         (sweep / name / "result.json").write_text(text)
-    table.show(sweep)
+    show(sweep)
     captured = capsys.readouterr()
     assert captured.out.splitlines()[-1] == "failed: sad: the loss is NaN"
     assert captured.err.count("\n") == 1
@@ -113,6 +114,6 @@ def test_failed_and_half_written_runs_are_named_beneath(a_run, capsys):
 
 def test_a_folder_without_runs_is_an_error(tmp_path):
     with pytest.raises(HeadstartError, match="holds no run"):
-        table.show(tmp_path)
+        show(tmp_path)
     with pytest.raises(HeadstartError, match="no such folder"):
-        table.show(tmp_path / "gone")
+        show(tmp_path / "gone")

@@ -1,17 +1,13 @@
 """The table of a sweep, from its run directories alone: each arm at each budget, over its seeds."""
 
-import math
-import sys
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
 from headstart import runs
 from headstart.compare.arms import Result, arm_key, arm_names
 from headstart.errors import HeadstartError
-from headstart.terminal import print_table
 
 COLUMNS = ["data", "labels_per_class", "arm", "accuracy", "spread", "n", "trainable_parameters", "seconds"]
 
@@ -21,12 +17,12 @@ class Found:
     """The runs below some directories.
 
     Args:
-        finished: what they say, each identity once.
+        finished: their directories and what they say, each identity once.
         failed: name and line of those that failed.
         unreadable: files that are no whole result.
     """
 
-    finished: list[Result] = field(default_factory=list)
+    finished: list[tuple[Path, Result]] = field(default_factory=list)
     failed: list[tuple[str, str]] = field(default_factory=list)
     unreadable: list[Path] = field(default_factory=list)
 
@@ -49,7 +45,7 @@ def found(*directories: str | Path) -> Found:
                 every.failed.append((path.parent.name, str(result.get("error", "it says no reason"))))
             elif (identity := result.get("identity", str(path))) not in seen:
                 seen.add(identity)
-                every.finished.append(result)
+                every.finished.append((path.parent, result))
     if not (every.finished or every.failed or every.unreadable):
         raise HeadstartError(f"{', '.join(map(str, directories))}: holds no run that came to an end")
     return every
@@ -88,35 +84,3 @@ def table(results: list[Result]) -> pd.DataFrame:
     )
     order = ["data", "labels_per_class", "accuracy"]
     return grouped.reset_index().sort_values(order, ascending=[True, True, False], ignore_index=True)
-
-
-def show(*directories: str | Path) -> None:
-    """Prints the table of the directories' runs, and beneath it what failed, a line each."""
-    every = found(*directories)
-    rows = table(every.finished)
-    one_data_set = rows["data"].nunique() <= 1
-    headers = ["arm", "labels/class", "accuracy", "n", "trainable", "seconds"]
-    printed = [
-        [
-            row["arm"],
-            _number(row["labels_per_class"], "{:.0f}", missing="all"),
-            " ± ".join(_number(100 * row[part], "{:.1f}") for part in ("accuracy", "spread")),
-            str(row["n"]),
-            _number(row["trainable_parameters"], "{:,.0f}"),
-            _number(row["seconds"], "{:.1f}"),
-        ]
-        for row in rows.to_dict("records")
-    ]
-    if not one_data_set:
-        headers = ["data", *headers]
-        printed = [[data, *cells] for data, cells in zip(rows["data"], printed, strict=True)]
-    if printed:
-        print_table(headers, printed, numbers=headers[headers.index("arm") + 1 :])
-    for name, line in every.failed:
-        print(f"failed: {name}: {line}")
-    for path in every.unreadable:
-        print(f"{path}: not a whole result, passed over; the same command runs it again", file=sys.stderr)
-
-
-def _number(value: Any, form: str, missing: str = "–") -> str:
-    return missing if math.isnan(value) else form.format(value)

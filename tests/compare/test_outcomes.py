@@ -1,0 +1,105 @@
+"""What each arm got right, from the files of its runs."""
+
+import json
+
+import numpy as np
+import pytest
+
+from headstart import runs
+from headstart.compare.outcomes import outcomes
+from headstart.compare.show import show
+from headstart.compare.table import found
+from headstart.errors import HeadstartError
+
+LABELS = np.arange(200) % 2
+
+
+@pytest.fixture
+def a_run(tmp_path):
+    """Writes a run of ``tmp_path / "sweep"`` that has the first ``right`` of 200 images right."""
+
+    def write(arm, seed, right=150, budget=5, data="photos", images=None):
+        directory = tmp_path / "sweep" / f"{arm}-{data}-{budget}-{seed}"
+        directory.mkdir(parents=True)
+        result = {"status": "finished", "model": arm, "arm": arm, "data": data, "labels_per_class": budget,
+                  "seed": seed, "identity": directory.name, "metrics": {"test/accuracy": right / 200},
+                  "cost": {"seconds": 1.0, "trainable_parameters": 10}, "settings": {}}  # fmt: skip
+        (directory / runs.RESULT).write_text(json.dumps(result))
+        predicted = np.where(np.arange(200) < right, LABELS, 1 - LABELS)
+        probabilities = np.eye(2, dtype=np.float32)[predicted]
+        runs.write_predictions(directory, images or [f"{i}.png" for i in range(200)], LABELS, probabilities)
+        return tmp_path / "sweep"
+
+    return write
+
+
+def test_the_table_of_an_arm_has_a_row_a_seed_and_a_column_an_image(a_run):
+    for arm, right in (("frozen", 120), ("finetune", 160)):
+        for seed in range(3):
+            sweep = a_run(arm, seed, right - seed)
+    (table,) = outcomes(found(sweep).finished)
+    assert table.seeds == (0, 1, 2) and table.images == 200
+    assert table.correct["finetune"].shape == (3, 200)
+    assert table.correct["frozen"].sum(axis=1).tolist() == [120, 119, 118]
+
+
+def test_only_seeds_that_every_arm_has_are_compared_and_the_others_are_named(a_run, capsys):
+    for arm, seeds in (("frozen", (0, 1, 2)), ("finetune", (1, 2, 3))):
+        for seed in seeds:
+            sweep = a_run(arm, seed)
+    (table,) = outcomes(found(sweep).finished)
+    assert table.seeds == (1, 2) and table.left_out == {"frozen": [0], "finetune": [3]}
+    show(sweep)
+    assert "left out at 5 labels per class: seed 0 of frozen, which other arms lack" in capsys.readouterr().out
+
+
+def test_budgets_and_data_sets_are_compared_within_themselves(a_run):
+    for data, budget in (("photos", 40), ("photos", None), ("photos", 5), ("digits", 5)):
+        for arm in ("frozen", "finetune"):
+            sweep = a_run(arm, 0, budget=budget, data=data)
+    assert [(t.data, t.labels_per_class) for t in outcomes(found(sweep).finished)] == [
+        ("digits", 5), ("photos", 5), ("photos", 40), ("photos", None)]  # fmt: skip
+
+
+def test_one_arm_alone_is_compared_with_nothing(a_run, capsys):
+    sweep = a_run("frozen", 0)
+    assert outcomes(found(sweep).finished) == []
+    show(sweep)
+    assert "beat" not in capsys.readouterr().out
+
+
+def test_runs_on_other_test_images_do_not_compare(a_run, capsys):
+    a_run("frozen", 0)
+    sweep = a_run("finetune", 0, images=[f"other{i}.png" for i in range(200)])
+    with pytest.raises(HeadstartError, match="tested on other images"):
+        outcomes(found(sweep).finished)
+    show(sweep)
+    said = capsys.readouterr().out
+    assert "finetune" in said and "no verdict: " in said
+
+
+def test_predictions_that_are_lost_cost_the_verdict_and_not_the_table(a_run, capsys):
+    a_run("frozen", 0)
+    sweep = a_run("finetune", 0)
+    (sweep / "frozen-photos-5-0" / runs.PREDICTIONS).write_bytes(b"half")
+    show(sweep)
+    said = capsys.readouterr().out
+    assert "frozen" in said and "no verdict: " in said and "cannot be read" in said
+
+
+def test_the_end_of_a_sweep_says_both_answers(a_run, capsys):
+    for arm, right in (("scratch_backbone", 100), ("frozen", 170), ("finetune", 171)):
+        for seed in range(3):
+            sweep = a_run(arm, seed, right + seed)
+    show(sweep)
+    said = capsys.readouterr().out
+    assert "Did pretraining help? finetune against scratch_backbone, 95 % intervals in points" in said
+    assert "+35.5" in said and " yes" in said
+    assert "undecided between finetune and frozen; each beats scratch_backbone" in said
+
+
+def test_one_seed_speaks_for_the_trained_networks_alone(a_run, capsys):
+    a_run("scratch_backbone", 0, 100)
+    show(a_run("finetune", 0, 170))
+    said = capsys.readouterr().out
+    assert "finetune wins" in said and "for these trained networks only" in said

@@ -1,0 +1,75 @@
+"""How sure a difference is: exact where it can be, and never surer than the images and seeds allow."""
+
+import numpy as np
+import pytest
+from scipy.stats import binomtest
+
+from headstart.compare.statistics import Crossed, OneSeed, agreeing, contrast, holm, interval
+
+
+def table(seeds, images, gap=0.1, spread=0.0, rng=0):
+    """Differences in correctness whose seeds scatter by ``spread``."""
+    draw = np.random.default_rng(rng)
+    shift = draw.normal(0, spread, size=(seeds, 1))
+    return (draw.random((seeds, images)) < 0.7 + gap + shift).astype(float) - (draw.random((seeds, images)) < 0.7)
+
+
+def test_one_seed_is_tested_exactly():
+    four = contrast(np.array([[1.0] * 4 + [0.0] * 149]))
+    assert four.p_value == pytest.approx(0.125) == binomtest(4, 4).pvalue
+    assert OneSeed(6, 0, 153).p_value == pytest.approx(0.03125)
+
+
+@pytest.mark.parametrize(("gained", "lost"), [(0, 0), (4, 0), (6, 0), (0, 6), (30, 12), (12, 30), (15, 15)])
+@pytest.mark.parametrize("alpha", [0.05, 0.0167])
+def test_with_one_seed_zero_is_outside_exactly_where_the_test_rejects(gained, lost, alpha):
+    found = OneSeed(gained, lost, 153)
+    low, high = interval(found, alpha)
+    assert (low > 0 or high < 0) == (found.p_value < alpha)
+    assert low <= found.mean <= high
+
+
+@pytest.mark.parametrize("gap", [0.0, 0.05, 0.1, 0.3])
+def test_with_several_seeds_zero_leaves_the_interval_at_the_p_value(gap):
+    found = contrast(table(5, 153, gap, spread=0.02))
+    low, high = interval(found, found.p_value)
+    assert min(abs(low), abs(high)) == pytest.approx(0, abs=1e-6) or found.p_value == 1.0
+
+
+def test_the_mean_squares_are_those_of_the_two_way_table():
+    rows = np.array([[1.0, 0.0, 1.0], [0.0, 0.0, 1.0]])
+    found = contrast(rows)
+    # By hand: row means 2/3 and 1/3, column means 1/2, 0, 1, mean 1/2.
+    assert found == Crossed(mean=0.5, seeds=2, images=3, by_seed=pytest.approx(3 * 2 * (1 / 6) ** 2),
+                            by_image=pytest.approx(0.5), rest=pytest.approx(1 / 6))  # fmt: skip
+
+
+def test_seeds_that_scatter_widen_the_interval_and_no_number_of_images_narrows_it():
+    calm, wild = (contrast(table(5, 2000, spread=s)).half_widths(0.05)[0] for s in (0.0, 0.1))
+    assert wild > 3 * calm
+    assert contrast(table(5, 20000, spread=0.1)).half_widths(0.05)[0] > 0.5 * wild
+
+
+def test_arms_that_agree_on_few_images_are_not_known_to_be_equal():
+    low, high = interval(contrast(np.zeros((5, 40))), 0.05)
+    assert (low, high) == pytest.approx((-agreeing(40, 0.05), agreeing(40, 0.05)))
+    assert high > 0.08
+    assert interval(contrast(np.zeros((1, 40))), 0.05) == pytest.approx((low, high))
+
+
+def test_a_contrast_the_other_way_round_is_its_mirror_image():
+    three = table(3, 50)
+    for rows in (three, three[:1]):
+        (low, high), (lower, higher) = interval(contrast(rows), 0.05), interval(contrast(-rows), 0.05)
+        assert (low, high) == pytest.approx((-higher, -lower))
+
+
+def test_holm_stops_at_the_first_that_stands():
+    p = {("a", "b"): 0.01, ("a", "c"): 0.04, ("b", "c"): 0.03}
+    assert holm(p, 0.05) == {("a", "b")}
+    assert holm({**p, ("b", "c"): 0.02}, 0.05) == set(p)
+
+
+def test_a_table_without_a_spread_is_refused():
+    with pytest.raises(ValueError, match="no spread"):
+        contrast(np.zeros((3, 1)))
