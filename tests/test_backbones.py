@@ -105,6 +105,26 @@ def test_a_scratch_arm_takes_the_network_alone():
     assert backbones.architecture({"weights": "none"}) == backbones.architecture(None)
 
 
+def test_a_network_that_is_named_is_not_the_embedded_one_of_that_name():
+    named = {"name": "resnet18", "weights": "none"}
+    assert backbones.resolve(named)["options"] == {} and not backbones.is_embedded(named)
+    assert backbones.is_embedded({"name": None, "weights": "none"})
+
+
+@pytest.mark.parametrize("name", ["mobilenetv3_small_050", "resnet10t", "lcnet_035"])
+def test_the_width_is_what_the_network_gives(name):
+    resolved = {"name": name, "options": {}, "weights": "none"}
+    network = backbones.build(resolved).eval()
+    with torch.no_grad():
+        assert backbones.width(network, resolved, (40, 40)) == network(torch.zeros(1, 3, 40, 40)).shape[1]
+
+
+def test_a_network_that_does_not_take_the_images_says_what_might_help():
+    resolved = {"name": "vit_tiny_patch16_224", "options": {}, "weights": "none"}
+    with pytest.raises(HeadstartError, match=r"32×32 pixels .*backbone\.options\.img_size=32"):
+        backbones.width(backbones.build(resolved), resolved, (32, 32))
+
+
 def test_the_embedded_weights_load_and_carry_a_card():
     resolved = backbones.resolve(None)
     network = backbones.build(resolved)
@@ -132,3 +152,4 @@ def test_another_runs_checkpoint_gives_its_backbone(spec, fitted, tmp_path):
     fitted(second, on_start=lambda m: starts.append({k: v.clone() for k, v in m.backbone.state_dict().items()}))
     assert all(torch.equal(v, first.backbone.state_dict()[k]) for k, v in starts[0].items())
     assert second.pixel_mean.flatten().tolist() == first.pixel_mean.flatten().tolist()
+    assert second.pixel_std.flatten().tolist() == first.pixel_std.flatten().tolist()

@@ -6,7 +6,9 @@ import shutil
 import pandas as pd
 import pytest
 import torch
+from PIL import Image
 
+import headstart
 from headstart import runs, train
 from headstart.data import folder
 from headstart.models.classifier import Classifier
@@ -112,7 +114,7 @@ def test_the_arms_of_a_sweep_look_through_the_files_together(images, command, mo
 
 def test_images_added_since_the_last_command_are_seen(images, command):
     first = command(*TINY, f"data.root={images}")
-    shutil.copy(next(images.rglob("*.png")), images / next(images.iterdir()).name / "another.png")
+    Image.new("RGB", (16, 16), "red").save(images / "class0" / "another.png")
     command(*TINY, f"data.root={images}")
     assert len(list(first.folder.rglob(runs.RESULT))) == 2
 
@@ -142,6 +144,116 @@ def test_a_killed_run_goes_on_to_the_same_weights(images, command, tmp_path, mon
     assert same(weights(whole), weights(resumed))
     assert (whole / runs.PREDICTIONS).read_bytes() == (resumed / runs.PREDICTIONS).read_bytes()
     assert (whole / runs.METRICS).read_bytes() == (resumed / runs.METRICS).read_bytes()
+
+
+@pytest.fixture
+def chosen_by(monkeypatch):
+    """Makes the validation accuracy of each epoch what the test says."""
+
+    def accuracies(*values):
+        metrics = Classifier._metrics
+
+        def said(self, scores, labels):
+            found = metrics(self, scores, labels)
+            if self.trainer.state.fn == "fit":
+                found["accuracy"] = torch.tensor(values[self.current_epoch])
+            return found
+
+        monkeypatch.setattr(Classifier, "_metrics", said)
+
+    return accuracies
+
+
+def test_the_epoch_most_accurate_on_validation_images_is_tested_the_later_of_two(image_folder, command, chosen_by):
+    chosen_by(0.1, 0.9, 0.9, 0.2)
+    run = only_run(command(*TINY, f"data.root={image_folder(per_class=30)}", "model.epochs=4").folder)
+    result = runs.finished(run)
+    kept = torch.load(runs.best(run), weights_only=True)
+    assert result["epoch"] == kept["epoch"] == 2 and result["metrics"]["val/accuracy"] == pytest.approx(0.9)
+    assert "optimizer_states" not in kept
+    split = json.loads((run / runs.SPLIT).read_text())
+    assert [sum(row["part"] == part for row in split) for part in ("train", "val", "test")] == [40, 8, 12]
+    rows = pd.read_parquet(run / runs.PREDICTIONS)
+    model = headstart.load(run)
+    root = run.parents[1] / ".." / "images"
+    said = model.predict([root / name for name in rows.image])
+    assert said.labels == rows.predicted.tolist()
+    assert pd.read_csv(run / runs.METRICS)["val/accuracy"].tolist() == pytest.approx([0.1, 0.9, 0.9, 0.2])
+
+
+def test_a_killed_run_that_was_moved_keeps_its_best_epoch(image_folder, command, tmp_path, monkeypatch, chosen_by):
+    asked = [*TINY, f"data.root={image_folder(per_class=30)}", "model.epochs=5"]
+    chosen_by(0.1, 0.9, 0.2, 0.3, 0.4)
+    whole = only_run(command(*asked, folder=tmp_path / "whole").folder)
+    monkeypatch.setattr("headstart.record.SECONDS_BETWEEN_RESUME_POINTS", -1.0)
+    step = Classifier.training_step
+
+    def killed(self, images, index):
+        if self.current_epoch == 3:
+            raise KeyboardInterrupt
+        return step(self, images, index)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Classifier, "training_step", killed)
+        assert command(*asked, folder=tmp_path / "stopped").code == 130
+    (tmp_path / "stopped").rename(tmp_path / "moved")
+    resumed = only_run(command(*asked, folder=tmp_path / "moved").folder)
+    assert runs.finished(resumed)["epoch"] == 1
+    assert same(weights(whole), weights(resumed))
+    assert (whole / runs.PREDICTIONS).read_bytes() == (resumed / runs.PREDICTIONS).read_bytes()
+
+
+@pytest.mark.parametrize("planted", ["of another run", "junk", "evil"])
+def test_a_resume_point_that_is_none_of_this_run_is_refused_in_one_line(
+    images, command, tmp_path, monkeypatch, planted
+):
+    monkeypatch.setattr("headstart.record.SECONDS_BETWEEN_RESUME_POINTS", -1.0)
+    test = Classifier.on_test_epoch_end
+    with monkeypatch.context() as patch:
+        patch.setattr(Classifier, "on_test_epoch_end", lambda self: (_ for _ in ()).throw(KeyboardInterrupt()))
+        for seed in (0, 1):
+            command(*TINY, f"data.root={images}", f"seed={seed}", f"hydra.run.dir=seed{seed}")
+    assert Classifier.on_test_epoch_end is test
+    zero, one = (runs.last(tmp_path / "work" / f"seed{seed}") for seed in (0, 1))
+    if planted == "of another run":
+        shutil.copy(one, zero)
+    elif planted == "junk":
+        zero.write_bytes(b"half a file")
+    else:
+        torch.save({"callbacks": print}, zero)
+    refused = command(*TINY, f"data.root={images}", "seed=0", "hydra.run.dir=seed0")
+    assert refused.code == 1 and refused.err.count("\n") == 1
+    assert "last.ckpt" in refused.err and "remove it, and the same command starts anew" in refused.err
+
+
+def test_what_was_left_out_is_recorded(images, command):
+    bad = images / "class0" / "bad.png"
+    bad.write_text("no image")
+    run = only_run(command(*TINY, f"data.root={images}", "data.on_bad_file=skip").folder)
+    assert runs.finished(run)["skipped"] == [{"image": "class0/bad.png", "reason": "not an image"}]
+
+
+@pytest.mark.parametrize(
+    "typed", ["trainer.max_epochs=2", "+trainer.max_steps=1", "+trainer.check_val_every_n_epoch=2"]
+)
+def test_the_trainer_takes_what_lightning_takes(image_folder, command, typed):
+    done = command(*TINY, f"data.root={image_folder(per_class=30)}", typed)
+    epochs = {"trainer.max_epochs=2": 2, "+trainer.max_steps=1": 1}.get(typed, 3)
+    assert done.code == 0 and runs.finished(only_run(done.folder))["epochs"] == epochs
+
+
+def test_the_cost_counts_what_trains(images, command):
+    asked = ["data=folder", "data.image_size=32", f"data.root={images}", "model.epochs=1"]
+    done = command("-m", *asked, "model=frozen,finetune")
+    frozen, tuned = (runs.finished(path.parent) for path in sorted(done.folder.rglob(runs.RESULT), reverse=True))
+    assert frozen["cost"]["trainable_parameters"] == 257 * 3
+    assert tuned["cost"]["trainable_parameters"] == tuned["cost"]["parameters"] == frozen["cost"]["parameters"]
+
+
+def test_another_seed_starts_from_other_weights(images, command):
+    done = command("-m", *TINY, f"data.root={images}", "seed=0,1", "model.lr=1e-12", "model.weight_decay=0")
+    one, other = (weights(path.parent) for path in sorted(done.folder.rglob(runs.RESULT)))
+    assert all((one[k] - other[k]).abs().max() > 1e-3 for k in one if k.endswith("weight"))
 
 
 def test_a_directory_that_holds_another_run_is_refused(images, command):

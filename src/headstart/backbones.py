@@ -48,7 +48,8 @@ def resolve(settings: dict[str, Any] | None) -> dict[str, Any]:
             f"backbone.name={name}: the embedded weights are those of a small {described['name']}; "
             "add backbone.weights=hub, a file or none"
         )
-    own = name == described["name"]
+    # Random weights of a network that was named say nothing of its options.
+    own = name == described["name"] and not (weights == "none" and given["name"])
     return {
         "name": name,
         "options": {**(described["options"] if own else {}), **(given["options"] or {})},
@@ -131,6 +132,34 @@ def build(resolved: dict[str, Any]) -> Any:
     except Exception as error:
         raise HeadstartError(f"backbone.options={options}: {name} does not take them ({error})") from error
     return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+
+def width(backbone: "nn.Module", resolved: dict[str, Any], size: tuple[int, int]) -> int:
+    """How many features the network makes of an image of ``size`` (height, width): some end in more layers than
+    timm's ``num_features`` counts.
+
+    Raises:
+        HeadstartError: it does not take three channels of that size, or makes more than a row of features.
+    """
+    import torch
+
+    was_training = backbone.training
+    backbone.eval()
+    try:
+        with torch.no_grad():
+            features = backbone(torch.zeros(1, 3, *size))
+        count = features.shape[1:].numel()
+        if features.ndim != 2:
+            raise ValueError(f"it gives features of shape {tuple(features.shape[1:])}")
+    except Exception as error:
+        first = (str(error) or type(error).__name__).splitlines()[0][:120]
+        raise HeadstartError(
+            f"backbone.name={resolved['name']}: does not take {size[0]}×{size[1]} pixels ({first}); give another "
+            f"data.image_size, or what the network has for it, such as backbone.options.img_size={size[0]}"
+        ) from error
+    finally:
+        backbone.train(was_training)
+    return count
 
 
 def normalisation(resolved: dict[str, Any]) -> tuple[list[float], list[float]]:

@@ -5,7 +5,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from headstart import runs
+from headstart import checkpoints, runs
 from headstart.errors import HeadstartError
 
 if TYPE_CHECKING:
@@ -21,21 +21,10 @@ def load(path: str | Path) -> "Classifier":
     Raises:
         HeadstartError: there is no such checkpoint, or it is not one of ours, or it asks for more.
     """
-    import torch
-
     from headstart.models import Classifier
 
     found = runs.checkpoint(path)
-    try:
-        kept = torch.load(found, map_location="cpu", weights_only=True)
-    except Exception as error:
-        raise HeadstartError(
-            f"{found}: refused, it is damaged or holds more than weights and plain values ({type(error).__name__})"
-        ) from error
-    hyperparameters = kept.get("hyper_parameters") if isinstance(kept, dict) else None
-    named = kept.get(runs.CLASS, "") if isinstance(kept, dict) else ""
-    if not isinstance(hyperparameters, dict) or "_instantiator" in hyperparameters or ":" not in str(named):
-        raise HeadstartError(f"{found}: refused, this is no Headstart checkpoint (or it names code to run)")
+    named = str(checkpoints.read(found)[runs.CLASS])
     module, _, name = named.partition(":")
     # A checkpoint may not choose what is imported: our own rooms, or what the person imported already.
     if not module.startswith("headstart.models.") and module not in sys.modules:
@@ -47,9 +36,7 @@ def load(path: str | Path) -> "Classifier":
     if not (isinstance(cls, type) and issubclass(cls, Classifier)):
         raise HeadstartError(f"{found}: refused, {named} is not a model")
     try:
-        model: Classifier = cls.load_from_checkpoint(  # type: ignore[attr-defined]
-            found, map_location="cpu", weights_only=True
-        )
+        model: Classifier = cls.load_from_checkpoint(found, map_location="cpu")  # type: ignore[attr-defined]
     except (RuntimeError, TypeError, KeyError) as error:
         raise HeadstartError(f"{found}: it does not fit {name} ({str(error).splitlines()[0][:200]})") from error
     return model.eval()

@@ -3,12 +3,14 @@
 import csv
 import io
 import time
+from pathlib import Path
 from typing import Any
 
 import lightning as L
 from lightning.pytorch.callbacks import Checkpoint, ModelCheckpoint
 
-from headstart import runs
+from headstart import checkpoints, runs
+from headstart.errors import HeadstartError
 
 SECONDS_BETWEEN_RESUME_POINTS = 20.0  # writing the optimiser's state after every short epoch would cost more
 
@@ -22,11 +24,13 @@ class Record(Checkpoint):
     Args:
         directory: the run directory.
         identity: what the run is; stands in ``last.ckpt``.
+        validates: whether validation images choose an epoch; if not, ``best.ckpt`` is the last.
     """
 
-    def __init__(self, directory: Any, identity: str) -> None:
+    def __init__(self, directory: Path, identity: str, validates: bool) -> None:
         self.directory = directory
         self.identity = identity
+        self.validates = validates
         self.rows: list[dict[str, float]] = []
         self.seconds = 0.0
         self._ended = False
@@ -54,8 +58,8 @@ class Record(Checkpoint):
     def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         self.seconds, self._ended = self.spent(), True
         self.write()
-        if not runs.best(self.directory).is_file():  # nothing validated, so nothing was chosen: the last epoch
-            trainer.save_checkpoint(runs.best(self.directory), weights_only=True)
+        if not (self.validates and runs.best(self.directory).is_file()):  # nothing was chosen: the last epoch
+            _save(trainer, runs.best(self.directory), weights_only=True)
 
     def on_exception(self, trainer: L.Trainer, pl_module: L.LightningModule, exception: BaseException) -> None:
         self.write()
@@ -65,23 +69,30 @@ class Record(Checkpoint):
         if not self.rows:
             return
         out = io.StringIO(newline="")
-        writer = csv.DictWriter(out, list(self.rows[0]), lineterminator="\n")
+        writer = csv.DictWriter(out, list(dict.fromkeys(k for row in self.rows for k in row)), lineterminator="\n")
         writer.writeheader()
         writer.writerows(self.rows)
         runs.write_text(self.directory / runs.METRICS, out.getvalue())
 
     def save(self, trainer: L.Trainer) -> None:
         self.write()
-        target = runs.last(self.directory)
-        scratch = target.with_suffix(".part")
-        trainer.save_checkpoint(scratch)
-        scratch.replace(target)
+        _save(trainer, runs.last(self.directory))
         self._saved = time.monotonic()
 
 
-def best_epoch(directory: Any) -> ModelCheckpoint:
+class Best(ModelCheckpoint):
+    """A ModelCheckpoint that knows its best epoch still after the run directory was moved."""
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        kept = str(runs.best(Path(self.dirpath or "").parent))
+        paths = {"dirpath": self.dirpath, "best_model_path": kept, "kth_best_model_path": kept}
+        scores = {kept: max(state_dict["best_k_models"].values())} if state_dict["best_k_models"] else {}
+        super().load_state_dict({**state_dict, **paths, "best_k_models": scores})
+
+
+def best_epoch(directory: Path) -> Best:
     """Keeps ``best.ckpt``: the epoch most accurate on validation images."""
-    return ModelCheckpoint(
+    return Best(
         dirpath=directory / runs.CHECKPOINTS,
         filename=runs.BEST.removesuffix(".ckpt"),
         monitor="val/choice",
@@ -90,3 +101,29 @@ def best_epoch(directory: Any) -> ModelCheckpoint:
         save_on_train_epoch_end=True,
         enable_version_counter=False,
     )
+
+
+def resume_point(directory: Path, identity: str) -> Path | None:
+    """``last.ckpt`` where there is one.
+
+    Raises:
+        HeadstartError: it is damaged, or another run's.
+    """
+    last = runs.last(directory)
+    if not last.is_file():
+        return None
+    mend = "remove it, and the same command starts anew"
+    try:
+        kept = checkpoints.read(last)
+    except HeadstartError as error:
+        raise HeadstartError(f"{error}; {mend}") from error
+    if kept.get("callbacks", {}).get(Record.__name__, {}).get("identity") != identity:
+        raise HeadstartError(f"{last}: the resume point of another run; {mend}")
+    return last
+
+
+def _save(trainer: L.Trainer, target: Path, weights_only: bool = False) -> None:
+    """Writes a whole checkpoint or none."""
+    scratch = target.with_suffix(".part")
+    trainer.save_checkpoint(scratch, weights_only=weights_only)
+    scratch.replace(target)

@@ -65,7 +65,7 @@ def fit_and_test(
     from headstart.cost import PeakMemory, forward_flops
     from headstart.data.module import ImageData
     from headstart.progress import Progress
-    from headstart.record import Record, best_epoch
+    from headstart.record import Record, best_epoch, resume_point
     from headstart.seeding import key
 
     began = time.monotonic()
@@ -76,11 +76,12 @@ def fit_and_test(
     data.setup()
     torch.manual_seed(key(cfg.seed, "init"))
     model = instantiate(cfg.model, spec=data.spec, _convert_="all")
+    model.epochs = typed_length(cfg) or model.epochs
     validates = len(source.split.val) > 0
-    record = Record(directory, identity)
+    record = Record(directory, identity, validates)
     trainer = instantiate(
         cfg.trainer,
-        max_epochs=typed_length(cfg) or model.epochs,
+        max_epochs=model.epochs,
         callbacks=[
             Progress(title, len(source.split.train), left),
             *([best_epoch(directory)] if validates else []),
@@ -93,18 +94,17 @@ def fit_and_test(
         num_sanity_val_steps=0,
         _convert_="all",
     )
-    last = runs.last(directory)
     with PeakMemory() as memory:
-        trainer.fit(model, data, ckpt_path=last if last.is_file() else None, weights_only=True)
+        trainer.fit(model, data, ckpt_path=resume_point(directory, identity), weights_only=True)
         chosen = torch.load(runs.best(directory), weights_only=True)
-        epoch = chosen["epoch"] if validates else trainer.max_epochs - 1
         model.load_state_dict(chosen["state_dict"])
         trainer.test(model, data, verbose=False)
 
     images = [row["image"] for row in source.split.rows() if row["part"] == "test"]
     runs.write_predictions(directory, images, model.test_labels.numpy(), model.test_probabilities.numpy())
     metrics = {k: float(v) for k, v in trainer.callback_metrics.items() if k.startswith("test/")}
-    metrics |= {k: v for k, v in record.rows[epoch].items() if k.startswith("val/")}
+    row = next((r for r in record.rows if r["epoch"] == chosen["epoch"]), record.rows[-1])  # not all may validate
+    metrics |= {k: v for k, v in row.items() if k.startswith("val/")}
     parameters = list(model.parameters())
     result = {
         "status": "finished",
@@ -119,8 +119,9 @@ def fit_and_test(
         "starts": starts(cfg),
         "command": " ".join(["headstart-train", *map(shlex.quote, HydraConfig.get().overrides.task)]),
         "metrics": metrics,
-        "epoch": epoch,
-        "epochs": trainer.max_epochs,
+        "epoch": row["epoch"],
+        "epochs": len(record.rows),
+        "skipped": [{"image": name, "reason": reason} for name, reason in source.catalogue.skipped],
         "cost": {
             "seconds": round(record.seconds, 3),
             "seconds_in_all": round(time.monotonic() - began, 3),
@@ -132,7 +133,7 @@ def fit_and_test(
         **conditions(),
     }
     runs.write_json(directory / runs.RESULT, result)
-    last.unlink(missing_ok=True)
+    runs.last(directory).unlink(missing_ok=True)
     return result
 
 

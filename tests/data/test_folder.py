@@ -60,7 +60,7 @@ def test_images_beside_the_parts_are_not_lost_in_silence(image_folder, tmp_path)
 
 def test_what_systems_leave_behind_is_passed_over_in_silence(images):
     before = folder(images).catalogue.names
-    for name in (".DS_Store", "bee/Thumbs.db", "bee/._0.png", "bee/desktop.ini", "bee/notes.txt"):
+    for name in (".DS_Store", "bee/Thumbs.db", "bee/._0.png", "bee/desktop.ini"):
         (images / name).write_bytes(b"rubbish")
     for name in ("__MACOSX", ".ipynb_checkpoints", "bee/.thumbnails"):
         (images / name).mkdir()
@@ -200,3 +200,20 @@ def test_a_changed_folder_is_read_again(images):
     before = folder(images).digest
     Image.new("RGB", (8, 8), "red").save(images / "ant" / "new.png")
     assert len(folder(images).catalogue.names) == 21 and folder(images).digest != before
+
+
+def test_a_visible_file_that_is_no_image_is_named_and_one_that_is_counts_whatever_its_name(images):
+    (images / "bee" / "0.png").rename(images / "bee" / "scan")
+    assert "bee/scan" in folder(images).catalogue.names
+    (images / "bee" / "notes.txt").write_text("seen in May")
+    (images / "ant" / "film.mp4").write_bytes(b"\0\0\0 ftyp")
+    line = refusal(images)
+    assert "2 of 22 files cannot be read: ant/film.mp4 (not an image), bee/notes.txt (not an image)" in line
+    kept = folder(images, on_bad_file="skip").catalogue
+    assert kept.skipped == [("ant/film.mp4", "not an image"), ("bee/notes.txt", "not an image")]
+
+
+def test_parts_without_one_to_train_on_are_an_error(image_folder, tmp_path):
+    for part in ("val", "test"):
+        image_folder(classes=2, root=tmp_path / "root" / part)
+    assert "no train beside them" in refusal(tmp_path / "root")

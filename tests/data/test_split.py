@@ -86,6 +86,26 @@ def test_a_copy_of_a_given_test_image_never_trains():
     assert 1 not in chosen.train and len(chosen.train) == 5
 
 
+def test_of_exact_copies_one_is_used_so_that_none_trains_and_validates():
+    digests = [f"{i // 2:03}" for i in range(120)]  # each image twice
+    for parts in (None, ["train", "val"] * 60):  # in the second, each copy of a training image stands in val
+        chosen = split(catalogue([60, 60], parts, digests))
+        used = [digests[i] for i in (*chosen.train, *chosen.val)]
+        assert len(chosen.val) and len(used) == len(set(used)) == 48
+
+
+def test_a_given_test_part_that_is_not_the_one_asked_for_does_not_train():
+    images = catalogue([100, 100], (["train"] * 60 + ["val"] * 20 + ["test"] * 20) * 2)
+    chosen = split(images, test="val")
+    assert "test" not in set(images.parts[np.concatenate([chosen.train, chosen.val, chosen.test])])
+
+
+@pytest.mark.parametrize("share", [0.1, 0.2, 0.3, 0.45, 0.5])
+def test_the_share_that_validates_is_the_one_asked_for(share):
+    chosen = split(catalogue([500, 500]), validation=share)
+    assert len(chosen.val) / (len(chosen.val) + len(chosen.train)) == pytest.approx(share, abs=0.003)
+
+
 @pytest.mark.parametrize("seed", [0, 1])
 def test_a_smaller_budget_is_part_of_a_larger_one(seed):
     images = catalogue([200, 200])

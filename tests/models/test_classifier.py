@@ -1,5 +1,7 @@
 """What all models share."""
 
+import os
+
 import lightning as L
 import pytest
 import torch
@@ -9,14 +11,23 @@ from headstart.models import FineTuned, Frozen, ScratchBackbone, ScratchCNN
 from headstart.spec import ImageSpec
 
 ALL = [ScratchCNN, ScratchBackbone, Frozen, FineTuned]
+PLAIN_RESNET = {"name": "resnet18", "options": {}, "weights": "none"}  # the embedded network's name, not its options
 
 
-@pytest.mark.parametrize("cls", ALL)
-def test_a_checkpoint_loads_with_no_argument_and_gives_the_same_logits(cls, spec, fitted, tmp_path):
-    model = cls(spec, epochs=1)
+@pytest.mark.parametrize(
+    ("cls", "settings"),
+    [
+        *((cls, {}) for cls in ALL),
+        (FineTuned, {"backbone": PLAIN_RESNET}),
+        (ScratchBackbone, {"architecture": PLAIN_RESNET}),
+        (Frozen, {"backbone": {"name": "mobilenetv3_small_050", "options": {}, "weights": "none"}}),
+    ],
+)
+def test_a_checkpoint_loads_with_no_argument_and_gives_the_same_logits(cls, settings, spec, fitted, tmp_path):
+    model = cls(spec, epochs=1, **settings)
     trainer = fitted(model)
     trainer.save_checkpoint(tmp_path / "kept.ckpt")
-    again = cls.load_from_checkpoint(tmp_path / "kept.ckpt", weights_only=True).eval()
+    again = cls.load_from_checkpoint(tmp_path / "kept.ckpt").eval()
     images = torch.randint(0, 256, (4, *spec.shape), dtype=torch.uint8)
     assert torch.equal(model.eval()(images), again(images))
 
@@ -78,3 +89,89 @@ def test_predictions_come_from_raw_tensors_one_or_many(spec):
 def test_a_float_tensor_is_refused(spec):
     with pytest.raises(HeadstartError, match="uint8"):
         ScratchCNN(spec).predict(torch.zeros(2, *spec.shape))
+
+
+class Evil:
+    """Makes a folder when it is unpickled."""
+
+    def __init__(self, folder):
+        self.folder = folder
+
+    def __reduce__(self):
+        return os.mkdir, (self.folder,)
+
+
+@pytest.mark.parametrize("cls", [ScratchCNN, FineTuned])
+def test_a_class_refuses_what_would_run_code_as_load_does(cls, spec, fitted, tmp_path):
+    torch.save({"hyper_parameters": Evil(str(tmp_path / "ran"))}, tmp_path / "evil.ckpt")
+    fitted(cls(spec, epochs=1)).save_checkpoint(tmp_path / "named.ckpt")
+    kept = torch.load(tmp_path / "named.ckpt", weights_only=True)
+    kept["hyper_parameters"]["_instantiator"] = "os.system"
+    torch.save(kept, tmp_path / "named.ckpt")
+    for name in ("evil.ckpt", "named.ckpt"):
+        with pytest.raises(HeadstartError, match="refused") as refused:
+            cls.load_from_checkpoint(tmp_path / name)
+        assert "\n" not in str(refused.value)
+    assert not (tmp_path / "ran").exists()
+
+
+def test_no_two_batches_draw_the_same(spec, loader):
+    seeds = []
+
+    class Watched(ScratchCNN):
+        def loss(self, images, labels):
+            seeds.append(torch.initial_seed())
+            return super().loss(images, labels)
+
+    L.Trainer(max_epochs=3, logger=False, enable_checkpointing=False, enable_progress_bar=False).fit(
+        Watched(spec), loader
+    )
+    assert len(set(seeds)) == len(seeds) == 6
+
+
+def test_augmentation_and_label_smoothing_reach_the_loss(spec):
+    images = torch.randint(0, 256, (4, *spec.shape), dtype=torch.uint8)
+    labels = torch.arange(4) % 3
+
+    def loss(draw, **settings):
+        torch.manual_seed(0)
+        model = ScratchCNN(spec, **settings)
+        torch.manual_seed(draw)
+        return model.loss(images, labels).item()
+
+    assert loss(1, augment=None) == loss(2, augment=None)
+    assert loss(1) != loss(2)
+    assert loss(1, augment=None) != loss(1, augment=None, label_smoothing=0.2)
+
+
+def test_the_metrics_are_those_of_their_names(spec):
+    labels = torch.tensor([0, 0, 0, 0, 1, 2])
+    scores = 5.0 * torch.eye(3)[torch.tensor([0, 0, 0, 1, 1, 0])]
+    said = {name: float(value) for name, value in ScratchCNN(spec)._metrics(scores, labels).items()}
+    assert said["accuracy"] == pytest.approx(4 / 6)
+    assert said["balanced_accuracy"] == pytest.approx((3 / 4 + 1 + 0) / 3)
+    assert said["macro_f1"] == pytest.approx((6 / 8 + 2 / 3 + 0) / 3)
+    right, wrong = (-torch.log_softmax(torch.tensor([5.0, 0.0, 0.0]), dim=0)[:2]).tolist()
+    assert said["log_loss"] == pytest.approx((4 * right + 2 * wrong) / 6)
+
+
+def test_a_prediction_is_made_in_eval_mode_and_leaves_the_mode_as_it_was(spec):
+    model = FineTuned(spec)
+    torch.nn.init.normal_(model.head.weight)
+    images = torch.randint(0, 256, (4, *spec.shape), dtype=torch.uint8)
+    said = model.train().predict(images)
+    assert model.training
+    torch.testing.assert_close(said.probabilities, model.eval()(images).softmax(dim=1).detach())
+
+
+@pytest.mark.parametrize("given", [torch.zeros(5, 32, 32, dtype=torch.uint8), [3], torch.zeros(2, 2).numpy()])
+def test_what_is_no_image_is_named_in_one_line(spec, given):
+    with pytest.raises(HeadstartError, match="is no image; give") as refused:
+        ScratchCNN(spec).predict(given)
+    assert "\n" not in str(refused.value)
+
+
+def test_a_batch_of_no_images_is_refused_and_no_images_are_no_predictions(spec):
+    with pytest.raises(HeadstartError, match="batch_size=0"):
+        ScratchCNN(spec).predict(torch.zeros(2, *spec.shape, dtype=torch.uint8), batch_size=0)
+    assert len(ScratchCNN(spec).predict([])) == 0

@@ -44,3 +44,12 @@ def test_grey_images_are_shown_to_a_backbone_as_three_equal_channels():
     model = ScratchBackbone(MNIST).eval()
     grey = torch.randint(0, 256, (2, 1, 28, 28), dtype=torch.uint8)
     torch.testing.assert_close(model(grey), model(grey.expand(-1, 3, -1, -1)))
+
+
+def test_the_network_is_the_one_that_the_backbone_names(spec):
+    import timm
+
+    from headstart.models import ScratchBackbone
+
+    named = ScratchBackbone(spec, architecture={"name": "resnet10t", "weights": "none"})
+    assert set(named.backbone.state_dict()) == set(timm.create_model("resnet10t", num_classes=0).state_dict())

@@ -75,3 +75,17 @@ def test_a_new_head_thinks_every_class_equally_likely(spec):
 def test_a_learning_rate_that_is_none_is_named_as_it_was_typed(spec, rate):
     with pytest.raises(HeadstartError, match=rf"model\.head_lr={rate}: give a number above 0"):
         Frozen(spec, head_lr=rate)
+
+
+def test_what_suits_a_backbone_is_its_default(spec):
+    embedded, other = FineTuned(spec), FineTuned(spec, backbone={"name": "resnet10t", "weights": "none"})
+    assert (embedded.batch_norm, embedded.backbone_lr) == ("batch", 1e-3)
+    assert (other.batch_norm, other.backbone_lr) == ("fixed", 1e-4)
+    assert {group["lr"] for group in other.parameter_groups()} == {1e-4, other.lr}
+
+
+def test_a_second_fit_goes_on_from_where_the_first_ended(spec, fitted):
+    model = FineTuned(spec, epochs=1)
+    fitted(model)
+    ended = digests(model.backbone)
+    fitted(model, on_start=lambda m: ended == digests(m.backbone) or pytest.fail("the start was loaded again"))

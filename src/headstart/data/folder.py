@@ -14,6 +14,7 @@ from headstart.data.source import PARTS, Catalogue, Source
 from headstart.errors import HeadstartError
 
 JUNK = {"__MACOSX", "__pycache__", "@eaDir", "lost+found", "$RECYCLE.BIN", "System Volume Information"}
+SYSTEM_FILES = {"thumbs.db", "desktop.ini", "icon\r"}
 NAMED = 20  # things that one line names before it only counts
 
 
@@ -93,8 +94,12 @@ def _digest(path: Path) -> str:
 
 
 def _name(path: Path, root: Path) -> str:
+    return _printable(path.relative_to(root).as_posix())
+
+
+def _printable(name: str) -> str:
     # A name that is no UTF-8 could not be written down in split.json.
-    return os.fsencode(path.relative_to(root).as_posix()).decode(errors="replace")
+    return os.fsencode(name).decode(errors="replace")
 
 
 def _scan(root: Path) -> tuple[File, ...]:
@@ -104,7 +109,7 @@ def _scan(root: Path) -> tuple[File, ...]:
         files = [file for part, folder in folders for file in _files(folder, part)]
     except OSError as error:
         raise HeadstartError(f"{error.filename or root}: cannot be read ({error.strerror})") from error
-    _check(root, files, sorted({folder.name for _, folder in folders}))
+    _check(root, files, sorted({_printable(folder.name) for _, folder in folders}))
     return tuple(sorted(files, key=lambda file: file.path))
 
 
@@ -115,6 +120,8 @@ def _class_folders(root: Path) -> list[tuple[str, Path]]:
     # Classes of vehicles may be called "train": without folders of their own they are no parts.
     inside = [(part, below) for part, folder in given for below in _folders(folder)]
     if "train" not in {part for part, _ in inside}:
+        if len(given) > 1 and len(given) == len(top) and inside:
+            raise HeadstartError(f"data.root={root}: {named([f.name for f in top])}, but no train beside them; add it")
         return [("", folder) for folder in top]
     beside = [folder.name for folder in top if folder.name.lower() not in PARTS and _files(folder, "")]
     if beside:
@@ -147,11 +154,15 @@ def _folders(folder: Path) -> list[Path]:
 
 
 def _wanted(name: str) -> bool:
-    return not name.startswith(".") and name not in JUNK
+    return not name.startswith(".") and name not in JUNK and name.lower() not in SYSTEM_FILES
 
 
 def _files(folder: Path, part: str) -> list[File]:
-    """The images of a class folder and the folders below it, linked ones included."""
+    """The files of a class folder and the folders below it, linked ones included.
+
+    Every visible file counts as an image, whatever its name: one that is none is named when it is decoded, since
+    an image that is left out in silence would be worse.
+    """
     found: list[File] = []
     seen: set[Path] = set()
     for base, below, names in os.walk(folder, followlinks=True, onerror=_raised):
@@ -161,9 +172,9 @@ def _files(folder: Path, part: str) -> list[File]:
         seen.add(real)
         below[:] = sorted(filter(_wanted, below))
         for path in (Path(base, name) for name in names):
-            if images.is_image(path) and (path.is_file() or path.is_symlink()):
+            if _wanted(path.name) and (path.is_file() or path.is_symlink()):
                 stat = path.lstat() if path.is_symlink() and not path.exists() else path.stat()
-                found.append(File(path, folder.name, part, stat.st_size, stat.st_mtime_ns))
+                found.append(File(path, _printable(folder.name), part, stat.st_size, stat.st_mtime_ns))
     return found
 
 

@@ -94,15 +94,18 @@ def _sealed_and_rest(catalogue: "Catalogue", test: str | None, validation: float
         test = "test"
     digests = np.array(catalogue.digests)
     is_test = _given(catalogue, test) if test else np.isin(digests, _first_fifths(catalogue, digests))
-    # An exact copy of a test image never trains, wherever it stands.
-    rest = np.flatnonzero(~np.isin(digests, digests[is_test]))
-    rest = rest[np.lexsort((np.array(catalogue.names)[rest], digests[rest]))]
+    # An exact copy of a test image never trains, wherever it stands; nor does a given test part that is not asked for.
+    rest = np.flatnonzero(~np.isin(digests, digests[is_test]) & (catalogue.parts != "test"))
     validates = (catalogue.parts[rest] == "val") & (test not in ("val", "train"))
-    labels = catalogue.labels[rest]
+    order = np.lexsort((np.array(catalogue.names)[rest], validates, digests[rest]))
+    rest, validates = rest[order], validates[order]
     pools = []
     for label, name in enumerate(catalogue.classes):
-        given = rest[(labels == label) & validates] if validation else rest[:0]
-        pools.append(Pool(name, rest[(labels == label) & ~validates], given))
+        own = np.flatnonzero(catalogue.labels[rest] == label)
+        # Of a class's exact copies one is enough, so that none both trains and validates: the first, one that trains.
+        own = own[np.unique(digests[rest[own]], return_index=True)[1]]
+        given = rest[own[validates[own]]] if validation else rest[:0]
+        pools.append(Pool(name, rest[own[~validates[own]]], given))
     if bare := [pool.name for pool in pools if not len(pool.train)]:
         raise HeadstartError(
             f"class {', '.join(map(repr, bare))} has no image left to train on beside the test part "
@@ -140,7 +143,7 @@ def _drawn(pool: Pool, budget: int | None, share: float, seed: int, label: int) 
         wanted = max(min(round(share * budget), len(val)), budget - len(train))
         return train[: budget - wanted], val[:wanted]
     train = train[:budget]
-    every = round(1 / share)
-    validates = np.arange(len(train)) % every == every - 1
+    due = np.floor(share * np.arange(len(train) + 1) + 1e-9)  # so many of the first k validate, for every k
+    validates = due[1:] > due[:-1]
     validates &= np.cumsum(validates) <= MOST_VALIDATION
     return train[~validates], train[validates]

@@ -1,7 +1,8 @@
 """What all models share: raw pixels in, the recipe's length, the loss, the metrics, a prediction."""
 
 from collections.abc import Mapping
-from typing import Any
+from pathlib import Path
+from typing import Any, Self
 
 import lightning as L
 import torch
@@ -9,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torchmetrics.functional.classification import multiclass_accuracy, multiclass_f1_score
 
-from headstart import runs
+from headstart import checkpoints, runs
 from headstart.errors import HeadstartError
 from headstart.estimate import epochs_for
 from headstart.models import optim
@@ -18,7 +19,7 @@ from headstart.models.prediction import Prediction, predict
 from headstart.seeding import key
 from headstart.spec import ImageSpec
 
-LIGHTNINGS_DEFAULT_EPOCHS = 1000  # what Trainer() has when nobody gave max_epochs
+LIGHTNINGS_DEFAULT_EPOCHS = 1000  # what Trainer() has when nobody gave max_epochs; who wants 1000 sets epochs
 
 
 class Classifier(L.LightningModule):
@@ -91,6 +92,16 @@ class Classifier(L.LightningModule):
     def predict(self, images: Any, batch_size: int = 64) -> Prediction:
         """Labels, class names and probabilities of paths, PIL images or uint8 tensors, one or many."""
         return predict(self, images, batch_size)
+
+    @classmethod
+    def load_from_checkpoint(cls, checkpoint_path: str | Path, **how: Any) -> Self:  # type: ignore[override]
+        """The model of a checkpoint; no other argument, weight file or network is needed.
+
+        Raises:
+            HeadstartError: the file is damaged, holds more than tensors and plain values, or is not one of ours.
+        """
+        checkpoints.read(Path(checkpoint_path))
+        return super().load_from_checkpoint(checkpoint_path, **{**how, "weights_only": True})
 
     # -- the recipe -------------------------------------------------------------------------------
 

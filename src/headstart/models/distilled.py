@@ -52,7 +52,8 @@ class Distilled(FineTuned):
         mean, std = backbones.normalisation(resolved)
         self.teacher_start = {**resolved, "mean": mean, "std": std}
         self.save_hyperparameters({"teacher": {**self.teacher_start, "weights": "none"}}, logger=False)
-        self.projection = nn.Linear(self.backbone.num_features, backbones.build(resolved).num_features)
+        seen = backbones.width(backbones.build(resolved), resolved, (self.teacher_size, self.teacher_size))
+        self.projection = nn.Linear(self.head.in_features, seen)
         self._features = torch.empty(0)
         self._seen: dict[int, Tensor] = {}
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 
 from headstart import images as decoding
@@ -43,6 +44,8 @@ def predict(model: "Classifier", images: Any, batch_size: int) -> Prediction:
     Raises:
         HeadstartError: an image that cannot be read, or a tensor that is not uint8 (C, H, W).
     """
+    if not isinstance(batch_size, int) or batch_size < 1:
+        raise HeadstartError(f"batch_size={batch_size}: give 1 or more images")
     many = _listed(images)
     was_training = model.training
     model.eval()
@@ -74,7 +77,7 @@ def _batch(images: list[Any], model: "Classifier") -> Tensor:
 def _raw(image: Any, model: "Classifier") -> np.ndarray:
     channels, height, _ = model.spec.shape
     if isinstance(image, Tensor):
-        if image.dtype != torch.uint8 or image.ndim != 3:
+        if image.dtype != torch.uint8 or image.ndim != 3 or image.shape[0] > 4:
             raise HeadstartError(
                 f"a tensor of {image.dtype} {tuple(image.shape)} is no image; give uint8 (C, H, W) or (N, C, H, W)"
             )
@@ -82,4 +85,6 @@ def _raw(image: Any, model: "Classifier") -> np.ndarray:
             return image.numpy()
         array = image.permute(1, 2, 0).numpy()
         image = decoding.from_array(array)
+    if not isinstance(image, str | Path | Image.Image):
+        raise HeadstartError(f"a {type(image).__name__} is no image; give paths, PIL images or uint8 tensors")
     return decoding.decode(image, height, channels)

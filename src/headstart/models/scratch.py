@@ -66,7 +66,7 @@ class ScratchBackbone(Classifier):
         self.architecture = network
         self.save_hyperparameters({"architecture": {**network, "weights": "none"}}, logger=False)
         self.backbone = backbones.build(network)
-        self.head = nn.Linear(self.backbone.num_features, self.spec.num_classes)
+        self.head = nn.Linear(backbones.width(self.backbone, network, self.spec.shape[1:]), self.spec.num_classes)
         # Nothing was pretrained, so nothing expects another normalisation than that of the data.
         grey = self.spec.shape[0] == 1
         self.normalise_by(self.spec.mean * 3 if grey else self.spec.mean, self.spec.std * 3 if grey else self.spec.std)

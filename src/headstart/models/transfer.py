@@ -34,14 +34,16 @@ class Transfer(Classifier):
         self.architecture = {"name": self.start["name"], "options": self.start["options"]}
         self.save_hyperparameters({"backbone": {**self.start, "weights": "none"}}, logger=False)
         self.backbone = backbones.build(self.start)
-        self.head = nn.Linear(self.backbone.num_features, self.spec.num_classes)
+        self.head = nn.Linear(backbones.width(self.backbone, self.start, self.spec.shape[1:]), self.spec.num_classes)
         # At zero every class is equally likely, and the first steps move the head alone: its errors
         # reach a pretrained backbone only once it has learned something.
         nn.init.zeros_(self.head.weight)
         nn.init.zeros_(self.head.bias)
         self.normalise_by(mean, std)
+        self._started = False
 
     def setup(self, stage: str) -> None:
-        if stage == "fit":
+        if stage == "fit" and not self._started:
             backbones.load_weights(self.backbone, self.start)
+            self._started = True  # a second fit goes on from where the first ended
         super().setup(stage)
