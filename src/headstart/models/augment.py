@@ -13,22 +13,21 @@ from torch import Tensor
 
 from headstart.errors import HeadstartError
 
-# Strengths of the two kinds of images that we know; `augment: auto` takes the one that the data ask for.
+# Strengths for the two kinds of images that we know, of which a word takes the one that the data ask for.
 PHOTO = {"crop": 0.35, "mirror": True, "color": 0.3}
 GLYPH = {"rotate": 12.0, "shift": 0.08, "zoom": 0.1}
-STRENGTHS = {"crop", "rotate", "shift", "zoom", "color", "mirror", "side"}
+WORDS = {"auto": (PHOTO, GLYPH), "light": ({"mirror": True}, GLYPH)}
+STRENGTHS = {"crop", "rotate", "shift", "zoom", "color", "mirror"}
 
 
 def strengths(augment: str | dict[str, float] | None, mirror: bool) -> dict[str, float]:
     """The strengths that an ``augment`` argument stands for on images that may (not) be mirrored.
 
     Args:
-        augment: ``"auto"``, None for no augmentation, or a dict with some of ``crop`` (smallest share of
-            the area that a random crop keeps), ``rotate`` (degrees either way), ``shift`` (share of the
-            side), ``zoom`` (log-scale either way), ``color`` (brightness, contrast and saturation either
-            way), ``mirror`` (true: half of the images, where the data allow it), ``side`` (pixels of a side
-            of what comes out). Random crops enlarge what they show; a smaller side shows it at the size that it
-            has in a whole test image, and trains faster (FixRes: Touvron et al. 2019, arXiv:1906.06423).
+        augment: ``"auto"``, ``"light"``, None for no augmentation, or a dict with some of ``crop``
+            (smallest share of the area that a random crop keeps), ``rotate`` (degrees either way), ``shift``
+            (share of the side), ``zoom`` (log-scale either way), ``color`` (brightness, contrast and saturation
+            either way), ``mirror`` (true: half of the images, where the data allow it).
         mirror: whether a mirrored image keeps its class.
 
     Raises:
@@ -36,20 +35,19 @@ def strengths(augment: str | dict[str, float] | None, mirror: bool) -> dict[str,
     """
     if augment is None:
         return {}
-    if augment == "auto":
-        return dict(PHOTO if mirror else GLYPH)
+    if isinstance(augment, str) and augment in WORDS:
+        photo, glyph = WORDS[augment]
+        return dict(photo if mirror else glyph)
     numbers = isinstance(augment, dict) and all(isinstance(v, int | float) for v in augment.values())
     if not isinstance(augment, dict) or not numbers or not set(augment) <= STRENGTHS:
-        raise HeadstartError(f"model.augment={augment}: give auto, null or a dict of {', '.join(sorted(STRENGTHS))}")
+        raise HeadstartError(
+            f"model.augment={augment}: give auto, light, null or a dict of {', '.join(sorted(STRENGTHS))}"
+        )
     return {**augment, "mirror": bool(augment.get("mirror")) and mirror}
 
 
 def augmented(images: Tensor, strengths: dict[str, float]) -> Tensor:
-    """A randomly changed copy of ``images``, float (N, C, H, W) in [0, 1]; each image has draws of its own.
-
-    Returns:
-        float (N, C, H, W), or (N, C, side, side) where ``strengths`` has a ``side``.
-    """
+    """A randomly changed copy of ``images``, float (N, C, H, W) in [0, 1]; each image has draws of its own."""
     if not strengths:
         return images
     images = _moved(images, strengths)
@@ -77,8 +75,7 @@ def _moved(images: Tensor, strengths: dict[str, float]) -> Tensor:
         ],
         dim=1,
     ).to(images.device)
-    sides = [int(strengths.get("side", length)) for length in images.shape[2:]]
-    grid = F.affine_grid(theta, [n, images.shape[1], *sides], align_corners=False)
+    grid = F.affine_grid(theta, list(images.shape), align_corners=False)
     return F.grid_sample(images, grid, padding_mode="border", align_corners=False)
 
 

@@ -35,7 +35,7 @@ class Classifier(L.LightningModule):
         lr: AdamW's peak learning rate (of the head, where the backbone has its own).
         weight_decay: AdamW's, on kernels and matrices.
         label_smoothing: share of the label spread over all classes.
-        augment: ``"auto"`` (what suits the data), None, or strengths (``headstart.models.augment``).
+        augment: ``"auto"`` (what suits the data), ``"light"``, None, or strengths (``headstart.models.augment``).
     """
 
     pixel_mean: Tensor

@@ -30,7 +30,7 @@ class Frozen(Transfer):
         head_lr: float = 1e-2,
         weight_decay: float = 1e-2,
         label_smoothing: float = 0.0,
-        augment: str | dict[str, float] | None = "auto",
+        augment: str | dict[str, float] | None = "light",
     ) -> None:
         super().__init__(spec, backbone, epochs, head_lr, weight_decay, label_smoothing, augment)
         self.backbone.requires_grad_(False)
