@@ -16,7 +16,10 @@ from headstart.errors import HeadstartError
 # Strengths for the two kinds of images that we know, of which a word takes the one that the data ask for.
 PHOTO = {"crop": 0.35, "mirror": True, "color": 0.3}
 GLYPH = {"rotate": 12.0, "shift": 0.08, "zoom": 0.1}
-WORDS = {"auto": (PHOTO, GLYPH), "light": ({"mirror": True}, GLYPH)}
+WORDS: dict[str, tuple[dict[str, float], dict[str, float]]] = {
+    "auto": (PHOTO, GLYPH),
+    "light": ({"mirror": True}, GLYPH),
+}
 STRENGTHS = {"crop", "rotate", "shift", "zoom", "color", "mirror"}
 
 
