@@ -76,6 +76,26 @@ def test_an_interrupted_command_says_that_the_same_one_goes_on(launch, capsys, j
     assert "the same command goes on where it stopped" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("typed", [[], ["-m", "seed=0,1"]])
+def test_a_command_that_is_told_to_end_says_so_by_its_exit_code(launch, capsys, typed):
+    class Terminated(SystemExit):
+        """What Lightning raises at SIGTERM."""
+
+    assert launch(*typed, job=failing(Terminated())) == 143
+    assert "the same command goes on where it stopped" in capsys.readouterr().err
+
+
+def test_a_place_that_cannot_be_written_is_named_with_the_mend(launch, capsys):
+    assert launch(job=failing(OSError(errno.EROFS, "Read-only file system", "runs"))) == 1
+    assert capsys.readouterr().err.startswith("headstart-train: runs: Read-only file system; work in another folder")
+
+
+@pytest.mark.parametrize("typed", ["model=null", "data=null", "backbone=3", "model="])
+def test_a_choice_that_is_no_word_is_answered_with_the_choices(launch, capsys, typed):
+    assert launch(typed, job=failing(AssertionError("this ran"))) == 1
+    assert "in group" in capsys.readouterr().err
+
+
 def test_a_full_disk_is_called_by_its_name(launch, capsys):
     assert launch(job=failing(OSError(errno.ENOSPC, "No space left on device", "last.ckpt"))) == 1
     assert capsys.readouterr().err.startswith("headstart-train: the disk is full (last.ckpt); make room")

@@ -28,9 +28,9 @@ def test_the_table_is_read_as_the_models_read_it():
     assert [epochs_for({5: 9, 20: 3}, k) for k in (1, 5, 19, 20, 999)] == [9, 9, 9, 3, 3]
 
 
-@pytest.mark.parametrize("epochs", ["many", 1.5, {}, {"five": 1}])
+@pytest.mark.parametrize("epochs", ["many", 1.5, 0, {}, {"five": 1}, {5: 100, 20: 0}])
 def test_a_length_that_is_none_is_named(epochs):
-    with pytest.raises(HeadstartError, match=r"model\.epochs=.*: give a whole number or a table"):
+    with pytest.raises(HeadstartError, match=r"model\.epochs=.*: give a whole number of 1 or more, or a table"):
         epochs_for(epochs, 5)
 
 

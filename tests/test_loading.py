@@ -41,6 +41,9 @@ def test_a_run_directory_stands_for_its_chosen_model(spec, kept, tmp_path):
     run = tmp_path / "run"
     runs.best(run).parent.mkdir(parents=True)
     path.rename(runs.best(run))
+    with pytest.raises(HeadstartError, match="has not come to its end"):
+        headstart.load(run)
+    runs.write_json(run / runs.RESULT, {"status": "finished"})
     assert isinstance(headstart.load(run), ScratchCNN)
 
 

@@ -1,8 +1,11 @@
 """What a command asks for, before anything trains."""
 
+import re
+
 import pytest
 
 from headstart import plan, runs
+from headstart.complaints import one_line
 from headstart.errors import HeadstartError
 
 
@@ -64,3 +67,48 @@ def test_what_failed_before_is_tried_again(planned):
 
 def test_a_command_that_only_shows_things_plans_nothing():
     assert plan.planned(["--help"]).total == 0
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "data.image_size=16,7",
+        "data.batch_size=8,0",
+        "seed=0,-1",
+        "model.epochs=1,0",
+        "trainer.max_epochs=1,0",
+        "data.labels_per_class=5,five",
+        "data.labels_per_class=5.5,7",
+        "data.labels_per_class=auto,5",
+    ],
+)
+def test_a_choice_that_makes_no_sense_is_found_before_training_wherever_it_stands(planned, typed):
+    key, _, choices = typed.partition("=")
+    with pytest.raises(Exception) as refused:
+        planned(typed)
+    assert re.search(f"{key}=({choices.replace(',', '|')}): give", one_line(refused.value))
+
+
+def test_the_budgets_of_a_sweep_over_several_folders_fit_them_all(planned, image_folder, tmp_path):
+    small = image_folder(classes=2, per_class=16, size=16, root=tmp_path / "small")
+    roots = f"data.root={tmp_path / 'images'},{small}"
+    assert value(planned(roots), plan.BUDGET) == "5,10"
+    with pytest.raises(HeadstartError, match=r"data\.labels_per_class=20: class .* has 13"):
+        planned(roots, "data.labels_per_class=20")
+
+
+def test_an_arm_that_lacks_a_key_is_named(planned):
+    with pytest.raises(HeadstartError, match=r"with model=frozen: no key 'model\.lr'"):
+        planned("model=scratch_cnn,frozen", "model.lr=0.1")
+
+
+def test_runs_of_other_seeds_and_budgets_are_not_counted_as_done(planned, capsys):
+    place = planned("seed=0", "data.labels_per_class=5").directory
+    for seed, budget in ((0, 5), (0, 10), (1, 5)):
+        run = place / f"frozen-{seed}-{budget}"
+        run.mkdir(parents=True)
+        runs.write_json(run / runs.RESULT, {"status": "finished", "seed": seed, "labels_per_class": budget,
+                                            "cost": {"seconds_in_all": 60.0}})  # fmt: skip
+    capsys.readouterr()
+    planned("seed=0", "data.labels_per_class=5")
+    assert "4 runs (4 models), 1 done, about 3 min" in capsys.readouterr().err

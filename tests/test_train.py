@@ -263,6 +263,23 @@ def test_a_directory_that_holds_another_run_is_refused(images, command):
     assert refused.code == 1 and "holds another run" in refused.err
 
 
+def test_a_setting_that_was_refused_does_not_keep_the_directory(images, command):
+    here = [*TINY, f"data.root={images}", "hydra.run.dir=here"]
+    assert command(*here, "model.lr=-1").code == 1
+    assert command(*here, "model.lr=0.1").code == 0
+
+
+@pytest.mark.parametrize("name", ["config.yaml", "metrics.csv", "checkpoints"])
+def test_what_is_no_runs_is_never_overwritten(images, command, tmp_path, name):
+    own = tmp_path / "work" / "own" / name
+    own.mkdir(parents=True) if name == "checkpoints" else own.parent.mkdir(parents=True)
+    if name != "checkpoints":
+        own.write_text("mine")
+    refused = command(*TINY, f"data.root={images}", "hydra.run.dir=own")
+    assert refused.code == 1 and f"holds a {name} of another origin" in refused.err
+    assert own.is_dir() or own.read_text() == "mine"
+
+
 def test_a_failing_run_does_not_stop_the_others_and_the_end_names_it(images, command):
     done = command("-m", *TINY, f"data.root={images}", "model.lr=1e30,5e-3", "model.epochs=20")
     statuses = sorted(json.loads(p.read_text())["status"] for p in done.folder.rglob(runs.RESULT))

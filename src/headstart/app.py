@@ -58,7 +58,7 @@ def _hydra(job: Callable[[DictConfig], object], argv: list[str]) -> None:
     try:
         hydra.main(str(conf_dir()), CONFIG_NAME, VERSION_BASE)(job)()
     except SystemExit as end:
-        if end.code:
+        if end.code or type(end) is not SystemExit:  # Lightning's answer to SIGTERM has no code
             raise
     finally:
         sys.argv = before

@@ -22,8 +22,11 @@ def export(checkpoint: str | Path, out: str | Path, terms: str = "") -> Path:
         terms: on what terms the images that it was trained on may be used; for the card.
 
     Raises:
-        HeadstartError: the checkpoint's model has no backbone.
+        HeadstartError: the checkpoint's model has no backbone, or there is no folder for ``out``.
     """
+    out = Path(out)
+    if not out.absolute().parent.is_dir():
+        raise HeadstartError(f"--out {out}: there is no folder {out.parent}; make it, or name another")
     import torch
     from safetensors.torch import save_file
 
@@ -43,7 +46,6 @@ def export(checkpoint: str | Path, out: str | Path, terms: str = "") -> Path:
     }
     if any(bool(torch.isinf(t).any()) for t in tensors.values()):
         raise HeadstartError(f"{checkpoint}: a weight is beyond half precision's range; it cannot be exported")
-    out = Path(out)
     scratch = out.with_name(out.name + ".part")
     save_file(tensors, scratch, metadata={"headstart": json.dumps(described)})
     scratch.replace(out)

@@ -8,7 +8,9 @@ from collections.abc import Callable, Iterator
 
 from headstart.errors import HeadstartError
 
-INTERRUPTED = 130  # the shell's code for a program ended by Ctrl-C
+INTERRUPTED, TERMINATED = 130, 143  # the shell's codes for a program ended by Ctrl-C, and by SIGTERM
+
+NOT_WRITABLE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.EEXIST, errno.ENOTDIR}
 
 
 def told(program: str, work: Callable[[], int]) -> int:
@@ -20,11 +22,12 @@ def told(program: str, work: Callable[[], int]) -> int:
     try:
         return work()
     except (KeyboardInterrupt, SystemExit) as end:
-        # Lightning turns Ctrl-C into an exit with code 1.
-        if isinstance(end, SystemExit) and not isinstance(end.__context__, KeyboardInterrupt):
+        # Lightning turns Ctrl-C into an exit with code 1, and SIGTERM into an exit of its own kind.
+        terminated = isinstance(end, SystemExit) and type(end) is not SystemExit
+        if isinstance(end, SystemExit) and not terminated and not isinstance(end.__context__, KeyboardInterrupt):
             raise
         print(f"\n{program}: interrupted; the same command goes on where it stopped", file=sys.stderr)
-        return INTERRUPTED
+        return TERMINATED if terminated else INTERRUPTED
     except BrokenPipeError:  # a reader such as `head` has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
@@ -55,7 +58,8 @@ def one_line(error: BaseException) -> str:
             return "out of memory; a smaller data.batch_size or data.image_size needs less"
     origin = _origin(error)
     if isinstance(origin, OSError) and origin.strerror and origin.filename:
-        return f"{origin.filename}: {origin.strerror}"
+        mend = "; work in another folder, or name one by hydra.run.dir= or hydra.sweep.dir="
+        return f"{origin.filename}: {origin.strerror}{mend if origin.errno in NOT_WRITABLE else ''}"
     if type(origin).__module__.startswith(("hydra.", "omegaconf.")):
         return _joined(str(origin)) or type(origin).__name__
     keys = [line.removeprefix("full_key: ") for line in str(error).splitlines() if line.startswith("full_key: ")]

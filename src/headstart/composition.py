@@ -1,5 +1,6 @@
 """What a command asks for: its configuration composed by Hydra's own loader, before anything runs."""
 
+import re
 from argparse import Namespace
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -162,6 +163,10 @@ def _first(override: Override) -> str:
 
 def _compose(overrides: list[str], args: Namespace, loader: ConfigLoader) -> DictConfig:
     name = args.config_name or CONFIG_NAME
+    for key, _, choice in (word.partition("=") for word in overrides):
+        options = loader.get_group_options(key)
+        if options and key != "experiment" and choice not in options and re.fullmatch(r"null|\d*", choice):
+            raise no_choice(key, choice, options)  # Hydra would call it a value of the wrong type
     try:
         return loader.load_configuration(name, overrides, run_mode=RunMode.RUN)
     except MissingConfigException as error:
@@ -193,7 +198,7 @@ def _check_choices(sweeps: dict[str, list[str]], loader: ConfigLoader) -> None:
     for key, choices in sweeps.items():
         options = loader.get_group_options(key)
         for choice in choices:
-            if options and choice not in options and choice != "null":
+            if options and choice not in options and (choice != "null" or key != "experiment"):
                 raise no_choice(key, choice, options)
 
 

@@ -56,12 +56,12 @@ def epochs_for(epochs: Any, labels_per_class: int) -> int:
     Raises:
         HeadstartError: neither of them.
     """
-    if isinstance(epochs, int):
-        return epochs
     try:
-        table = {int(k): int(v) for k, v in epochs.items()}
+        table = {0: epochs} if isinstance(epochs, int) else {int(k): int(v) for k, v in epochs.items()}
     except (AttributeError, TypeError, ValueError):
         table = {}
-    if not table:
-        raise HeadstartError(f"model.epochs={epochs}: give a whole number or a table such as {{5: 100, 20: 50}}")
+    if not table or min(table.values()) < 1:
+        raise HeadstartError(
+            f"model.epochs={epochs}: give a whole number of 1 or more, or a table such as {{5: 100, 20: 50}}"
+        )
     return table[max((k for k in table if k <= labels_per_class), default=min(table))]

@@ -21,9 +21,9 @@ def load(path: str | Path) -> "Classifier":
     Raises:
         HeadstartError: there is no such checkpoint, or it is not one of ours, or it asks for more.
     """
-    from headstart.models import Classifier
-
     found = runs.checkpoint(path)
+    from headstart.models import Classifier  # seconds, and not needed to see that there is nothing to load
+
     named = str(checkpoints.read(found)[runs.CLASS])
     module, _, name = named.partition(":")
     # A checkpoint may not choose what is imported: our own rooms, or what the person imported already.

@@ -7,7 +7,8 @@ import shutil
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,10 @@ from omegaconf import DictConfig, OmegaConf
 
 from headstart import app, runs
 from headstart.complaints import one_line
-from headstart.estimate import seconds
+from headstart.errors import HeadstartError
+from headstart.estimate import epochs_for, seconds, typed_length
 from headstart.identity import forget_sources
+from headstart.overrides import bare
 from headstart.terminal import duration
 
 BUDGET = "data.labels_per_class"
@@ -102,14 +105,18 @@ def planned(argv: list[str]) -> Plan:
     if not asked.multirun:
         return Plan(argv, total=1)
     sweeps, argv = dict(asked.sweeps), list(argv)
+    _check_each_choice(argv, sweeps)
+    axes = {k: choices for k, choices in sweeps.items() if k != BUDGET and k.partition(".")[0] == "data"}
+    sources = [_source(_with(argv, dict(zip(axes, choices, strict=True)))) for choices in product(*axes.values())]
     if BUDGET not in sweeps and cfg.data.labels_per_class == "auto":
         from headstart.data import available_budgets
 
-        fitting = available_budgets(_source(cfg, None))
+        fitting = [k for k in available_budgets(sources[0]) if all(k in available_budgets(s) for s in sources[1:])]
         sweeps[BUDGET] = [str(k) for k in fitting] or ["null"]
         argv.append(f"{BUDGET}={','.join(sweeps[BUDGET])}")
     # A budget that does not fit is an error here, before any training.
-    sources = [_source(cfg, _budget(k)) for k in sweeps.get(BUDGET, [cfg.data.labels_per_class])]
+    budgets = [_budget(k) for k in sweeps.get(BUDGET, [cfg.data.labels_per_class])]
+    sources = [replace(source, labels_per_class=k) for source in sources for k in budgets]
     sizes = [(len(s.split.train), s.spec.labels_per_class, s.spec.shape[1]) for s in sources]
     each = [seconds(arm, *size) for arm in _arms(argv, cfg, sweeps) for size in sizes]
     total = math.prod(len(choices) for choices in sweeps.values())
@@ -119,22 +126,46 @@ def planned(argv: list[str]) -> Plan:
         argv.append(f"hydra.sweep.dir={directory}")
     runs.forget_failures(directory)
     plan = Plan(argv, total, directory)
-    _announce(plan, sweeps, total * sum(each) / len(each))
+    _announce(plan, cfg, sweeps, total * sum(each) / len(each))
     return plan
 
 
 def _budget(text: Any) -> int | None:
-    return None if text in (None, "null", "None") else int(text)
+    if text in (None, "null", "None"):
+        return None
+    if not str(text).isdecimal():
+        raise HeadstartError(f"{BUDGET}={text}: give whole numbers, or null for all; auto stands alone")
+    return int(text)
+
+
+def _check_each_choice(argv: list[str], sweeps: dict[str, list[str]]) -> None:
+    """Each choice of each axis, the others' first beside it: what a torch-free look finds, it finds before training."""
+    for key, choices in sweeps.items():
+        for choice in choices if key != BUDGET else []:
+            cfg = _with(argv, {key: choice})
+            typed_length(cfg)
+            epochs_for(cfg.model.epochs, 1)
+            _source(cfg)
 
 
 def _arms(argv: list[str], cfg: DictConfig, sweeps: dict[str, list[str]]) -> list[DictConfig]:
     """A configuration for each model that is swept; the others' first choices stand for them all."""
-    rest = [word for word in argv if not word.startswith("model=")]
-    return [app.asked([*rest, f"model={model}"]).config for model in sweeps.get("model", [])] or [cfg]  # type: ignore[union-attr]
+    return [_with(argv, {"model": model}) for model in sweeps.get("model", [])] or [cfg]
 
 
-def _source(cfg: DictConfig, labels_per_class: int | None) -> Any:
-    return instantiate(cfg.data, labels_per_class=labels_per_class)
+def _with(argv: list[str], choices: dict[str, str]) -> DictConfig:
+    """The configuration of the command's first run, but for these choices."""
+    typed = {bare(word.partition("=")[0]): word.partition("=")[0] for word in argv if "=" in word}
+    rest = [word for word in argv if bare(word.partition("=")[0]) not in choices]
+    try:
+        return app.asked([*rest, *(f"{typed.get(key, key)}={choice}" for key, choice in choices.items())]).config  # type: ignore[union-attr]
+    except HeadstartError as error:
+        beside = ", ".join(f"{key}={choice}" for key, choice in choices.items())
+        raise HeadstartError(f"with {beside}: {error}") from error
+
+
+def _source(cfg: DictConfig) -> Any:
+    return instantiate(cfg.data, labels_per_class=None)
 
 
 def _name(cfg: DictConfig, sweeps: dict[str, list[str]]) -> str:
@@ -158,15 +189,22 @@ def _counted(n: int, key: str) -> str:
     return f"{n} of {key}" if "." in word else f"{n} {word}{'s' if n > 1 else ''}"
 
 
-def _announce(plan: Plan, sweeps: dict[str, list[str]], in_all: float) -> None:
+def _announce(plan: Plan, cfg: DictConfig, sweeps: dict[str, list[str]], in_all: float) -> None:
     assert plan.directory is not None
-    done = [r["cost"]["seconds_in_all"] for _, r in runs.results(plan.directory)]
+    seeds = set(sweeps.get("seed", [str(cfg.seed)]))
+    budgets = {_budget(k) for k in sweeps.get(BUDGET, [cfg.data.labels_per_class])}
+    done = [
+        r["cost"]["seconds_in_all"]
+        for _, r in runs.results(plan.directory)
+        if str(r.get("seed")) in seeds and r.get("labels_per_class") in budgets
+    ]
     axes = " × ".join(_counted(len(choices), key) for key, choices in sweeps.items())
     left = max(plan.total - len(done), 0)
     about = f", about {duration(left * (sum(done) / len(done) if done else in_all / plan.total))}" if left else ""
-    free = shutil.disk_usage(Path.cwd()).free / 1e9
+    place = next(p for p in (plan.directory.absolute(), *plan.directory.absolute().parents) if p.is_dir())
+    free = shutil.disk_usage(place).free / 1e9
     print(
-        f"{plan.total} runs ({axes}), {len(done)} done{about}; "
+        f"{plan.total} run{'s' if plan.total > 1 else ''}{f' ({axes})' if axes else ''}, {len(done)} done{about}; "
         f"up to {left * PER_RUN_BYTES / 1e6:,.0f} MB of disk ({free:,.0f} GB free): {plan.directory}",
         file=sys.stderr,
     )

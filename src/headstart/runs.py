@@ -42,13 +42,17 @@ def checkpoint(path: str | Path) -> Path:
     """The checkpoint that a path stands for: a checkpoint itself, or a run directory's chosen model.
 
     Raises:
-        HeadstartError: there is neither.
+        HeadstartError: there is neither, or the run is not finished.
     """
     path = Path(path).expanduser()
     found = best(path) if path.is_dir() else path
     if not found.is_file():
         what = f"holds no {CHECKPOINTS}/{BEST}; is it a finished run?" if path.is_dir() else "there is no such file"
         raise HeadstartError(f"{path}: {what}; give a Headstart checkpoint or run directory")
+    if path.is_dir() and not finished(path):
+        raise HeadstartError(
+            f"{path}: this run has not come to its end; give its command again, or name {CHECKPOINTS}/{BEST} as it is"
+        )
     return found
 
 
@@ -92,31 +96,41 @@ def claimed(directory: Path, identity: str) -> Iterator[None]:
     Raises:
         HeadstartError: it holds another run, another process works in it, or it cannot be written.
     """
-    _claim(directory, identity)
-    lock = FileLock(directory / LOCK)
     try:
-        with lock.acquire(blocking=False):
-            yield
+        directory.mkdir(parents=True, exist_ok=True)
+        _spare(directory)
+        lock = FileLock(directory / LOCK)
+        lock.acquire(blocking=False)
     except Timeout:
         raise BusyError(f"{directory}: another process is training this run; wait for it, or end it") from None
+    except (PermissionError, NotADirectoryError, FileExistsError) as error:
+        raise HeadstartError(f"{directory}: runs cannot be written here ({error.strerror})") from error
+    try:
+        _claim(directory, identity)
+        yield
+    finally:
+        lock.release()
+
+
+def _spare(directory: Path) -> None:
+    """Refuses a directory in which a run would overwrite what is not a run's."""
+    if not (directory / IDENTITY).exists():
+        for name in (CONFIG, SPLIT, METRICS, PREDICTIONS, RESULT, CHECKPOINTS):
+            if (directory / name).exists():
+                raise HeadstartError(f"{directory} holds a {name} of another origin; give another directory, or none")
 
 
 def _claim(directory: Path, identity: str) -> None:
     marker = directory / IDENTITY
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-        if not marker.exists():
-            if result(directory):
-                raise HeadstartError(f"{directory} holds another run; give another directory, or none")
-            write_text(marker, identity + "\n")
-        elif marker.read_text().strip() != identity:
-            raise HeadstartError(
-                f"{directory} holds another run ({marker.read_text().strip()[:8]}, not {identity[:8]}); "
-                "give another directory, or none"
-            )
-        (directory / CHECKPOINTS).mkdir(exist_ok=True)
-    except (PermissionError, NotADirectoryError, FileExistsError) as error:
-        raise HeadstartError(f"{directory}: runs cannot be written here ({error.strerror})") from error
+    held = marker.read_text().strip() if marker.exists() else identity
+    # A run that was refused or failed before it kept anything leaves its directory to the next.
+    kept = result(directory) or any((directory / CHECKPOINTS).glob("*.ckpt"))
+    if held != identity and kept:
+        raise HeadstartError(
+            f"{directory} holds another run ({held[:8]}, not {identity[:8]}); give another directory, or none"
+        )
+    write_text(marker, identity + "\n")
+    (directory / CHECKPOINTS).mkdir(exist_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:

@@ -66,3 +66,11 @@ def test_values_of_any_kind_tell_arms_apart():
 
 def test_a_setting_that_an_arm_lacks_is_left_out_of_its_name():
     assert names(("cnn", {"model.lr": 0.1}), ("cnn", {"model.lr": 0.1, "model.mixup": 0.2})) == ["cnn", "cnn mixup=0.2"]
+
+
+def test_networks_of_one_name_are_told_apart_by_their_weights():
+    embedded = {"model.backbone.name": "resnet18", "model.backbone.weights": "embedded", "model.backbone.mean": [0.48],
+                "model.backbone.options.stem_width": 16, "model.backbone_lr": None, "data.image_size": 64}  # fmt: skip
+    hub = {"model.backbone.name": "resnet18", "model.backbone.weights": "hub", "model.backbone.mean": None,
+           "model.backbone.options": {}, "model.backbone_lr": 1e-4, "data.image_size": 64}  # fmt: skip
+    assert names(("finetune", embedded), ("finetune", hub)) == ["finetune weights=embedded", "finetune weights=hub"]

@@ -46,9 +46,10 @@ def _telling(arms: list[dict[str, Any]]) -> Sequence[str]:
     return list(by_partition.values())
 
 
-def _readable(setting: str) -> tuple[bool, bool, int, str]:
-    """Sorts before what it settles: a network's name before its options, a short key before a long one."""
-    return (_word(setting) != "backbone", not setting.startswith("model."), setting.count("."), setting)
+def _readable(setting: str) -> tuple[bool, bool, bool, int, str]:
+    """Sorts before what it settles: a network's name and its weights before its options, a short key before a long."""
+    word = _word(setting)
+    return (word != "backbone", word != "weights", not setting.startswith("model."), setting.count("."), setting)
 
 
 def _word(setting: str) -> str:

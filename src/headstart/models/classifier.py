@@ -52,7 +52,7 @@ class Classifier(L.LightningModule):
     ) -> None:
         super().__init__()
         self.spec = spec if isinstance(spec, ImageSpec) else ImageSpec.from_dict(dict(spec))
-        self.epochs = _length(epochs, self.spec.labels_per_class)
+        self.epochs = epochs_for(epochs, self.spec.labels_per_class)
         self.lr = positive("lr", lr)
         self.weight_decay = positive("weight_decay", weight_decay, zero=True)
         self.label_smoothing = positive("label_smoothing", label_smoothing, zero=True)
@@ -168,13 +168,6 @@ class Classifier(L.LightningModule):
             "macro_f1": multiclass_f1_score(scores, labels, n, average="macro"),
             "log_loss": F.cross_entropy(scores, labels),
         }
-
-
-def _length(epochs: int | Mapping[int, int], labels_per_class: int) -> int:
-    length = epochs_for(epochs, labels_per_class)
-    if length < 1:
-        raise HeadstartError(f"model.epochs={length}: at least one epoch is needed")
-    return length
 
 
 def positive(name: str, value: float, zero: bool = False) -> float:
