@@ -105,7 +105,7 @@ def test_weights_that_are_cached_need_no_hub(hub):
 
 
 def test_a_hub_that_never_answers_is_not_waited_for(cache, turn_to, monkeypatch):
-    monkeypatch.setattr("headstart.backbones.HUB_PATIENCE", 0.05)
+    monkeypatch.setattr("headstart.hub.PATIENCE", 0.05)
     with socket.create_server(("127.0.0.1", 0)) as silent:  # it accepts and says nothing
         turn_to(silent.getsockname()[1])
         with pytest.raises(HeadstartError, match="cannot be reached"):

@@ -6,12 +6,11 @@ A backbone is described by a plain dict with the keys of ``conf/backbone``: ``na
 """
 
 import hashlib
-from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from headstart import cards, runs
+from headstart import cards, hub, runs
 from headstart.errors import HeadstartError
 
 if TYPE_CHECKING:
@@ -19,8 +18,6 @@ if TYPE_CHECKING:
 
 EMBEDDED = Path(__file__).parent / "embedded.safetensors"
 HUB_DEFAULT = "resnet18"
-HUB_FILES = ("model.safetensors", "pytorch_model.bin")
-HUB_PATIENCE = 3.0  # seconds until a hub that does not answer counts as unreachable
 
 
 def architecture(settings: dict[str, Any] | None) -> dict[str, Any]:
@@ -97,7 +94,7 @@ def file_of(resolved: dict[str, Any]) -> Path:
     if weights == "embedded":
         return EMBEDDED
     if weights == "hub":
-        return _from_hub(resolved["name"])
+        return hub.weight_file(resolved["name"])
     path = Path(weights).expanduser()
     if path.is_dir():
         path = runs.checkpoint(path)
@@ -243,34 +240,6 @@ def _tensors(path: Path, name: str) -> "dict[str, Tensor]":
     if path.suffix == ".ckpt":
         return {k.removeprefix("backbone."): v for k, v in state.items() if k.startswith("backbone.")}
     return {k: v for k, v in state.items() if isinstance(v, torch.Tensor)}
-
-
-def _from_hub(name: str) -> Path:
-    """The cached file of timm's pretrained weights, fetched by huggingface_hub when it is not there."""
-    import timm
-    from huggingface_hub import get_hf_file_metadata, hf_hub_download, hf_hub_url
-    from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
-
-    cfg = timm.get_pretrained_cfg(name)
-    if cfg is None or not cfg.hf_hub_id:
-        raise HeadstartError(f"backbone.name={name}: timm has no pretrained weights on the hub for it")
-    for filename in HUB_FILES:
-        with suppress(LocalEntryNotFoundError):
-            return Path(hf_hub_download(cfg.hf_hub_id, filename, local_files_only=True))
-    for filename in HUB_FILES:
-        try:
-            # The download itself would try again for minutes where nobody answers.
-            get_hf_file_metadata(hf_hub_url(cfg.hf_hub_id, filename), timeout=HUB_PATIENCE)
-            return Path(hf_hub_download(cfg.hf_hub_id, filename))
-        except EntryNotFoundError:
-            continue
-        except Exception as error:
-            first = (str(error).strip() or type(error).__name__).splitlines()[0][:120]
-            raise HeadstartError(
-                f"backbone.weights=hub: {cfg.hf_hub_id} is not cached and the hub cannot be reached ({first}); "
-                "use backbone.weights=embedded or a file"
-            ) from error
-    raise HeadstartError(f"backbone.weights=hub: {cfg.hf_hub_id} holds no weight file that timm reads")
 
 
 @lru_cache
