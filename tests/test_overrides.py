@@ -98,6 +98,16 @@ def test_quoting_twice_is_quoting_once(line):
     assert quoted(quoted([line])) == quoted([line])
 
 
+def test_a_folder_whose_name_looks_like_an_interpolation_is_a_folder(tmp_path, monkeypatch):
+    from omegaconf import OmegaConf
+
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "in${x}").mkdir()
+    (line,) = quoted(["data.root=in${x}"])
+    assert OmegaConf.create({"root": read(line).value()}).root == "in${x}"
+    assert quoted(["hydra.run.dir=runs/${seed}"]) == ["hydra.run.dir=runs/${seed}"]
+
+
 def test_a_backbone_option_needs_no_plus():
     assert quoted(["backbone.options.pad_type=same"]) == ["++backbone.options.pad_type=same"]
     assert quoted(["+backbone.options.pad_type=same"]) == ["+backbone.options.pad_type=same"]

@@ -73,6 +73,8 @@ def _place(value: str) -> str:
     if not _exists(value) and (value in ("", "null") or _is_quoted(value)):
         return value
     home = value if Path(value).exists() else _at_home(value)
+    if "${" in home and _exists(value):  # a folder of that name, and no interpolation
+        return _text(home.replace("${", "\\${"))
     return home if (same := _parsed(home)) and same.value() == home else _text(home)
 
 
