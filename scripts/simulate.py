@@ -10,6 +10,7 @@ import argparse
 from collections.abc import Callable
 
 import numpy as np
+from rich.console import Console
 from rich.progress import track
 from scipy.stats import norm
 
@@ -20,6 +21,7 @@ from headstart.terminal import print_table
 
 ARMS = ("scratch_cnn", "scratch_backbone", "frozen", "finetune")
 BUDGETS = 3
+QUIET = Console(stderr=True)  # progress is not part of what was measured
 SHARED, OWN = 0.5, 0.15  # parts of the latent variance: the image's for all arms, the image's for one arm
 
 Draw = Callable[[np.random.Generator, np.ndarray, int, int, float], np.ndarray]
@@ -95,7 +97,10 @@ def false_answers(sweeps: int) -> list[list[str]]:
     for name, draw in GENERATORS.items():
         for seeds, spread in ((5, 0.04), (5, 0.09), (3, 0.04), (1, 0.0)):
             rng = np.random.default_rng(1)
-            found = [judged(draw, rng, np.full(4, 0.8), seeds, 153, spread) for _ in track(range(sweeps), name)]
+            found = [
+                judged(draw, rng, np.full(4, 0.8), seeds, 153, spread)
+                for _ in track(range(sweeps), name, console=QUIET)
+            ]
             contrast_wrong = np.mean([any(v.helped is not None for v in sweep) for sweep in found])
             beaten = np.mean([any(v.beaten for v in sweep) for sweep in found])
             rows.append([name, str(seeds), f"{100 * spread:.0f}", f"{contrast_wrong:.1%}", f"{beaten:.1%}"])
@@ -110,7 +115,10 @@ def power(sweeps: int) -> list[list[str]]:
         for gap in (0.05, 0.10, 0.15, 0.20):
             rng = np.random.default_rng(2)
             accuracy = np.array([0.6, 0.75 - gap / 2, 0.75, 0.75 + gap / 2])
-            found = [judged(normal, rng, accuracy, seeds, 153, spread)[0] for _ in track(range(sweeps), "power")]
+            found = [
+                judged(normal, rng, accuracy, seeds, 153, spread)[0]
+                for _ in track(range(sweeps), "power", console=QUIET)
+            ]
             cells.append(f"{np.mean([v.helped is True for v in found]):.0%}")
         rows.append([str(seeds), f"{100 * spread:.0f}", *cells])
     return rows
@@ -122,7 +130,9 @@ def ties(sweeps: int) -> list[list[str]]:
     for gap, images, seeds, accuracy, spread in ((0.0, 20_000, 10, 0.95, 0.003), (0.015, 40, 5, 0.9, 0.02)):
         rng = np.random.default_rng(3)
         two = np.array([accuracy - gap, accuracy])
-        found = [judged(normal, rng, two, seeds, images, spread, 1)[0] for _ in track(range(sweeps), "ties")]
+        found = [
+            judged(normal, rng, two, seeds, images, spread, 1)[0] for _ in track(range(sweeps), "ties", console=QUIET)
+        ]
         tied = np.mean([v.tie for v in found])
         rows.append([f"{100 * gap:g}", f"{images:,}", str(seeds), f"{100 * spread:g}", f"{tied:.1%}"])
     return rows
@@ -142,7 +152,7 @@ def coverage(sweeps: int) -> list[list[str]]:
             two = np.array([0.75, 0.85])
             truth = np.mean([expected(draw, rng, two, spread) for _ in range(20)])
             inside = []
-            for _ in track(range(sweeps), f"coverage, {name}"):
+            for _ in track(range(sweeps), f"coverage, {name}", console=QUIET):
                 one, other = draw(rng, two, seeds, images, spread)
                 low, high = interval(contrast(other.astype(float) - one), 0.05)
                 inside.append(low <= truth <= high)
