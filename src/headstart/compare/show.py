@@ -95,7 +95,8 @@ def _difference(verdict: Verdict) -> list[str]:
 
 
 def _caution(found: list[Verdict]) -> str:
-    level = f"A false answer anywhere in the {len(found)} has a chance of {LEVEL:.0%} at most"
+    where = f" at any of the {len(found)} budgets" if len(found) > 1 else ""
+    level = f"A false answer{where} has a chance of {100 * LEVEL:g} % at most"
     one_seed = any(len(v.outcomes.seeds) == 1 for v in found)
     return f"{level}; with one seed it holds for these trained networks only." if one_seed else f"{level}."
 
