@@ -95,10 +95,10 @@ def _difference(verdict: Verdict) -> list[str]:
 
 
 def _caution(found: list[Verdict]) -> str:
-    where = f" at any of the {len(found)} budgets" if len(found) > 1 else ""
-    level = f"A false answer{where} has a chance of {100 * LEVEL:g} % at most"
+    where = f", split over {len(found)} budgets" if len(found) > 1 else ""
+    level = f"Level: {100 * LEVEL:g} %{where}; docs/protocol.md shows how often that errs where the truth is known"
     one_seed = any(len(v.outcomes.seeds) == 1 for v in found)
-    return f"{level}; with one seed it holds for these trained networks only." if one_seed else f"{level}."
+    return f"{level}; with one seed it speaks for these trained networks only." if one_seed else f"{level}."
 
 
 def _level(verdict: Verdict) -> str:

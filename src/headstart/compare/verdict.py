@@ -6,7 +6,7 @@ from itertools import combinations, permutations
 from headstart.compare.outcomes import Outcomes
 from headstart.compare.statistics import Contrast, contrast, holm, interval
 
-LEVEL = 0.05  # the chance of a false answer anywhere in a sweep
+LEVEL = 0.05  # of a sweep: the chance of a false answer to the declared contrast at any of its budgets
 MARGIN = 0.01  # arms that differ by less are as good as each other
 DECLARED = ("finetune", "scratch_backbone")  # one architecture, another start: did pretraining help?
 
