@@ -102,13 +102,13 @@ def test_an_arm_that_lacks_a_key_is_named(planned):
         planned("model=scratch_cnn,frozen", "model.lr=0.1")
 
 
-def test_runs_of_other_seeds_and_budgets_are_not_counted_as_done(planned, capsys):
+def test_only_the_runs_that_were_asked_for_count_as_done(planned, capsys, monkeypatch):
+    monkeypatch.setattr(plan, "run_name", lambda cfg: f"{cfg.model._target_}-{cfg.seed}-{cfg.data.labels_per_class}")
     place = planned("seed=0", "data.labels_per_class=5").directory
     for seed, budget in ((0, 5), (0, 10), (1, 5)):
-        run = place / f"frozen-{seed}-{budget}"
+        run = place / f"headstart.models.frozen.Frozen-{seed}-{budget}"
         run.mkdir(parents=True)
-        runs.write_json(run / runs.RESULT, {"status": "finished", "seed": seed, "labels_per_class": budget,
-                                            "cost": {"seconds_in_all": 60.0}})  # fmt: skip
+        runs.write_json(run / runs.RESULT, {"status": "finished", "cost": {"seconds_in_all": 60.0}})
     capsys.readouterr()
-    planned("seed=0", "data.labels_per_class=5")
+    assert planned("seed=0", "data.labels_per_class=5").left == 3
     assert "4 runs (4 models), 1 done, about 3 min" in capsys.readouterr().err

@@ -96,6 +96,15 @@ def test_the_same_command_again_trains_nothing(images, command, monkeypatch):
     assert (only_run(first.folder) / runs.RESULT).stat().st_mtime_ns == written
 
 
+def test_a_finished_sweep_given_again_shows_its_table_and_launches_nothing(images, command, monkeypatch):
+    sweep = ["-m", *TINY, f"data.root={images}", "seed=0,1"]
+    first = command(*sweep)
+    monkeypatch.setattr("headstart.app.launch", lambda *_: pytest.fail("Hydra was asked to run it again"))
+    again = command(*sweep)
+    assert again.code == 0 and "2 runs (2 seeds), 2 done" in again.err
+    assert again.out == first.out and "scratch_cnn" in again.out
+
+
 def test_the_arms_of_a_sweep_look_through_the_files_together(images, command, monkeypatch):
     scans = []
     scan = folder._scan
@@ -109,7 +118,7 @@ def test_the_arms_of_a_sweep_look_through_the_files_together(images, command, mo
         f"data.root={images}",
     ]
     assert command(*sweep).code == 0
-    assert len(scans) == 2  # for the plan, and for all runs of the seed
+    assert len(scans) == 1  # for the plan and all runs of the seed
 
 
 def test_images_added_since_the_last_command_are_seen(images, command):

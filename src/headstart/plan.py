@@ -13,14 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
-from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from headstart import app, runs
 from headstart.complaints import one_line
 from headstart.errors import HeadstartError
 from headstart.estimate import epochs_for, seconds, typed_length
-from headstart.identity import forget_sources
+from headstart.identity import forget_sources, opened, run_name
 from headstart.overrides import bare
 from headstart.terminal import duration
 
@@ -37,11 +36,13 @@ class Plan:
         argv: the overrides and flags for Hydra, budgets and the sweep's directory filled in.
         total: how many runs; 0 where the command trains nothing (``--help``).
         directory: the sweep's; None for a single run.
+        left: how many runs of the sweep are not finished yet.
     """
 
     argv: list[str]
     total: int = 0
     directory: Path | None = None
+    left: int = 0
     seconds: list[float] = field(default_factory=list)
 
     def job(self, run: Callable[..., dict[str, Any]]) -> Callable[[DictConfig], Any]:
@@ -89,6 +90,8 @@ def carry_out(run: Callable[..., dict[str, Any]], argv: list[str]) -> int:
     """Plans what the (quoted) command asks for, lets Hydra do it, and says how it ended; the exit code."""
     forget_sources()
     plan = planned(argv)
+    if plan.directory and not plan.left:  # Hydra would compose every run twice to find that out
+        return plan.ended(0)
     return plan.ended(app.launch(plan.job(run), plan.argv))
 
 
@@ -105,52 +108,42 @@ def planned(argv: list[str]) -> Plan:
     if not asked.multirun:
         return Plan(argv, total=1)
     sweeps, argv = dict(asked.sweeps), list(argv)
-    _check_each_choice(argv, sweeps)
-    axes = {k: choices for k, choices in sweeps.items() if k != BUDGET and k.partition(".")[0] == "data"}
-    sources = [_source(_with(argv, dict(zip(axes, choices, strict=True)))) for choices in product(*axes.values())]
+    arms = _arms(argv, sweeps)
+    sources = [_source(arm) for arm in arms]
     if BUDGET not in sweeps and cfg.data.labels_per_class == "auto":
         from headstart.data import available_budgets
 
-        fitting = [k for k in available_budgets(sources[0]) if all(k in available_budgets(s) for s in sources[1:])]
-        sweeps[BUDGET] = [str(k) for k in fitting] or ["null"]
+        fitting = [set(available_budgets(source)) for source in sources]
+        sweeps[BUDGET] = [str(k) for k in sorted(set.intersection(*fitting))] or ["null"]
         argv.append(f"{BUDGET}={','.join(sweeps[BUDGET])}")
+    seeds = [_seed(text, sources[0]) for text in sweeps.get("seed", [str(cfg.seed)])]
     # A budget that does not fit is an error here, before any training.
     budgets = [_budget(k) for k in sweeps.get(BUDGET, [cfg.data.labels_per_class])]
-    sources = [replace(source, labels_per_class=k) for source in sources for k in budgets]
-    sizes = [(len(s.split.train), s.spec.labels_per_class, s.spec.shape[1]) for s in sources]
-    each = [seconds(arm, *size) for arm in _arms(argv, cfg, sweeps) for size in sizes]
+    about = [_seconds(arm, k) for arm in arms for k in budgets]
     total = math.prod(len(choices) for choices in sweeps.values())
     typed = any(a.startswith("hydra.sweep.dir=") for a in argv)
     directory = Path(cfg.hydra.sweep.dir if typed else f"runs/{_name(cfg, sweeps)}")
     if not typed:
         argv.append(f"hydra.sweep.dir={directory}")
     runs.forget_failures(directory)
-    plan = Plan(argv, total, directory)
-    _announce(plan, cfg, sweeps, total * sum(each) / len(each))
+    done = _done(directory, arms, seeds, budgets)
+    plan = Plan(argv, total, directory, left=total - len(done))
+    _announce(plan, sweeps, sum(done) / len(done) if done else sum(about) / len(about))
     return plan
 
 
-def _budget(text: Any) -> int | None:
-    if text in (None, "null", "None"):
-        return None
-    if not str(text).isdecimal():
-        raise HeadstartError(f"{BUDGET}={text}: give whole numbers, or null for all; auto stands alone")
-    return int(text)
+def _arms(argv: list[str], sweeps: dict[str, list[str]]) -> list[DictConfig]:
+    """The configuration of each arm and data set, of the first seed and budget, looked at as far as needs no torch.
 
-
-def _check_each_choice(argv: list[str], sweeps: dict[str, list[str]]) -> None:
-    """Each choice of each axis, the others' first beside it: what a torch-free look finds, it finds before training."""
-    for key, choices in sweeps.items():
-        for choice in choices if key != BUDGET else []:
-            cfg = _with(argv, {key: choice})
-            typed_length(cfg)
-            epochs_for(cfg.model.epochs, 1)
-            _source(cfg)
-
-
-def _arms(argv: list[str], cfg: DictConfig, sweeps: dict[str, list[str]]) -> list[DictConfig]:
-    """A configuration for each model that is swept; the others' first choices stand for them all."""
-    return [_with(argv, {"model": model}) for model in sweeps.get("model", [])] or [cfg]
+    Raises:
+        HeadstartError: a choice that makes no sense, wherever in its list it stands.
+    """
+    axes = {key: choices for key, choices in sweeps.items() if key not in ("seed", BUDGET)}
+    arms = [_with(argv, dict(zip(axes, choices, strict=True))) for choices in product(*axes.values())]
+    for arm in arms:
+        typed_length(arm)
+        epochs_for(arm.model.epochs, 1)
+    return arms
 
 
 def _with(argv: list[str], choices: dict[str, str]) -> DictConfig:
@@ -164,8 +157,41 @@ def _with(argv: list[str], choices: dict[str, str]) -> DictConfig:
         raise HeadstartError(f"with {beside}: {error}") from error
 
 
-def _source(cfg: DictConfig) -> Any:
-    return instantiate(cfg.data, labels_per_class=None)
+def _source(cfg: DictConfig, budget: int | None = None) -> Any:
+    return opened(_changed(cfg, data={"labels_per_class": budget}))
+
+
+def _changed(cfg: DictConfig, **values: Any) -> DictConfig:
+    return OmegaConf.merge(cfg, values)  # type: ignore[return-value]
+
+
+def _seconds(arm: DictConfig, budget: int | None) -> float:
+    source = _source(arm, budget)
+    return seconds(arm, len(source.split.train), source.spec.labels_per_class, source.spec.shape[1])
+
+
+def _seed(text: str, source: Any) -> int:
+    seed = int(text) if text.isdecimal() else text
+    replace(source, seed=seed)  # says what is wrong with it
+    return int(seed)
+
+
+def _budget(text: Any) -> int | None:
+    if text in (None, "null", "None"):
+        return None
+    if not str(text).isdecimal():
+        raise HeadstartError(f"{BUDGET}={text}: give whole numbers, or null for all; auto stands alone")
+    return int(text)
+
+
+def _done(directory: Path, arms: list[DictConfig], seeds: list[int], budgets: list[int | None]) -> list[float]:
+    """Seconds that each of the runs took that is finished already."""
+    took = []
+    for arm, seed, budget in product(arms, seeds, budgets) if directory.is_dir() else ():
+        name = run_name(_changed(arm, seed=seed, data={"labels_per_class": budget}))
+        if result := runs.finished(directory / name):
+            took.append(result["cost"]["seconds_in_all"])
+    return took
 
 
 def _name(cfg: DictConfig, sweeps: dict[str, list[str]]) -> str:
@@ -189,22 +215,14 @@ def _counted(n: int, key: str) -> str:
     return f"{n} of {key}" if "." in word else f"{n} {word}{'s' if n > 1 else ''}"
 
 
-def _announce(plan: Plan, cfg: DictConfig, sweeps: dict[str, list[str]], in_all: float) -> None:
+def _announce(plan: Plan, sweeps: dict[str, list[str]], each: float) -> None:
     assert plan.directory is not None
-    seeds = set(sweeps.get("seed", [str(cfg.seed)]))
-    budgets = {_budget(k) for k in sweeps.get(BUDGET, [cfg.data.labels_per_class])}
-    done = [
-        r["cost"]["seconds_in_all"]
-        for _, r in runs.results(plan.directory)
-        if str(r.get("seed")) in seeds and r.get("labels_per_class") in budgets
-    ]
     axes = " × ".join(_counted(len(choices), key) for key, choices in sweeps.items())
-    left = max(plan.total - len(done), 0)
-    about = f", about {duration(left * (sum(done) / len(done) if done else in_all / plan.total))}" if left else ""
+    about = f", about {duration(plan.left * each)}" if plan.left else ""
     place = next(p for p in (plan.directory.absolute(), *plan.directory.absolute().parents) if p.is_dir())
     free = shutil.disk_usage(place).free / 1e9
     print(
-        f"{plan.total} run{'s' if plan.total > 1 else ''}{f' ({axes})' if axes else ''}, {len(done)} done{about}; "
-        f"up to {left * PER_RUN_BYTES / 1e6:,.0f} MB of disk ({free:,.0f} GB free): {plan.directory}",
+        f"{plan.total} run{'s' if plan.total > 1 else ''}{f' ({axes})' if axes else ''}, {plan.total - plan.left} done"
+        f"{about}; up to {plan.left * PER_RUN_BYTES / 1e6:,.0f} MB of disk ({free:,.0f} GB free): {plan.directory}",
         file=sys.stderr,
     )
