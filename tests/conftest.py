@@ -1,5 +1,6 @@
 """Tiny images, a cache of the test's own, and commands run in the test's own process."""
 
+import os
 import socket
 from pathlib import Path
 from types import SimpleNamespace
@@ -7,6 +8,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from PIL import Image
+
+# Tiny networks are faster so, alone and in a sweep; set before torch is imported.
+os.environ.update(OMP_NUM_THREADS="1", LOKY_MAX_CPU_COUNT="1")
 
 LOOPBACK = {None, "", "localhost", "127.0.0.1", "::1"}
 

@@ -1,9 +1,10 @@
-"""About how long a run will take on two cores, before anything was measured. Torch-free.
+"""What a sweep will take: how long each run about, before anything was measured, and how many go at once. Torch-free.
 
-The figures are of one machine (two cores of an AMD EPYC, `make bench`, 2026-11-24); once runs have finished,
+The seconds are of one machine (two cores of an AMD EPYC, `make bench`, 2026-11-24); once runs have finished,
 their own seconds are the better guess, and the progress line goes by them.
 """
 
+import os
 from typing import Any
 
 from omegaconf import DictConfig
@@ -16,6 +17,7 @@ SMALL_CNN = (0.00005, 28)
 EMBEDDED = (0.0022, 64)
 OTHER_BACKBONE = (0.05, 224)
 FORWARD_SHARE = 0.35  # of a training step is the pass forward, which is all that a frozen backbone does
+RUN_BYTES = 3e9  # memory that a training takes at most at 224 pixels, torch itself included
 SECONDS_AROUND = 1.0  # building, testing and writing
 
 
@@ -36,6 +38,19 @@ def seconds(cfg: DictConfig, images: int, labels_per_class: int, size: int) -> f
     frozen = FORWARD_SHARE if "backbone" in cfg.model and "backbone_lr" not in cfg.model else 1.0
     epochs = typed_length(cfg) or epochs_for(cfg.model.epochs, labels_per_class)
     return SECONDS_AROUND + epochs * images * each * (size / at) ** 2 * frozen
+
+
+def shares() -> tuple[int, int]:
+    """How many runs a sweep trains at once, and with how many threads each: the same on a machine at any time, since
+    bits depend on the threads. ``OMP_NUM_THREADS`` is heeded, and joblib's ``LOKY_MAX_CPU_COUNT``."""
+    import psutil
+    from joblib import cpu_count
+
+    cores = cpu_count(only_physical_cores=True)
+    typed = os.environ.get("OMP_NUM_THREADS", "")
+    most = cores // int(typed) if typed.isdecimal() and int(typed) else cores
+    at_once = max(1, min(most, int(psutil.virtual_memory().total / RUN_BYTES)))
+    return at_once, cores // at_once
 
 
 def typed_length(cfg: DictConfig) -> int | None:

@@ -1,24 +1,20 @@
-"""What a command asks for, before anything trains: its runs, their budgets, their directory; and the end."""
+"""What a command asks for, before anything trains: its runs, their budgets, their directory. Torch-free."""
 
 import hashlib
 import json
-import math
 import shutil
+import statistics
 import sys
-import time
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
 from typing import Any
 
-from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from headstart import app, runs
-from headstart.complaints import one_line
 from headstart.errors import HeadstartError
-from headstart.estimate import epochs_for, seconds, typed_length
+from headstart.estimate import epochs_for, seconds, shares, typed_length
 from headstart.identity import forget_sources, opened, run_name
 from headstart.overrides import bare
 from headstart.terminal import duration
@@ -28,71 +24,25 @@ CALLED = {"data": "data set", BUDGET: "budget"}  # other keys are words already
 PER_RUN_BYTES = 20_000_000  # a checkpoint of the embedded backbone, predictions and the rest
 
 
-@dataclass
+@dataclass(frozen=True)
 class Plan:
     """One command: what Hydra gets to see of it, and what a person does.
 
     Args:
         argv: the overrides and flags for Hydra, budgets and the sweep's directory filled in.
-        total: how many runs; 0 where the command trains nothing (``--help``).
-        directory: the sweep's; None for a single run.
-        left: how many runs of the sweep are not finished yet.
+        directory: the sweep's; None for a single run, and where the command trains nothing (``--help``).
+        runs: the directories of the sweep's runs.
+        left: how many of them are not finished yet.
     """
 
     argv: list[str]
-    total: int = 0
     directory: Path | None = None
+    runs: tuple[Path, ...] = ()
     left: int = 0
-    seconds: list[float] = field(default_factory=list)
 
-    def job(self, run: Callable[..., dict[str, Any]]) -> Callable[[DictConfig], Any]:
-        """``run`` as Hydra calls it: numbered, and a failure kept in its run directory."""
-
-        def numbered(cfg: DictConfig) -> Any:
-            directory = Path(HydraConfig.get().runtime.output_dir)
-            if self.directory is None:
-                done = "done before, nothing trained: " if runs.finished(directory) else ""
-                result = run(cfg)
-                print(f"{done}accuracy {result['metrics']['test/accuracy']:.1%} on the test images; run: {directory}")
-                return result
-            number = HydraConfig.get().job.num + 1
-            left = sum(self.seconds) / len(self.seconds) * (self.total - number) if self.seconds else None
-            began = time.monotonic()
-            try:
-                result = run(cfg, f"[{number}/{self.total}] ", left)
-            except runs.BusyError:
-                raise
-            except Exception as error:
-                self._failed(directory, error)
-                raise
-            self.seconds.append(time.monotonic() - began)
-            return result
-
-        return numbered
-
-    def _failed(self, directory: Path, error: Exception) -> None:
-        line = one_line(error)
-        if directory.is_dir() and not runs.finished(directory):
-            runs.write_json(directory / runs.RESULT, {"status": "failed", "error": line})
-
-    def ended(self, code: int) -> int:
-        """Prints the sweep's table, which names what failed; the exit code."""
-        if self.directory is None or code not in (0, 1) or not any(runs.results(self.directory)):
-            return code
-        from headstart.compare.show import show
-
-        show(self.directory)
-        print(f"sweep: {self.directory}")
-        return code
-
-
-def carry_out(run: Callable[..., dict[str, Any]], argv: list[str]) -> int:
-    """Plans what the (quoted) command asks for, lets Hydra do it, and says how it ended; the exit code."""
-    forget_sources()
-    plan = planned(argv)
-    if plan.directory and not plan.left:  # Hydra would compose every run twice to find that out
-        return plan.ended(0)
-    return plan.ended(app.launch(plan.job(run), plan.argv))
+    @property
+    def total(self) -> int:
+        return len(self.runs)
 
 
 def planned(argv: list[str]) -> Plan:
@@ -101,12 +51,13 @@ def planned(argv: list[str]) -> Plan:
     Raises:
         HeadstartError: the data are wrong, or a budget that was typed does not fit them.
     """
+    forget_sources()
     asked = app.asked(argv)
     if asked is None:
         return Plan(argv)
     cfg = asked.config
     if not asked.multirun:
-        return Plan(argv, total=1)
+        return Plan(argv)
     sweeps, argv = dict(asked.sweeps), list(argv)
     arms = _arms(argv, sweeps)
     sources = [_source(arm) for arm in arms]
@@ -120,15 +71,18 @@ def planned(argv: list[str]) -> Plan:
     # A budget that does not fit is an error here, before any training.
     budgets = [_budget(k) for k in sweeps.get(BUDGET, [cfg.data.labels_per_class])]
     about = [_seconds(arm, k) for arm in arms for k in budgets]
-    total = math.prod(len(choices) for choices in sweeps.values())
     typed = any(a.startswith("hydra.sweep.dir=") for a in argv)
     directory = Path(cfg.hydra.sweep.dir if typed else f"runs/{_name(cfg, sweeps)}")
     if not typed:
         argv.append(f"hydra.sweep.dir={directory}")
     runs.forget_failures(directory)
-    done = _done(directory, arms, seeds, budgets)
-    plan = Plan(argv, total, directory, left=total - len(done))
-    _announce(plan, sweeps, sum(done) / len(done) if done else sum(about) / len(about))
+    configured = (
+        _changed(arm, seed=seed, data={"labels_per_class": k}) for arm, seed, k in product(arms, seeds, budgets)
+    )
+    places = tuple(directory / run_name(cfg) for cfg in configured)
+    took = [result["cost"]["seconds_in_all"] for place in places if (result := runs.finished(place))]
+    plan = Plan(argv, directory, places, left=len(places) - len(took))
+    _announce(plan, sweeps, plan.left * statistics.mean(took or about))
     return plan
 
 
@@ -184,16 +138,6 @@ def _budget(text: Any) -> int | None:
     return int(text)
 
 
-def _done(directory: Path, arms: list[DictConfig], seeds: list[int], budgets: list[int | None]) -> list[float]:
-    """Seconds that each of the runs took that is finished already."""
-    took = []
-    for arm, seed, budget in product(arms, seeds, budgets) if directory.is_dir() else ():
-        name = run_name(_changed(arm, seed=seed, data={"labels_per_class": budget}))
-        if result := runs.finished(directory / name):
-            took.append(result["cost"]["seconds_in_all"])
-    return took
-
-
 def _name(cfg: DictConfig, sweeps: dict[str, list[str]]) -> str:
     """Experiment, data and a hash of what was asked apart from seeds and budgets."""
     apart = {"seed", BUDGET}
@@ -215,10 +159,11 @@ def _counted(n: int, key: str) -> str:
     return f"{n} of {key}" if "." in word else f"{n} {word}{'s' if n > 1 else ''}"
 
 
-def _announce(plan: Plan, sweeps: dict[str, list[str]], each: float) -> None:
+def _announce(plan: Plan, sweeps: dict[str, list[str]], seconds_left: float) -> None:
     assert plan.directory is not None
     axes = " × ".join(_counted(len(choices), key) for key, choices in sweeps.items())
-    about = f", about {duration(plan.left * each)}" if plan.left else ""
+    at_once, _ = shares()
+    about = f", about {duration(seconds_left / min(at_once, plan.left))}" if plan.left else ""
     place = next(p for p in (plan.directory.absolute(), *plan.directory.absolute().parents) if p.is_dir())
     free = shutil.disk_usage(place).free / 1e9
     print(

@@ -1,5 +1,6 @@
 """What a person sees while a run trains: which run of how many, epoch, images per second, what is left."""
 
+import multiprocessing
 import sys
 import time
 from typing import Any
@@ -15,6 +16,8 @@ SECONDS_BETWEEN_LINES = {True: 0.2, False: 60.0}  # in a terminal one line is re
 
 class Progress(Callback):
     """One line that is rewritten in a terminal; elsewhere a line when a run begins, ends, and each minute between.
+
+    Where several processes share a sweep, the line in the terminal is the first one's, and each tells how its runs end.
 
     Args:
         title: what is being trained, e.g. ``"[3/36] finetune, 5 labels per class, seed 2"``.
@@ -39,6 +42,8 @@ class Progress(Callback):
     ) -> None:
         self._seen += len(batch[1])
         now = time.monotonic()
+        if self.console.is_terminal and multiprocessing.parent_process():
+            return
         if now - self._shown > SECONDS_BETWEEN_LINES[self.console.is_terminal]:
             self._shown = now
             speed = self._seen / max(now - self._began, 1e-9)

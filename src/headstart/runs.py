@@ -90,17 +90,23 @@ def forget_failures(directory: Path) -> None:
 
 
 @contextmanager
-def claimed(directory: Path, identity: str) -> Iterator[None]:
+def claimed(directory: Path, identity: str, wait: bool = False) -> Iterator[None]:
     """Makes the directory this run's own, and this process's alone while the block runs.
 
+    Args:
+        directory: the run's.
+        identity: what the run is.
+        wait: for another process that works in it.
+
     Raises:
-        HeadstartError: it holds another run, another process works in it, or it cannot be written.
+        BusyError: another process works in it, and nobody would wait.
+        HeadstartError: it holds another run, or it cannot be written.
     """
     try:
         directory.mkdir(parents=True, exist_ok=True)
         _spare(directory)
         lock = FileLock(directory / LOCK)
-        lock.acquire(blocking=False)
+        lock.acquire(blocking=wait)
     except Timeout:
         raise BusyError(f"{directory}: another process is training this run; wait for it, or end it") from None
     except (PermissionError, NotADirectoryError, FileExistsError) as error:

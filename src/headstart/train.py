@@ -22,18 +22,22 @@ OmegaConf.register_new_resolver("headstart.run", lambda *, _root_: run_name(_roo
 
 def main() -> None:
     """The console script: plans what was asked for, then lets Hydra compose and run each of it."""
-    from headstart import app, plan
+    from headstart import app, sweep
 
-    sys.exit(app.told(app.PROGRAM, lambda: plan.carry_out(run, app.quoted(sys.argv[1:]))))
+    sys.exit(app.told(app.PROGRAM, lambda: sweep.carry_out(run, app.quoted(sys.argv[1:]))))
 
 
-def run(cfg: DictConfig, place: str = "", left: float | None = None) -> dict[str, Any]:
+def run(
+    cfg: DictConfig, place: str = "", left: float | None = None, threads: int | None = None, wait: bool = False
+) -> dict[str, Any]:
     """Trains and tests what ``cfg`` describes, unless its directory says that this is done.
 
     Args:
         cfg: the composed configuration.
         place: which run of how many, for the progress line.
         left: seconds that the runs after it will take; None if unknown.
+        threads: torch's, on a CPU; None: as many as torch takes by itself.
+        wait: for another process that is training this run.
 
     Returns:
         What ``result.json`` holds.
@@ -46,17 +50,23 @@ def run(cfg: DictConfig, place: str = "", left: float | None = None) -> dict[str
     typed_length(cfg)
     source = opened(cfg)
     identity = identify(cfg, source.digest)
-    with runs.claimed(directory, identity):
+    with runs.claimed(directory, identity, wait):
         if done := runs.finished(directory):
             return done
         runs.write_text(directory / runs.CONFIG, OmegaConf.to_yaml(cfg, resolve=True))
         runs.write_json(directory / runs.SPLIT, source.split.rows())
         title = place + run_title(cfg, HydraConfig.get().runtime.choices)
-        return fit_and_test(cfg, source, directory, identity, title, left)
+        return fit_and_test(cfg, source, directory, identity, title, left, threads)
 
 
 def fit_and_test(
-    cfg: DictConfig, source: Any, directory: Path, identity: str, title: str, left: float | None
+    cfg: DictConfig,
+    source: Any,
+    directory: Path,
+    identity: str,
+    title: str,
+    left: float | None,
+    threads: int | None,
 ) -> dict[str, Any]:
     """Fits on the training part, going on from ``last.ckpt`` where there is one; tests once; writes all."""
     import torch
@@ -69,6 +79,8 @@ def fit_and_test(
     from headstart.seeding import key
 
     began = time.monotonic()
+    if threads:
+        torch.set_num_threads(threads)
     # Lightning says on every run what it found and what one might try; our own line says what matters.
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", module="lightning")

@@ -1,0 +1,119 @@
+"""A plan carried out: the runs of a sweep, several at once where there are cores, and what the end says. Torch-free."""
+
+import multiprocessing
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from functools import partial
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any
+
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig
+
+from headstart import app, runs
+from headstart.complaints import INTERRUPTED, TERMINATED, one_line
+from headstart.estimate import shares
+from headstart.plan import Plan, planned
+
+Run = Callable[..., dict[str, Any]]
+
+
+def carry_out(run: Run, argv: list[str]) -> int:
+    """Plans what the (quoted) command asks for, lets Hydra do it, and says how it ended; the exit code."""
+    plan = planned(argv)
+    if plan.directory is None:
+        return app.launch(partial(_alone, run), plan.argv)
+    code = _trained(run, plan) if plan.left else 0
+    return _ended(plan, code)
+
+
+def _alone(run: Run, cfg: DictConfig) -> None:
+    directory = Path(HydraConfig.get().runtime.output_dir)
+    before = "done before, nothing trained: " if runs.finished(directory) else ""
+    result = run(cfg)
+    print(f"{before}accuracy {result['metrics']['test/accuracy']:.1%} on the test images; run: {directory}")
+
+
+# -- several at once ----------------------------------------------------------------------------------
+
+
+def _trained(run: Run, plan: Plan) -> int:
+    """Trains what the sweep still lacks. One core does a small network as fast as two, so each run has one where
+    memory allows: this process and its helpers go through the same list, and each takes what no other holds."""
+    at_once, threads = shares()
+    helpers = [
+        multiprocessing.get_context("spawn").Process(target=_help, args=(run, plan, at_once, threads), daemon=True)
+        for _ in range(min(at_once, plan.left) - 1)
+    ]
+    try:
+        for helper in helpers:
+            helper.start()
+        codes = [_pass(run, plan, at_once, threads)]
+        for helper in helpers if codes[0] not in (INTERRUPTED, TERMINATED) else ():
+            helper.join()
+    finally:
+        for helper in helpers:
+            helper.kill()
+    if codes[0] in (INTERRUPTED, TERMINATED):
+        return codes[0]
+    if any(runs.result(directory) is None for directory in plan.runs):
+        # Another command holds these, or a helper was killed: whoever comes last waits, and does what is left.
+        codes.append(_pass(run, plan, 1, threads, wait=True))
+    failed = any((runs.result(directory) or {}).get("status") == "failed" for directory in plan.runs)
+    return max(*codes, int(failed))
+
+
+def _help(run: Run, plan: Plan, at_once: int, threads: int) -> None:
+    """A helper's life: a pass over the sweep, which ends with the process that began it however that ends."""
+    import torch
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent answers Ctrl-C for all
+    parent: BaseProcess = multiprocessing.parent_process()  # type: ignore[assignment]
+
+    def orphaned() -> None:
+        parent.join()
+        os._exit(TERMINATED)
+
+    threading.Thread(target=orphaned, daemon=True).start()
+    if not torch.accelerator.is_available():  # a GPU is shared badly
+        _pass(run, plan, at_once, threads)
+
+
+def _pass(run: Run, plan: Plan, at_once: int, threads: int, wait: bool = False) -> int:
+    """Hydra goes through the sweep; the exit code."""
+    took: list[float] = []
+
+    def numbered(cfg: DictConfig) -> None:
+        directory, number = Path(HydraConfig.get().runtime.output_dir), HydraConfig.get().job.num + 1
+        if runs.result(directory):  # finished, or failed: this command does not try that again
+            return
+        left = sum(took) / len(took) * (plan.total - number) / at_once if took else None
+        began = time.monotonic()
+        try:
+            run(cfg, f"[{number}/{plan.total}] ", left, threads, wait)
+        except runs.BusyError:
+            if wait:
+                raise
+            return
+        except Exception as error:
+            if directory.is_dir() and not runs.finished(directory):
+                runs.write_json(directory / runs.RESULT, {"status": "failed", "error": one_line(error)})
+            raise
+        took.append(time.monotonic() - began)
+
+    return app.launch(numbered, plan.argv)
+
+
+def _ended(plan: Plan, code: int) -> int:
+    """Prints the sweep's table, which names what failed; the exit code."""
+    assert plan.directory is not None
+    if code in (0, 1) and any(runs.results(plan.directory)):
+        from headstart.compare.show import show
+
+        show(plan.directory)
+        print(f"sweep: {plan.directory}")
+    return code

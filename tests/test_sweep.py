@@ -1,0 +1,97 @@
+"""A sweep's runs, shared by the processes that work on it."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+from filelock import FileLock
+
+from headstart import estimate, runs, sweep, train
+
+TINY = ["-m", "model=scratch_cnn", "data=folder", "data.image_size=16", "model.epochs=2"]
+
+
+def results(folder):
+    return {path.parent.name: runs.result(path.parent) for path in folder.rglob(runs.RESULT)}
+
+
+@pytest.fixture
+def cores(monkeypatch):
+    def there_are(n, memory=64e9, **typed):
+        monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+        for name, value in typed.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setattr("joblib.cpu_count", lambda only_physical_cores: n)
+        monkeypatch.setattr("psutil.virtual_memory", lambda: type("Memory", (), {"total": memory}))
+        return estimate.shares()
+
+    return there_are
+
+
+def test_each_run_has_a_core_where_memory_allows(cores):
+    assert cores(2) == (2, 1) and cores(8) == (8, 1)
+    assert cores(8, memory=8e9) == (2, 4) and cores(4, memory=1e9) == (1, 4)
+
+
+def test_threads_that_were_typed_are_heeded(cores):
+    assert cores(8, OMP_NUM_THREADS="4") == (2, 4) and cores(2, OMP_NUM_THREADS="8") == (1, 2)
+
+
+def test_two_processes_train_each_run_once_and_as_one_would(image_folder, command, monkeypatch, tmp_path):
+    images = image_folder(classes=2, per_class=12, size=16)
+    words = [*TINY, f"data.root={images}", "seed=0,1,2,3"]
+    alone = command(*words, folder=tmp_path / "alone")
+    monkeypatch.setattr(sweep, "shares", lambda: (2, 1))
+    shared = command(*words, folder=tmp_path / "shared")
+    assert shared.code == alone.code == 0
+    one, other = results(alone.folder), results(shared.folder)
+    assert one.keys() == other.keys() and len(one) == 4
+    assert all(one[name]["metrics"] == other[name]["metrics"] for name in one)
+    assert "4  " in shared.out.replace("±", "") and "scratch_cnn" in shared.out
+
+
+def test_what_another_process_trains_is_left_to_it_and_what_it_leaves_is_done(
+    image_folder, command, monkeypatch, tmp_path
+):
+    """A helper that was killed, or another command on the same sweep."""
+    images = image_folder(classes=2, per_class=12, size=16)
+    passes, begun = [], []
+    one_pass = sweep._pass
+
+    def held(run, plan, *how, **waiting):
+        passes.append(waiting)
+        if waiting:
+            return one_pass(run, plan, *how, **waiting)
+        plan.runs[0].mkdir(parents=True)
+        with FileLock(plan.runs[0] / runs.LOCK):
+            return one_pass(run, plan, *how)
+
+    monkeypatch.setattr(sweep, "_pass", held)
+    fit = train.fit_and_test
+    monkeypatch.setattr(train, "fit_and_test", lambda *args: begun.append(args[2].name) or fit(*args))
+    done = command(*TINY, f"data.root={images}", "seed=0,1")
+    assert done.code == 0 and passes == [{}, {"wait": True}]
+    assert [name.partition("seed")[2][0] for name in begun] == ["1", "0"]
+    assert "another process" not in done.err
+
+
+def test_a_run_that_failed_in_this_command_is_not_tried_by_its_other_processes(image_folder, command, monkeypatch):
+    images = image_folder(classes=2, per_class=12, size=16)
+    monkeypatch.setattr(sweep, "shares", lambda: (2, 1))
+    done = command(*TINY, f"data.root={images}", "model.lr=1e30,5e-3", "model.epochs=20", "seed=0,1")
+    statuses = sorted(result["status"] for result in results(done.folder).values())
+    assert done.code == 1 and statuses == ["failed", "failed", "finished", "finished"]
+    assert done.out.count("failed: ") == 2
+
+
+def test_helpers_end_with_the_command_however_that_ends(image_folder, tmp_path):
+    images = image_folder(classes=2, per_class=12, size=16)
+    words = [*TINY, f"data.root={images}", "seed=0,1", "trainer.max_epochs=1000000"]
+    two = {k: v for k, v in os.environ.items() if k != "OMP_NUM_THREADS"} | {"LOKY_MAX_CPU_COUNT": "2"}
+    began = [sys.executable, "-m", "headstart.train", *words]
+    with subprocess.Popen(began, cwd=tmp_path, env=two, stderr=subprocess.PIPE, text=True) as main:
+        said = [main.stderr.readline() for _ in range(3)]  # the plan, and the beginning of both runs
+        main.kill()
+        main.stderr.read()  # ends when the last process that could write to it has ended
+    assert {line[:5] for line in said[1:]} == {"[1/2]", "[2/2]"}
