@@ -124,7 +124,10 @@ class Classifier(L.LightningModule):
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
         # Augmentation and dropout draw from torch's streams; a fresh counter for each batch makes a
         # resumed run, and the same run after another in one process, draw the same.
-        torch.manual_seed(key(self._stream, "batch", self.current_epoch, batch_idx))
+        seed = key(self._stream, "batch", self.current_epoch, batch_idx)
+        torch.default_generator.manual_seed(seed)
+        if self.device.type != "cpu":  # else it would note down, for a GPU that there is not, who asked for it
+            torch.manual_seed(seed)
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
         images, labels = batch
