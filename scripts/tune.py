@@ -37,7 +37,7 @@ def tried(cfg: DictConfig) -> Any:
     directory = Path(HydraConfig.get().runtime.output_dir)
     identity = f"tune {identify(cfg, source.digest)}"
     with runs.claimed(directory, identity):
-        return runs.finished(directory) or train.fit_and_test(cfg, source, directory, identity, directory.name, None, None)
+        return runs.finished(directory) or train.fit_and_test(cfg, source, directory, identity, directory.name)
 
 
 def main() -> int:

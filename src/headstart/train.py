@@ -65,8 +65,8 @@ def fit_and_test(
     directory: Path,
     identity: str,
     title: str,
-    left: float | None,
-    threads: int | None,
+    left: float | None = None,
+    threads: int | None = None,
 ) -> dict[str, Any]:
     """Fits on the training part, going on from ``last.ckpt`` where there is one; tests once; writes all."""
     import torch
