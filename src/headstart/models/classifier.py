@@ -61,6 +61,7 @@ class Classifier(L.LightningModule):
         self.save_hyperparameters({"spec": self.spec.to_dict()}, logger=False)
         self.example_input_array = torch.zeros(1, *self.spec.shape, dtype=torch.uint8)
         self._outputs: list[tuple[Tensor, Tensor]] = []
+        self._losses: list[tuple[Tensor, int]] = []
         self._stream = 0
 
     def normalise_by(self, mean: list[float] | tuple[float, ...], std: list[float] | tuple[float, ...]) -> None:
@@ -112,6 +113,7 @@ class Classifier(L.LightningModule):
             return
         # The order of the draws within a batch depends on (seed, epoch, batch) alone: see below.
         self._stream = torch.initial_seed()
+        self._losses.clear()  # of an epoch that was interrupted
         if self.trainer.max_epochs == LIGHTNINGS_DEFAULT_EPOCHS:
             self.trainer.fit_loop.max_epochs = self.epochs
 
@@ -137,8 +139,14 @@ class Classifier(L.LightningModule):
                 f"the loss became {loss.item()} in epoch {self.current_epoch}; "
                 f"lower the learning rate (model.lr or model.head_lr, now {self.lr})"
             )
-        self.log("train/loss", loss, on_step=False, on_epoch=True, batch_size=len(labels))
+        self._losses.append((loss.detach(), len(labels)))
         return loss
+
+    def on_train_epoch_end(self) -> None:
+        losses, sizes = zip(*self._losses, strict=True)
+        self._losses.clear()
+        # Logged once an epoch: what Lightning does to log a step takes a tenth of a small network's step.
+        self.log("train/loss", torch.stack(losses) @ torch.tensor(sizes, device=self.device).float() / sum(sizes))
 
     def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         self._outputs.append((self(batch[0]).float(), batch[1]))
