@@ -13,15 +13,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from hydra.core.hydra_config import HydraConfig
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 
-from headstart import app, runs, train
+from headstart import app, train
 from headstart.compare.show import show_table
 from headstart.compare.table import found
 from headstart.errors import HeadstartError
 from headstart.identity import identify
+from headstart.plan import How
 
 DIRECTORY = Path("runs/tune")
 
@@ -34,10 +34,7 @@ def tried(cfg: DictConfig) -> Any:
     if not len(rest):
         raise HeadstartError("nothing is left to judge by; give a smaller data.labels_per_class")
     source.split = replace(split, test=rest)
-    directory = Path(HydraConfig.get().runtime.output_dir)
-    identity = f"tune {identify(cfg, source.digest)}"
-    with runs.claimed(directory, identity):
-        return runs.finished(directory) or train.fit_and_test(cfg, source, directory, identity, directory.name)
+    return train.kept(cfg, source, f"tune {identify(cfg, source.digest)}", How())
 
 
 def main() -> int:

@@ -100,7 +100,7 @@ def test_an_export_says_where_the_file_is(monkeypatch, capsys):
     ("typed", "told"),
     [
         (["predit", "x"], "no command 'predit'; did you mean 'predict'?"),
-        (["zzz"], "no command 'zzz'; the commands are predict, report, export"),
+        (["zzz"], "no command 'zzz'; the commands are predict, report"),
         ([], "required: COMMAND"),
         (["predict", "run"], "required: IMAGE"),
         (["predict", "run", "x.jpg", "--batch-size", "0"], "'0' is no number of images"),

@@ -1,6 +1,7 @@
 """A run from its command to its run directory, on tiny images."""
 
 import json
+import math
 import shutil
 
 import pandas as pd
@@ -43,6 +44,10 @@ def test_a_run_leaves_everything_that_the_contract_names(images, command):
     assert result["status"] == "finished" and result["seed"] == 0 and result["labels_per_class"] is None
     assert {"test/accuracy", "test/balanced_accuracy", "test/macro_f1", "test/log_loss"} <= set(result["metrics"])
     assert {"seconds", "parameters", "trainable_parameters", "flops", "peak_memory_bytes"} <= set(result["cost"])
+    assert result["classes"] == ["class0", "class1", "class2"] and result["test_reads"] == 1
+    assert result["training"]["label_entropy"] == pytest.approx(math.log(3), abs=0.01)
+    assert result["asked_seeds"] == [0] and result["compare"]["contrast"] == ["finetune", "scratch_backbone"]
+    assert set(pd.read_parquet(run / runs.THUMBNAILS).columns) == {"image", "webp"}
     assert run.name.endswith(result["identity"][:8])
     assert (run / runs.CONFIG).is_file() and runs.best(run).is_file() and not runs.last(run).exists()
     split = json.loads((run / runs.SPLIT).read_text())
@@ -291,8 +296,10 @@ def test_what_is_no_runs_is_never_overwritten(images, command, tmp_path, name):
 
 def test_a_failing_run_does_not_stop_the_others_and_the_end_names_it(images, command):
     done = command("-m", *TINY, f"data.root={images}", "model.lr=1e30,5e-3", "model.epochs=20")
-    statuses = sorted(json.loads(p.read_text())["status"] for p in done.folder.rglob(runs.RESULT))
-    assert statuses == ["failed", "finished"]
+    results = [runs.result(path.parent) for path in done.folder.rglob(runs.RESULT)]
+    failed, finished = sorted(results, key=lambda result: result["status"])
+    assert (failed["status"], finished["status"]) == ("failed", "finished")
+    assert failed["settings"].keys() == finished["settings"].keys() and failed["seed"] == finished["seed"] == 0
     assert done.code == 1 and "lower the learning rate" in done.err
 
 

@@ -69,6 +69,16 @@ def report(args: argparse.Namespace) -> int:
     return 0
 
 
+def best(args: argparse.Namespace) -> int:
+    """Prints the checkpoint that a sweep's verdict speaks for; why, on the error stream."""
+    from headstart.compare.best import best
+
+    choice = best(args.sweep)
+    print(choice.why, file=sys.stderr)
+    print(choice.checkpoint)
+    return 0
+
+
 def export(args: argparse.Namespace) -> int:
     """Writes a model's backbone to a file that ``backbone.weights=FILE`` reads."""
     from headstart import cards
@@ -96,12 +106,15 @@ def _parser() -> tuple[_Parser, dict[str, Callable[[argparse.Namespace], int]]]:
     command = commands.add_parser("report", help="a sweep's table again", description=report.__doc__)
     command.add_argument("sweeps", nargs="+", metavar="SWEEP", help="directories of runs, such as those in runs/")
 
+    command = commands.add_parser("best", help="a sweep's best checkpoint", description=best.__doc__)
+    command.add_argument("sweep", metavar="SWEEP", help="a directory of runs, such as those in runs/")
+
     command = commands.add_parser("export", help="a model's backbone as a file", description=export.__doc__)
     command.add_argument("model", metavar="CKPT_OR_RUN", help="a checkpoint, or a run's directory")
     command.add_argument("--format", required=True, choices=["backbone"], help="what to write")
     command.add_argument("--out", default="backbone.safetensors", metavar="FILE", help="where (backbone.safetensors)")
     command.add_argument("--terms", default="", metavar="TEXT", help="terms of the training images, for the card")
-    return parser, {"predict": predict, "report": report, "export": export}
+    return parser, {"predict": predict, "report": report, "best": best, "export": export}
 
 
 def _count(text: str) -> int:

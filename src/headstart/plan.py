@@ -25,6 +25,25 @@ PER_RUN_BYTES = 20_000_000  # a checkpoint of the embedded backbone, predictions
 
 
 @dataclass(frozen=True)
+class How:
+    """In what circumstances a run is carried out, which change nothing of what it is.
+
+    Args:
+        place: which run of how many, for the progress line.
+        left: seconds that the runs after it will take; None if unknown.
+        threads: torch's, on a CPU; None: as many as torch takes by itself.
+        wait: for another process that is training this run.
+        seeds: what the command had asked for.
+    """
+
+    place: str = ""
+    left: float | None = None
+    threads: int | None = None
+    wait: bool = False
+    seeds: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
 class Plan:
     """One command: what Hydra gets to see of it, and what a person does.
 
@@ -33,12 +52,14 @@ class Plan:
         directory: the sweep's; None for a single run, and where the command trains nothing (``--help``).
         runs: the directories of the sweep's runs.
         left: how many of them are not finished yet.
+        seeds: of them.
     """
 
     argv: list[str]
     directory: Path | None = None
     runs: tuple[Path, ...] = ()
     left: int = 0
+    seeds: tuple[int, ...] = ()
 
     @property
     def total(self) -> int:
@@ -81,7 +102,7 @@ def planned(argv: list[str]) -> Plan:
     )
     places = tuple(directory / run_name(cfg) for cfg in configured)
     took = [result["cost"]["seconds_in_all"] for place in places if (result := runs.finished(place))]
-    plan = Plan(argv, directory, places, left=len(places) - len(took))
+    plan = Plan(argv, directory, places, left=len(places) - len(took), seeds=tuple(seeds))
     _announce(plan, sweeps, plan.left * statistics.mean(took or about))
     return plan
 
@@ -143,8 +164,8 @@ def _name(cfg: DictConfig, sweeps: dict[str, list[str]]) -> str:
     apart = {"seed", BUDGET}
     asked = {k: v for k, v in sorted(sweeps.items()) if k not in apart}
     settled: Any = OmegaConf.to_container(cfg, resolve=False)
-    settled.pop("seed", None)
-    settled.pop("hydra", None)
+    for key in ("seed", "hydra", "compare"):
+        settled.pop(key, None)
     for key in ("labels_per_class", "num_workers"):
         settled.get("data", {}).pop(key, None)
     text = json.dumps([asked, settled], sort_keys=True, default=str)

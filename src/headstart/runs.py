@@ -21,6 +21,7 @@ CONFIG = "config.yaml"
 SPLIT = "split.json"
 METRICS = "metrics.csv"
 PREDICTIONS = "predictions.parquet"
+THUMBNAILS = "thumbnails.parquet"
 RESULT = "result.json"
 IDENTITY = "identity"
 LOCK = ".lock"
@@ -121,7 +122,7 @@ def claimed(directory: Path, identity: str, wait: bool = False) -> Iterator[None
 def _spare(directory: Path) -> None:
     """Refuses a directory in which a run would overwrite what is not a run's."""
     if not (directory / IDENTITY).exists():
-        for name in (CONFIG, SPLIT, METRICS, PREDICTIONS, RESULT, CHECKPOINTS):
+        for name in (CONFIG, SPLIT, METRICS, PREDICTIONS, THUMBNAILS, RESULT, CHECKPOINTS):
             if (directory / name).exists():
                 raise HeadstartError(f"{directory} holds a {name} of another origin; give another directory, or none")
 
@@ -172,6 +173,16 @@ def write_predictions(directory: Path, images: list[str], labels: "np.ndarray", 
     scratch = directory / (PREDICTIONS + ".part")
     pq.write_table(table, scratch)
     scratch.replace(directory / PREDICTIONS)
+
+
+def write_thumbnails(directory: Path, images: list[str], webp: list[bytes]) -> None:
+    """Writes ``thumbnails.parquet``: small pictures of some test images, by their names in ``split.json``."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    scratch = directory / (THUMBNAILS + ".part")
+    pq.write_table(pa.table({"image": pa.array(images, pa.string()), "webp": pa.array(webp, pa.binary())}), scratch)
+    scratch.replace(directory / THUMBNAILS)
 
 
 def read_predictions(directory: Path) -> tuple[list[str], "np.ndarray", "np.ndarray"]:

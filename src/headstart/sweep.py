@@ -17,7 +17,7 @@ from omegaconf import DictConfig
 from headstart import app, runs
 from headstart.complaints import INTERRUPTED, TERMINATED, one_line
 from headstart.estimate import shares
-from headstart.plan import Plan, planned
+from headstart.plan import How, Plan, planned
 
 Run = Callable[..., dict[str, Any]]
 
@@ -34,7 +34,8 @@ def carry_out(run: Run, argv: list[str]) -> int:
 def _alone(run: Run, cfg: DictConfig) -> None:
     directory = Path(HydraConfig.get().runtime.output_dir)
     before = "done before, nothing trained: " if runs.finished(directory) else ""
-    result = run(cfg)
+    runs.forget_failures(directory)
+    result = run(cfg, How(seeds=(cfg.seed,)))
     print(f"{before}accuracy {result['metrics']['test/accuracy']:.1%} on the test images; run: {directory}")
 
 
@@ -94,13 +95,13 @@ def _pass(run: Run, plan: Plan, at_once: int, threads: int, wait: bool = False) 
         left = sum(took) / len(took) * (plan.total - number) / at_once if took else None
         began = time.monotonic()
         try:
-            run(cfg, f"[{number}/{plan.total}] ", left, threads, wait)
+            run(cfg, How(f"[{number}/{plan.total}] ", left, threads, wait, plan.seeds))
         except runs.BusyError:
             if wait:
                 raise
             return
         except Exception as error:
-            if directory.is_dir() and not runs.finished(directory):
+            if directory.is_dir() and not runs.result(directory):  # it failed before it could say so itself
                 runs.write_json(directory / runs.RESULT, {"status": "failed", "error": one_line(error)})
             raise
         took.append(time.monotonic() - began)

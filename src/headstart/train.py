@@ -5,6 +5,7 @@ import shlex
 import sys
 import time
 import warnings
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,10 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from headstart import runs
+from headstart.complaints import one_line
 from headstart.estimate import typed_length
 from headstart.identity import arm_settings, identify, opened, run_name, run_title, starts
+from headstart.plan import How
 
 # Hydra names the run directory by it (conf/train.yaml).
 OmegaConf.register_new_resolver("headstart.run", lambda *, _root_: run_name(_root_), replace=True)
@@ -27,17 +30,8 @@ def main() -> None:
     sys.exit(app.told(app.PROGRAM, lambda: sweep.carry_out(run, app.quoted(sys.argv[1:]))))
 
 
-def run(
-    cfg: DictConfig, place: str = "", left: float | None = None, threads: int | None = None, wait: bool = False
-) -> dict[str, Any]:
-    """Trains and tests what ``cfg`` describes, unless its directory says that this is done.
-
-    Args:
-        cfg: the composed configuration.
-        place: which run of how many, for the progress line.
-        left: seconds that the runs after it will take; None if unknown.
-        threads: torch's, on a CPU; None: as many as torch takes by itself.
-        wait: for another process that is training this run.
+def run(cfg: DictConfig, how: How) -> dict[str, Any]:
+    """Trains and tests what ``cfg`` describes, unless its directory says how that ended.
 
     Returns:
         What ``result.json`` holds.
@@ -46,41 +40,59 @@ def run(
         HeadstartError: whatever is wrong with the settings or the images, before training where it can
             be known then.
     """
-    directory = Path(HydraConfig.get().runtime.output_dir)
     typed_length(cfg)
     source = opened(cfg)
-    identity = identify(cfg, source.digest)
-    with runs.claimed(directory, identity, wait):
-        if done := runs.finished(directory):
-            return done
+    return kept(cfg, source, identify(cfg, source.digest), how)
+
+
+def kept(cfg: DictConfig, source: Any, identity: str, how: How) -> dict[str, Any]:
+    """Makes the run directory this run's own, trains in it, and writes down how it ended; last of all the result."""
+    directory = Path(HydraConfig.get().runtime.output_dir)
+    with runs.claimed(directory, identity, how.wait):
+        if ended := runs.result(directory):
+            return ended
         runs.write_text(directory / runs.CONFIG, OmegaConf.to_yaml(cfg, resolve=True))
         runs.write_json(directory / runs.SPLIT, source.split.rows())
-        title = place + run_title(cfg, HydraConfig.get().runtime.choices)
-        return fit_and_test(cfg, source, directory, identity, title, left, threads)
+        what = {
+            "model": HydraConfig.get().runtime.choices["model"],
+            "arm": HydraConfig.get().runtime.choices["model"],
+            "data": source.name,
+            "labels_per_class": cfg.data.labels_per_class,
+            "seed": cfg.seed,
+            "fold": 0,
+            "identity": identity,
+            "settings": arm_settings(cfg),
+            "compare": OmegaConf.to_container(cfg.compare, resolve=True),
+            "asked_seeds": list(how.seeds),
+            "started": datetime.now(UTC).isoformat(timespec="seconds"),
+            "command": " ".join(["headstart-train", *map(shlex.quote, HydraConfig.get().overrides.task)]),
+        }
+        title = how.place + run_title(cfg, HydraConfig.get().runtime.choices)
+        try:
+            result = {"status": "finished", **what, **fit_and_test(cfg, source, directory, identity, title, how)}
+        except Exception as error:
+            runs.write_json(directory / runs.RESULT, {"status": "failed", "error": one_line(error), **what})
+            raise
+        runs.write_json(directory / runs.RESULT, result)
+        runs.last(directory).unlink(missing_ok=True)
+        return result
 
 
-def fit_and_test(
-    cfg: DictConfig,
-    source: Any,
-    directory: Path,
-    identity: str,
-    title: str,
-    left: float | None = None,
-    threads: int | None = None,
-) -> dict[str, Any]:
-    """Fits on the training part, going on from ``last.ckpt`` where there is one; tests once; writes all."""
+def fit_and_test(cfg: DictConfig, source: Any, directory: Path, identity: str, title: str, how: How) -> dict[str, Any]:
+    """Fits on the training part, going on from ``last.ckpt`` where there is one; tests once; says what came out."""
     import torch
 
     from headstart.conditions import conditions
     from headstart.cost import PeakMemory, forward_flops
     from headstart.data.module import ImageData
+    from headstart.evidence import learned, mistakes
     from headstart.progress import Progress
     from headstart.record import Record, best_epoch, resume_point
     from headstart.seeding import key
 
     began = time.monotonic()
-    if threads:
-        torch.set_num_threads(threads)
+    if how.threads:
+        torch.set_num_threads(how.threads)
     # Lightning says on every run what it found and what one might try; our own line says what matters.
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", module="lightning")
@@ -95,7 +107,7 @@ def fit_and_test(
         cfg.trainer,
         max_epochs=model.epochs,
         callbacks=[
-            Progress(title, len(source.split.train), left),
+            Progress(title, len(source.split.train), how.left),
             *([best_epoch(directory)] if validates else []),
             record,
         ],
@@ -112,25 +124,20 @@ def fit_and_test(
         model.load_state_dict(chosen["state_dict"])
         trainer.test(model, data, verbose=False)
 
-    images = [row["image"] for row in source.split.rows() if row["part"] == "test"]
-    runs.write_predictions(directory, images, model.test_labels.numpy(), model.test_probabilities.numpy())
     metrics = {k: float(v) for k, v in trainer.callback_metrics.items() if k.startswith("test/")}
     row = next((r for r in record.rows if r["epoch"] == chosen["epoch"]), record.rows[-1])  # not all may validate
     metrics |= {k: v for k, v in row.items() if k.startswith("val/")}
+    images = [row["image"] for row in source.split.rows() if row["part"] == "test"]
+    labels, probabilities = model.test_labels.numpy(), model.test_probabilities.numpy()
+    runs.write_predictions(directory, images, labels, probabilities)
+    runs.write_thumbnails(directory, *mistakes(source, labels, probabilities))
     parameters = list(model.parameters())
-    result = {
-        "status": "finished",
-        "model": HydraConfig.get().runtime.choices["model"],
-        "arm": HydraConfig.get().runtime.choices["model"],
-        "data": source.name,
-        "labels_per_class": cfg.data.labels_per_class,
-        "seed": cfg.seed,
-        "fold": 0,
-        "identity": identity,
-        "settings": arm_settings(cfg),
+    return {
         "starts": starts(cfg),
-        "command": " ".join(["headstart-train", *map(shlex.quote, HydraConfig.get().overrides.task)]),
+        "classes": list(data.spec.classes),
         "metrics": metrics,
+        "test_reads": data.test_reads,
+        "training": learned(trainer, model, data),
         "epoch": row["epoch"],
         "epochs": len(record.rows),
         "skipped": [{"image": name, "reason": reason} for name, reason in source.catalogue.skipped],
@@ -144,9 +151,6 @@ def fit_and_test(
         },
         **conditions(),
     }
-    runs.write_json(directory / runs.RESULT, result)
-    runs.last(directory).unlink(missing_ok=True)
-    return result
 
 
 if __name__ == "__main__":

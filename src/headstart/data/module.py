@@ -20,10 +20,11 @@ class ImageData(L.LightningDataModule):
     """The images of a source as Lightning wants them; batches are uint8 (N, C, H, W) and int64 (N,).
 
     After ``setup`` there is ``spec``, what the data tell a model. Where the split has no validation part,
-    there is no validation loader.
+    there is no validation loader. ``test_reads`` counts how often the sealed part was opened.
     """
 
     spec: ImageSpec
+    test_reads = 0
 
     def __init__(self, source: Source) -> None:
         super().__init__()
@@ -51,7 +52,12 @@ class ImageData(L.LightningDataModule):
         part = self.source.split.val
         return self._loader(Images(self.source, part), batch_size=EVALUATION_BATCH) if len(part) else []
 
+    def trained_dataloader(self) -> DataLoader:
+        """The training images once and in the split's order."""
+        return self._loader(Images(self.source, self.source.split.train), batch_size=EVALUATION_BATCH)
+
     def test_dataloader(self) -> DataLoader:
+        self.test_reads += 1
         return self._loader(Images(self.source, self.source.split.test), batch_size=EVALUATION_BATCH)
 
     def _loader(self, images: "Images", **how: Any) -> DataLoader:

@@ -154,6 +154,9 @@ class Classifier(L.LightningModule):
     def test_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         self._outputs.append((self(batch[0]).float(), batch[1]))
 
+    def predict_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
+        return self(batch[0])
+
     def on_validation_epoch_end(self) -> None:
         scores, labels = self._collected()
         metrics = self._metrics(scores, labels)

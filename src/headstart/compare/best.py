@@ -1,0 +1,69 @@
+"""The model in the hand: which checkpoint of a sweep its verdict speaks for."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import mean
+
+from headstart import runs
+from headstart.compare.arms import Result, arm_key, arm_names
+from headstart.compare.outcomes import outcomes
+from headstart.compare.table import found
+from headstart.compare.verdict import verdicts
+from headstart.errors import HeadstartError
+
+Run = tuple[Path, Result]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A run's chosen model, and in a line why it is this one."""
+
+    checkpoint: Path
+    why: str
+
+
+def best(sweep: str | Path) -> Choice:
+    """The arm that nothing beat at the largest budget (of several the cheapest to train), and of its runs the one most
+    accurate on validation images, or the lowest seed where nothing validates. No test image chooses between runs.
+
+    Raises:
+        HeadstartError: there is no such sweep, it holds several data sets, or no arm can be compared.
+    """
+    finished = found(sweep).finished
+    names = arm_names([result for _, result in finished])
+    if len(data := sorted({result["data"] for _, result in finished})) > 1:
+        raise HeadstartError(f"{sweep}: holds runs of {' and '.join(data)}; name a sweep of one data set")
+    if not finished:
+        raise HeadstartError(f"{sweep}: no run has come to its end; give its command again")
+    budgets = {result["labels_per_class"] for _, result in finished}
+    largest = None if None in budgets else max(budgets)
+    arms: dict[str, list[Run]] = {}
+    for directory, result in finished:
+        if result["labels_per_class"] == largest:
+            arms.setdefault(names[arm_key(result)], []).append((directory, result))
+    at = "all labels" if largest is None else f"{largest} labels per class"
+    arm, why = _arm(arms, finished, largest, at)
+    (directory, result), how = _run(arms[arm])
+    return Choice(runs.checkpoint(directory), f"{arm} at {at}: {why}; seed {result['seed']}, {how}")
+
+
+def _arm(arms: dict[str, list[Run]], finished: list[Run], largest: int | None, at: str) -> tuple[str, str]:
+    if len(arms) == 1:
+        return next(iter(arms)), "the only arm there"
+    judged = [v for v in verdicts(outcomes(finished)) if v.outcomes.labels_per_class == largest]
+    if not judged:
+        raise HeadstartError(f"no verdict at {at}: its arms have no seed in common; train the seeds that are missing")
+    left = [arm for arm in judged[0].left if arm in arms]
+    if len(left) == 1:
+        return left[0], "nothing beat it, and every other arm was beaten"
+    cheapest = min(left, key=lambda arm: mean(result["cost"]["seconds"] for _, result in arms[arm]))
+    others = ", ".join(arm for arm in left if arm != cheapest)
+    return cheapest, f"undecided between it and {others}, of which it trains fastest"
+
+
+def _run(runs_of_arm: list[Run]) -> tuple[Run, str]:
+    validated = [run for run in runs_of_arm if run[1]["metrics"].get("val/accuracy") is not None]
+    if validated:
+        chosen = max(validated, key=lambda run: (run[1]["metrics"]["val/accuracy"], -run[1]["seed"]))
+        return chosen, f"the best on validation images ({chosen[1]['metrics']['val/accuracy']:.1%})"
+    return min(runs_of_arm, key=lambda run: run[1]["seed"]), "the lowest, since nothing validates at this budget"

@@ -1,0 +1,94 @@
+"""Which checkpoint of a sweep is the one to use."""
+
+import json
+
+import numpy as np
+import pytest
+
+from headstart import cli, runs
+from headstart.compare.best import best
+from headstart.errors import HeadstartError
+
+IMAGES = 200
+
+
+@pytest.fixture
+def a_run(tmp_path):
+    """Writes a finished run that has the first ``right`` of 200 test images right."""
+
+    def write(arm, seed, right, budget=5, validated=None, seconds=1.0, data="photos"):
+        directory = tmp_path / "sweep" / f"{arm}-{data}-{budget}-{seed}"
+        (directory / runs.CHECKPOINTS).mkdir(parents=True)
+        runs.best(directory).touch()
+        labels = np.arange(IMAGES) % 2
+        predicted = np.where(np.arange(IMAGES) < right, labels, 1 - labels)
+        runs.write_predictions(
+            directory, [str(i) for i in range(IMAGES)], labels, np.eye(2, dtype=np.float32)[predicted]
+        )
+        metrics = {"test/accuracy": right / IMAGES} | ({"val/accuracy": validated} if validated else {})
+        result = {"status": "finished", "model": arm, "arm": arm, "data": data, "labels_per_class": budget,
+                  "seed": seed, "identity": directory.name, "metrics": metrics,
+                  "cost": {"seconds": seconds}, "settings": {}}  # fmt: skip
+        runs.write_json(directory / runs.RESULT, result)
+        return tmp_path / "sweep"
+
+    return write
+
+
+def test_the_arm_that_wins_at_the_largest_budget_and_its_best_validated_seed(a_run):
+    for seed, validated in ((0, 0.7), (1, 0.9), (2, 0.8)):
+        a_run("frozen", seed, 190, budget=5)
+        a_run("finetune", seed, 100, budget=5)
+        a_run("frozen", seed, 100, budget=20, validated=0.99)
+        sweep = a_run("finetune", seed, 180 - seed, budget=20, validated=validated)
+    choice = best(sweep)
+    assert choice.checkpoint == runs.best(sweep / "finetune-photos-20-1")
+    assert choice.why.startswith("finetune at 20 labels per class: nothing beat it") and "90.0%" in choice.why
+
+
+def test_of_arms_that_nothing_tells_apart_the_cheapest_and_it_says_so(a_run):
+    for seed in range(3):
+        a_run("frozen", seed, 150, seconds=1.0)
+        sweep = a_run("finetune", seed, 151, seconds=9.0)
+    choice = best(sweep)
+    assert "undecided between it and finetune" in choice.why and "frozen-photos-5-0" in str(choice.checkpoint)
+    assert "the lowest, since nothing validates" in choice.why
+
+
+def test_test_images_never_choose_between_the_runs_of_an_arm(a_run):
+    a_run("frozen", 0, 100, validated=0.9)
+    sweep = a_run("frozen", 1, 190, validated=0.8)
+    assert "frozen-photos-5-0" in str(best(sweep).checkpoint)
+
+
+def test_all_labels_are_the_largest_budget(a_run):
+    a_run("frozen", 0, 100, budget=20)
+    assert "all labels" in best(a_run("frozen", 0, 100, budget=None)).why
+
+
+def test_what_cannot_be_chosen_is_said_in_one_line(a_run, tmp_path):
+    sweep = a_run("frozen", 0, 100)
+    a_run("finetune", 1, 100)
+    with pytest.raises(HeadstartError, match="no seed in common"):
+        best(sweep)
+    a_run("frozen", 0, 100, data="others")
+    with pytest.raises(HeadstartError, match="others and photos"):
+        best(sweep)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(HeadstartError, match="holds no run"):
+        best(tmp_path / "empty")
+
+
+def test_the_command_prints_the_path_alone(a_run, capsys):
+    sweep = a_run("frozen", 0, 100)
+    assert cli.run(["best", str(sweep)]) == 0
+    said = capsys.readouterr()
+    assert said.out.strip() == str(runs.best(sweep / "frozen-photos-5-0")) and "only arm" in said.err
+
+
+def test_a_failed_run_is_no_choice(a_run):
+    sweep = a_run("frozen", 0, 100)
+    failed = sweep / "failed"
+    failed.mkdir()
+    (failed / runs.RESULT).write_text(json.dumps({"status": "failed", "error": "x"}))
+    assert "frozen" in best(sweep).why
