@@ -51,12 +51,13 @@ def test_every_experiment_states_its_command(experiment):
 
 @pytest.mark.parametrize("experiment", EXPERIMENTS)
 def test_every_experiment_runs_on_tiny_images(experiment, image_folder, command):
-    images = image_folder(classes=2, per_class=10, size=32)
+    images = image_folder(classes=2, per_class=30 if experiment == "compare_tuned" else 10, size=32)
     for part in ("train", "val"):
         image_folder(classes=2, per_class=8, size=32, root=images.parent / "parts" / part, seed=len(part))
-    root = images if experiment == "compare" else images.parent / "parts"
+    root = images if experiment.startswith("compare") else images.parent / "parts"
     narrowed = {
         "compare": ["seed=0"],
+        "compare_tuned": ["seed=0", "tune.trials=1"],
         "distil_embedded": ["model.teacher.name=resnet10t", "~model.teacher.options.pad_type",
                             "model.teacher.weights=none", "model.teacher_size=32"],
     }.get(experiment, [])  # fmt: skip

@@ -31,7 +31,7 @@ def cores(monkeypatch):
 
 def test_each_run_has_a_core_where_memory_allows(cores):
     assert cores(2) == (2, 1) and cores(8) == (8, 1)
-    assert cores(8, memory=8e9) == (2, 4) and cores(4, memory=1e9) == (1, 4)
+    assert cores(8, memory=9e9) == (2, 4) and cores(4, memory=1e9) == (1, 4)
 
 
 def test_threads_that_were_typed_are_heeded(cores):
@@ -68,8 +68,8 @@ def test_what_another_process_trains_is_left_to_it_and_what_it_leaves_is_done(
             return one_pass(run, plan, *how)
 
     monkeypatch.setattr(sweep, "_pass", held)
-    fit = train.fit_and_test
-    monkeypatch.setattr(train, "fit_and_test", lambda *args: begun.append(args[2].name) or fit(*args))
+    fit = train.trained_and_tested
+    monkeypatch.setattr(train, "trained_and_tested", lambda *args: begun.append(args[2].name) or fit(*args))
     done = command(*TINY, f"data.root={images}", "seed=0,1")
     assert done.code == 0 and passes == [{}, {"wait": True}]
     assert [name.partition("seed")[2][0] for name in begun] == ["1", "0"]

@@ -95,7 +95,7 @@ def test_a_run_is_the_same_alone_and_last_in_a_sweep(images, command, tmp_path):
 def test_the_same_command_again_trains_nothing(images, command, monkeypatch):
     first = command(*TINY, f"data.root={images}")
     written = (only_run(first.folder) / runs.RESULT).stat().st_mtime_ns
-    monkeypatch.setattr(train, "fit_and_test", lambda *_: pytest.fail("it trained again"))
+    monkeypatch.setattr(train, "trained_and_tested", lambda *_: pytest.fail("it trained again"))
     again = command(*TINY, f"data.root={images}")
     assert again.code == 0 and "done" in again.err + again.out
     assert (only_run(first.folder) / runs.RESULT).stat().st_mtime_ns == written

@@ -31,13 +31,20 @@ def arm_settings(cfg: DictConfig) -> dict[str, Any]:
     if "architecture" in model:
         model["architecture"] = backbones.architecture(model["architecture"])
     trainer, data = _plain(cfg.trainer), _plain(cfg.data)
+    tune = {"tune": {"trials": cfg.tune.trials, "space": tuned_settings(cfg)}} if cfg.tune.trials else {}
     return _flat(
         {
+            **tune,
             "model": model,
             "trainer": {k: v for k, v in trainer.items() if k not in HOW},
             "data": {k: v for k, v in data.items() if k not in WHICH},
         }
     )
+
+
+def tuned_settings(cfg: DictConfig) -> dict[str, list[float]]:
+    """Which of the model's settings are searched for, and between what values."""
+    return {name: list(ends) for name, ends in _plain(cfg.tune.space).items() if name in cfg.model}
 
 
 def opened(cfg: DictConfig) -> Any:

@@ -12,7 +12,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from headstart import app, runs
+from headstart import app, runs, tuning
 from headstart.errors import HeadstartError
 from headstart.estimate import epochs_for, seconds, shares, typed_length
 from headstart.identity import forget_sources, opened, run_name
@@ -85,8 +85,10 @@ def planned(argv: list[str]) -> Plan:
     if BUDGET not in sweeps and cfg.data.labels_per_class == "auto":
         from headstart.data import available_budgets
 
-        fitting = [set(available_budgets(source)) for source in sources]
-        sweeps[BUDGET] = [str(k) for k in sorted(set.intersection(*fitting))] or ["null"]
+        fitting = set.intersection(*(set(available_budgets(source)) for source in sources))
+        if cfg.tune.trials:
+            fitting = _tunable(fitting)
+        sweeps[BUDGET] = [str(k) for k in sorted(fitting)] or ["null"]
         argv.append(f"{BUDGET}={','.join(sweeps[BUDGET])}")
     seeds = [_seed(text, sources[0]) for text in sweeps.get("seed", [str(cfg.seed)])]
     # A budget that does not fit is an error here, before any training.
@@ -107,6 +109,15 @@ def planned(argv: list[str]) -> Plan:
     return plan
 
 
+def _tunable(budgets: set[int]) -> set[int]:
+    """Those at which images validate; says which are left out."""
+    from headstart.data.split import VALIDATES_FROM
+
+    if short := sorted(k for k in budgets if k < VALIDATES_FROM):
+        print(f"not tuned, since nothing validates: {', '.join(map(str, short))} labels per class", file=sys.stderr)
+    return {k for k in budgets if k >= VALIDATES_FROM}
+
+
 def _arms(argv: list[str], sweeps: dict[str, list[str]]) -> list[DictConfig]:
     """The configuration of each arm and data set, of the first seed and budget, looked at as far as needs no torch.
 
@@ -118,6 +129,7 @@ def _arms(argv: list[str], sweeps: dict[str, list[str]]) -> list[DictConfig]:
     for arm in arms:
         typed_length(arm)
         epochs_for(arm.model.epochs, 1)
+        tuning.checked(arm)
     return arms
 
 
@@ -142,7 +154,10 @@ def _changed(cfg: DictConfig, **values: Any) -> DictConfig:
 
 def _seconds(arm: DictConfig, budget: int | None) -> float:
     source = _source(arm, budget)
-    return seconds(arm, len(source.split.train), source.spec.labels_per_class, source.spec.shape[1])
+    if arm.tune.trials:
+        tuning.demand_validation(source)
+    each = seconds(arm, len(source.split.train), source.spec.labels_per_class, source.spec.shape[1])
+    return max(arm.tune.trials, 1) * each
 
 
 def _seed(text: str, source: Any) -> int:

@@ -29,6 +29,7 @@ class Progress(Callback):
         self.title, self.images, self.left = title, images, left
         self.console = Console(stderr=True, highlight=False)
         self._seen = 0
+        self._began = time.monotonic()
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         self._began = self._shown = time.monotonic()

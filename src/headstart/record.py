@@ -32,6 +32,7 @@ class Record(Checkpoint):
         self.identity = identity
         self.validates = validates
         self.rows: list[dict[str, float]] = []
+        self.trials: list[dict[str, Any]] = []  # of the search for settings before it, where there was one
         self.seconds = 0.0
         self._ended = False
         self._began = self._saved = time.monotonic()

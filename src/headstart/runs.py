@@ -5,6 +5,7 @@ atomically, so a half-written file is never mistaken for a whole one.
 """
 
 import json
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,6 +23,8 @@ SPLIT = "split.json"
 METRICS = "metrics.csv"
 PREDICTIONS = "predictions.parquet"
 THUMBNAILS = "thumbnails.parquet"
+TRIALS = "trials.json"
+TRIAL = "trial"  # the folder in which the next one is trained
 RESULT = "result.json"
 IDENTITY = "identity"
 LOCK = ".lock"
@@ -122,7 +125,7 @@ def claimed(directory: Path, identity: str, wait: bool = False) -> Iterator[None
 def _spare(directory: Path) -> None:
     """Refuses a directory in which a run would overwrite what is not a run's."""
     if not (directory / IDENTITY).exists():
-        for name in (CONFIG, SPLIT, METRICS, PREDICTIONS, THUMBNAILS, RESULT, CHECKPOINTS):
+        for name in (CONFIG, SPLIT, METRICS, PREDICTIONS, THUMBNAILS, TRIALS, RESULT, CHECKPOINTS):
             if (directory / name).exists():
                 raise HeadstartError(f"{directory} holds a {name} of another origin; give another directory, or none")
 
@@ -145,6 +148,13 @@ def write_text(path: Path, text: str) -> None:
     scratch = path.with_name(path.name + ".part")
     scratch.write_text(text, encoding="utf-8")
     scratch.replace(path)
+
+
+def copy_whole(source: Path, target: Path) -> None:
+    """Copies a whole file or nothing."""
+    scratch = target.with_name(target.name + ".part")
+    shutil.copyfile(source, scratch)
+    scratch.replace(target)
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -5,6 +5,7 @@ import shlex
 import sys
 import time
 import warnings
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -69,7 +70,7 @@ def kept(cfg: DictConfig, source: Any, identity: str, how: How) -> dict[str, Any
         }
         title = how.place + run_title(cfg, HydraConfig.get().runtime.choices)
         try:
-            result = {"status": "finished", **what, **fit_and_test(cfg, source, directory, identity, title, how)}
+            result = {"status": "finished", **what, **trained_and_tested(cfg, source, directory, identity, title, how)}
         except Exception as error:
             runs.write_json(directory / runs.RESULT, {"status": "failed", "error": one_line(error), **what})
             raise
@@ -78,19 +79,52 @@ def kept(cfg: DictConfig, source: Any, identity: str, how: How) -> dict[str, Any
         return result
 
 
-def fit_and_test(cfg: DictConfig, source: Any, directory: Path, identity: str, title: str, how: How) -> dict[str, Any]:
-    """Fits on the training part, going on from ``last.ckpt`` where there is one; tests once; says what came out."""
-    import torch
-
-    from headstart.conditions import conditions
-    from headstart.cost import PeakMemory, forward_flops
-    from headstart.data.module import ImageData
-    from headstart.evidence import learned, mistakes
-    from headstart.progress import Progress
-    from headstart.record import Record, best_epoch, resume_point
-    from headstart.seeding import key
+def trained_and_tested(
+    cfg: DictConfig, source: Any, directory: Path, identity: str, title: str, how: How
+) -> dict[str, Any]:
+    """Trains, after the search for its settings where one is asked for; tests once; says what came out."""
+    from headstart.cost import PeakMemory
 
     began = time.monotonic()
+    with PeakMemory() as memory:
+        if cfg.tune.trials:
+            from headstart.tuning import searched
+
+            ready = searched(cfg, source, directory, identity, title, how, prepared)
+        else:
+            ready = prepared(cfg, source, directory, identity, title, how)
+            ready.fit()
+        told = tested(ready, source, directory)
+    told["cost"] |= {"seconds_in_all": round(time.monotonic() - began, 3), "peak_memory_bytes": memory.bytes}
+    return {"starts": starts(cfg), **told}
+
+
+@dataclass
+class Ready:
+    """A model, its data and the trainer that brings them together, in a directory."""
+
+    trainer: Any
+    model: Any
+    data: Any
+    record: Any
+
+    def fit(self) -> None:
+        """Fits on the training part, going on from ``last.ckpt`` where there is one."""
+        from headstart.record import resume_point
+
+        point = resume_point(self.record.directory, self.record.identity)
+        self.trainer.fit(self.model, self.data, ckpt_path=point, weights_only=True)
+
+
+def prepared(cfg: DictConfig, source: Any, directory: Path, identity: str, title: str, how: How) -> Ready:
+    """Builds what a training needs; nothing is trained yet."""
+    import torch
+
+    from headstart.data.module import ImageData
+    from headstart.progress import Progress
+    from headstart.record import Record, best_epoch
+    from headstart.seeding import key
+
     if how.threads:
         torch.set_num_threads(how.threads)
     # Lightning says on every run what it found and what one might try; our own line says what matters.
@@ -118,12 +152,21 @@ def fit_and_test(cfg: DictConfig, source: Any, directory: Path, identity: str, t
         num_sanity_val_steps=0,
         _convert_="all",
     )
-    with PeakMemory() as memory:
-        trainer.fit(model, data, ckpt_path=resume_point(directory, identity), weights_only=True)
-        chosen = torch.load(runs.best(directory), weights_only=True)
-        model.load_state_dict(chosen["state_dict"])
-        trainer.test(model, data, verbose=False)
+    return Ready(trainer, model, data, record)
 
+
+def tested(ready: Ready, source: Any, directory: Path) -> dict[str, Any]:
+    """Tests the chosen epoch, once, and writes the predictions; what ``result.json`` says of it."""
+    import torch
+
+    from headstart.conditions import conditions
+    from headstart.cost import forward_flops
+    from headstart.evidence import learned, mistakes
+
+    trainer, model, data, record = ready.trainer, ready.model, ready.data, ready.record
+    chosen = torch.load(runs.best(directory), weights_only=True)
+    model.load_state_dict(chosen["state_dict"])
+    trainer.test(model, data, verbose=False)
     metrics = {k: float(v) for k, v in trainer.callback_metrics.items() if k.startswith("test/")}
     row = next((r for r in record.rows if r["epoch"] == chosen["epoch"]), record.rows[-1])  # not all may validate
     metrics |= {k: v for k, v in row.items() if k.startswith("val/")}
@@ -133,21 +176,19 @@ def fit_and_test(cfg: DictConfig, source: Any, directory: Path, identity: str, t
     runs.write_thumbnails(directory, *mistakes(source, labels, probabilities))
     parameters = list(model.parameters())
     return {
-        "starts": starts(cfg),
         "classes": list(data.spec.classes),
         "metrics": metrics,
         "test_reads": data.test_reads,
         "training": learned(trainer, model, data),
         "epoch": row["epoch"],
         "epochs": len(record.rows),
+        "trials": record.trials,
         "skipped": [{"image": name, "reason": reason} for name, reason in source.catalogue.skipped],
         "cost": {
             "seconds": round(record.seconds, 3),
-            "seconds_in_all": round(time.monotonic() - began, 3),
             "parameters": sum(p.numel() for p in parameters),
             "trainable_parameters": sum(p.numel() for p in parameters if p.requires_grad),
             "flops": forward_flops(model),
-            "peak_memory_bytes": memory.bytes,
         },
         **conditions(),
     }

@@ -1,0 +1,126 @@
+"""The search for a run's settings, on tiny images."""
+
+import json
+import re
+
+import pytest
+import torch
+from omegaconf import OmegaConf
+
+from headstart import runs, train, tuning
+from headstart.data.module import ImageData
+from headstart.errors import HeadstartError
+from headstart.models.classifier import Classifier
+
+TINY = ["model=scratch_cnn", "data=folder", "data.image_size=16", "model.epochs=2", "data.labels_per_class=20"]
+SEARCH = ["tune.trials=3", "tune.space.lr=[1e-3,1e-1]"]
+
+
+def only_run(folder):
+    (found,) = [path.parent for path in folder.rglob(runs.RESULT)]
+    return found
+
+
+@pytest.fixture
+def images(image_folder):
+    return image_folder(classes=2, per_class=30, size=16)
+
+
+@pytest.fixture
+def trained(monkeypatch):
+    """What each trial is called, as it begins."""
+    begun = []
+    prepare = train.prepared
+    monkeypatch.setattr(train, "prepared", lambda *args: begun.append(args[4]) or prepare(*args))
+    return begun
+
+
+def weights(run):
+    return torch.load(runs.best(run), weights_only=True)["state_dict"]
+
+
+def test_the_best_of_so_many_trials_is_tested_and_its_price_is_that_of_all(images, command):
+    run = only_run(command(*TINY, f"data.root={images}", *SEARCH).folder)
+    result = runs.finished(run)
+    trials = result["trials"]
+    assert len(trials) == 3 and trials[0]["settings"] == {} and all("lr" in t["settings"] for t in trials[1:])
+    assert "head_lr" not in trials[1]["settings"]  # it is no argument of this model
+    best = max(trials, key=lambda trial: (trial["val/accuracy"], -trial["val/log_loss"]))
+    assert result["metrics"]["val/accuracy"] == best["val/accuracy"] and result["epoch"] == best["epoch"]
+    assert result["cost"]["seconds"] == pytest.approx(sum(trial["seconds"] for trial in trials), abs=0.01)
+    assert not (run / runs.TRIAL).exists()
+
+
+@pytest.mark.parametrize("stopped_in", [0, 1, 2])
+def test_a_search_that_was_killed_goes_on_to_the_same_settings_and_weights(
+    images, command, tmp_path, monkeypatch, trained, stopped_in
+):
+    asked = [*TINY, f"data.root={images}", *SEARCH]
+    whole = only_run(command(*asked, folder=tmp_path / "whole").folder)
+    step = Classifier.training_step
+
+    def killed(self, batch, index):
+        if f"trial {stopped_in + 1}/" in trained[-1] and self.current_epoch == 1:
+            raise KeyboardInterrupt
+        return step(self, batch, index)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Classifier, "training_step", killed)
+        assert command(*asked, folder=tmp_path / "stopped").code == 130
+    trained.clear()
+    resumed = only_run(command(*asked, folder=tmp_path / "stopped").folder)
+    assert [int(re.search(r"trial (\d)", word)[1]) for word in trained if "trial" in word] == [1, 2, 3][stopped_in:]
+    assert all(torch.equal(weights(whole)[k], weights(resumed)[k]) for k in weights(whole))
+    one, other = (runs.finished(run)["trials"] for run in (whole, resumed))
+    assert [t["settings"] for t in one] == [t["settings"] for t in other]
+    assert (whole / runs.PREDICTIONS).read_bytes() == (resumed / runs.PREDICTIONS).read_bytes()
+
+
+def test_no_trial_reads_the_test_images(images, command, monkeypatch, trained):
+    def raised(self):
+        raise AssertionError("the test part was opened")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ImageData, "test_dataloader", raised)
+        stopped = command(*TINY, f"data.root={images}", *SEARCH)
+    assert stopped.code == 1 and sum("trial" in word for word in trained) == 3
+    kept = json.loads((only_run(stopped.folder) / runs.TRIALS).read_text())
+    again = command(*TINY, f"data.root={images}", *SEARCH, folder=images.parent / "whole")
+    whole = runs.finished(only_run(again.folder))
+    assert [t["val/accuracy"] for t in kept] == [t["val/accuracy"] for t in whole["trials"]]
+
+
+def test_another_number_of_trials_is_another_arm(images, command):
+    asked = [*TINY, f"data.root={images}"]
+    one, other = (only_run(command(*asked, f"tune.trials={n}", folder=images.parent / str(n)).folder) for n in (1, 2))
+    assert one.name != other.name
+    assert runs.finished(one)["settings"]["tune.trials"] == 1
+
+
+def test_budgets_that_nothing_validates_are_left_out_and_named(images, command):
+    asked = ["experiment=compare_tuned", "model=scratch_cnn", "seed=0", "data=folder", f"data.root={images}"]
+    done = command(*asked, "data.image_size=16", "model.epochs=1", "tune.trials=1")
+    assert done.code == 0 and "not tuned, since nothing validates: 5, 10 labels per class" in done.err
+    assert runs.finished(only_run(done.folder))["labels_per_class"] == 20
+    refused = command(*asked, "data.image_size=16", "data.labels_per_class=5,20")
+    assert refused.code == 1 and "data.labels_per_class=5: nothing validates" in refused.err
+
+
+@pytest.mark.parametrize(
+    ("tune", "told"),
+    [
+        ({"trials": -1, "space": {"lr": [1, 2]}}, "tune.trials=-1"),
+        ({"trials": 2, "space": {"lr": [2, 1]}}, r"tune.space.lr=\[2, 1\]"),
+        ({"trials": 2, "space": {"lr": [0, 1]}}, "tune.space.lr"),
+        ({"trials": 2, "space": {"mass": [1, 2]}}, "none of mass is an argument of a.Model"),
+    ],
+)
+def test_a_search_that_makes_no_sense_is_refused_in_one_line(tune, told):
+    with pytest.raises(HeadstartError, match=told):
+        tuning.checked(OmegaConf.create({"tune": tune, "model": {"_target_": "a.Model", "lr": 0.1}}))
+
+
+def test_a_missing_optuna_is_named_with_its_mend(monkeypatch):
+    monkeypatch.setattr(tuning, "find_spec", lambda name: None)
+    with pytest.raises(HeadstartError, match=r"pip install headstart\[tuned\]"):
+        tuning.checked(OmegaConf.create({"tune": {"trials": 1, "space": {}}}))
