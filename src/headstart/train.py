@@ -133,7 +133,7 @@ def fit_and_test(
         "metrics": metrics,
         "epoch": row["epoch"],
         "epochs": len(record.rows),
-        "skipped": [{"image": name, "reason": reason} for name, reason in source.catalogue.skipped],
+        "skipped": [{"image": name, "reason": reason} for name, reason in source.skipped],
         "cost": {
             "seconds": round(record.seconds, 3),
             "seconds_in_all": round(time.monotonic() - began, 3),
