@@ -80,3 +80,9 @@ def test_what_cannot_be_read_is_said(tmp_path):
     (tmp_path / "a.jpg").write_text("text")
     assert fingerprint(tmp_path / "a.jpg") == "not an image"
     assert fingerprint(tmp_path / "gone.jpg") == "no such file or directory"
+
+
+def test_an_iphone_photograph_without_the_extra_is_told_with_the_mend(tmp_path, monkeypatch):
+    monkeypatch.setattr("headstart.images.reads_heic", lambda: False)
+    (tmp_path / "a.HEIC").write_bytes(b"x")
+    assert fingerprint(tmp_path / "a.HEIC") == "HEIC needs another decoder: pip install headstart[heic]"

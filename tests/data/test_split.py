@@ -101,6 +101,11 @@ def test_a_class_whose_images_all_stand_under_two_labels_is_named():
     assert "class 'class0' has no image left" in refusal(catalogue([2, 9], digests=[*"ab", *"abcdefghi"]))
 
 
+def test_a_given_test_part_of_which_no_image_has_a_label_is_an_error():
+    images = catalogue([3, 3], ["test", "train", "train"] * 2, [*"abc", *"ade"])
+    assert refusal(images) == "each image of the test part stands under two labels; give them one, or add images"
+
+
 def test_copies_across_given_parts_are_refused_in_a_line_that_names_them():
     images = catalogue([4, 4], ["test", "train", "train", "train"] * 2, list("aabc") + list("defg"))
     assert refusal(images) == (
@@ -130,7 +135,7 @@ def test_copies_of_a_training_image_never_validate_where_copies_are_allowed():
 def test_copies_in_a_given_test_part_that_is_not_the_one_asked_for_are_no_matter():
     parts = (["train"] * 6 + ["val"] * 2 + ["test"] * 2) * 2
     digests = [*"abcdefghaa", *"ijklmnopqr"]
-    assert "0/0 = 0/8 = 0/9" in refusal(catalogue([10, 10], parts, digests))
+    assert "two parts: 0/8 = 0/0;" in refusal(catalogue([10, 10], parts, digests))
     assert split(catalogue([10, 10], parts, digests), test="val").skipped == []
 
 

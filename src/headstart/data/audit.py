@@ -1,6 +1,7 @@
 """A folder of images looked through before anything trains: all that may be wrong with it. Torch-free."""
 
 import os
+import warnings
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,7 +90,9 @@ def audit(root: str | Path) -> Audit:
         raise HeadstartError(f"{error.filename or place}: cannot be read ({error.strerror})") from error
     files, troubles = _files(place, folders)
     names, good, prints = [], [], []
-    looked = cache.in_threads(fingerprint, [file.path for file in files], "looking at images")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Pillow on odd metadata, or on a photograph that is merely large
+        looked = list(cache.in_threads(fingerprint, [file.path for file in files], "looking at images"))
     for file, seen in zip(files, looked, strict=True):
         name = name_below(place, file.path)
         if isinstance(seen, Fingerprint):
@@ -124,9 +127,7 @@ def _files(root: Path, folders: list[tuple[str, Path]]) -> tuple[list[File], lis
         try:
             inside = image_files(folder, part)
         except (OSError, HeadstartError) as error:
-            reason = (
-                (error.strerror or "") if isinstance(error, OSError) else str(error).removeprefix(f"{root}{os.sep}")
-            )
+            reason = getattr(error, "strerror", None) or str(error).removeprefix(f"{root}{os.sep}")
             troubles.append(Finding("unreadable", (name,), f"nothing in it was looked at: {printable(reason)}"))
             continue
         files += sorted(inside, key=lambda file: file.path)

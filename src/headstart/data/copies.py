@@ -34,14 +34,16 @@ def unusable(
     rank = np.array([RANK.get(part, 0) for part in parts])
     across = list(_groups(content, rank, used))
     if across and not skip_copies:
-        told = [" = ".join(catalogue.names[i] for i in group) for group in across]
+        # One of each part will do: of a blank image there may be thousands.
+        firsts = [group[np.unique(rank[group], return_index=True)[1]] for group in across]
+        told = [" = ".join(catalogue.names[i] for i in first) for first in firsts]
         raise HeadstartError(
             f"{len(across)} {'image stands' if len(across) == 1 else 'images stand'} in two parts: {named(told)}; "
             "remove the copies from one part, or keep them out of training with data.on_copies=skip"
         )
     left_out = {}
     for group in across:
-        first = min(group, key=lambda i: rank[i])
+        first = group[rank[group].argmin()]
         for i in group[rank[group] > rank[first]]:
             left_out[int(i)] = f"the same image stands in {parts[first]}: {catalogue.names[first]}"
     for group in _groups(content, catalogue.labels, used):

@@ -116,6 +116,8 @@ def _sealed_and_rest(
     left_out = unusable(catalogue, content, np.where(is_test, "test", catalogue.parts), used, skip_copies)
     used[list(left_out)] = False
     is_test = used & (is_test if test else np.isin(content, _first_fifths(catalogue, content, used)))
+    if test and not is_test.any():
+        raise HeadstartError(f"each image of the {test} part stands under two labels; give them one, or add images")
     rest = np.flatnonzero(used & ~is_test)
     validates = (catalogue.parts[rest] == "val") & (test not in ("val", "train"))
     order = np.lexsort((np.array(catalogue.names)[rest], validates, content[rest]))
