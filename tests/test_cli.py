@@ -88,6 +88,47 @@ def test_a_report_is_read_from_files(tmp_path, capsys):
     assert "50.0 ± –" in capsys.readouterr().out
 
 
+def test_an_audit_is_a_table_of_kinds_and_one_of_paths_that_line_up(image_folder, capsys):
+    root = image_folder(classes=["ant", "bee\x1b[2J"], per_class=4)
+    for i in range(23):
+        (root / "ant" / f"{i:02}.jpg").write_text("text")
+    assert cli.run(["audit", str(root)]) == 0
+    out = capsys.readouterr().out
+    title, header, counts, _, below, *lines = out.splitlines()
+    assert title == "images: 8 images of 2 classes"
+    assert counts.split() == ["unreadable", "23", "cannot", "be", "read"] and header.split() == [
+        "kind",
+        "found",
+        "what",
+    ]
+    assert len(lines) == 21 and lines[-1].strip() == "and 3 more; --json names all"
+    assert lines[0].split() == ["unreadable", "ant/00.jpg", "not", "an", "image"]
+    assert {line.index("ant/") for line in lines[:-1]} == {below.index("path")}
+    assert cli.run(["audit", str(root), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert len(told["findings"]["unreadable"]) == 23 and told["classes"]["bee\x1b[2J"] == {"": 4}
+
+
+def test_a_name_that_would_command_the_terminal_is_spelt_out(image_folder, capsys):
+    root = image_folder(classes=["ant", "bee\x1b[2J"], per_class=4)
+    (root / "bee\x1b[2J" / "\u202e猫.jpg").touch()
+    for words in ([], ["--json"]):
+        cli.run(["audit", str(root), *words])
+        out = capsys.readouterr().out
+        assert "\x1b" not in out and "\u202e" not in out and ("\\u202e猫.jpg" in out or words)
+
+
+def test_an_audit_of_a_folder_where_nothing_is_wrong_says_so(image_folder, capsys):
+    assert cli.run(["audit", str(image_folder())]) == 0
+    assert capsys.readouterr().out == "images: 20 images of 2 classes\nnothing to mend was found\n"
+
+
+def test_an_audit_of_a_folder_that_is_not_there_fails(tmp_path, capsys):
+    assert cli.run(["audit", str(tmp_path / "gone\x1b[2J")]) == 1
+    err = capsys.readouterr().err
+    assert "there is no such folder" in err and "\x1b" not in err
+
+
 def test_an_export_says_where_the_file_is(monkeypatch, capsys):
     from headstart import cards
 

@@ -84,6 +84,12 @@ def test_the_shorter_side_is_resized_and_the_centre_cut_out(tmp_path):
     np.testing.assert_allclose(pixels, np.broadcast_to(np.array(RED)[:, None, None], (3, 8, 8)), atol=15)
 
 
+def test_without_a_size_a_picture_stays_as_large_as_it_is_and_keeps_every_value(tmp_path):
+    values = np.random.default_rng(0).integers(0, 256, size=(30, 50, 3), dtype=np.uint8)
+    Image.fromarray(values).save(tmp_path / "a.png")
+    np.testing.assert_array_equal(images.decode(tmp_path / "a.png", None, 3), values.transpose(2, 0, 1))
+
+
 def test_shrinking_is_antialiased(tmp_path):
     board = np.indices((64, 64)).sum(axis=0) % 2 * 255
     pixels = images.decode(saved(tmp_path, Image.fromarray(board.astype(np.uint8)), "a.png"), 8, 1)

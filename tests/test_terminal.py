@@ -1,6 +1,6 @@
 """Tables line up, and are plain text where nobody sees colours."""
 
-from headstart.terminal import print_table
+from headstart.terminal import harmless, print_table
 
 
 def test_columns_line_up_and_nothing_is_cut_or_coloured_in_a_file(capsys):
@@ -13,6 +13,14 @@ def test_columns_line_up_and_nothing_is_cut_or_coloured_in_a_file(capsys):
         len(first.rstrip())
     }
     assert "\x1b" not in header + first + second
+
+
+def test_a_name_cannot_command_the_terminal_and_every_script_is_shown(capsys):
+    print_table(["image"], [["a\x1b[2J\x07\n\u202eb\x9b1m"], ["猫 שלום é <b>"]])
+    _, first, second = capsys.readouterr().out.splitlines()
+    assert first.rstrip() == r"a\x1b[2J\x07\n\u202eb\x9b1m"
+    assert second.rstrip() == "猫 שלום é <b>"
+    assert harmless("\ud800") == r"\ud800"
 
 
 def test_nothing_is_coloured_where_no_colour_is_wanted(capsys, monkeypatch):

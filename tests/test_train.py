@@ -243,8 +243,13 @@ def test_a_resume_point_that_is_none_of_this_run_is_refused_in_one_line(
 def test_what_was_left_out_is_recorded(images, command):
     bad = images / "class0" / "bad.png"
     bad.write_text("no image")
+    shutil.copy(images / "class1" / "0.png", images / "class0" / "mistaken.png")
     run = only_run(command(*TINY, f"data.root={images}", "data.on_bad_file=skip").folder)
-    assert runs.finished(run)["skipped"] == [{"image": "class0/bad.png", "reason": "not an image"}]
+    assert runs.finished(run)["skipped"] == [
+        {"image": "class0/bad.png", "reason": "not an image"},
+        {"image": "class0/mistaken.png", "reason": "the same image stands under two labels: class0, class1"},
+        {"image": "class1/0.png", "reason": "the same image stands under two labels: class0, class1"},
+    ]
 
 
 @pytest.mark.parametrize(

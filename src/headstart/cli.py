@@ -79,6 +79,36 @@ def best(args: argparse.Namespace) -> int:
     return 0
 
 
+def audit(args: argparse.Namespace) -> int:
+    """Tells what may be wrong with a folder of images: unreadable files, copies, classes, sizes."""
+    from headstart.data.audit import EXAMPLES, KINDS
+    from headstart.data.audit import audit as look_through
+    from headstart.terminal import harmless, print_table
+
+    found = look_through(args.folder)
+    if args.json:
+        print(json.dumps(found.to_dict(), indent=1))  # in ASCII: a name may hold what commands a terminal
+        return 0
+    print(f"{harmless(found.name)}: {found.images:,} images of {len(found.classes):,} classes")
+    if not found.findings:
+        print("nothing to mend was found")
+        return 0
+    counts = [(kind, f"{count:,}", KINDS[kind]) for kind, count in found.counts.items()]
+    print_table(["kind", "found", "what"], counts, numbers=["found"])
+    if found.alike["pairs"]:
+        print(f"\n{found.how_sure}")
+    print()
+    rows = []
+    for kind, count in found.counts.items():
+        for finding in found.of(kind)[:EXAMPLES]:
+            first, *others = finding.paths[:EXAMPLES]
+            rows += [(kind, first, finding.text), *(("", path, "") for path in others)]
+        if count > EXAMPLES:
+            rows.append(("", f"and {count - EXAMPLES:,} more; --json names all", ""))
+    print_table(["kind", "path", "what was found"], rows)
+    return 0
+
+
 def export(args: argparse.Namespace) -> int:
     """Writes a model's backbone to a file that ``backbone.weights=FILE`` reads."""
     from headstart import cards
@@ -109,12 +139,16 @@ def _parser() -> tuple[_Parser, dict[str, Callable[[argparse.Namespace], int]]]:
     command = commands.add_parser("best", help="a sweep's best checkpoint", description=best.__doc__)
     command.add_argument("sweep", metavar="SWEEP", help="a directory of runs, such as those in runs/")
 
+    command = commands.add_parser("audit", help="what is wrong with a folder of images", description=audit.__doc__)
+    command.add_argument("folder", metavar="PATH", help="PATH/<class>/* or PATH/{train,val,test}/<class>/*")
+    command.add_argument("--json", action="store_true", help="all of it, as JSON")
+
     command = commands.add_parser("export", help="a model's backbone as a file", description=export.__doc__)
     command.add_argument("model", metavar="CKPT_OR_RUN", help="a checkpoint, or a run's directory")
     command.add_argument("--format", required=True, choices=["backbone"], help="what to write")
     command.add_argument("--out", default="backbone.safetensors", metavar="FILE", help="where (backbone.safetensors)")
     command.add_argument("--terms", default="", metavar="TEXT", help="terms of the training images, for the card")
-    return parser, {"predict": predict, "report": report, "best": best, "export": export}
+    return parser, {"predict": predict, "report": report, "best": best, "audit": audit, "export": export}
 
 
 def _count(text: str) -> int:

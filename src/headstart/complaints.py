@@ -39,7 +39,9 @@ def told(program: str, work: Callable[[], int]) -> int:
 def complain(program: str, error: Exception, trace: bool) -> None:
     if trace:
         traceback.print_exception(error)
-    print(f"{program}: {one_line(error)}", file=sys.stderr)
+    from headstart.terminal import harmless
+
+    print(f"{program}: {harmless(one_line(error))}", file=sys.stderr)
 
 
 def wants_trace() -> bool:

@@ -15,7 +15,7 @@ from headstart.errors import HeadstartError
 # Where a run is computed and what is shown meanwhile; none of it is part of what comes out.
 HOW = {"_target_", "accelerator", "devices", "logger", "enable_progress_bar", "enable_model_summary"}
 # Which images, not how they are used: no two arms differ by it.
-WHICH = {"_target_", "root", "labels_per_class", "num_workers", "seed"}
+WHICH = {"_target_", "root", "labels_per_class", "num_workers", "on_copies", "seed"}
 # The arguments of a model that name pretrained weights.
 STARTS = {"backbone", "teacher"}
 

@@ -15,6 +15,7 @@ HEIC = {".heic", ".heif"}
 # No other format is tried, whatever a file contains: Pillow would run PostScript, for one.
 FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP", "TIFF")
 EMPTY = "empty"
+NO_HEIC = "HEIC needs another decoder: pip install headstart[heic]"
 GREY = {"1", "L", "LA", "I", "F"}
 
 
@@ -23,13 +24,14 @@ def is_image(path: Path) -> bool:
     return path.suffix.lower() in SUFFIXES | HEIC and not path.name.startswith(".")
 
 
-def decode(image: Path | str | Image.Image, size: int, channels: int) -> np.ndarray:
+def decode(image: Path | str | Image.Image, size: int | None, channels: int) -> np.ndarray:
     """An image file, or a PIL image, as a model wants it.
 
-    The shorter side becomes ``size`` (bicubic, antialiased) and the centre is cut out.
+    The shorter side becomes ``size`` (bicubic, antialiased) and the centre is cut out; None: it stays as large as
+    it is.
 
     Returns:
-        uint8 (channels, size, size).
+        uint8 (channels, size, size), or (channels, height, width).
 
     Raises:
         HeadstartError: the file cannot be read as an image.
@@ -38,8 +40,8 @@ def decode(image: Path | str | Image.Image, size: int, channels: int) -> np.ndar
         return _array(image, size, channels)
     try:
         with _opened(Path(image)) as found:
-            # JPEG's own halving, down to twice the size, spares most of the work on a large photograph.
-            found.draft(None, (2 * size, 2 * size))
+            if size:  # JPEG's own halving, down to twice the size, spares most of the work on a large photograph
+                found.draft(None, (2 * size, 2 * size))
             return _array(found, size, channels)
     except HeadstartError:
         raise
@@ -75,6 +77,8 @@ def reads_heic() -> bool:
 def trouble(error: BaseException) -> str:
     """What is wrong with a file, in a few words."""
     text = str(error)
+    if text.endswith(NO_HEIC):
+        return NO_HEIC
     if isinstance(error, UnidentifiedImageError):
         return "not an image"
     if isinstance(error, Image.DecompressionBombError):
@@ -92,20 +96,20 @@ def _opened(path: Path) -> Image.Image:
     formats: list[str] = list(FORMATS)
     if path.suffix.lower() in HEIC:
         if not reads_heic():
-            raise HeadstartError(f"{path}: HEIC needs another decoder: pip install headstart[heic]")
+            raise HeadstartError(f"{path}: {NO_HEIC}")
         formats.append("HEIF")
     if not path.stat().st_size:
         raise ValueError(EMPTY)
     return Image.open(path, formats=formats)
 
 
-def _array(image: Image.Image, size: int, channels: int) -> np.ndarray:
+def _array(image: Image.Image, size: int | None, channels: int) -> np.ndarray:
     image = _eight_bits(ImageOps.exif_transpose(image))
     if image.has_transparency_data:
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
     image = image.convert("L" if channels == 1 else "RGB")
-    if image.size != (size, size):
+    if size and image.size != (size, size):
         image = ImageOps.fit(image, (size, size), Image.Resampling.BICUBIC)
     array: Any = np.asarray(image)
     return np.ascontiguousarray(array[None] if array.ndim == 2 else array.transpose(2, 0, 1))

@@ -1,5 +1,6 @@
 """What the terminal shows: tables whose columns line up, plain where the output is a file or a pipe, and durations."""
 
+import re
 from collections.abc import Iterable, Sequence
 
 from rich.console import Console
@@ -7,6 +8,8 @@ from rich.table import Table
 from rich.text import Text
 
 UNBOUNDED = 100_000  # characters: a file has no edge to wrap a line at
+# Names come from others: what moves the cursor, starts an escape, ends a line or turns the direction of the rest.
+COMMANDS = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def print_table(headers: Sequence[str], rows: Iterable[Sequence[str]], numbers: Iterable[str] = ()) -> None:
@@ -14,7 +17,7 @@ def print_table(headers: Sequence[str], rows: Iterable[Sequence[str]], numbers: 
 
     Args:
         headers: the columns' names.
-        rows: a text for each column, shown as it is.
+        rows: a text for each column, shown as it is, but for what would command the terminal.
         numbers: the names of the columns that are flush right.
     """
     console = Console()
@@ -24,8 +27,13 @@ def print_table(headers: Sequence[str], rows: Iterable[Sequence[str]], numbers: 
     for header in headers:
         table.add_column(header, justify="right" if header in numbers else "left", overflow="fold")
     for row in rows:
-        table.add_row(*(Text(cell) for cell in row))
+        table.add_row(*(Text(harmless(cell)) for cell in row))
     console.print(table, soft_wrap=False)
+
+
+def harmless(text: str) -> str:
+    """The text with control characters, escapes and marks of direction spelt out, such as ``\\x1b``."""
+    return COMMANDS.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 def duration(seconds: float) -> str:

@@ -183,7 +183,7 @@ def tested(ready: Ready, source: Any, directory: Path) -> dict[str, Any]:
         "epoch": row["epoch"],
         "epochs": len(record.rows),
         "trials": record.trials,
-        "skipped": [{"image": name, "reason": reason} for name, reason in source.catalogue.skipped],
+        "skipped": [{"image": name, "reason": reason} for name, reason in source.skipped],
         "cost": {
             "seconds": round(record.seconds, 3),
             "parameters": sum(p.numel() for p in parameters),

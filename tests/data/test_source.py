@@ -24,6 +24,7 @@ from headstart.errors import HeadstartError
         ("num_workers", -1),
         ("validation", 0.7),
         ("on_bad_file", "ignore"),
+        ("on_copies", True),
         ("test", "vall"),
         ("mirror", "no"),
     ],

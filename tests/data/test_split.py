@@ -5,6 +5,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from headstart.data import Folder, available_budgets
 from headstart.data.source import Catalogue
@@ -27,8 +28,8 @@ def catalogue(counts, parts=None, digests=None):
     )
 
 
-def split(images, budget=None, test=None, validation=0.2, seed=0):
-    return make_split(images, test, budget, validation, seed)
+def split(images, budget=None, test=None, validation=0.2, seed=0, skip_copies=False):
+    return make_split(images, test, budget, validation, seed, skip_copies)
 
 
 def per_class(images, positions):
@@ -70,28 +71,84 @@ def test_the_test_part_follows_the_files_when_the_folder_moves_and_they_are_rena
     assert here.digest == there.digest
 
 
-def test_exact_copies_stay_on_one_side_even_in_two_classes():
-    digests = [f"{i:03}" for i in range(20)] * 2
-    images = catalogue([20, 20], digests=digests)
-    chosen = split(images)
-    sealed = {digests[i] for i in chosen.test}
-    assert not sealed & {digests[i] for i in chosen.train}
-    assert len(chosen.test) == 8
-
-
-def test_a_copy_of_a_given_test_image_never_trains():
-    images = catalogue([4, 4], ["test", "train", "train", "train"] * 2, list("aabc") + list("defg"))
-    chosen = split(images)
-    assert chosen.test.tolist() == [0, 4]
-    assert 1 not in chosen.train and len(chosen.train) == 5
+def test_exact_copies_stay_on_one_side():
+    digests = [f"{i // 2:03}" for i in range(40)]  # each image twice
+    chosen = split(catalogue([20, 20], digests=digests))
+    assert not {digests[i] for i in chosen.test} & {digests[i] for i in chosen.train}
+    assert len(chosen.test) == 8 and chosen.skipped == []
 
 
 def test_of_exact_copies_one_is_used_so_that_none_trains_and_validates():
-    digests = [f"{i // 2:03}" for i in range(120)]  # each image twice
-    for parts in (None, ["train", "val"] * 60):  # in the second, each copy of a training image stands in val
-        chosen = split(catalogue([60, 60], parts, digests))
-        used = [digests[i] for i in (*chosen.train, *chosen.val)]
-        assert len(chosen.val) and len(used) == len(set(used)) == 48
+    digests = [f"{i // 2:03}" for i in range(120)]
+    chosen = split(catalogue([60, 60], digests=digests))
+    used = [digests[i] for i in (*chosen.train, *chosen.val)]
+    assert len(chosen.val) and len(used) == len(set(used)) == 48
+
+
+def test_an_image_under_two_labels_is_left_out_and_named():
+    digests = [*"abcdefghij", *"aklmnopqrst"]
+    for parts in (None, ["test", "test", *["train"] * 8, "test", "test", *["train"] * 9]):
+        images = catalogue([10, 11], parts, digests)
+        with_it = catalogue([10, 11], parts, [*digests[:10], "z", *digests[11:]])
+        chosen = split(images)
+        assert not {0, 10} & {*chosen.train, *chosen.val, *chosen.test}
+        reason = "the same image stands under two labels: class0, class1"
+        assert chosen.skipped == [("0/0", reason), ("1/10", reason)]
+        assert split(with_it).skipped == []
+
+
+def test_a_class_whose_images_all_stand_under_two_labels_is_named():
+    assert "class 'class0' has no image left" in refusal(catalogue([2, 9], digests=[*"ab", *"abcdefghi"]))
+
+
+def test_a_given_test_part_of_which_no_image_has_a_label_is_an_error():
+    images = catalogue([3, 3], ["test", "train", "train"] * 2, [*"abc", *"ade"])
+    assert refusal(images) == "each image of the test part stands under two labels; give them one, or add images"
+
+
+def test_copies_across_given_parts_are_refused_in_a_line_that_names_them():
+    images = catalogue([4, 4], ["test", "train", "train", "train"] * 2, list("aabc") + list("defg"))
+    assert refusal(images) == (
+        "1 image stands in two parts: 0/0 = 0/1; remove the copies from one part, "
+        "or keep them out of training with data.on_copies=skip"
+    )
+    validated = catalogue([4, 4], ["test", "train", "val", "train"] * 2, list("abbc") + list("deef"))
+    assert refusal(validated).startswith("2 images stand in two parts: 0/1 = 0/2, 1/5 = 1/6;")
+
+
+def test_copies_of_a_test_image_never_train_where_copies_are_allowed():
+    images = catalogue([4, 4], ["test", "train", "train", "train"] * 2, list("aabc") + list("defg"))
+    chosen = split(images, skip_copies=True)
+    assert chosen.test.tolist() == [0, 4]
+    assert 1 not in chosen.train and len(chosen.train) == 5
+    assert chosen.skipped == [("0/1", "the same image stands in test: 0/0")]
+
+
+def test_copies_of_a_training_image_never_validate_where_copies_are_allowed():
+    digests = [f"{i // 2:03}" for i in range(120)]
+    chosen = split(catalogue([60, 60], ["train", "val"] * 60, digests), skip_copies=True)
+    used = [digests[i] for i in (*chosen.train, *chosen.val)]
+    assert len(used) == len(set(used)) == 48
+    assert chosen.skipped[0] == ("0/1", "the same image stands in train: 0/0") and len(chosen.skipped) == 60
+
+
+def test_copies_in_a_given_test_part_that_is_not_the_one_asked_for_are_no_matter():
+    parts = (["train"] * 6 + ["val"] * 2 + ["test"] * 2) * 2
+    digests = [*"abcdefghaa", *"ijklmnopqr"]
+    assert "two parts: 0/8 = 0/0;" in refusal(catalogue([10, 10], parts, digests))
+    assert split(catalogue([10, 10], parts, digests), test="val").skipped == []
+
+
+def test_a_copy_in_another_container_is_a_copy(image_folder):
+    root = image_folder(classes=["ant", "bee"], per_class=10)
+    for label, source in (("ant", "ant/0"), ("bee", "ant/1")):
+        with Image.open(root / f"{source}.png") as image:
+            image.save(root / label / "copy.bmp")
+    source = Folder(root=str(root), image_size=16)
+    reason = "the same image stands under two labels: ant, bee"
+    assert source.skipped == [("ant/1.png", reason), ("bee/copy.bmp", reason)]
+    sides = [{row["image"] for row in source.split.rows() if row["part"] == part} for part in ("train", "test")]
+    assert sum(bool({"ant/0.png", "ant/copy.bmp"} & side) for side in sides) == 1
 
 
 def test_a_given_test_part_that_is_not_the_one_asked_for_does_not_train():

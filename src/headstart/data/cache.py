@@ -108,7 +108,7 @@ def _write(path: Path, images_: Sequence[Path | Image.Image], size: int, channel
         with scratch.open("wb") as out:
             header = {"descr": "|u1", "fortran_order": False, "shape": (len(images_), *shape)}
             np.lib.format.write_array_header_1_0(out, header)
-            results = in_threads(partial(_attempt, size=size, channels=channels), images_, "reading images")
+            results = in_threads(partial(attempt, size=size, channels=channels), images_, "reading images")
             for i, result in enumerate(results):
                 if isinstance(result, str):
                     troubles[i], result = result, np.zeros(shape, np.uint8)
@@ -117,8 +117,8 @@ def _write(path: Path, images_: Sequence[Path | Image.Image], size: int, channel
     scratch.replace(path)
 
 
-def _attempt(image: Path | Image.Image, size: int, channels: int) -> np.ndarray | str:
-    """The image's pixels, or what is wrong with it."""
+def attempt(image: Path | Image.Image, size: int | None, channels: int) -> np.ndarray | str:
+    """The image's pixels as ``images.decode`` gives them, or what is wrong with it, in a few words."""
     try:
         return images.decode(image, size, channels)
     except HeadstartError as error:

@@ -10,12 +10,13 @@ import numpy as np
 
 from headstart import images
 from headstart.data import cache, places
+from headstart.data.copies import copied
 from headstart.data.source import PARTS, Catalogue, Source
-from headstart.errors import HeadstartError
+from headstart.errors import HeadstartError, named
 
-JUNK = {"__MACOSX", "__pycache__", "@eaDir", "lost+found", "$RECYCLE.BIN", "System Volume Information"}
+JUNK = {".ipynb_checkpoints", "__MACOSX", "__pycache__", "@eaDir", "lost+found", "$RECYCLE.BIN"}
+JUNK |= {"System Volume Information"}
 SYSTEM_FILES = {"thumbs.db", "desktop.ini", "icon\r"}
-NAMED = 20  # things that one line names before it only counts
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ def _catalogue(root: Path, files: tuple[File, ...], size: int, channels: int | N
     paths = [file.path for file in files]
     digests = list(cache.in_threads(_digest, paths, "hashing images"))
     decoded = cache.decoded(paths, digests, size, channels)
-    names = [_name(path, root) for path in paths]
+    names = [name_below(root, path) for path in paths]
     skipped = [(names[i], reason) for i, reason in sorted(decoded.troubles.items())]
     if skipped and on_bad_file == "error":
         bad = named([f"{name} ({reason})" for name, reason in skipped])
@@ -64,6 +65,7 @@ def _catalogue(root: Path, files: tuple[File, ...], size: int, channels: int | N
             "or leave them out with data.on_bad_file=skip"
         )
     good = [i for i in range(len(files)) if i not in decoded.troubles]
+    kept = [digests[i] for i in good]
     classes = sorted({file.label for file in files})
     position = {name: i for i, name in enumerate(classes)}
     if lost := sorted(set(classes) - {files[i].label for i in good}):
@@ -73,16 +75,23 @@ def _catalogue(root: Path, files: tuple[File, ...], size: int, channels: int | N
         labels=np.array([position[files[i].label] for i in good], dtype=np.int64),
         classes=tuple(classes),
         parts=np.array([files[i].part for i in good]),
-        digests=[digests[i] for i in good],
+        digests=kept,
         pixels=decoded.pixels,
         rows=np.array(good, dtype=np.int64),
         skipped=skipped,
+        contents=_contents(kept, decoded.pixels, good),
     )
 
 
-def named(things: list[str]) -> str:
-    more = f" and {len(things) - NAMED} more" if len(things) > NAMED else ""
-    return ", ".join(things[:NAMED]) + more
+def _contents(digests: list[str], pixels: np.ndarray, rows: list[int]) -> list[str]:
+    """For each image the least SHA-256 of the files that give its pixels: a copy may lie in another container."""
+    contents = list(digests)
+    # One row of pixels tells most images apart without reading them all.
+    for suspects in copied(range(len(rows)), lambda i: pixels[rows[i], :, pixels.shape[2] // 2].tobytes()):
+        for copies in copied(suspects, lambda i: hashlib.sha256(pixels[rows[i]].tobytes()).digest()):
+            for i in copies:
+                contents[i] = min(digests[j] for j in copies)
+    return contents
 
 
 def _digest(path: Path) -> str:
@@ -93,11 +102,11 @@ def _digest(path: Path) -> str:
         return "unreadable"
 
 
-def _name(path: Path, root: Path) -> str:
-    return _printable(path.relative_to(root).as_posix())
+def name_below(root: Path, path: Path) -> str:
+    return printable(path.relative_to(root).as_posix())
 
 
-def _printable(name: str) -> str:
+def printable(name: str) -> str:
     # A name that is no UTF-8 could not be written down in split.json.
     return os.fsencode(name).decode(errors="replace")
 
@@ -105,17 +114,21 @@ def _printable(name: str) -> str:
 def _scan(root: Path) -> tuple[File, ...]:
     """The image files below ``root``, in the order of their names; only names and dates are looked at."""
     try:
-        folders = _class_folders(root)
-        files = [file for part, folder in folders for file in _files(folder, part)]
+        folders = class_folders(root)
+        files = [file for part, folder in folders for file in image_files(folder, part)]
     except OSError as error:
         raise HeadstartError(f"{error.filename or root}: cannot be read ({error.strerror})") from error
-    _check(root, files, sorted({_printable(folder.name) for _, folder in folders}))
+    _check(root, files, sorted({printable(folder.name) for _, folder in folders}))
     return tuple(sorted(files, key=lambda file: file.path))
 
 
-def _class_folders(root: Path) -> list[tuple[str, Path]]:
+def class_folders(root: Path) -> list[tuple[str, Path]]:
     """Each class's folders and the part that they stand in."""
     top = _folders(root)
+    if not top:
+        raise HeadstartError(
+            f"data.root={root}: no folders in it; put the images of each class into a folder of its own"
+        )
     given = [(PARTS[folder.name.lower()], folder) for folder in top if folder.name.lower() in PARTS]
     # Classes of vehicles may be called "train": without folders of their own they are no parts.
     inside = [(part, below) for part, folder in given for below in _folders(folder)]
@@ -123,7 +136,7 @@ def _class_folders(root: Path) -> list[tuple[str, Path]]:
         if len(given) > 1 and len(given) == len(top) and inside:
             raise HeadstartError(f"data.root={root}: {named([f.name for f in top])}, but no train beside them; add it")
         return [("", folder) for folder in top]
-    beside = [folder.name for folder in top if folder.name.lower() not in PARTS and _files(folder, "")]
+    beside = [folder.name for folder in top if folder.name.lower() not in PARTS and image_files(folder, "")]
     if beside:
         raise HeadstartError(
             f"data.root={root}: folders with images beside train, val and test: {named(beside)}; "
@@ -134,10 +147,6 @@ def _class_folders(root: Path) -> list[tuple[str, Path]]:
 
 def _check(root: Path, files: list[File], classes: list[str]) -> None:
     """What must be right before a file is opened."""
-    if not classes:
-        raise HeadstartError(
-            f"data.root={root}: no folders in it; put the images of each class into a folder of its own"
-        )
     if not files:
         raise HeadstartError(f"data.root={root}: no images in it (jpg, png, bmp, gif, webp, tiff)")
     if empty := sorted(set(classes) - {file.label for file in files}):
@@ -150,14 +159,14 @@ def _check(root: Path, files: list[File], classes: list[str]) -> None:
 
 
 def _folders(folder: Path) -> list[Path]:
-    return sorted(p for p in folder.iterdir() if p.is_dir() and _wanted(p.name))
+    return sorted(p for p in folder.iterdir() if p.is_dir() and wanted(p.name))
 
 
-def _wanted(name: str) -> bool:
+def wanted(name: str) -> bool:
     return not name.startswith(".") and name not in JUNK and name.lower() not in SYSTEM_FILES
 
 
-def _files(folder: Path, part: str) -> list[File]:
+def image_files(folder: Path, part: str) -> list[File]:
     """The files of a class folder and the folders below it, linked ones included.
 
     Every visible file counts as an image, whatever its name: one that is none is named when it is decoded, since
@@ -170,11 +179,11 @@ def _files(folder: Path, part: str) -> list[File]:
         if real in seen or Path(base).parent.resolve().is_relative_to(real):
             raise HeadstartError(f"{base}: a link leads in a circle, or twice to this folder; remove the link")
         seen.add(real)
-        below[:] = sorted(filter(_wanted, below))
+        below[:] = sorted(filter(wanted, below))
         for path in (Path(base, name) for name in names):
-            if _wanted(path.name) and (path.is_file() or path.is_symlink()):
+            if wanted(path.name) and (path.is_file() or path.is_symlink()):
                 stat = path.lstat() if path.is_symlink() and not path.exists() else path.stat()
-                found.append(File(path, _printable(folder.name), part, stat.st_size, stat.st_mtime_ns))
+                found.append(File(path, printable(folder.name), part, stat.st_size, stat.st_mtime_ns))
     return found
 
 

@@ -29,6 +29,7 @@ class Catalogue:
         pixels: uint8 (M, C, H, W) with M >= N, usually a memory map.
         rows: int64 (N,), where in ``pixels`` each image stands.
         skipped: (name, reason) of files that could not be read and were left out.
+        contents: by what exact copies know each other, strings in the order of the digests; empty: the digests.
     """
 
     names: list[str]
@@ -39,6 +40,7 @@ class Catalogue:
     pixels: np.ndarray
     rows: np.ndarray
     skipped: list[tuple[str, str]] = field(default_factory=list)
+    contents: list[str] = field(default_factory=list)
 
 
 @dataclass(eq=False)
@@ -56,6 +58,7 @@ class Source(ABC):
         batch_size: images of a training step.
         num_workers: processes that fetch batches; changes nothing but the speed.
         on_bad_file: ``error`` names every file that cannot be read, ``skip`` leaves them out.
+        on_copies: ``error`` names images that stand in two given parts, ``skip`` keeps such copies out of training.
         seed: which of the images beside the test part are labelled, and in what order they come.
 
     Raises:
@@ -72,6 +75,7 @@ class Source(ABC):
     batch_size: int = 32
     num_workers: int = 0
     on_bad_file: str = "error"
+    on_copies: str = "error"
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -85,6 +89,7 @@ class Source(ABC):
         self._demand("batch_size", _whole(self.batch_size, 2), "2 or more images")
         self._demand("num_workers", _whole(self.num_workers, 0), "0 or more processes")
         self._demand("on_bad_file", self.on_bad_file in ("error", "skip"), "error or skip")
+        self._demand("on_copies", self.on_copies in ("error", "skip"), "error or skip")
         self._demand("seed", _whole(self.seed, 0), "a whole number of 0 or more")
 
     def _demand(self, name: str, sensible: bool, wanted: str) -> None:
@@ -114,7 +119,14 @@ class Source(ABC):
             HeadstartError: the budget does not fit, or there is no such test part.
         """
         part = PARTS[self.test] if self.test else None
-        return make_split(self.catalogue, part, self.labels_per_class, self.validation, self.seed)
+        return make_split(
+            self.catalogue, part, self.labels_per_class, self.validation, self.seed, self.on_copies == "skip"
+        )
+
+    @property
+    def skipped(self) -> list[tuple[str, str]]:
+        """(name, reason) of images that are there and not used, whatever the budget."""
+        return self.catalogue.skipped + self.split.skipped
 
     def pixels(self, indices: np.ndarray) -> np.ndarray:
         """The images at these positions of the catalogue, uint8 (N, C, H, W)."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from headstart.data.copies import unusable
 from headstart.errors import HeadstartError
 from headstart.seeding import key
 
@@ -20,12 +21,16 @@ FIRST_BUDGET, BUDGETS = 5, 3
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Split:
-    """Positions in the catalogue of the images that train, validate and test, int64."""
+    """Positions in the catalogue of the images that train, validate and test, int64.
+
+    ``skipped`` are the names of those that no budget may use, each with the reason.
+    """
 
     catalogue: "Catalogue"
     train: np.ndarray
     val: np.ndarray
     test: np.ndarray
+    skipped: list[tuple[str, str]]
 
     def rows(self) -> list[dict[str, str]]:
         """Each image used: its name, SHA-256, class and part, in the order in which a loader counts them."""
@@ -54,7 +59,14 @@ class Pool:
         return both if self.fits(both) else len(self.train)
 
 
-def make_split(catalogue: "Catalogue", test: str | None, budget: int | None, validation: float, seed: int) -> Split:
+def make_split(
+    catalogue: "Catalogue",
+    test: str | None,
+    budget: int | None,
+    validation: float,
+    seed: int,
+    skip_copies: bool = False,
+) -> Split:
     """The split of one seed and budget; a smaller budget's labels are among a larger one's.
 
     Args:
@@ -63,11 +75,13 @@ def make_split(catalogue: "Catalogue", test: str | None, budget: int | None, val
         budget: labels per class, training and validation together; None: all.
         validation: share of the budget that validates; 0: none.
         seed: which of the images are labelled.
+        skip_copies: keep an image out of training that stands in another given part too, instead of refusing it.
 
     Raises:
-        HeadstartError: no such part, a class without a training image, or a budget larger than a class.
+        HeadstartError: no such part, an image in two given parts, a class without a training image, or a budget
+            larger than a class.
     """
-    sealed, pools = _sealed_and_rest(catalogue, test, validation)
+    sealed, pools, skipped = _sealed_and_rest(catalogue, test, validation, skip_copies)
     if budget is not None and not all(pool.fits(budget) for pool in pools):
         rarest = min(pools, key=lambda pool: pool.largest_budget)
         raise HeadstartError(
@@ -78,40 +92,49 @@ def make_split(catalogue: "Catalogue", test: str | None, budget: int | None, val
     share = validation if labels >= VALIDATES_FROM else 0.0
     drawn = [_drawn(pool, budget, share, seed, label) for label, pool in enumerate(pools)]
     train, val = (np.concatenate(parts) for parts in zip(*drawn, strict=True))
-    return Split(catalogue, train, val, sealed)
+    return Split(catalogue, train, val, sealed, skipped)
 
 
 def available_budgets(source: "Source") -> list[int]:
     """Up to three of 5, 10, 20, 40, …: the first that the rarest class fills beside the test part."""
-    _, pools = _sealed_and_rest(source.catalogue, source.test, source.validation)
+    _, pools, _ = _sealed_and_rest(source.catalogue, source.test, source.validation, source.on_copies == "skip")
     most = min(pool.largest_budget for pool in pools)
     budgets = takewhile(lambda k: k <= most, (FIRST_BUDGET * 2**n for n in count()))
     return [k for k in budgets if all(pool.fits(k) for pool in pools)][:BUDGETS]
 
 
-def _sealed_and_rest(catalogue: "Catalogue", test: str | None, validation: float) -> tuple[np.ndarray, list[Pool]]:
+def _sealed_and_rest(
+    catalogue: "Catalogue", test: str | None, validation: float, skip_copies: bool
+) -> tuple[np.ndarray, list[Pool], list[tuple[str, str]]]:
+    """The test part, each class's images beside it, and what is left out of both, with the reason."""
     if test is None and "test" in catalogue.parts:
         test = "test"
-    digests = np.array(catalogue.digests)
-    is_test = _given(catalogue, test) if test else np.isin(digests, _first_fifths(catalogue, digests))
-    # An exact copy of a test image never trains, wherever it stands; nor does a given test part that is not asked for.
-    rest = np.flatnonzero(~np.isin(digests, digests[is_test]) & (catalogue.parts != "test"))
+    # A number for each content, in the order of the SHA-256.
+    content = np.unique(catalogue.contents or catalogue.digests, return_inverse=True)[1]
+    is_test = _given(catalogue, test) if test else np.zeros(len(content), dtype=bool)
+    used = is_test | (catalogue.parts != "test")  # a given test part that is not the one asked for does not train
+    left_out = unusable(catalogue, content, np.where(is_test, "test", catalogue.parts), used, skip_copies)
+    used[list(left_out)] = False
+    is_test = used & (is_test if test else np.isin(content, _first_fifths(catalogue, content, used)))
+    if test and not is_test.any():
+        raise HeadstartError(f"each image of the {test} part stands under two labels; give them one, or add images")
+    rest = np.flatnonzero(used & ~is_test)
     validates = (catalogue.parts[rest] == "val") & (test not in ("val", "train"))
-    order = np.lexsort((np.array(catalogue.names)[rest], validates, digests[rest]))
+    order = np.lexsort((np.array(catalogue.names)[rest], validates, content[rest]))
     rest, validates = rest[order], validates[order]
     pools = []
     for label, name in enumerate(catalogue.classes):
         own = np.flatnonzero(catalogue.labels[rest] == label)
-        # Of a class's exact copies one is enough, so that none both trains and validates: the first, one that trains.
-        own = own[np.unique(digests[rest[own]], return_index=True)[1]]
+        # Of a class's exact copies one is enough, so that none both trains and validates.
+        own = own[np.unique(content[rest[own]], return_index=True)[1]]
         given = rest[own[validates[own]]] if validation else rest[:0]
         pools.append(Pool(name, rest[own[~validates[own]]], given))
     if bare := [pool.name for pool in pools if not len(pool.train)]:
         raise HeadstartError(
             f"class {', '.join(map(repr, bare))} has no image left to train on beside the test part "
-            "(a class needs two different images at least); add images, or remove the class"
+            "(a class needs two different images at least, under no other label); add images, or remove the class"
         )
-    return np.flatnonzero(is_test), pools
+    return np.flatnonzero(is_test), pools, [(catalogue.names[i], left_out[i]) for i in sorted(left_out)]
 
 
 def _given(catalogue: "Catalogue", test: str) -> np.ndarray:
@@ -122,11 +145,11 @@ def _given(catalogue: "Catalogue", test: str) -> np.ndarray:
     return found
 
 
-def _first_fifths(catalogue: "Catalogue", digests: np.ndarray) -> np.ndarray:
-    """The SHA-256 of the test images: the first fifth of each class in the order of the SHA-256."""
+def _first_fifths(catalogue: "Catalogue", content: np.ndarray, used: np.ndarray) -> np.ndarray:
+    """The contents of the test images: the first fifth of each class in the order of the SHA-256."""
     first = []
     for label in range(len(catalogue.classes)):
-        unique = np.unique(digests[catalogue.labels == label])
+        unique = np.unique(content[used & (catalogue.labels == label)])
         first.append(unique[: max(1, round(TEST_SHARE * len(unique)))])
     return np.concatenate(first)
 

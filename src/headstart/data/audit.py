@@ -1,0 +1,140 @@
+"""A folder of images looked through before anything trains: all that may be wrong with it. Torch-free."""
+
+import os
+import warnings
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from headstart.data import cache, findings, places
+from headstart.data.duplicates import Fingerprint, fingerprint
+from headstart.data.findings import KINDS, Finding
+from headstart.data.folder import File, class_folders, image_files, name_below, printable
+from headstart.errors import HeadstartError
+
+EXAMPLES = 20  # of each kind, in a summary
+
+
+@dataclass(frozen=True)
+class Audit:
+    """What an audit found.
+
+    Args:
+        name: the folder's.
+        images: how many can be read.
+        classes: of each class, how many of them in each part (with an empty name where there are no parts).
+        findings: all of them, a kind after the other in the order of ``KINDS``.
+        alike: how many pairs have similar perceptual hashes (``candidates``), how many of these were ``compared``,
+            how many of these look the same (``pairs``), almost surely (``sure``) or ``perhaps``, and how many of these
+            lie under two labels (``mislabelled``) or in two parts (``cross_split``).
+    """
+
+    name: str
+    images: int
+    classes: dict[str, dict[str, int]]
+    findings: list[Finding]
+    alike: dict[str, int]
+
+    def of(self, kind: str) -> list[Finding]:
+        return [finding for finding in self.findings if finding.kind == kind]
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many findings there are of each kind that was found, of pairs that look the same even unlisted ones."""
+        counts = Counter(finding.kind for finding in self.findings) | Counter(near_duplicate=self.alike["pairs"])
+        return {kind: counts[kind] for kind in KINDS if counts[kind]}
+
+    def to_dict(self, limit: int | None = None) -> dict[str, Any]:
+        """Plain JSON: all counts, and of each kind at most ``limit`` findings with at most ``limit`` paths each."""
+        return {
+            "name": self.name,
+            "images": self.images,
+            "classes": self.classes,
+            "counts": self.counts,
+            "alike": self.alike,
+            "findings": {
+                kind: [{"paths": list(found.paths[:limit]), "text": found.text} for found in self.of(kind)[:limit]]
+                for kind in self.counts
+            },
+        }
+
+    @property
+    def how_sure(self) -> str:
+        """What the pairs that look the same are worth, in a sentence or two."""
+        alike, pairs = self.alike, self.alike["pairs"]
+        said = (
+            f"{alike['candidates']:,} pairs have similar hashes; of {alike['compared']:,} compared, {pairs:,} look the "
+            f"same: {alike['sure']:,} almost surely, {alike['perhaps']:,} perhaps "
+            f"({alike['mislabelled']:,} under two labels, {alike['cross_split']:,} in two parts)."
+        )
+        if pairs > self.images or 10 * alike["perhaps"] > self.images:  # copies are seldom so many
+            said += " So many are a sign of images that are alike by nature: look before you believe them."
+        return said
+
+    def summary(self) -> dict[str, Any]:
+        """What a report shows: all counts, and at most twenty findings of each kind."""
+        return self.to_dict(EXAMPLES)
+
+
+def audit(root: str | Path) -> Audit:
+    """Looks at every image of ``root/<class>/*`` or ``root/{train,val,test}/<class>/*``; writes nothing.
+
+    Raises:
+        HeadstartError: there is no such folder, or its layout cannot be told.
+    """
+    place = places.existing(root)
+    try:
+        folders = class_folders(place)
+    except OSError as error:
+        raise HeadstartError(f"{error.filename or place}: cannot be read ({error.strerror})") from error
+    files, troubles = _files(place, folders)
+    names, good, prints = [], [], []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Pillow on odd metadata, or on a photograph that is merely large
+        looked = list(cache.in_threads(fingerprint, [file.path for file in files], "looking at images"))
+    for file, seen in zip(files, looked, strict=True):
+        name = name_below(place, file.path)
+        if isinstance(seen, Fingerprint):
+            names.append(name)
+            good.append(file)
+            prints.append(seen)
+        else:
+            troubles.append(Finding("unreadable", (name,), seen))
+    counts = {
+        label: dict.fromkeys((p for p, f in folders if printable(f.name) == label), 0) for label in _labels(folders)
+    }
+    for file in good:
+        counts[file.label][file.part] += 1
+    pairs, alike = findings.near_copies(names, good, prints)
+    found = [
+        *troubles,
+        *findings.copies(names, good, prints),
+        *pairs,
+        *findings.sizes(names, prints),
+        *findings.classes(place, folders, counts),
+        *findings.junk(place),
+    ]
+    found.sort(key=lambda finding: list(KINDS).index(finding.kind))
+    return Audit(printable(place.absolute().name), len(good), counts, found, alike)
+
+
+def _files(root: Path, folders: list[tuple[str, Path]]) -> tuple[list[File], list[Finding]]:
+    """The files of all classes, and what is wrong with a class's folder."""
+    files, troubles = [], []
+    for part, folder in folders:
+        name = name_below(root, folder)
+        try:
+            inside = image_files(folder, part)
+        except (OSError, HeadstartError) as error:
+            reason = getattr(error, "strerror", None) or str(error).removeprefix(f"{root}{os.sep}")
+            troubles.append(Finding("unreadable", (name,), f"nothing in it was looked at: {printable(reason)}"))
+            continue
+        files += sorted(inside, key=lambda file: file.path)
+        if not inside:
+            troubles.append(Finding("empty_class", (name,), "no images in it; fill or remove the folder"))
+    return files, troubles
+
+
+def _labels(folders: list[tuple[str, Path]]) -> list[str]:
+    return sorted({printable(folder.name) for _, folder in folders})
