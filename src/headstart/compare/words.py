@@ -2,10 +2,14 @@
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from headstart.compare.statistics import interval
 from headstart.compare.verdict import LEVEL, Verdict
 
 FROZEN = "frozen"  # the model whose loss is always said: it is the cheap one
+
+FEW = 10  # test images of a class: its accuracy is then hardly known
 
 
 def budget(labels_per_class: int | None) -> str:
@@ -21,6 +25,8 @@ def helped(verdict: Verdict) -> str:
 def unbeaten(verdict: Verdict) -> str:
     """The second answer: a winner, a tie, or undecided among those that nothing beat."""
     left = verdict.left
+    if len(verdict.outcomes.correct) < 2:
+        return f"no verdict: {f'only {left[0]} is' if left else 'no arm is'} fit to be compared"
     if len(left) == 1:
         return f"{left[0]} wins" + (", by less than the margin" if verdict.lead_is_small else "")
     if verdict.tie:
@@ -42,7 +48,7 @@ def frozen_loss(verdict: Verdict) -> str | None:
     frozen = [arm for arm in correct if verdict.outcomes.models[arm] == FROZEN]
     if not frozen or len(frozen) == len(correct):
         return None
-    best = max(frozen, key=lambda arm: correct[arm].mean())
+    best = max(frozen, key=verdict.score)
     others = [arm for arm in correct if arm not in frozen]
     loss, rival = max((interval(verdict.contrasts[other, best], verdict.alpha)[1], other) for other in others)
     if loss <= 0:
@@ -58,10 +64,32 @@ def cautions(verdicts: Sequence[Verdict]) -> list[str]:
     said = [f"Level: {100 * LEVEL:g} %{where}; docs/protocol.md shows how often that errs where the truth is known."]
     if any(len(verdict.outcomes.seeds) == 1 for verdict in verdicts):
         said.append("With one seed a verdict speaks for these trained networks only.")
-    for verdict in verdicts:
-        for arm, seeds in verdict.outcomes.left_out.items():
-            some = f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}"
-            said.append(f"left out {_at(verdict)}: {some} of {arm}, which other arms lack")
+    if (looks := max(verdict.outcomes.looks for verdict in verdicts)) > 1:
+        said.append(
+            f"Seeds were added {_times(looks - 1)} after results could be seen: {looks} looks, so that a false answer "
+            f"has a chance of up to {100 * min(1, looks * LEVEL):g} % instead of {100 * LEVEL:g} %."
+        )
+    return said + [sentence for verdict in verdicts for sentence in _about(verdict)]
+
+
+def _about(verdict: Verdict) -> list[str]:
+    table = verdict.outcomes
+    said = [f"refused {_at(verdict)}: {arm}: {reason}" for arm, reason in table.refused.items()]
+    said += [
+        f"left out {_at(verdict)}: {_seeds(seeds)} of {arm}, which other arms lack"
+        for arm, seeds in table.left_out.items()
+    ]
+    said += [
+        f"{_at(verdict)}, {arm} took every test image for one class with {_seeds(seeds)}"
+        for arm, seeds in table.constant.items()
+    ]
+    if (
+        verdict.metric == "balanced_accuracy"
+        and (few := np.bincount(np.unique(table.labels, return_inverse=True)[1])).min() < FEW
+    ):
+        said.append(
+            f"{_at(verdict)}, the rarest class has {few.min()} test images, and balanced accuracy leans on them"
+        )
     return said
 
 
@@ -81,5 +109,18 @@ def points(difference: float) -> str:
     return f"{figure} point{'s' if figure != '1' else ''}"
 
 
+def _seeds(seeds: Sequence[int]) -> str:
+    return f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}"
+
+
+def _times(count: int) -> str:
+    return {1: "once", 2: "twice"}.get(count, f"{count} times")
+
+
 def _at(verdict: Verdict) -> str:
-    return f"at {budget(verdict.outcomes.labels_per_class)} labels per class"
+    where = (
+        "with all labels"
+        if verdict.outcomes.labels_per_class is None
+        else (f"at {verdict.outcomes.labels_per_class} labels per class")
+    )
+    return where
