@@ -73,7 +73,7 @@ def _show_verdicts(found: list[Verdict]) -> None:
         _print(headers, rows, [v.outcomes.data for v in found], left={"answer"})
     for verdict in found:
         if loss := words.frozen_loss(verdict):
-            print(f"{words.budget(verdict.outcomes.labels_per_class)}: {loss}")
+            print(f"{words.where(verdict)}, {loss}")
     for sentence in [*words.cautions(found), *words.next_steps(found)]:
         print(sentence)
 

@@ -136,7 +136,7 @@ class OneSeed:
         return min(1.0, 2 * float(binom.cdf(fewer, discordant, 0.5)))
 
 
-def howe(seeds, images, by_seed, by_image, rest, alpha, folds=1):  # type: ignore[no-untyped-def]
+def howe(seeds, images, by_seed, by_image, rest, alpha, folds=1):
     """Half the width of the 1 - ``alpha`` interval of a crossed table's mean.
 
     Each part of the variance has the t quantile of its own degrees of freedom (Howe 1974, J. Am. Statist. Assoc.

@@ -17,6 +17,12 @@ def budget(labels_per_class: int | None) -> str:
     return "all" if labels_per_class is None else str(labels_per_class)
 
 
+def where(verdict: Verdict) -> str:
+    """``at 20 labels per class``, or ``with all labels``."""
+    labels = verdict.outcomes.labels_per_class
+    return "with all labels" if labels is None else f"at {labels} labels per class"
+
+
 def helped(verdict: Verdict) -> str:
     """The first answer: whether pretraining helped."""
     return {True: "yes", False: "no, it hurt", None: "undecided"}[verdict.helped]
@@ -60,8 +66,8 @@ def cautions(verdicts: Sequence[Verdict]) -> list[str]:
     """What a reader must know before trusting the answers, the level first."""
     if not verdicts:
         return []
-    where = f", split over {len(verdicts)} budgets" if len(verdicts) > 1 else ""
-    said = [f"Level: {100 * LEVEL:g} %{where}; docs/protocol.md shows how often that errs where the truth is known."]
+    split = f", split over {len(verdicts)} budgets" if len(verdicts) > 1 else ""
+    said = [f"Level: {100 * LEVEL:g} %{split}; docs/protocol.md shows how often that errs where the truth is known."]
     if any(len(verdict.outcomes.seeds) == 1 for verdict in verdicts):
         said.append("With one seed a verdict speaks for these trained networks only.")
     if (looks := max(verdict.outcomes.looks for verdict in verdicts)) > 1:
@@ -74,22 +80,18 @@ def cautions(verdicts: Sequence[Verdict]) -> list[str]:
 
 def _about(verdict: Verdict) -> list[str]:
     table = verdict.outcomes
-    said = [f"refused {_at(verdict)}: {arm}: {reason}" for arm, reason in table.refused.items()]
+    said = [f"refused {where(verdict)}: {arm}: {reason}" for arm, reason in table.refused.items()]
     said += [
-        f"left out {_at(verdict)}: {_seeds(seeds)} of {arm}, which other arms lack"
+        f"left out {where(verdict)}: {_seeds(seeds)} of {arm}, which other arms lack"
         for arm, seeds in table.left_out.items()
     ]
     said += [
-        f"{_at(verdict)}, {arm} took every test image for one class with {_seeds(seeds)}"
+        f"{where(verdict)}, {arm} took every test image for one class with {_seeds(seeds)}"
         for arm, seeds in table.constant.items()
     ]
-    if (
-        verdict.metric == "balanced_accuracy"
-        and (few := np.bincount(np.unique(table.labels, return_inverse=True)[1])).min() < FEW
-    ):
-        said.append(
-            f"{_at(verdict)}, the rarest class has {few.min()} test images, and balanced accuracy leans on them"
-        )
+    fewest = np.unique(table.labels, return_counts=True)[1].min(initial=FEW)
+    if verdict.metric == "balanced_accuracy" and fewest < FEW:
+        said.append(f"{where(verdict)}, the rarest class has {fewest} test images, and balanced accuracy leans on them")
     return said
 
 
@@ -115,12 +117,3 @@ def _seeds(seeds: Sequence[int]) -> str:
 
 def _times(count: int) -> str:
     return {1: "once", 2: "twice"}.get(count, f"{count} times")
-
-
-def _at(verdict: Verdict) -> str:
-    where = (
-        "with all labels"
-        if verdict.outcomes.labels_per_class is None
-        else (f"at {verdict.outcomes.labels_per_class} labels per class")
-    )
-    return where
