@@ -5,7 +5,7 @@ measured is a crossed table: a difference in correctness for each seed and image
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -54,6 +54,14 @@ def contrast(difference: np.ndarray, classes: np.ndarray | None = None, folds: i
     return _crossed(difference, within, folds)
 
 
+def reverse(found: Contrast) -> Contrast:
+    """The same contrast, the other arm less the one."""
+    if isinstance(found, OneSeed):
+        return OneSeed(found.lost, found.gained, found.images)
+    assert isinstance(found, Crossed)
+    return replace(found, mean=-found.mean)
+
+
 def interval(found: Contrast, alpha: float) -> tuple[float, float]:
     """The 1 - ``alpha`` confidence interval of the difference."""
     below, above = found.half_widths(alpha)
@@ -96,7 +104,7 @@ class Crossed:
         def excess(log_alpha: float) -> float:
             return self.half_widths(math.exp(log_alpha))[0] - abs(self.mean)
 
-        return math.exp(brentq(excess, math.log(LEAST_P), 0.0, xtol=1e-9)) if excess(0.0) < 0 else 1.0
+        return math.exp(brentq(excess, math.log(LEAST_P), 0.0, xtol=1e-6)) if excess(0.0) < 0 else 1.0
 
 
 @dataclass(frozen=True)
@@ -143,11 +151,11 @@ def howe(seeds, images, by_seed, by_image, rest, alpha, folds=1):
     69:789), and it is at no time less than images alone would have it. With folds, trainings share most of their
     images, so that folds agree more than chance has it: the part of the images grows by 1 + K/(K - 1), which is
     1/K + n_test/n_train instead of 1/K (Nadeau & Bengio 2003, Machine Learning 52:239). With one seed the images
-    alone speak. All arguments may be arrays.
+    alone speak. The mean squares may be arrays.
     """
     overlap = 1 + folds / (folds - 1) if folds > 1 else 1.0
     within = overlap * stdtrit(images - 1, 1 - alpha / 2) ** 2
-    if np.all(seeds == 1):
+    if seeds == 1:
         return np.sqrt(within * by_image / images)
     between = stdtrit(seeds - 1, 1 - alpha / 2) ** 2 * by_seed
     both = between + within * np.maximum(by_image - rest, 0.0)

@@ -7,7 +7,7 @@ from math import comb
 import numpy as np
 
 from headstart.compare.outcomes import Outcomes
-from headstart.compare.statistics import Contrast, Pair, contrast, interval, step_down
+from headstart.compare.statistics import Contrast, Pair, contrast, interval, reverse, step_down
 from headstart.errors import HeadstartError
 
 LEVEL = 0.05  # of a sweep: the chance that any arm is called worse than one that it equals, at any of its budgets
@@ -141,10 +141,9 @@ def _contrasts(table: Outcomes, metric: str) -> dict[Pair, Contrast]:
         difference = table.correct[one].astype(float) - table.correct[other]
         try:
             found[one, other] = contrast(difference, classes, table.folds)
-            found[other, one] = contrast(-difference, classes, table.folds)
         except ValueError as error:
             raise HeadstartError(f"{table.data}: {error}; give more test images, a few of each class") from error
-    return found
+    return found | {(other, one): reverse(told) for (one, other), told in found.items()}
 
 
 def _declared(table: Outcomes, wanted: Pair) -> Pair | None:
