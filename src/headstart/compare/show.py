@@ -6,10 +6,11 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from headstart.compare import words
 from headstart.compare.outcomes import outcomes
 from headstart.compare.statistics import interval
 from headstart.compare.table import Found, found, table
-from headstart.compare.verdict import DECLARED, LEVEL, Verdict, verdicts
+from headstart.compare.verdict import DECLARED, Verdict, verdicts
 from headstart.errors import HeadstartError
 from headstart.terminal import print_table
 
@@ -23,7 +24,7 @@ def show(*directories: str | Path) -> None:
     every = found(*directories)
     show_table(every)
     try:
-        _show_verdicts(verdicts(outcomes(every.finished)))
+        _show_verdicts(verdicts(outcomes([*every.finished, *every.failures])))
     except HeadstartError as error:
         print(f"\nno verdict: {error}")
     for name, line in every.failed:
@@ -54,59 +55,38 @@ def _show_verdicts(found: list[Verdict]) -> None:
     declared = [verdict for verdict in found if verdict.declared]
     if declared:
         print(f"\nDid pretraining help? {' against '.join(DECLARED)}, {_level(declared[0])} intervals in points")
-        rows = [[_budget(v), *_difference(v), _helped(v)] for v in declared]
+        rows = [[words.budget(v.outcomes.labels_per_class), *_difference(v), words.helped(v)] for v in declared]
         headers = ["labels/class", "difference", "interval", "answer"]
         _print(headers, rows, [v.outcomes.data for v in declared], left={"answer"})
     if found:
         print("\nWhich arms did nothing beat?")
-        rows = [[_budget(v), str(len(v.outcomes.seeds)), str(v.outcomes.images), _unbeaten(v)] for v in found]
+        rows = [
+            [
+                words.budget(v.outcomes.labels_per_class),
+                str(len(v.outcomes.seeds)),
+                str(v.outcomes.images),
+                words.unbeaten(v),
+            ]
+            for v in found
+        ]
         headers = ["labels/class", "seeds", "test images", "answer"]
         _print(headers, rows, [v.outcomes.data for v in found], left={"answer"})
-        print(_caution(found))
     for verdict in found:
-        for arm, seeds in verdict.outcomes.left_out.items():
-            some = f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}"
-            print(f"left out at {_budget(verdict)} labels per class: {some} of {arm}, which other arms lack")
-
-
-def _unbeaten(verdict: Verdict) -> str:
-    """The second answer: a winner, a tie, or undecided among those left."""
-    left = verdict.left
-    if len(left) == 1:
-        return f"{left[0]} wins" + (", by less than the margin" if verdict.lead_is_small else "")
-    named = f"{', '.join(left[:-1])} and {left[-1]}"
-    if verdict.tie:
-        return f"a tie of {named}: within {100 * verdict.margin:g} point{'s' if verdict.margin != 0.01 else ''}"
-    beats_all = all(set(left) <= set(winners) for winners in verdict.beaten.values())
-    if verdict.beaten and beats_all:
-        return f"undecided between {named}; each beats {' and '.join(sorted(verdict.beaten))}"
-    return f"undecided among {named}" + (f"; beaten: {', '.join(sorted(verdict.beaten))}" if verdict.beaten else "")
-
-
-def _helped(verdict: Verdict) -> str:
-    return {True: "yes", False: "no, it hurt", None: "undecided"}[verdict.helped]
+        if loss := words.frozen_loss(verdict):
+            print(f"{words.where(verdict)}, {loss}")
+    for sentence in [*words.cautions(found), *words.next_steps(found)]:
+        print(sentence)
 
 
 def _difference(verdict: Verdict) -> list[str]:
     assert verdict.declared is not None
     contrast = verdict.contrasts[verdict.declared]
-    low, high = interval(contrast, verdict.alpha)
+    low, high = interval(contrast, verdict.declared_alpha)
     return [f"{100 * contrast.mean:+.1f}", f"{100 * low:+.1f} to {100 * high:+.1f}"]
 
 
-def _caution(found: list[Verdict]) -> str:
-    where = f", split over {len(found)} budgets" if len(found) > 1 else ""
-    level = f"Level: {100 * LEVEL:g} %{where}; docs/protocol.md shows how often that errs where the truth is known"
-    one_seed = any(len(v.outcomes.seeds) == 1 for v in found)
-    return f"{level}; with one seed it speaks for these trained networks only." if one_seed else f"{level}."
-
-
 def _level(verdict: Verdict) -> str:
-    return f"{100 * (1 - verdict.alpha):.3g} %"
-
-
-def _budget(verdict: Verdict) -> str:
-    return "all" if verdict.outcomes.labels_per_class is None else str(verdict.outcomes.labels_per_class)
+    return f"{100 * (1 - verdict.declared_alpha):.3g} %"
 
 
 def _print(headers: list[str], rows: list[list[str]], data: Iterable[str], left: Iterable[str] = ()) -> None:
