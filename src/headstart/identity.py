@@ -15,7 +15,7 @@ from headstart.errors import HeadstartError
 # Where a run is computed and what is shown meanwhile; none of it is part of what comes out.
 HOW = {"_target_", "accelerator", "devices", "logger", "enable_progress_bar", "enable_model_summary"}
 # Which images, not how they are used: no two arms differ by it.
-WHICH = {"_target_", "root", "labels_per_class", "num_workers", "on_copies", "seed"}
+WHICH = {"_target_", "root", "labels_per_class", "num_workers", "on_copies", "seed", "folds", "fold"}
 # The arguments of a model that name pretrained weights.
 STARTS = {"backbone", "teacher"}
 
@@ -72,9 +72,10 @@ def run_name(cfg: DictConfig) -> str:
 
 
 def run_title(cfg: DictConfig, choices: Mapping[str, Any]) -> str:
-    """What a run is called: model, data, budget and seed, e.g. ``finetune-digits-5-seed0``."""
+    """What a run is called: model, data, budget, seed and fold, e.g. ``finetune-digits-5-seed0``."""
     budget = "all" if cfg.data.labels_per_class is None else cfg.data.labels_per_class
-    return f"{choices['model']}-{choices['data']}-{budget}-seed{cfg.seed}"
+    fold = f"-fold{cfg.data.fold}" if cfg.data.folds else ""
+    return f"{choices['model']}-{choices['data']}-{budget}-seed{cfg.seed}{fold}"
 
 
 def identify(cfg: DictConfig, data_digest: str) -> str:
@@ -89,7 +90,7 @@ def identify(cfg: DictConfig, data_digest: str) -> str:
             "data": data_digest,
             "labels_per_class": cfg.data.labels_per_class,
             "seed": cfg.seed,
-            "fold": 0,
+            "fold": [cfg.data.folds, cfg.data.fold] if cfg.data.folds else 0,
             "version": __version__,
         }
     )

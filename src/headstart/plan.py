@@ -19,8 +19,9 @@ from headstart.identity import forget_sources, opened, run_name
 from headstart.overrides import bare
 from headstart.terminal import duration
 
-BUDGET = "data.labels_per_class"
-CALLED = {"data": "data set", BUDGET: "budget"}  # other keys are words already
+BUDGET, FOLD = "data.labels_per_class", "data.fold"
+WITHIN = {"seed", BUDGET, FOLD}  # what runs of one arm differ by
+CALLED = {"data": "data set", BUDGET: "budget", FOLD: "fold"}  # other keys are words already
 PER_RUN_BYTES = 20_000_000  # a checkpoint of the embedded backbone, predictions and the rest
 
 
@@ -91,21 +92,28 @@ def planned(argv: list[str]) -> Plan:
         sweeps[BUDGET] = [str(k) for k in sorted(fitting)] or ["null"]
         argv.append(f"{BUDGET}={','.join(sweeps[BUDGET])}")
     seeds = [_seed(text, sources[0]) for text in sweeps.get("seed", [str(cfg.seed)])]
-    # A budget that does not fit is an error here, before any training.
     budgets = [_budget(k) for k in sweeps.get(BUDGET, [cfg.data.labels_per_class])]
-    about = [_seconds(arm, k) for arm in arms for k in budgets]
+    if cfg.data.folds and FOLD not in sweeps:
+        sweeps[FOLD] = [str(fold) for fold in range(cfg.data.folds)]
+        argv.append(f"{FOLD}={','.join(sweeps[FOLD])}")
+    folds = [_number(FOLD, fold) for fold in sweeps.get(FOLD, [cfg.data.fold])]
+    # A budget that does not fit, in whichever fold, is an error here, before any training.
+    about = [_seconds(_changed(arm, data={"fold": fold}), k) for arm, k, fold in product(arms, budgets, folds)]
     typed = any(a.startswith("hydra.sweep.dir=") for a in argv)
     directory = Path(cfg.hydra.sweep.dir if typed else f"runs/{_name(cfg, sweeps)}")
     if not typed:
         argv.append(f"hydra.sweep.dir={directory}")
     runs.forget_failures(directory)
     configured = (
-        _changed(arm, seed=seed, data={"labels_per_class": k}) for arm, seed, k in product(arms, seeds, budgets)
+        _changed(arm, seed=seed, data={"labels_per_class": k, "fold": fold})
+        for arm, seed, k, fold in product(arms, seeds, budgets, folds)
     )
     places = tuple(directory / run_name(cfg) for cfg in configured)
     took = [result["cost"]["seconds_in_all"] for place in places if (result := runs.finished(place))]
     plan = Plan(argv, directory, places, left=len(places) - len(took), seeds=tuple(seeds))
     _announce(plan, sweeps, plan.left * statistics.mean(took or about))
+    if plan.left and len(arms) > 1:
+        _promise(sources[0], len(seeds), len(budgets))
     return plan
 
 
@@ -124,7 +132,7 @@ def _arms(argv: list[str], sweeps: dict[str, list[str]]) -> list[DictConfig]:
     Raises:
         HeadstartError: a choice that makes no sense, wherever in its list it stands.
     """
-    axes = {key: choices for key, choices in sweeps.items() if key not in ("seed", BUDGET)}
+    axes = {key: choices for key, choices in sweeps.items() if key not in WITHIN}
     arms = [_with(argv, dict(zip(axes, choices, strict=True))) for choices in product(*axes.values())]
     for arm in arms:
         typed_length(arm)
@@ -167,21 +175,22 @@ def _seed(text: str, source: Any) -> int:
 
 
 def _budget(text: Any) -> int | None:
-    if text in (None, "null", "None"):
-        return None
+    return None if text in (None, "null", "None") else _number(BUDGET, text, ", or null for all; auto stands alone")
+
+
+def _number(key: str, text: Any, more: str = "") -> int:
     if not str(text).isdecimal():
-        raise HeadstartError(f"{BUDGET}={text}: give whole numbers, or null for all; auto stands alone")
+        raise HeadstartError(f"{key}={text}: give whole numbers{more}")
     return int(text)
 
 
 def _name(cfg: DictConfig, sweeps: dict[str, list[str]]) -> str:
     """Experiment, data and a hash of what was asked apart from seeds and budgets."""
-    apart = {"seed", BUDGET}
-    asked = {k: v for k, v in sorted(sweeps.items()) if k not in apart}
+    asked = {k: v for k, v in sorted(sweeps.items()) if k not in WITHIN}
     settled: Any = OmegaConf.to_container(cfg, resolve=False)
     for key in ("seed", "hydra", "compare"):
         settled.pop(key, None)
-    for key in ("labels_per_class", "num_workers"):
+    for key in ("labels_per_class", "num_workers", "fold"):
         settled.get("data", {}).pop(key, None)
     text = json.dumps([asked, settled], sort_keys=True, default=str)
     choices = cfg.get("hydra", {}).get("runtime", {}).get("choices", {})
@@ -205,5 +214,20 @@ def _announce(plan: Plan, sweeps: dict[str, list[str]], seconds_left: float) -> 
     print(
         f"{plan.total} run{'s' if plan.total > 1 else ''}{f' ({axes})' if axes else ''}, {plan.total - plan.left} done"
         f"{about}; up to {plan.left * PER_RUN_BYTES / 1e6:,.0f} MB of disk ({free:,.0f} GB free): {plan.directory}",
+        file=sys.stderr,
+    )
+
+
+def _promise(source: Any, seeds: int, budgets: int) -> None:
+    """Says what a comparison of this size can find at all, before anything trains."""
+    from headstart.compare.planning import POWER, detectable
+
+    split, folds = source.split, source.folds or 1
+    images = len(split.test) * folds
+    least = detectable(images, seeds, budgets, folds)
+    helps = "more seeds" + (", data.folds=5" if folds == 1 and not source.test_part else "") + " or more test images"
+    print(
+        f"{images} test images and {seeds} seed{'s' if seeds > 1 else ''} find a difference of {100 * least:.0f} "
+        f"points between two arms in {POWER:.0%} of cases (docs/protocol.md); {helps} find smaller ones",
         file=sys.stderr,
     )

@@ -27,6 +27,9 @@ class Digits(Folder):
     def name(self) -> str:
         return "digits"
 
+    def audit(self) -> None:
+        return None
+
     def _place(self) -> Path:
         root = Path(self.root).expanduser() if self.root else places.own_folder("digits")
         try:

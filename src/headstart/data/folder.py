@@ -5,6 +5,7 @@ import os
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -44,6 +45,11 @@ class Folder(Source):
     @property
     def name(self) -> str:
         return self._place().absolute().name
+
+    def audit(self) -> dict[str, Any] | None:
+        from headstart.data.audit import audit
+
+        return audit(self._place()).summary()
 
     def _place(self) -> Path:
         if not self.root:

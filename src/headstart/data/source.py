@@ -53,6 +53,8 @@ class Source(ABC):
         channels: 1 or 3; None: 1 where every image is grey, else 3.
         labels_per_class: the budget, training and validation together; None: all.
         test: the given part that is the sealed test; None: ``test`` where there is one, else 20 % by content.
+        folds: cut the images into so many parts, each of which is the test once; None: one split.
+        fold: which of them is the test part here.
         validation: share of the budget that validates (from 20 labels per class on); 0: none.
         mirror: whether a mirrored image keeps its class.
         batch_size: images of a training step.
@@ -70,6 +72,8 @@ class Source(ABC):
     channels: int | None = None
     labels_per_class: int | None = None
     test: str | None = None
+    folds: int | None = None
+    fold: int = 0
     validation: float = 0.2
     mirror: bool = True
     batch_size: int = 32
@@ -84,6 +88,8 @@ class Source(ABC):
         budget = self.labels_per_class
         self._demand("labels_per_class", budget is None or _whole(budget, 1), "1 or more, or null for all")
         self._demand("test", self.test is None or self.test in PARTS, f"one of {', '.join(PARTS)}, or null")
+        self._demand("folds", self.folds is None or _whole(self.folds, 2), "2 or more, or null for one split")
+        self._demand("fold", _whole(self.fold, 0) and self.fold < (self.folds or 1), "one of data.folds, from 0 on")
         self._demand("validation", _share(self.validation), "a share between 0 and 0.5")
         self._demand("mirror", isinstance(self.mirror, bool), "true or false")
         self._demand("batch_size", _whole(self.batch_size, 2), "2 or more images")
@@ -118,15 +124,30 @@ class Source(ABC):
         Raises:
             HeadstartError: the budget does not fit, or there is no such test part.
         """
-        part = PARTS[self.test] if self.test else None
         return make_split(
-            self.catalogue, part, self.labels_per_class, self.validation, self.seed, self.on_copies == "skip"
+            self.catalogue,
+            self.test_part,
+            self.labels_per_class,
+            self.validation,
+            self.seed,
+            self.on_copies == "skip",
+            self.folds,
+            self.fold,
         )
+
+    @property
+    def test_part(self) -> str | None:
+        """The given part that is the test, by its one name."""
+        return PARTS[self.test] if self.test else None
 
     @property
     def skipped(self) -> list[tuple[str, str]]:
         """(name, reason) of images that are there and not used, whatever the budget."""
         return self.catalogue.skipped + self.split.skipped
+
+    def audit(self) -> dict[str, Any] | None:
+        """What may be wrong with the images, for a report; None where nobody would mend it."""
+        return None
 
     def pixels(self, indices: np.ndarray) -> np.ndarray:
         """The images at these positions of the catalogue, uint8 (N, C, H, W)."""

@@ -66,6 +66,8 @@ def make_split(
     validation: float,
     seed: int,
     skip_copies: bool = False,
+    folds: int | None = None,
+    fold: int = 0,
 ) -> Split:
     """The split of one seed and budget; a smaller budget's labels are among a larger one's.
 
@@ -76,12 +78,14 @@ def make_split(
         validation: share of the budget that validates; 0: none.
         seed: which of the images are labelled.
         skip_copies: keep an image out of training that stands in another given part too, instead of refusing it.
+        folds: parts of equal size of which each is the test part once; None: 20 % are.
+        fold: which of them is it here.
 
     Raises:
-        HeadstartError: no such part, an image in two given parts, a class without a training image, or a budget
-            larger than a class.
+        HeadstartError: no such part, folds where the data bring a test part, an image in two given parts, a class
+            without a training image, or a budget larger than a class.
     """
-    sealed, pools, skipped = _sealed_and_rest(catalogue, test, validation, skip_copies)
+    sealed, pools, skipped = _sealed_and_rest(catalogue, test, validation, skip_copies, folds, fold)
     if budget is not None and not all(pool.fits(budget) for pool in pools):
         rarest = min(pools, key=lambda pool: pool.largest_budget)
         raise HeadstartError(
@@ -97,25 +101,37 @@ def make_split(
 
 def available_budgets(source: "Source") -> list[int]:
     """Up to three of 5, 10, 20, 40, …: the first that the rarest class fills beside the test part."""
-    _, pools, _ = _sealed_and_rest(source.catalogue, source.test, source.validation, source.on_copies == "skip")
+    skip, folds = source.on_copies == "skip", source.folds
+    pools = [
+        pool
+        for fold in range(folds or 1)
+        for pool in _sealed_and_rest(source.catalogue, source.test_part, source.validation, skip, folds, fold)[1]
+    ]
     most = min(pool.largest_budget for pool in pools)
     budgets = takewhile(lambda k: k <= most, (FIRST_BUDGET * 2**n for n in count()))
     return [k for k in budgets if all(pool.fits(k) for pool in pools)][:BUDGETS]
 
 
 def _sealed_and_rest(
-    catalogue: "Catalogue", test: str | None, validation: float, skip_copies: bool
+    catalogue: "Catalogue",
+    test: str | None,
+    validation: float,
+    skip_copies: bool,
+    folds: int | None,
+    fold: int,
 ) -> tuple[np.ndarray, list[Pool], list[tuple[str, str]]]:
     """The test part, each class's images beside it, and what is left out of both, with the reason."""
     if test is None and "test" in catalogue.parts:
         test = "test"
+    if test and folds:
+        raise HeadstartError(f"data.folds={folds}: the data bring a {test} part; give data.folds=null, or no such part")
     # A number for each content, in the order of the SHA-256.
     content = np.unique(catalogue.contents or catalogue.digests, return_inverse=True)[1]
     is_test = _given(catalogue, test) if test else np.zeros(len(content), dtype=bool)
     used = is_test | (catalogue.parts != "test")  # a given test part that is not the one asked for does not train
     left_out = unusable(catalogue, content, np.where(is_test, "test", catalogue.parts), used, skip_copies)
     used[list(left_out)] = False
-    is_test = used & (is_test if test else np.isin(content, _first_fifths(catalogue, content, used)))
+    is_test = used & (is_test if test else np.isin(content, _first(catalogue, content, used, folds, fold)))
     if test and not is_test.any():
         raise HeadstartError(f"each image of the {test} part stands under two labels; give them one, or add images")
     rest = np.flatnonzero(used & ~is_test)
@@ -145,12 +161,17 @@ def _given(catalogue: "Catalogue", test: str) -> np.ndarray:
     return found
 
 
-def _first_fifths(catalogue: "Catalogue", content: np.ndarray, used: np.ndarray) -> np.ndarray:
-    """The contents of the test images: the first fifth of each class in the order of the SHA-256."""
+def _first(catalogue: "Catalogue", content: np.ndarray, used: np.ndarray, folds: int | None, fold: int) -> np.ndarray:
+    """The contents of the test images, in the order of the SHA-256: of each class the first fifth, or a fold."""
     first = []
-    for label in range(len(catalogue.classes)):
+    for label, name in enumerate(catalogue.classes):
         unique = np.unique(content[used & (catalogue.labels == label)])
-        first.append(unique[: max(1, round(TEST_SHARE * len(unique)))])
+        if folds and len(unique) < folds:
+            raise HeadstartError(
+                f"data.folds={folds}: class {name!r} has {len(unique)} different images; give fewer folds"
+            )
+        share = unique[: max(1, round(TEST_SHARE * len(unique)))]
+        first.append(np.array_split(unique, folds)[fold] if folds else share)
     return np.concatenate(first)
 
 
