@@ -21,6 +21,7 @@ CONFIG = "config.yaml"
 SPLIT = "split.json"
 METRICS = "metrics.csv"
 PREDICTIONS = "predictions.parquet"
+THUMBNAILS = "thumbnails.parquet"
 RESULT = "result.json"
 IDENTITY = "identity"
 LOCK = ".lock"
@@ -121,7 +122,7 @@ def claimed(directory: Path, identity: str, wait: bool = False) -> Iterator[None
 def _spare(directory: Path) -> None:
     """Refuses a directory in which a run would overwrite what is not a run's."""
     if not (directory / IDENTITY).exists():
-        for name in (CONFIG, SPLIT, METRICS, PREDICTIONS, RESULT, CHECKPOINTS):
+        for name in (CONFIG, SPLIT, METRICS, PREDICTIONS, THUMBNAILS, RESULT, CHECKPOINTS):
             if (directory / name).exists():
                 raise HeadstartError(f"{directory} holds a {name} of another origin; give another directory, or none")
 
@@ -159,7 +160,6 @@ def write_predictions(directory: Path, images: list[str], labels: "np.ndarray", 
         probabilities: float32 (N, num_classes).
     """
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     table = pa.table(
         {
@@ -169,9 +169,7 @@ def write_predictions(directory: Path, images: list[str], labels: "np.ndarray", 
             "probabilities": pa.array(list(probabilities), type=pa.list_(pa.float32())),
         }
     )
-    scratch = directory / (PREDICTIONS + ".part")
-    pq.write_table(table, scratch)
-    scratch.replace(directory / PREDICTIONS)
+    _write_parquet(directory / PREDICTIONS, table)
 
 
 def read_predictions(directory: Path) -> tuple[list[str], "np.ndarray", "np.ndarray"]:
@@ -180,13 +178,52 @@ def read_predictions(directory: Path) -> tuple[list[str], "np.ndarray", "np.ndar
     Raises:
         HeadstartError: the file is missing or damaged.
     """
+    table = _read_parquet(directory / PREDICTIONS, ["image", "label", "predicted"])
+    return table["image"].to_pylist(), table["label"].to_numpy(), table["predicted"].to_numpy()
+
+
+def read_probabilities(directory: Path) -> "np.ndarray":
+    """Of each test image, in the order of :func:`read_predictions`, a probability per class, float32 (N, K).
+
+    Raises:
+        HeadstartError: the file is missing or damaged.
+    """
+    rows = _read_parquet(directory / PREDICTIONS, ["probabilities"])["probabilities"].combine_chunks()
+    return rows.flatten().to_numpy().reshape(len(rows), -1) if len(rows) else rows.to_numpy()
+
+
+def write_thumbnails(directory: Path, images: list[str], webp: list[bytes]) -> None:
+    """Writes ``thumbnails.parquet``: small pictures of test images, by their names in ``split.json``."""
+    import pyarrow as pa
+
+    _write_parquet(directory / THUMBNAILS, pa.table({"image": images, "webp": pa.array(webp, type=pa.binary())}))
+
+
+def read_thumbnails(directory: Path) -> dict[str, bytes]:
+    """The pictures that a run kept, WebP by image; none where it kept none.
+
+    Raises:
+        HeadstartError: the file is damaged.
+    """
+    if not (directory / THUMBNAILS).is_file():
+        return {}
+    table = _read_parquet(directory / THUMBNAILS, ["image", "webp"])
+    return dict(zip(table["image"].to_pylist(), table["webp"].to_pylist(), strict=True))
+
+
+def _write_parquet(path: Path, table: Any) -> None:
+    import pyarrow.parquet as pq
+
+    scratch = path.with_name(path.name + ".part")
+    pq.write_table(table, scratch)
+    scratch.replace(path)
+
+
+def _read_parquet(path: Path, columns: list[str]) -> Any:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
-        table = pq.read_table(directory / PREDICTIONS, columns=["image", "label", "predicted"])
+        return pq.read_table(path, columns=columns)
     except (OSError, pa.ArrowException) as error:
-        raise HeadstartError(
-            f"{directory / PREDICTIONS}: cannot be read; remove that run and train it again"
-        ) from error
-    return table["image"].to_pylist(), table["label"].to_numpy(), table["predicted"].to_numpy()
+        raise HeadstartError(f"{path}: cannot be read; remove that run and train it again") from error
