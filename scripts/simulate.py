@@ -86,7 +86,7 @@ def judged(draw: Draw, rng: np.random.Generator, accuracy: np.ndarray, seeds: in
     for _ in range(budgets):
         correct = draw(rng, accuracy, seeds, images, spread)
         table = Outcomes("simulated", None, tuple(range(seeds)), dict(zip(arms, correct, strict=True)),
-                         {arm: arm for arm in arms})  # fmt: skip
+                         {arm: arm for arm in arms}, np.zeros(images, dtype=np.int64))  # fmt: skip
         found.append(verdict(table, LEVEL / budgets))
     return found
 

@@ -93,7 +93,7 @@ def test_the_end_of_a_sweep_says_both_answers(a_run, capsys):
             sweep = a_run(arm, seed, right + seed)
     show(sweep)
     said = capsys.readouterr().out
-    assert "Did pretraining help? finetune against scratch_backbone, 95 % intervals in points" in said
+    assert "Did pretraining help? finetune against scratch_backbone, 96.2 % intervals in points" in said
     assert "+35.5" in said and " yes" in said
     assert "undecided between finetune and frozen; each beats scratch_backbone" in said
 

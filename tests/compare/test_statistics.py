@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from headstart.compare.statistics import Crossed, OneSeed, agreeing, contrast, holm, interval
+from headstart.compare.statistics import Crossed, OneSeed, agreeing, contrast, interval, step_down
 
 
 def table(seeds, images, gap=0.1, spread=0.0, rng=0):
@@ -40,7 +40,7 @@ def test_the_mean_squares_are_those_of_the_two_way_table():
     rows = np.array([[1.0, 0.0, 1.0], [0.0, 0.0, 1.0]])
     found = contrast(rows)
     # By hand: row means 2/3 and 1/3, column means 1/2, 0, 1, mean 1/2.
-    assert found == Crossed(mean=0.5, seeds=2, images=3, by_seed=pytest.approx(3 * 2 * (1 / 6) ** 2),
+    assert found == Crossed(mean=0.5, seeds=2, images=pytest.approx(3), by_seed=pytest.approx(3 * 2 * (1 / 6) ** 2),
                             by_image=pytest.approx(0.5), rest=pytest.approx(1 / 6))  # fmt: skip
 
 
@@ -64,10 +64,17 @@ def test_a_contrast_the_other_way_round_is_its_mirror_image():
         assert (low, high) == pytest.approx((-higher, -lower))
 
 
-def test_holm_stops_at_the_first_that_stands():
+def test_testing_stops_at_the_first_that_stands():
     p = {("a", "b"): 0.01, ("a", "c"): 0.04, ("b", "c"): 0.03}
-    assert holm(p, 0.05) == {("a", "b")}
-    assert holm({**p, ("b", "c"): 0.02}, 0.05) == set(p)
+    assert step_down(p, 0.05, together=3) == {("a", "b")}
+    assert step_down({**p, ("b", "c"): 0.02}, 0.05, together=3) == set(p)
+
+
+def test_once_one_pair_differs_only_those_count_that_can_still_be_equal():
+    # Three arms, two of which differ: the third can equal one of them at most.
+    p = {("a", "b"): 0.01, ("a", "c"): 0.04, ("b", "c"): 0.03}
+    assert step_down(p, 0.05, together=1) == set(p)
+    assert step_down({("a", "c"): 0.04}, 0.05, together=1, one_fell=True) == {("a", "c")}
 
 
 def test_a_table_without_a_spread_is_refused():

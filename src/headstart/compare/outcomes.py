@@ -1,7 +1,7 @@
 """What each arm got right, image by image: the tables that a comparison is made of, from run directories alone."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -9,9 +9,13 @@ import numpy as np
 
 from headstart import runs
 from headstart.compare.arms import Result, arm_key, arm_names
+from headstart.compare.evidence import looks, refusal
 from headstart.errors import HeadstartError
 
 NEEDED = {"model", "data", "labels_per_class", "seed"}  # a result without them is none of a comparison's
+
+Run = tuple[Path, Result]
+Seeds = dict[int, dict[int, Run]]  # of an arm: by seed, by fold
 
 
 @dataclass(frozen=True)
@@ -22,9 +26,15 @@ class Outcomes:
         data: the data set's name.
         labels_per_class: the budget; None: all.
         seeds: those that every arm has.
-        correct: by arm, bool (S, n): whether the run of a seed has an image right.
+        correct: by arm, bool (S, n): whether the run of a seed has an image right. With fewer than two arms there
+            is nothing to compare.
         models: by arm, what it is a variant of.
+        labels: the images' true classes, int64 (n,).
         left_out: by arm, its further seeds, which some other arm lacks.
+        refused: by arm that is no evidence here, why.
+        constant: by arm, the seeds whose run named one class for every image.
+        folds: parts in which the images were tested, each by trainings of its own; 1: one split.
+        looks: how often seeds were asked for, the later times after earlier ones had been seen.
     """
 
     data: str
@@ -32,54 +42,101 @@ class Outcomes:
     seeds: tuple[int, ...]
     correct: dict[str, np.ndarray]
     models: dict[str, str]
+    labels: np.ndarray
     left_out: dict[str, list[int]] = field(default_factory=dict)
+    refused: dict[str, str] = field(default_factory=dict)
+    constant: dict[str, list[int]] = field(default_factory=dict)
+    folds: int = 1
+    looks: int = 1
 
     @property
     def images(self) -> int:
-        return next(iter(self.correct.values())).shape[1]
+        return len(self.labels)
 
 
-def outcomes(results: Sequence[tuple[Path, Result]]) -> list[Outcomes]:
+def outcomes(results: Sequence[Run]) -> list[Outcomes]:
     """The tables of each data set and budget that has two arms or more with a seed in common; small budgets first.
 
     Args:
-        results: run directories with what their ``result.json`` says.
+        results: run directories with what their ``result.json`` says, failed runs among them.
 
     Raises:
         HeadstartError: runs that are compared were tested on other images, or predictions cannot be read.
     """
-    results = [(directory, result) for directory, result in results if result.keys() >= NEEDED]
+    results = [(place, {"arm": result["model"], **result}) for place, result in results if result.keys() >= NEEDED]
     names = arm_names([result for _, result in results])
-    groups: dict[tuple[str, int | None], dict[str, dict[int, Path]]] = defaultdict(lambda: defaultdict(dict))
-    models = {}
-    for directory, result in results:
-        arm = names[arm_key(result)]
-        groups[result["data"], result["labels_per_class"]][arm][result["seed"]] = directory
-        models[arm] = result["model"]
-    found = []
-    for (data, budget), arms in sorted(groups.items(), key=lambda item: (item[0][0], item[0][1] or np.inf)):
-        seeds = sorted(set.intersection(*(set(places) for places in arms.values())))
-        if len(arms) < 2 or not seeds:
-            continue
-        correct = _correct({arm: [places[seed] for seed in seeds] for arm, places in arms.items()})
-        left_out = {arm: sorted(set(places) - set(seeds)) for arm, places in arms.items() if len(places) > len(seeds)}
-        found.append(Outcomes(data, budget, tuple(seeds), correct, {arm: models[arm] for arm in arms}, left_out))
+    groups: dict[tuple[str, int | None, int], dict[str, list[Run]]] = defaultdict(lambda: defaultdict(list))
+    for place, result in results:
+        where = result["data"], result["labels_per_class"], result.get("folds") or 1
+        groups[where][names[arm_key(result)]].append((place, result))
+    ordered = sorted(groups.items(), key=lambda item: (item[0][0], item[0][1] or np.inf, item[0][2]))
+    found = (_table(data, budget, folds, arms) for (data, budget, folds), arms in ordered)
+    return [table for table in found if table is not None]
+
+
+def _table(data: str, budget: int | None, folds: int, arms: dict[str, list[Run]]) -> Outcomes | None:
+    found = {arm: _seeds(of_arm) for arm, of_arm in arms.items()}
+    reasons = {arm: refusal(_results(seeds)) for arm, seeds in found.items()}
+    refused = {arm: reason for arm, reason in reasons.items() if reason}
+    whole = {
+        arm: {seed: by_fold for seed, by_fold in seeds.items() if len(by_fold) == folds}
+        for arm, seeds in found.items()
+        if arm not in refused
+    }
+    shared = sorted(set.intersection(*map(set, whole.values()))) if whole else []
+    if len(arms) < 2 or not (refused or shared):
+        return None
+    tested = _Tested()
+    compared = {arm: [_row(seeds[seed], tested) for seed in shared] for arm, seeds in whole.items() if shared}
+    constant = {
+        arm: [seed for seed, row in zip(shared, rows, strict=True) if len(np.unique(row)) == 1]
+        for arm, rows in compared.items()
+    }
+    return Outcomes(
+        data,
+        budget,
+        tuple(shared),
+        {arm: np.array(rows) == tested.labels for arm, rows in compared.items()},
+        {arm: of_arm[0][1]["model"] for arm, of_arm in arms.items()},
+        np.array(tested.labels, dtype=np.int64),
+        {arm: left for arm, seeds in whole.items() if (left := sorted(set(found[arm]) - set(shared)))},
+        refused,
+        {arm: seeds for arm, seeds in constant.items() if seeds},
+        folds,
+        looks([result for of_arm in arms.values() for _, result in of_arm]),
+    )
+
+
+def _seeds(of_arm: Iterable[Run]) -> Seeds:
+    """A failed run counts only where no other of its seed and fold came to its end."""
+    found: Seeds = defaultdict(dict)
+    for place, result in sorted(of_arm, key=lambda run: run[1].get("status") != "failed"):
+        found[result["seed"]][result.get("fold") or 0] = place, result
     return found
 
 
-def _correct(places: dict[str, list[Path]]) -> dict[str, np.ndarray]:
-    tested: tuple[list[str], list[int]] | None = None
-    correct = {}
-    for arm, directories in places.items():
-        rows = []
-        for directory in directories:
-            images, labels, predicted = runs.read_predictions(directory)
-            if tested is None:
-                tested = (images, labels.tolist())
-            elif tested != (images, labels.tolist()):
-                raise HeadstartError(
-                    f"{directory}: tested on other images than the runs beside it; they do not compare"
-                )
-            rows.append(predicted == labels)
-        correct[arm] = np.array(rows)
-    return correct
+def _results(seeds: Seeds) -> list[Result]:
+    return [result for _, by_fold in sorted(seeds.items()) for _, (_, result) in sorted(by_fold.items())]
+
+
+@dataclass
+class _Tested:
+    """The images that the first row was tested on: all others must be, too."""
+
+    images: list[str] | None = None
+    labels: list[int] = field(default_factory=list)
+
+
+def _row(by_fold: dict[int, Run], tested: _Tested) -> np.ndarray:
+    """What one seed's run, or its runs of all folds, took each image for, int64 (n,)."""
+    images, labels, predicted = [], [], []
+    for _, (place, _) in sorted(by_fold.items()):
+        named, true, taken = runs.read_predictions(place)
+        images += named
+        labels += true.tolist()
+        predicted.append(taken)
+    if tested.images is None:
+        tested.images, tested.labels = images, labels
+    elif (tested.images, tested.labels) != (images, labels):
+        raise HeadstartError(f"{place}: tested on other images than the runs beside it; they do not compare")
+    return np.concatenate(predicted)

@@ -24,7 +24,7 @@ def show(*directories: str | Path) -> None:
     every = found(*directories)
     show_table(every)
     try:
-        _show_verdicts(verdicts(outcomes(every.finished)))
+        _show_verdicts(verdicts(outcomes([*every.finished, *every.failures])))
     except HeadstartError as error:
         print(f"\nno verdict: {error}")
     for name, line in every.failed:
@@ -73,7 +73,7 @@ def _show_verdicts(found: list[Verdict]) -> None:
         _print(headers, rows, [v.outcomes.data for v in found], left={"answer"})
     for verdict in found:
         if loss := words.frozen_loss(verdict):
-            print(f"{words.budget(verdict.outcomes.labels_per_class)}: {loss}")
+            print(f"{words.where(verdict)}, {loss}")
     for sentence in [*words.cautions(found), *words.next_steps(found)]:
         print(sentence)
 
@@ -81,12 +81,12 @@ def _show_verdicts(found: list[Verdict]) -> None:
 def _difference(verdict: Verdict) -> list[str]:
     assert verdict.declared is not None
     contrast = verdict.contrasts[verdict.declared]
-    low, high = interval(contrast, verdict.alpha)
+    low, high = interval(contrast, verdict.declared_alpha)
     return [f"{100 * contrast.mean:+.1f}", f"{100 * low:+.1f} to {100 * high:+.1f}"]
 
 
 def _level(verdict: Verdict) -> str:
-    return f"{100 * (1 - verdict.alpha):.3g} %"
+    return f"{100 * (1 - verdict.declared_alpha):.3g} %"
 
 
 def _print(headers: list[str], rows: list[list[str]], data: Iterable[str], left: Iterable[str] = ()) -> None:

@@ -13,6 +13,8 @@ from scipy.optimize import brentq
 from scipy.special import stdtrit
 from scipy.stats import beta, binom
 
+Pair = tuple[str, str]
+
 LEAST_P = 1e-12  # smaller ones say no more
 
 
@@ -30,20 +32,26 @@ class Contrast(Protocol):
         """The smallest ``alpha`` whose interval leaves zero out."""
 
 
-def contrast(difference: np.ndarray) -> Contrast:
+def contrast(difference: np.ndarray, classes: np.ndarray | None = None, folds: int = 1) -> Contrast:
     """How sure the mean of ``difference`` is.
 
     Args:
         difference: float (S, n): for each of S seeds and n test images, the correctness of one arm (1 or 0)
             less that of the other.
+        classes: int (n,): the mean is that over classes of the mean over a class's images (balanced accuracy);
+            None: over images.
+        folds: in how many parts the images were tested, each by trainings of its own.
 
     Raises:
-        ValueError: fewer than two images, or no seed.
+        ValueError: no two images (of one class, where the mean is over classes), or no seed.
     """
     seeds, images = difference.shape
-    if seeds < 1 or images < 2:
+    if seeds == 1 and classes is None and images > 1:
+        return OneSeed(int((difference > 0).sum()), int((difference < 0).sum()), images)
+    within = np.zeros(images, dtype=np.int64) if classes is None else np.unique(classes, return_inverse=True)[1]
+    if seeds < 1 or images <= within.max(initial=0) + 1:
         raise ValueError(f"a table of {seeds} seeds and {images} images has no spread to go by")
-    return Crossed(*_mean_squares(difference)) if seeds > 1 else OneSeed(*_discordant(difference[0]))
+    return _crossed(difference, within, folds)
 
 
 def interval(found: Contrast, alpha: float) -> tuple[float, float]:
@@ -54,30 +62,29 @@ def interval(found: Contrast, alpha: float) -> tuple[float, float]:
 
 @dataclass(frozen=True)
 class Crossed:
-    """Several seeds: a two-way table without replication, both ways random.
+    """A two-way table without replication, seeds by images, both ways random.
 
     Args:
         mean: of the table.
-        seeds, images: its sides, S and n.
+        seeds: its rows, S.
+        images: its columns, n; where classes count equally, the images of equal classes that would say as much
+            (Kish 1965: 1 / sum of squared weights).
         by_seed, by_image, rest: its mean squares.
+        folds: parts in which the images were tested.
     """
 
     mean: float
     seeds: int
-    images: int
+    images: float
     by_seed: float
     by_image: float
     rest: float
+    folds: int = 1
 
     def half_widths(self, alpha: float) -> tuple[float, float]:
-        """Howe's form (1974, JASA 69:789): each part of the variance with its own t quantile; at no time narrower
-        than images alone would have it, nor than what n images on which the arms agree allow."""
-        between = stdtrit(self.seeds - 1, 1 - alpha / 2) ** 2 * self.by_seed
-        within = stdtrit(self.images - 1, 1 - alpha / 2) ** 2
-        both = between + within * max(self.by_image - self.rest, 0.0)
-        half = math.sqrt(max(both, within * self.by_image) / (self.seeds * self.images))
-        half = max(half, agreeing(self.images, alpha))
-        return half, half
+        """Never narrower than what n images on which the arms agree allow."""
+        half = howe(self.seeds, self.images, self.by_seed, self.by_image, self.rest, alpha, self.folds)
+        return (max(float(half), agreeing(self.images, alpha)),) * 2
 
     @property
     def p_value(self) -> float:
@@ -129,30 +136,76 @@ class OneSeed:
         return min(1.0, 2 * float(binom.cdf(fewer, discordant, 0.5)))
 
 
-def agreeing(images: int, alpha: float) -> float:
+def howe(seeds, images, by_seed, by_image, rest, alpha, folds=1):
+    """Half the width of the 1 - ``alpha`` interval of a crossed table's mean.
+
+    Each part of the variance has the t quantile of its own degrees of freedom (Howe 1974, J. Am. Statist. Assoc.
+    69:789), and it is at no time less than images alone would have it. With folds, trainings share most of their
+    images, so that folds agree more than chance has it: the part of the images grows by 1 + K/(K - 1), which is
+    1/K + n_test/n_train instead of 1/K (Nadeau & Bengio 2003, Machine Learning 52:239). With one seed the images
+    alone speak. All arguments may be arrays.
+    """
+    overlap = 1 + folds / (folds - 1) if folds > 1 else 1.0
+    within = overlap * stdtrit(images - 1, 1 - alpha / 2) ** 2
+    if np.all(seeds == 1):
+        return np.sqrt(within * by_image / images)
+    between = stdtrit(seeds - 1, 1 - alpha / 2) ** 2 * by_seed
+    both = between + within * np.maximum(by_image - rest, 0.0)
+    return np.sqrt(np.maximum(both, within * by_image) / (seeds * images))
+
+
+def agreeing(images: float, alpha: float) -> float:
     """The largest share of images on which two arms may differ and still agree on all ``images`` of a sample,
     at 1 - ``alpha``: half the width of the narrowest interval that n images can give."""
     return 1 - (alpha / 2) ** (1 / images)
 
 
-def holm(p_values: dict[tuple[str, str], float], alpha: float) -> set[tuple[str, str]]:
-    """Which hypotheses fall at the family's level ``alpha`` (Holm 1979, Scand. J. Statist. 6:65)."""
-    fallen: set[tuple[str, str]] = set()
+def step_down(p_values: dict[Pair, float], alpha: float, together: int, one_fell: bool = False) -> set[Pair]:
+    """Which hypotheses fall at the family's level ``alpha``: Holm (1979, Scand. J. Statist. 6:65), with Shaffer's
+    count (1986, J. Am. Statist. Assoc. 81:826) of those that can still be true once another is not.
+
+    Args:
+        p_values: of each hypothesis.
+        alpha: the chance that any that is true falls.
+        together: how many of them can be true at once, if one of the family is not.
+        one_fell: whether one of the family, that is not among these, has fallen.
+    """
+    fallen: set[Pair] = set()
     for rank, (pair, p) in enumerate(sorted(p_values.items(), key=lambda item: item[1])):
-        if p > alpha / (len(p_values) - rank):
+        left = len(p_values) - rank
+        if p > alpha / (min(left, together) if fallen or one_fell else left):
             break
         fallen.add(pair)
     return fallen
 
 
-def _mean_squares(table: np.ndarray) -> tuple[float, int, int, float, float, float]:
+def _crossed(table: np.ndarray, classes: np.ndarray, folds: int) -> Crossed:
+    """The mean squares of a table (S, n) whose images count by their class, int (n,) from 0.
+
+    An image of class c weighs 1/(C n_c). A rare class weighs most and tells least of its own spread: the spread
+    within classes is taken class by class or for all classes together, whichever is larger. With one class these
+    are the mean squares of the two-way table.
+    """
     seeds, images = table.shape
-    mean = float(table.mean())
-    rows, columns = table.mean(axis=1), table.mean(axis=0)
-    by_seed = images * float(rows.var(ddof=1))
-    by_image = seeds * float(columns.var(ddof=1))
-    rest = table - rows[:, None] - columns + mean
-    return mean, seeds, images, by_seed, by_image, float((rest**2).sum()) / ((seeds - 1) * (images - 1))
+    sizes = np.bincount(classes)
+    weights = 1 / (len(sizes) * sizes[classes])
+    effective = 1 / float((weights**2).sum())
+    by_class = np.array([np.bincount(classes, row) for row in table]) / sizes
+    rows, columns, of_class = by_class.mean(axis=1), table.mean(axis=0), by_class.mean(axis=0)
+    spread = (columns - of_class[classes]) ** 2
+    rest = ((table - columns - (by_class - of_class)[:, classes]) ** 2).sum(axis=0) / max(seeds - 1, 1)
+    alone = effective * weights**2 * sizes[classes] / np.maximum(sizes[classes] - 1, 1)
+    pooled = np.full(images, 1 / (images - len(sizes)))
+    each = max(alone, pooled, key=lambda share: float(share @ spread))
+    return Crossed(
+        mean=float(rows.mean()),
+        seeds=seeds,
+        images=effective,
+        by_seed=effective * float(rows.var(ddof=1)) if seeds > 1 else 0.0,
+        by_image=seeds * float(each @ spread),
+        rest=float(each @ rest) if seeds > 1 else seeds * float(each @ spread),
+        folds=folds,
+    )
 
 
 def _clopper_pearson(count: int, of: int, alpha: float) -> tuple[float, float]:
@@ -160,7 +213,3 @@ def _clopper_pearson(count: int, of: int, alpha: float) -> tuple[float, float]:
     low = float(beta.ppf(alpha / 2, count, of - count + 1)) if count else 0.0
     high = float(beta.ppf(1 - alpha / 2, count + 1, of - count)) if count < of else 1.0
     return low, high
-
-
-def _discordant(row: np.ndarray) -> tuple[int, int, int]:
-    return int((row > 0).sum()), int((row < 0).sum()), len(row)

@@ -19,11 +19,13 @@ class Found:
     Args:
         finished: their directories and what they say, each identity once.
         failed: name and line of those that failed.
+        failures: their directories and what they say.
         unreadable: files that are no whole result.
     """
 
     finished: list[tuple[Path, Result]] = field(default_factory=list)
     failed: list[tuple[str, str]] = field(default_factory=list)
+    failures: list[tuple[Path, Result]] = field(default_factory=list)
     unreadable: list[Path] = field(default_factory=list)
 
 
@@ -43,6 +45,7 @@ def found(*directories: str | Path) -> Found:
                 every.unreadable.append(path)
             elif result["status"] == "failed":
                 every.failed.append((path.parent.name, str(result.get("error", "it says no reason"))))
+                every.failures.append((path.parent, result))
             elif (identity := result.get("identity", str(path))) not in seen:
                 seen.add(identity)
                 every.finished.append((path.parent, result))

@@ -1,16 +1,20 @@
 """What the runs of a sweep say: whether pretraining helped, and which arms nothing beat."""
 
 from dataclasses import dataclass, field
-from itertools import combinations, permutations
+from itertools import combinations
+from math import comb
+
+import numpy as np
 
 from headstart.compare.outcomes import Outcomes
-from headstart.compare.statistics import Contrast, contrast, holm, interval
+from headstart.compare.statistics import Contrast, Pair, contrast, interval, step_down
+from headstart.errors import HeadstartError
 
-LEVEL = 0.05  # of a sweep: the chance of a false answer to the declared contrast at any of its budgets
+LEVEL = 0.05  # of a sweep: the chance that any arm is called worse than one that it equals, at any of its budgets
+FIRST = 0.75  # the declared contrast's share of a budget's level; the other pairs have the rest, and all once it falls
 MARGIN = 0.01  # arms that differ by less are as good as each other
 DECLARED = ("finetune", "scratch_backbone")  # one architecture, another start: did pretraining help?
-
-Pair = tuple[str, str]
+METRICS = ("accuracy", "balanced_accuracy")
 
 
 @dataclass(frozen=True)
@@ -24,6 +28,7 @@ class Verdict:
         declared: the two arms of the contrast that was declared beforehand; None where the sweep lacks them.
         contrasts: of every ordered pair, first less second.
         beaten: by arm that something beat, what beat it.
+        metric: ``accuracy``, or ``balanced_accuracy``: the mean over classes of the accuracy on each.
     """
 
     outcomes: Outcomes
@@ -32,12 +37,27 @@ class Verdict:
     declared: Pair | None
     contrasts: dict[Pair, Contrast]
     beaten: dict[str, list[str]] = field(default_factory=dict)
+    metric: str = "accuracy"
+
+    @property
+    def declared_alpha(self) -> float:
+        """The level of the declared contrast: its 1 - ``declared_alpha`` interval leaves zero out exactly where it
+        is answered."""
+        return self.alpha * (FIRST if len(self.outcomes.correct) > 2 else 1.0)
+
+    def score(self, arm: str) -> float:
+        """The arm's mean accuracy by the metric, of 1."""
+        by_image = self.outcomes.correct[arm].mean(axis=0)
+        if self.metric == "accuracy":
+            return float(by_image.mean())
+        return float(np.mean([by_image[self.outcomes.labels == c].mean() for c in np.unique(self.outcomes.labels)]))
 
     @property
     def left(self) -> list[str]:
         """The arms that nothing beat, the most accurate first."""
-        arms = [arm for arm in self.outcomes.correct if arm not in self.beaten]
-        return sorted(arms, key=lambda arm: -self.outcomes.correct[arm].mean())
+        return sorted(
+            (arm for arm in self.outcomes.correct if arm not in self.beaten), key=lambda arm: -self.score(arm)
+        )
 
     @property
     def helped(self) -> bool | None:
@@ -57,41 +77,79 @@ class Verdict:
     @property
     def lead_is_small(self) -> bool:
         """Whether the one arm that is left leads some other by less than the margin."""
-        first, *others = self.left
-        rivals = [arm for arm in self.outcomes.correct if arm != first] if not others else []
-        return any(interval(self.contrasts[first, rival], self.alpha)[1] < self.margin for rival in rivals)
+        if len(self.left) != 1:
+            return False
+        rivals = [arm for arm in self.outcomes.correct if arm != self.left[0]]
+        return any(interval(self.contrasts[self.left[0], rival], self.alpha)[1] < self.margin for rival in rivals)
 
 
-def verdicts(tables: list[Outcomes], level: float = LEVEL, margin: float = MARGIN) -> list[Verdict]:
-    """The verdict of each table; ``level`` is split evenly over them."""
-    return [verdict(table, level / len(tables), margin) for table in tables]
+def verdicts(
+    tables: list[Outcomes],
+    level: float = LEVEL,
+    margin: float = MARGIN,
+    metric: str = "accuracy",
+    contrast: Pair = DECLARED,
+) -> list[Verdict]:
+    """The verdict of each table; ``level`` is split evenly over them.
 
+    Args:
+        tables: what was compared, a table a data set and budget.
+        level: of the sweep.
+        margin: difference in accuracy, of 1, below which arms count as equal.
+        metric: ``accuracy`` or ``balanced_accuracy``.
+        contrast: the models of the declared contrast.
 
-def verdict(table: Outcomes, alpha: float, margin: float = MARGIN) -> Verdict:
-    """Tests the declared contrast at ``alpha`` and the other pairs by Holm's procedure at ``alpha``.
-
-    An arm that the declared contrast finds worse is beaten in the second answer as well: otherwise the two
-    would contradict each other.
+    Raises:
+        HeadstartError: there is no such metric, or too few test images for it.
     """
-    contrasts = {
-        (one, other): contrast(table.correct[one].astype(float) - table.correct[other])
-        for one, other in permutations(table.correct, 2)
-    }
-    declared = _declared(table)
-    tests = {pair: contrasts[pair].p_value for pair in combinations(table.correct, 2)}
-    first = {pair: p for pair, p in tests.items() if declared and set(pair) == set(declared)}
-    fallen = {pair for pair, p in first.items() if p <= alpha}
-    fallen |= holm({pair: p for pair, p in tests.items() if pair not in first}, alpha)
-    beaten: dict[str, list[str]] = {}
+    if metric not in METRICS:
+        raise HeadstartError(f"compare.metric={metric}: there is no such metric; give {' or '.join(METRICS)}")
+    return [verdict(table, level / len(tables), margin, metric, contrast) for table in tables]
+
+
+def verdict(
+    table: Outcomes, alpha: float, margin: float = MARGIN, metric: str = "accuracy", declared: Pair = DECLARED
+) -> Verdict:
+    """Tests the pairs of a table so that the chance of any false answer is ``alpha`` at most.
+
+    The declared contrast comes first, at its share ``FIRST`` of ``alpha``. Where it falls, an arm is beaten and the
+    others are tested at ``alpha``; where it stands, at what it left them. That is the closed test with weights
+    (Bretz et al. 2009, Statist. Med. 28:586), so the two answers, which are one family, cannot contradict each other.
+    """
+    contrasts = _contrasts(table, metric)
+    first = _declared(table, declared)
+    p_values = {pair: contrasts[pair].p_value for pair in combinations(table.correct, 2)}
+    # Once two arms differ, at most all but one of the arms can still be equal.
+    together = comb(max(len(table.correct) - 1, 0), 2)
+    told = Verdict(table, alpha, margin, first, contrasts, {}, metric)
+    fallen = {pair for pair, p in p_values.items() if first and set(pair) == set(first) and p <= told.declared_alpha}
+    others = {pair: p for pair, p in p_values.items() if not (first and set(pair) == set(first))}
+    if fallen or not first:
+        fallen |= step_down(others, alpha, together, one_fell=bool(fallen))
+    else:
+        fallen |= step_down(others, alpha - told.declared_alpha, max(together - 1, 1))
     for one, other in sorted(fallen):
         better, worse = (one, other) if contrasts[one, other].mean > 0 else (other, one)
-        beaten.setdefault(worse, []).append(better)
-    return Verdict(table, alpha, margin, declared, contrasts, beaten)
+        told.beaten.setdefault(worse, []).append(better)
+    return told
 
 
-def _declared(table: Outcomes) -> Pair | None:
+def _contrasts(table: Outcomes, metric: str) -> dict[Pair, Contrast]:
+    classes = table.labels if metric == "balanced_accuracy" else None
+    found = {}
+    for one, other in combinations(table.correct, 2):
+        difference = table.correct[one].astype(float) - table.correct[other]
+        try:
+            found[one, other] = contrast(difference, classes, table.folds)
+            found[other, one] = contrast(-difference, classes, table.folds)
+        except ValueError as error:
+            raise HeadstartError(f"{table.data}: {error}; give more test images, a few of each class") from error
+    return found
+
+
+def _declared(table: Outcomes, wanted: Pair) -> Pair | None:
     """The arms of the declared contrast, where there is just one of each of its models."""
-    found = [[arm for arm, model in table.models.items() if model == wanted] for wanted in DECLARED]
+    found = [[arm for arm in table.correct if table.models[arm] == model] for model in wanted]
     return (found[0][0], found[1][0]) if all(len(arms) == 1 for arms in found) else None
 
 
