@@ -144,8 +144,10 @@ def test_several_sweeps_make_one_report_and_each_data_set_its_part(fake_run, tmp
 def test_images_of_all_folds_are_looked_at(fake_run, tmp_path):
     for fold in range(3):
         for arm in ("finetune", "frozen"):
-            fake_run(arm, fold=fold, images=20)
-    look = report(tmp_path / "sweep")["data"][0]["closer"]
+            fake_run(arm, fold=fold, folds=3, images=20)
+    data = report(tmp_path / "sweep")["data"][0]
+    look, (answer,) = data["closer"], data["answers"]
+    assert answer["folds"] == 3 and answer["test_images"] == 60
     assert look["test_images"] == look["answers"] == 60 and look["runs"] == 3
 
 
@@ -155,7 +157,8 @@ def test_an_order_that_changes_is_found_between_its_budgets(fake_run, tmp_path):
             for seed in range(3):
                 fake_run(arm, seed, budget, right, images=300)
     data = report(tmp_path / "sweep")["data"][0]
-    assert data["changes"] == [{"first": "scratch_backbone", "second": "finetune", "between": [10, 20]}]
+    change = {"data": "photos", "before": 10, "after": 20, "first": "scratch_backbone", "then": "finetune"}
+    assert data["changes"] == [change]
 
 
 def test_results_that_say_hardly_anything_are_reported_as_far_as_they_go(tmp_path):
@@ -169,6 +172,16 @@ def test_a_sweep_whose_runs_all_failed_is_reported_too(tmp_path):
     (tmp_path / "run").mkdir()
     runs.write_json(tmp_path / "run" / runs.RESULT, {"status": "failed", "error": "the loss is NaN"})
     assert "the loss is NaN" in write(tmp_path).read_text()
+
+
+def test_an_arm_that_failed_somewhere_is_refused_and_named(fake_sweep):
+    sweep = fake_sweep(budgets=(5,))
+    place = next(sweep.glob("finetune-photos-5-seed1*"))
+    whole = runs.result(place)
+    runs.write_json(place / runs.RESULT, {**whole, "status": "failed", "error": "the loss is NaN"})
+    (answer,) = report(sweep)["data"][0]["answers"]
+    assert "finetune" in answer["refused"] and answer["declared"] is None and "finetune" not in answer["left"]
+    assert "Refused as evidence" in write(sweep).read_text()
 
 
 def test_predictions_that_are_lost_cost_the_closer_look_alone(fake_sweep):

@@ -52,7 +52,7 @@ def _charts(data: dict[str, Any], arms: list[str]) -> dict[str, Any]:
     rows = [row for row in rows if row["labels"] and row["accuracy"] is not None]
     drawn: dict[str, Any] = {"learning": []}
     if len({row["labels"] for row in rows}) > 1:
-        between = [[labels[end] or 0 for end in change["between"]] for change in data["changes"]]
+        between = [[labels[c["before"]] or 0, labels[c["after"]] or 0] for c in data["changes"]]
         drawn["efficiency"] = Markup(figures.efficiency(rows, arms, between))
     if timed := [row for row in rows if row["seconds"]]:
         drawn["cost"] = Markup(figures.cost(timed, arms))

@@ -6,7 +6,7 @@ import json
 import math
 from collections import defaultdict
 from collections.abc import Sequence
-from itertools import pairwise, permutations
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from headstart import runs
 from headstart.compare import origins, words
 from headstart.compare.arms import Result, arm_key, arm_names
 from headstart.compare.closer import closer
+from headstart.compare.crossover import crossovers
 from headstart.compare.learning import learning
 from headstart.compare.mistakes import pictures
 from headstart.compare.outcomes import outcomes
@@ -82,7 +83,7 @@ def _report(every: Found, directories: Sequence[str | Path]) -> dict[str, Any]:
     named = [(names[arm_key(result)], (place, result)) for place, result in every.finished]
     rows = [_row(arm, place, result) for arm, (place, result) in named]
     averages = _table(results, rows)
-    judged, missing = _judged(every.finished)
+    judged, missing = _judged([*every.finished, *every.failures])
     groups: dict[str, list[tuple[str, Run]]] = defaultdict(list)
     for arm, (place, result) in named:
         groups[str(result.get("data"))].append((arm, (place, result)))
@@ -112,9 +113,9 @@ def _report(every: Found, directories: Sequence[str | Path]) -> dict[str, Any]:
     return plain(said)
 
 
-def _judged(finished: list[Run]) -> tuple[list[Verdict], str | None]:
+def _judged(ended: list[Run]) -> tuple[list[Verdict], str | None]:
     try:
-        return verdicts(outcomes(finished)), None
+        return verdicts(outcomes(ended)), None
     except HeadstartError as error:
         return [], str(error)
 
@@ -143,7 +144,7 @@ def _data_set(name: str, group: list[tuple[str, Run]], averages: list[dict[str, 
         "classes": classes,
         "arms": sorted({arm for arm, _ in group}),
         "answers": [_answer(v) for v in judged],
-        "changes": _changes(judged),
+        "changes": [asdict(change) for change in crossovers(judged)],
         "table": averages,
         "splits": splits,
         "learning": _learning(group, splits),
@@ -155,37 +156,29 @@ def _data_set(name: str, group: list[tuple[str, Run]], averages: list[dict[str, 
 def _answer(verdict: Verdict) -> dict[str, Any]:
     """Both answers at one budget, and every pair's difference (first less second) with its interval."""
     pairs = [(one, other) for one, other in verdict.contrasts if one < other]
+    declared = verdict.declared
     return {
         "labels_per_class": verdict.outcomes.labels_per_class,
+        "metric": verdict.metric,
         "seeds": list(verdict.outcomes.seeds),
         "test_images": verdict.outcomes.images,
-        "confidence": 1 - verdict.alpha,
-        "helped": words.helped(verdict) if verdict.declared else None,
-        "declared": _difference(verdict, verdict.declared) if verdict.declared else None,
+        "folds": verdict.outcomes.folds,
+        "looks": verdict.outcomes.looks,
+        "helped": words.helped(verdict) if declared else None,
+        "declared": _difference(verdict, declared, verdict.declared_alpha) if declared else None,
         "unbeaten": words.unbeaten(verdict),
         "frozen_loss": words.frozen_loss(verdict),
         "left": verdict.left,
-        "pairs": [_difference(verdict, pair) for pair in pairs],
+        "refused": verdict.outcomes.refused,
+        "pairs": [_difference(verdict, pair, verdict.alpha) for pair in pairs],
     }
 
 
-def _difference(verdict: Verdict, pair: tuple[str, str]) -> dict[str, Any]:
+def _difference(verdict: Verdict, pair: tuple[str, str], alpha: float) -> dict[str, Any]:
     contrast = verdict.contrasts[pair]
-    low, high = interval(contrast, verdict.alpha)
-    difference = {"difference": contrast.mean, "low": low, "high": high, "p_value": contrast.p_value}
-    return {"first": pair[0], "second": pair[1], **difference}
-
-
-def _changes(judged: list[Verdict]) -> list[dict[str, Any]]:
-    """Where one arm beats another and, at the next budget that decides between them, is beaten by it."""
-    changes = []
-    for first, second in permutations(sorted({arm for v in judged for arm in v.outcomes.correct}), 2):
-        decided = [v for v in judged if first in v.beaten.get(second, []) or second in v.beaten.get(first, [])]
-        for before, after in pairwise(decided):
-            if first in before.beaten.get(second, []) and second in after.beaten.get(first, []):
-                between = [v.outcomes.labels_per_class for v in (before, after)]
-                changes.append({"first": first, "second": second, "between": between})
-    return changes
+    low, high = interval(contrast, alpha)
+    sure = {"low": low, "high": high, "confidence": 1 - alpha, "p_value": contrast.p_value}
+    return {"first": pair[0], "second": pair[1], "difference": contrast.mean, **sure}
 
 
 def _table(results: list[Result], rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -214,7 +207,7 @@ def _splits(group: list[tuple[str, Run]]) -> list[dict[str, Any]]:
             "labels_per_class": labels,
             **origins.parts(found[0][0]),
             "seeds": sorted({result["seed"] for _, result in found if "seed" in result}),
-            "folds": len({result.get("fold", 0) for _, result in found}),
+            "folds": max(result.get("folds") or 1 for _, result in found),
         }
         for labels, found in sorted(budgets.items(), key=lambda item: item[0] or math.inf)
     ]
@@ -239,7 +232,7 @@ def _closer(
     labels = max((row["labels_per_class"] for row in averages), key=lambda k: math.inf if k is None else k)
     left = next((v.left for v in judged if v.outcomes.labels_per_class == labels), [])
     best = [row["arm"] for row in averages if row["labels_per_class"] == labels]
-    chosen = (left or best)[0]
+    chosen = next(arm for arm in [*left, *best] if arm in best)
     places: dict[str, list[tuple[Key, Path]]] = defaultdict(list)
     for arm, (place, result) in group:
         if result.get("labels_per_class") == labels:
