@@ -31,7 +31,7 @@ def fake_run(tmp_path):
                   for name, label in zip(names, labels, strict=True)]  # fmt: skip
         trained = [{"image": f"{c}/t{i}.png", "sha256": "0", "class": c, "part": "train"}
                    for c in classes for i in range(budget or 7)]  # fmt: skip
-        runs.write_json(place / runs.SPLIT, [*trained, *tested])
+        runs.write_text(place / runs.SPLIT, json.dumps([*trained, *tested]))
         rows = [f"{epoch},{epoch * 3},{2 / (epoch + 1 + seed)},{0.1 * epoch}" for epoch in range(4)]
         runs.write_text(place / runs.METRICS, "\n".join(["epoch,step,train/loss,val/accuracy", *rows]) + "\n")
         accuracy = float((probabilities.argmax(axis=1) == labels).mean())
