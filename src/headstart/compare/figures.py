@@ -93,6 +93,7 @@ def learning(curves: Sequence[dict[str, Any]], arms: Sequence[str], what: str, l
         for curve in curves:
             look = _look(arms.index(curve["arm"])) | {"marker": "" if len(curve["epoch"]) > 1 else "o"}
             axes.plot(curve["epoch"], [_value(v, scale) for v in curve[what]], **look)
+        axes.xaxis.get_major_locator().set_params(integer=True)
         axes.set_xlabel("epoch")
         axes.set_ylabel(label)
 
