@@ -89,11 +89,13 @@ def learning(curves: Sequence[dict[str, Any]], arms: Sequence[str], what: str, l
         label: what it is called.
     """
 
+    from matplotlib.ticker import MaxNLocator
+
     def draw(axes: "Axes") -> None:
         for curve in curves:
             look = _look(arms.index(curve["arm"])) | {"marker": "" if len(curve["epoch"]) > 1 else "o"}
             axes.plot(curve["epoch"], [_value(v, scale) for v in curve[what]], **look)
-        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.xaxis.set_major_locator(MaxNLocator("auto", steps=[1, 2, 2.5, 5, 10], integer=True))
         axes.set_xlabel("epoch")
         axes.set_ylabel(label)
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from headstart import runs
 from headstart.compare import origins, words
+from headstart.compare.answers import answer
 from headstart.compare.arms import Result, arm_key, arm_names
 from headstart.compare.closer import closer
 from headstart.compare.crossover import crossovers
@@ -19,7 +20,6 @@ from headstart.compare.learning import learning
 from headstart.compare.mistakes import pictures
 from headstart.compare.outcomes import outcomes
 from headstart.compare.said import Key
-from headstart.compare.statistics import interval
 from headstart.compare.table import Found, found, table
 from headstart.compare.verdict import LEVEL, MARGIN, Verdict, verdicts
 from headstart.complaints import NOT_WRITABLE
@@ -143,7 +143,7 @@ def _data_set(name: str, group: list[tuple[str, Run]], averages: list[dict[str, 
         "name": name,
         "classes": classes,
         "arms": sorted({arm for arm, _ in group}),
-        "answers": [_answer(v) for v in judged],
+        "answers": [answer(v) for v in judged],
         "changes": [asdict(change) for change in crossovers(judged)],
         "table": averages,
         "splits": splits,
@@ -151,34 +151,6 @@ def _data_set(name: str, group: list[tuple[str, Run]], averages: list[dict[str, 
         "closer": _closer(group, averages, judged, classes),
         "starts": origins.starts([(arm, result) for arm, (_, result) in group], classes),
     }
-
-
-def _answer(verdict: Verdict) -> dict[str, Any]:
-    """Both answers at one budget, and every pair's difference (first less second) with its interval."""
-    pairs = [(one, other) for one, other in verdict.contrasts if one < other]
-    declared = verdict.declared
-    return {
-        "labels_per_class": verdict.outcomes.labels_per_class,
-        "metric": verdict.metric,
-        "seeds": list(verdict.outcomes.seeds),
-        "test_images": verdict.outcomes.images,
-        "folds": verdict.outcomes.folds,
-        "looks": verdict.outcomes.looks,
-        "helped": words.helped(verdict) if declared else None,
-        "declared": _difference(verdict, declared, verdict.declared_alpha) if declared else None,
-        "unbeaten": words.unbeaten(verdict),
-        "frozen_loss": words.frozen_loss(verdict),
-        "left": verdict.left,
-        "refused": verdict.outcomes.refused,
-        "pairs": [_difference(verdict, pair, verdict.alpha) for pair in pairs],
-    }
-
-
-def _difference(verdict: Verdict, pair: tuple[str, str], alpha: float) -> dict[str, Any]:
-    contrast = verdict.contrasts[pair]
-    low, high = interval(contrast, alpha)
-    sure = {"low": low, "high": high, "confidence": 1 - alpha, "p_value": contrast.p_value}
-    return {"first": pair[0], "second": pair[1], "difference": contrast.mean, **sure}
 
 
 def _table(results: list[Result], rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
