@@ -80,12 +80,33 @@ def test_an_error_is_one_line(photos, monkeypatch, capsys):
     assert capsys.readouterr().err == "headstart: run: no checkpoint; mend it\n"
 
 
-def test_a_report_is_read_from_files(tmp_path, capsys):
-    (tmp_path / "run").mkdir()
+@pytest.fixture
+def sweep(tmp_path):
+    (tmp_path / "sweep" / "run").mkdir(parents=True)
     result = {"status": "finished", "arm": "frozen", "labels_per_class": 5, "metrics": {"test/accuracy": 0.5}}
-    (tmp_path / "run" / "result.json").write_text(json.dumps(result))
-    assert cli.run(["report", str(tmp_path)]) == 0
-    assert "50.0 ± –" in capsys.readouterr().out
+    (tmp_path / "sweep" / "run" / "result.json").write_text(json.dumps(result))
+    return tmp_path / "sweep"
+
+
+def test_a_report_is_read_from_files_and_written_beside_them(sweep, capsys):
+    assert cli.run(["report", str(sweep)]) == 0
+    said = capsys.readouterr().out
+    assert "50.0 ± –" in said and said.endswith(f"report: {sweep / 'report.html'}\n")
+    assert sorted(path.name for path in sweep.glob("report.*")) == ["report.csv", "report.html", "report.json"]
+
+
+def test_several_sweeps_are_reported_in_a_folder_that_is_named(sweep, tmp_path, capsys):
+    assert cli.run(["report", str(sweep), str(sweep)]) == 1
+    assert capsys.readouterr().err == ("headstart: several sweeps make one report: name the folder for it by --out\n")
+    assert cli.run(["report", str(sweep), str(sweep), "--out", str(tmp_path / "both")]) == 0
+    assert (tmp_path / "both" / "report.html").is_file() and not (sweep / "report.html").exists()
+
+
+def test_a_report_that_cannot_be_written_there_is_one_line(sweep, tmp_path, capsys):
+    (tmp_path / "taken").write_text("")
+    assert cli.run(["report", str(sweep), "--out", str(tmp_path / "taken")]) == 1
+    said = capsys.readouterr()
+    assert "50.0 ± –" in said.out and said.err.count("\n") == 1 and "taken: no report can be written" in said.err
 
 
 def test_an_audit_is_a_table_of_kinds_and_one_of_paths_that_line_up(image_folder, capsys):

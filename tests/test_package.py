@@ -43,7 +43,8 @@ def test_a_room_knows_only_what_stands_to_its_left(room, forbidden):
 def test_everything_up_to_the_question_whether_a_run_is_done_loads_no_torch():
     code = (
         "import sys, headstart, headstart.cli, headstart.app, headstart.train, headstart.plan, headstart.data.folder,"
-        "headstart.data.digits, headstart.data.mnist, headstart.data.audit, headstart.compare.table;"
+        "headstart.data.digits, headstart.data.mnist, headstart.data.audit, headstart.compare.page,"
+        "headstart.compare.report;"
         "sys.exit(bool({'torch', 'lightning', 'timm'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

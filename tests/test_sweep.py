@@ -8,6 +8,8 @@ import pytest
 from filelock import FileLock
 
 from headstart import estimate, runs, sweep, train
+from headstart.compare import report
+from headstart.plan import Plan
 
 TINY = ["-m", "model=scratch_cnn", "data=folder", "data.image_size=16", "model.epochs=2"]
 
@@ -83,6 +85,28 @@ def test_a_run_that_failed_in_this_command_is_not_tried_by_its_other_processes(i
     statuses = sorted(result["status"] for result in results(done.folder).values())
     assert done.code == 1 and statuses == ["failed", "failed", "finished", "finished"]
     assert done.out.count("failed: ") == 2
+
+
+@pytest.fixture
+def ended_sweep(tmp_path):
+    result = {"status": "finished", "arm": "frozen", "labels_per_class": 5, "metrics": {"test/accuracy": 0.5}}
+    (tmp_path / "sweep" / "run").mkdir(parents=True)
+    runs.write_json(tmp_path / "sweep" / "run" / runs.RESULT, result)
+    return Plan([], tmp_path / "sweep")
+
+
+def test_a_sweep_ends_with_its_table_and_its_report(ended_sweep, capsys):
+    assert sweep._ended(ended_sweep, 0) == 0
+    said = capsys.readouterr().out
+    assert "50.0 ± –" in said and said.endswith(f"report: {ended_sweep.directory / 'report.html'}\n")
+    assert (ended_sweep.directory / "report.html").is_file()
+
+
+def test_a_report_that_fails_costs_neither_the_table_nor_more_than_a_line(ended_sweep, capsys, monkeypatch):
+    monkeypatch.setattr(report, "write", lambda directory: 1 / 0)
+    assert sweep._ended(ended_sweep, 0) == 1
+    said = capsys.readouterr()
+    assert "50.0 ± –" in said.out and said.err.count("\n") == 1 and said.err.startswith("headstart-train: ")
 
 
 def test_helpers_end_with_the_command_however_that_ends(image_folder, tmp_path):

@@ -62,10 +62,15 @@ def predict(args: argparse.Namespace) -> int:
 
 
 def report(args: argparse.Namespace) -> int:
-    """Prints a sweep's table from its files."""
+    """Prints what sweeps say, from their files alone, and writes it as a page, as JSON and as CSV."""
     from headstart.compare.show import show
 
+    if len(args.sweeps) > 1 and args.out is None:
+        raise HeadstartError("several sweeps make one report: name the folder for it by --out")
     show(*args.sweeps)
+    from headstart.compare.report import write
+
+    print(f"report: {write(args.out or args.sweeps[0], *args.sweeps)}")
     return 0
 
 
@@ -133,8 +138,9 @@ def _parser() -> tuple[_Parser, dict[str, Callable[[argparse.Namespace], int]]]:
     command.add_argument("--json", action="store_true", help="all probabilities, as JSON")
     command.add_argument("--batch-size", type=_count, default=64, metavar="N", help="images at a time (64)")
 
-    command = commands.add_parser("report", help="a sweep's table again", description=report.__doc__)
+    command = commands.add_parser("report", help="what sweeps say, as a page too", description=report.__doc__)
     command.add_argument("sweeps", nargs="+", metavar="SWEEP", help="directories of runs, such as those in runs/")
+    command.add_argument("--out", metavar="FOLDER", help="where report.html, .json and .csv go (the sweep itself)")
 
     command = commands.add_parser("best", help="a sweep's best checkpoint", description=best.__doc__)
     command.add_argument("sweep", metavar="SWEEP", help="a directory of runs, such as those in runs/")

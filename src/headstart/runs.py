@@ -170,7 +170,6 @@ def write_predictions(directory: Path, images: list[str], labels: "np.ndarray", 
         probabilities: float32 (N, num_classes).
     """
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     table = pa.table(
         {
@@ -180,19 +179,7 @@ def write_predictions(directory: Path, images: list[str], labels: "np.ndarray", 
             "probabilities": pa.array(list(probabilities), type=pa.list_(pa.float32())),
         }
     )
-    scratch = directory / (PREDICTIONS + ".part")
-    pq.write_table(table, scratch)
-    scratch.replace(directory / PREDICTIONS)
-
-
-def write_thumbnails(directory: Path, images: list[str], webp: list[bytes]) -> None:
-    """Writes ``thumbnails.parquet``: small pictures of some test images, by their names in ``split.json``."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    scratch = directory / (THUMBNAILS + ".part")
-    pq.write_table(pa.table({"image": pa.array(images, pa.string()), "webp": pa.array(webp, pa.binary())}), scratch)
-    scratch.replace(directory / THUMBNAILS)
+    _write_parquet(directory / PREDICTIONS, table)
 
 
 def read_predictions(directory: Path) -> tuple[list[str], "np.ndarray", "np.ndarray"]:
@@ -201,13 +188,52 @@ def read_predictions(directory: Path) -> tuple[list[str], "np.ndarray", "np.ndar
     Raises:
         HeadstartError: the file is missing or damaged.
     """
+    table = _read_parquet(directory / PREDICTIONS, ["image", "label", "predicted"])
+    return table["image"].to_pylist(), table["label"].to_numpy(), table["predicted"].to_numpy()
+
+
+def read_probabilities(directory: Path) -> "np.ndarray":
+    """Of each test image, in the order of :func:`read_predictions`, a probability per class, float32 (N, K).
+
+    Raises:
+        HeadstartError: the file is missing or damaged.
+    """
+    rows = _read_parquet(directory / PREDICTIONS, ["probabilities"])["probabilities"].combine_chunks()
+    return rows.flatten().to_numpy().reshape(len(rows), -1) if len(rows) else rows.to_numpy()
+
+
+def write_thumbnails(directory: Path, images: list[str], webp: list[bytes]) -> None:
+    """Writes ``thumbnails.parquet``: small pictures of test images, by their names in ``split.json``."""
+    import pyarrow as pa
+
+    _write_parquet(directory / THUMBNAILS, pa.table({"image": pa.array(images, pa.string()), "webp": pa.array(webp, pa.binary())}))
+
+
+def read_thumbnails(directory: Path) -> dict[str, bytes]:
+    """The pictures that a run kept, WebP by image; none where it kept none.
+
+    Raises:
+        HeadstartError: the file is damaged.
+    """
+    if not (directory / THUMBNAILS).is_file():
+        return {}
+    table = _read_parquet(directory / THUMBNAILS, ["image", "webp"])
+    return dict(zip(table["image"].to_pylist(), table["webp"].to_pylist(), strict=True))
+
+
+def _write_parquet(path: Path, table: Any) -> None:
+    import pyarrow.parquet as pq
+
+    scratch = path.with_name(path.name + ".part")
+    pq.write_table(table, scratch)
+    scratch.replace(path)
+
+
+def _read_parquet(path: Path, columns: list[str]) -> Any:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
-        table = pq.read_table(directory / PREDICTIONS, columns=["image", "label", "predicted"])
+        return pq.read_table(path, columns=columns)
     except (OSError, pa.ArrowException) as error:
-        raise HeadstartError(
-            f"{directory / PREDICTIONS}: cannot be read; remove that run and train it again"
-        ) from error
-    return table["image"].to_pylist(), table["label"].to_numpy(), table["predicted"].to_numpy()
+        raise HeadstartError(f"{path}: cannot be read; remove that run and train it again") from error

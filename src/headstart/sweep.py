@@ -110,11 +110,20 @@ def _pass(run: Run, plan: Plan, at_once: int, threads: int, wait: bool = False) 
 
 
 def _ended(plan: Plan, code: int) -> int:
-    """Prints the sweep's table, which names what failed; the exit code."""
-    assert plan.directory is not None
-    if code in (0, 1) and any(runs.results(plan.directory)):
+    """Prints the sweep's table, which names what failed, and writes its report; the exit code."""
+    directory = plan.directory
+    assert directory is not None
+    if code in (0, 1) and any(runs.results(directory)):
         from headstart.compare.show import show
 
-        show(plan.directory)
-        print(f"sweep: {plan.directory}")
+        show(directory)
+        print(f"sweep: {directory}")
+        code = max(code, app.told(app.PROGRAM, lambda: _reported(directory)))
     return code
+
+
+def _reported(directory: Path) -> int:
+    from headstart.compare.report import write
+
+    print(f"report: {write(directory)}")
+    return 0

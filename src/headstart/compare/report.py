@@ -1,0 +1,247 @@
+"""The report of sweeps: every number of the page, from run directories alone, as JSON, as CSV and as the page."""
+
+import csv
+import io
+import json
+import math
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from headstart import runs
+from headstart.compare import origins, words
+from headstart.compare.answers import answer
+from headstart.compare.arms import Result, arm_key, arm_names
+from headstart.compare.closer import closer
+from headstart.compare.crossover import crossovers
+from headstart.compare.learning import learning
+from headstart.compare.mistakes import pictures
+from headstart.compare.outcomes import outcomes
+from headstart.compare.said import Key
+from headstart.compare.table import Found, found, table
+from headstart.compare.verdict import LEVEL, MARGIN, Verdict, verdicts
+from headstart.complaints import NOT_WRITABLE
+from headstart.errors import HeadstartError
+
+PAGE, NUMBERS, RUNS = "report.html", "report.json", "report.csv"
+AUDIT = "audit.json"
+METRICS = ("accuracy", "balanced_accuracy", "macro_f1", "log_loss")
+COST = ("seconds", "seconds_in_all", "parameters", "trainable_parameters", "flops", "peak_memory_bytes")
+COLUMNS = ("run", "data", "labels_per_class", "arm", "seed", "fold", *METRICS, *COST, "command")
+
+Run = tuple[Path, Result]
+
+
+def report(*directories: str | Path) -> dict[str, Any]:
+    """Everything that the page says, as plain values; what is not known is None.
+
+    Raises:
+        HeadstartError: a directory does not exist, or holds no run.
+    """
+    return _report(found(*directories), directories)
+
+
+def write(directory: str | Path, *sweeps: str | Path) -> Path:
+    """Writes report.json, report.csv and report.html into ``directory``, each whole or not at all.
+
+    Args:
+        directory: made where it is not there.
+        sweeps: directories of runs; none: ``directory`` is one.
+
+    Returns:
+        The page.
+
+    Raises:
+        HeadstartError: there is no run, or the directory cannot be written.
+    """
+    from headstart.compare.page import render
+
+    directory, sweeps = Path(directory), sweeps or (directory,)
+    every = found(*sweeps)
+    said = _report(every, sweeps)
+    shown = {row["image"] for data in said["data"] for row in (data["closer"] or {}).get("mistakes", ())}
+    page = render(said, pictures((place for place, _ in every.finished), shown))
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        runs.write_json(directory / NUMBERS, said)
+        runs.write_text(directory / RUNS, _csv(said["runs"]))
+        runs.write_text(directory / PAGE, page)
+    except OSError as error:
+        if error.errno not in NOT_WRITABLE:
+            raise
+        raise HeadstartError(
+            f"{directory}: no report can be written here ({error.strerror}); give headstart report --out FOLDER"
+        ) from error
+    return directory / PAGE
+
+
+def _report(every: Found, directories: Sequence[str | Path]) -> dict[str, Any]:
+    results = [result for _, result in every.finished]
+    names = arm_names(results)
+    named = [(names[arm_key(result)], (place, result)) for place, result in every.finished]
+    rows = [_row(arm, place, result) for arm, (place, result) in named]
+    averages = _table(results, rows)
+    judged, missing = _judged([*every.finished, *every.failures])
+    groups: dict[str, list[tuple[str, Run]]] = defaultdict(list)
+    for arm, (place, result) in named:
+        groups[str(result.get("data"))].append((arm, (place, result)))
+    said = {
+        "sweeps": [Path(directory).resolve().name for directory in directories],
+        "level": LEVEL,
+        "margin": MARGIN,
+        "no_verdict": missing,
+        "cautions": words.cautions(judged),
+        "next_steps": words.next_steps(judged),
+        "data": [
+            _data_set(
+                name,
+                group,
+                [row for row in averages if row["data"] == name],
+                [v for v in judged if v.outcomes.data == name],
+            )
+            for name, group in sorted(groups.items())
+        ],
+        "audits": [audit for directory in directories if (audit := _audit(Path(directory)))],
+        "failed": [{"run": name, "error": line} for name, line in every.failed],
+        "unreadable": [path.parent.name for path in every.unreadable],
+        "skipped": _skipped(results),
+        "conditions": origins.conditions(results),
+        "runs": rows,
+    }
+    return plain(said)
+
+
+def _judged(ended: list[Run]) -> tuple[list[Verdict], str | None]:
+    try:
+        return verdicts(outcomes(ended)), None
+    except HeadstartError as error:
+        return [], str(error)
+
+
+def _row(arm: str, place: Path, result: Result) -> dict[str, Any]:
+    metrics, cost = result.get("metrics", {}), result.get("cost", {})
+    return {
+        "run": place.name,
+        "data": str(result.get("data")),
+        "labels_per_class": result.get("labels_per_class"),
+        "arm": arm,
+        "seed": result.get("seed"),
+        "fold": result.get("fold", 0),
+        **{name: metrics.get(f"test/{name}") for name in METRICS},
+        **{name: cost.get(name) for name in COST},
+        "command": result.get("command"),
+    }
+
+
+def _data_set(name: str, group: list[tuple[str, Run]], averages: list[dict[str, Any]], judged: list[Verdict]) -> Any:
+    """What the page says of one data set."""
+    classes = next((c for _, (place, result) in group if (c := origins.class_names(place, result))), [])
+    splits = _splits(group)
+    return {
+        "name": name,
+        "classes": classes,
+        "arms": sorted({arm for arm, _ in group}),
+        "answers": [answer(v) for v in judged],
+        "changes": [asdict(change) for change in crossovers(judged)],
+        "table": averages,
+        "splits": splits,
+        "learning": _learning(group, splits),
+        "closer": _closer(group, averages, judged, classes),
+        "starts": origins.starts([(arm, result) for arm, (_, result) in group], classes),
+    }
+
+
+def _table(results: list[Result], rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The table that a sweep ends in, with every part of the cost."""
+    averages: list[dict[str, Any]] = table(results).to_dict("records")  # type: ignore[assignment]
+    for row in averages:
+        row["labels_per_class"] = None if math.isnan(row["labels_per_class"]) else int(row["labels_per_class"])
+        alike = ("data", "labels_per_class", "arm")
+        its = [run for run in rows if all(run[key] == row[key] for key in alike)]
+        row |= {name: _mean([run[name] for run in its]) for name in ("parameters", "flops", "peak_memory_bytes")}
+    return averages
+
+
+def _mean(values: list[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if known else None
+
+
+def _splits(group: list[tuple[str, Run]]) -> list[dict[str, Any]]:
+    """Each budget's images; the split of its first run stands for all, since their sizes are equal."""
+    budgets: dict[int | None, list[Run]] = defaultdict(list)
+    for _, run in group:
+        budgets[run[1].get("labels_per_class")].append(run)
+    return [
+        {
+            "labels_per_class": labels,
+            **origins.parts(found[0][0]),
+            "seeds": sorted({result["seed"] for _, result in found if "seed" in result}),
+            "folds": max(result.get("folds") or 1 for _, result in found),
+        }
+        for labels, found in sorted(budgets.items(), key=lambda item: item[0] or math.inf)
+    ]
+
+
+def _learning(group: list[tuple[str, Run]], splits: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    curves = []
+    for labels in [split["labels_per_class"] for split in splits]:
+        for arm in sorted({arm for arm, _ in group}):
+            its = [p for name, (p, r) in group if name == arm and r.get("labels_per_class") == labels]
+            if curve := learning(its):
+                curves.append({"labels_per_class": labels, "arm": arm, **curve})
+    return curves
+
+
+def _closer(
+    group: list[tuple[str, Run]], averages: list[dict[str, Any]], judged: list[Verdict], classes: list[str]
+) -> dict[str, Any] | None:
+    """A look at the verdict's arm at the largest budget: of several left the most accurate."""
+    if not averages:
+        return None
+    labels = max((row["labels_per_class"] for row in averages), key=lambda k: math.inf if k is None else k)
+    left = next((v.left for v in judged if v.outcomes.labels_per_class == labels), [])
+    best = [row["arm"] for row in averages if row["labels_per_class"] == labels]
+    chosen = next(arm for arm in [*left, *best] if arm in best)
+    places: dict[str, list[tuple[Key, Path]]] = defaultdict(list)
+    for arm, (place, result) in group:
+        if result.get("labels_per_class") == labels:
+            places[arm].append(((result.get("fold", 0), result.get("seed", 0)), place))
+    try:
+        return {"labels_per_class": labels, "left": left, **closer(dict(sorted(places.items())), chosen, classes)}
+    except HeadstartError as error:
+        return {"labels_per_class": labels, "missing": str(error)}
+
+
+def _audit(directory: Path) -> dict[str, Any] | None:
+    try:
+        audit = json.loads((directory / AUDIT).read_text(encoding="utf-8"))
+        return {"sweep": directory.resolve().name, "counts": dict(audit["counts"]), "findings": list(audit["findings"])}
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _skipped(results: list[Result]) -> list[dict[str, str]]:
+    """Files that could not be read and were left out, each once."""
+    every = {row["image"]: row["reason"] for result in results for row in result.get("skipped") or []}
+    return [{"image": image, "reason": reason} for image, reason in sorted(every.items())]
+
+
+def plain(value: Any) -> Any:
+    """The value as JSON has it: numpy's numbers as Python's, and what is no number as None."""
+    if isinstance(value, dict):
+        return {str(k): plain(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(v) for v in value]
+    value = value.item() if hasattr(value, "item") else value
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _csv(rows: list[dict[str, Any]]) -> str:
+    out = io.StringIO()
+    writer = csv.DictWriter(out, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return out.getvalue()

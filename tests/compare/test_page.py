@@ -1,0 +1,175 @@
+"""The page: all of it in report.json, safe with any name, the same each time."""
+
+import html
+import json
+import re
+from html.parser import HTMLParser
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from headstart import runs
+from headstart.compare.page import si
+from headstart.compare.report import write
+
+HOSTILE = (
+    "<script>alert(1)</script>",
+    "..",
+    "猫",
+    "שלום \u202e abc",
+    "x" * 150 + "y" * 150,
+    '"><img src=x onerror=alert(1)>',
+)
+VOID = {"meta", "img", "br", "link", "input", "hr"}
+
+
+class Shown(HTMLParser):
+    """What a reader sees outside the charts: its text, and the names, which may be cut, in full."""
+
+    def __init__(self):
+        super().__init__()
+        self.open, self.text, self.names, self.tags, self.loads = [], [], [], [], []
+
+    def handle_starttag(self, tag, attrs):
+        attrs = dict(attrs)
+        self.tags.append(tag)
+        self.loads += [attrs[k] for k in ("src", "href", "xlink:href", "action", "data", "srcset") if k in attrs]
+        assert not [name for name in attrs if name.startswith("on")]
+        if tag not in VOID:
+            self.open.append(tag)
+            if tag == "bdi":
+                self.names.append([attrs.get("title"), ""])
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_startendtag(self, tag, attrs):
+        self.tags.append(tag)
+
+    def handle_data(self, data):
+        if "bdi" in self.open:
+            self.names[-1][1] += data
+        elif not {"style", "svg", "title"} & set(self.open):
+            self.text.append(data)
+
+
+def shown(page):
+    parser = Shown()
+    parser.feed(page.read_text(encoding="utf-8"))
+    assert parser.open == []
+    return parser
+
+
+def leaves(value):
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else None
+    if inner is None:
+        yield value
+    else:
+        yield from (leaf for part in inner for leaf in leaves(part))
+
+
+def strangers(page):
+    """The numbers of the page's text that are no number of report.json, however it is rounded for showing:
+    as it is, as per cent or points, or in thousands, millions and so on; or a length of a list in it."""
+    said = json.loads(page.with_name("report.json").read_text())
+    every = list(leaves(said))
+    texts = sorted({leaf for leaf in every if isinstance(leaf, str) and re.search(r"\d", leaf)}, key=len, reverse=True)
+    quoted = re.compile("|".join(rf"(?<![\w.,]){re.escape(text)}(?!\w)" for text in texts))
+    numbers = np.array([leaf for leaf in every if isinstance(leaf, int | float)], dtype=float)
+    numbers = np.abs(np.concatenate([numbers, list(lengths(said))]))
+    scaled = np.concatenate([numbers * scale for scale in (1, 100, 1e-3, 1e-6, 1e-9)])
+    lost = []
+    for piece in shown(page).text:
+        for number in re.findall(r"\d[\d,]*(?:\.\d+)?", quoted.sub(" ", piece)):
+            decimals = len(number.partition(".")[2])
+            if not (np.abs(scaled - float(number.replace(",", ""))) <= 0.5000001 * 10.0**-decimals).any():
+                lost.append((number, piece))
+    return lost
+
+
+def lengths(value):
+    if isinstance(value, list):
+        yield len(value)
+    if isinstance(value, dict | list):
+        for part in value.values() if isinstance(value, dict) else value:
+            yield from lengths(part)
+
+
+def test_every_number_of_the_page_is_in_the_json(fake_sweep):
+    assert strangers(write(fake_sweep())) == []
+
+
+def test_the_checker_finds_a_number_that_is_not(fake_sweep):
+    page = write(fake_sweep(seeds=(0,)))
+    page.write_text(page.read_text().replace("</footer>", "77.77 % and 98,765</footer>"))
+    assert [number for number, _ in strangers(page)] == ["77.77", "98,765"]
+
+
+def test_names_that_people_give_are_shown_and_nothing_of_them_runs(fake_sweep, fake_run, tmp_path):
+    files = [f"{HOSTILE[i % 6]}/{i} $x$ .png" for i in range(60)]
+    sweep = fake_sweep(budgets=(5,), seeds=(0,), classes=HOSTILE, data=HOSTILE[2], names=files)
+    fake_run("frozen", 1, classes=HOSTILE, data=HOSTILE[2], names=files, settings={"model.weights": HOSTILE[0]})
+    page = write(sweep)
+    seen = shown(page)
+    assert not {"script", "iframe", "object", "embed", "link"} & set(seen.tags)
+    assert all(link.startswith(("#", "data:image/webp;base64,")) for link in seen.loads)
+    whole = {title or text for title, text in seen.names}
+    assert set(HOSTILE) <= whole and f"frozen weights={HOSTILE[0]}" in whole
+    assert all(len(text) <= 320 for _, text in seen.names)
+    assert strangers(page) == []
+
+
+def test_the_page_loads_nothing_and_says_so(fake_sweep):
+    text = write(fake_sweep(budgets=(5,), seeds=(0,))).read_text()
+    assert "default-src 'none'; style-src 'unsafe-inline'; img-src data:" in html.unescape(text)
+    assert not re.search(r"https?://|@import|url\((?!#)", text)
+
+
+def test_the_same_runs_give_the_same_bytes(fake_sweep):
+    sweep = fake_sweep(seeds=(0,))
+    assert write(sweep).read_bytes() == write(sweep).read_bytes()
+
+
+def test_pictures_that_a_run_kept_stand_beside_its_mistakes(fake_sweep):
+    sweep = fake_sweep(budgets=(5,))
+    page = write(sweep)
+    first = json.loads(page.with_name("report.json").read_text())["data"][0]["closer"]["mistakes"][0]["image"]
+    assert "no picture kept" in page.read_text()
+    runs.write_thumbnails(next(sweep.glob("finetune-*")), [first, "other.png"], [b"RIFF", b"else"])
+    again = write(sweep)
+    assert [link for link in shown(again).loads if link.startswith("data:")] == ["data:image/webp;base64,UklGRg=="]
+
+
+def test_charts_take_the_pages_colours_and_say_what_they_show(fake_sweep):
+    text = write(fake_sweep()).read_text()
+    charts = re.findall(r"<figure>.*?</figure>", text, flags=re.DOTALL)
+    assert len(charts) == 7  # labels, seconds, loss and validation at two budgets, calibration
+    for chart in charts:
+        assert 'role="img" aria-label="' in chart and "var(--arm-" in chart and "currentColor" in chart
+        assert not re.search(r"#[0-9a-f]{6}", chart)
+        assert "font-family" not in chart and "metadata" not in chart
+
+
+def test_headings_go_down_a_level_at_a_time(fake_sweep):
+    levels = [
+        int(tag[1]) for tag in shown(write(fake_sweep(budgets=(5,), seeds=(0,)))).tags if re.fullmatch(r"h\d", tag)
+    ]
+    assert levels[0] == 1 and all(deeper - level <= 1 for level, deeper in pairwise(levels))
+
+
+def test_many_classes_and_images_make_no_large_page(fake_run, tmp_path):
+    classes = [f"class number {k}" for k in range(200)]
+    for arm in ("finetune", "scratch_backbone"):
+        fake_run(arm, classes=classes, images=50_000)
+    page = write(tmp_path / "sweep")
+    assert sum(path.stat().st_size for path in page.parent.glob("report.*")) < 5_000_000
+    assert "What it takes for what most often" in page.read_text()
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(None, "–"), (254592, "255 k"), (22246400, "22.2 M"), (1102393344, "1.10 G"), (7, "7"), (999_999, "1.00 M")],
+)
+def test_large_numbers_have_three_figures(value, text):
+    assert si(value) == text

@@ -1,0 +1,208 @@
+"""The report's numbers follow from the run directories alone."""
+
+import csv
+import json
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from headstart import runs
+from headstart.compare.report import report, write
+from headstart.errors import HeadstartError
+
+
+def predictions(sweep):
+    """Every answer of a sweep, by pandas and nothing of ours."""
+    frames = []
+    for path in sweep.rglob("predictions.parquet"):
+        result = json.loads((path.parent / "result.json").read_text())
+        frame = pd.read_parquet(path)
+        frames.append(frame.assign(**{k: result[k] for k in ("arm", "labels_per_class", "seed", "fold")}))
+    every = pd.concat(frames, ignore_index=True)
+    return every.assign(right=every["label"] == every["predicted"], sure=every["probabilities"].map(max))
+
+
+def read(page):
+    def refuse(constant):
+        raise ValueError(constant)
+
+    return json.loads(page.with_name("report.json").read_text(), parse_constant=refuse)
+
+
+def test_accuracies_are_those_of_the_predictions(fake_sweep):
+    sweep = fake_sweep()
+    said, every = report(sweep), predictions(sweep)
+    by_run = every.groupby(["arm", "labels_per_class", "seed"])["right"].mean()
+    assert len(said["runs"]) == len(by_run) == 24
+    for run in said["runs"]:
+        assert run["accuracy"] == pytest.approx(by_run[run["arm"], run["labels_per_class"], run["seed"]])
+    over_seeds = by_run.groupby(["arm", "labels_per_class"]).agg(["mean", "std", "size"])
+    (data,) = said["data"]
+    assert len(data["table"]) == len(over_seeds) == 8
+    for row in data["table"]:
+        expected = over_seeds.loc[(row["arm"], row["labels_per_class"])]
+        assert [row["accuracy"], row["spread"], row["n"]] == pytest.approx(list(expected))
+
+
+def test_differences_are_those_of_the_predictions(fake_sweep):
+    sweep = fake_sweep()
+    every = predictions(sweep)
+    for answer in report(sweep)["data"][0]["answers"]:
+        right = every[every["labels_per_class"] == answer["labels_per_class"]].groupby("arm")["right"].mean()
+        for pair in [answer["declared"], *answer["pairs"]]:
+            assert pair["difference"] == pytest.approx(right[pair["first"]] - right[pair["second"]])
+            assert pair["low"] < pair["difference"] < pair["high"]
+
+
+def test_the_closer_look_is_at_the_predictions_of_the_arm_left_at_the_largest_budget(fake_sweep):
+    sweep = fake_sweep()
+    look = report(sweep)["data"][0]["closer"]
+    every = predictions(sweep)
+    largest = every[every["labels_per_class"] == 20]
+    assert look["arm"] == largest.groupby("arm")["right"].mean().idxmax() and look["labels_per_class"] == 20
+    own = largest[largest["arm"] == look["arm"]]
+    assert look["confusion"]["counts"] == pd.crosstab(own["label"], own["predicted"]).to_numpy().tolist()
+    assert [row["recall"] for row in look["confusion"]["recall"]] == pytest.approx(
+        list(own.groupby("label")["right"].mean())
+    )
+    for row in look["calibration"]:
+        its = largest[largest["arm"] == row["arm"]]
+        bins = its.groupby(pd.cut(its["sure"].astype(float), np.linspace(0, 1, 16)), observed=True)
+        gap = (bins["right"].mean() - bins["sure"].mean()).abs()
+        assert row["ece"] == pytest.approx((gap * bins.size()).sum() / len(its))
+        assert [b["count"] for b in row["bins"]] == list(bins.size())
+
+
+def test_the_mistakes_are_the_surest_ones_and_have_every_arms_word(fake_sweep):
+    sweep = fake_sweep()
+    look = report(sweep)["data"][0]["closer"]
+    every = predictions(sweep)
+    own = every[(every["labels_per_class"] == 20) & (every["arm"] == look["arm"])]
+    mean = own.groupby("image")["probabilities"].agg(lambda rows: np.mean(np.stack(list(rows)), axis=0))
+    label = own.groupby("image")["label"].first()
+    wrong = mean[mean.map(np.argmax) != label].map(max).sort_values(ascending=False)
+    assert [m["image"] for m in look["mistakes"]] == list(wrong.index[:12])
+    first = look["mistakes"][0]
+    assert (
+        first["said"][0]["probability"] == pytest.approx(wrong.iloc[0]) and first["said"][0]["class"] != first["class"]
+    )
+    assert {said["arm"] for said in first["said"]} == {"finetune", "frozen", "scratch_backbone", "scratch_cnn"}
+
+
+def test_agreement_is_counted_answer_by_answer(fake_sweep):
+    sweep = fake_sweep()
+    every = predictions(sweep).query("labels_per_class == 20").set_index(["seed", "image"])
+    for pair in report(sweep)["data"][0]["closer"]["agreement"]:
+        one, other = (every[every["arm"] == pair[k]].sort_index() for k in ("first", "second"))
+        assert pair["same"] == pytest.approx((one["predicted"] == other["predicted"]).mean())
+        assert pair["both_right"] == pytest.approx((one["right"] & other["right"]).mean())
+        assert pair["first_alone"] == pytest.approx((one["right"] & ~other["right"]).mean())
+        shares = [pair[k] for k in ("both_right", "first_alone", "second_alone", "both_wrong")]
+        assert sum(shares) == pytest.approx(1)
+
+
+def test_what_is_no_number_is_null(fake_sweep):
+    said = read(write(fake_sweep()))
+    assert [run["log_loss"] for run in said["runs"] if run["seed"] == 2] == [None] * 8
+
+
+def test_the_report_is_the_same_wherever_the_runs_lie(fake_sweep, tmp_path):
+    sweep = fake_sweep()
+    write(sweep)
+    here = {path.name: path.read_bytes() for path in sweep.glob("report.*")}
+    assert sorted(here) == ["report.csv", "report.html", "report.json"]
+    moved = tmp_path / "elsewhere" / "sweep"
+    shutil.move(sweep, moved)
+    write(moved)
+    assert {path.name: path.read_bytes() for path in moved.glob("report.*")} == here
+
+
+def test_the_csv_has_a_row_a_run_with_its_command(fake_sweep):
+    page = write(fake_sweep(seeds=(0,)))
+    rows = list(csv.DictReader(page.with_name("report.csv").open()))
+    assert len(rows) == 8 and {row["command"] for row in rows} == {
+        f"headstart-train model={arm} seed=0 data.labels_per_class={budget}"
+        for arm in ("finetune", "frozen", "scratch_backbone", "scratch_cnn") for budget in (5, 20)
+    }  # fmt: skip
+    assert float(rows[0]["accuracy"]) == pytest.approx(float(rows[0]["macro_f1"]) + 0.02)
+
+
+def test_several_sweeps_make_one_report_and_each_data_set_its_part(fake_run, tmp_path):
+    for sweep, data in (("one", "birds"), ("two", "digits")):
+        for arm in ("finetune", "scratch_backbone"):
+            fake_run(arm, data=data, sweep=sweep)
+    write(tmp_path / "both", tmp_path / "one", tmp_path / "two")
+    said = json.loads((tmp_path / "both" / "report.json").read_text())
+    assert said["sweeps"] == ["one", "two"]
+    assert [data["name"] for data in said["data"]] == ["birds", "digits"]
+    assert all(len(data["answers"]) == 1 and data["closer"]["arm"] for data in said["data"])
+    assert not list((tmp_path / "one").glob("report.*"))
+
+
+def test_images_of_all_folds_are_looked_at(fake_run, tmp_path):
+    for fold in range(3):
+        for arm in ("finetune", "frozen"):
+            fake_run(arm, fold=fold, folds=3, images=20)
+    data = report(tmp_path / "sweep")["data"][0]
+    look, (answer,) = data["closer"], data["answers"]
+    assert answer["folds"] == 3 and answer["test_images"] == 60
+    assert look["test_images"] == look["answers"] == 60 and look["runs"] == 3
+
+
+def test_an_order_that_changes_is_found_between_its_budgets(fake_run, tmp_path):
+    for budget, first in ((5, 0.1), (10, 0.2), (20, 1.0)):
+        for arm, right in (("finetune", first), ("scratch_backbone", 0.65)):
+            for seed in range(3):
+                fake_run(arm, seed, budget, right, images=300)
+    data = report(tmp_path / "sweep")["data"][0]
+    change = {"data": "photos", "before": 10, "after": 20, "first": "scratch_backbone", "then": "finetune"}
+    assert data["changes"] == [change]
+
+
+def test_results_that_say_hardly_anything_are_reported_as_far_as_they_go(tmp_path):
+    (tmp_path / "run").mkdir()
+    result = {"status": "finished", "arm": "frozen", "labels_per_class": 5, "metrics": {"test/accuracy": 0.5}}
+    runs.write_json(tmp_path / "run" / runs.RESULT, result)
+    assert "50.0 ± –" in write(tmp_path).read_text()
+
+
+def test_a_sweep_whose_runs_all_failed_is_reported_too(tmp_path):
+    (tmp_path / "run").mkdir()
+    runs.write_json(tmp_path / "run" / runs.RESULT, {"status": "failed", "error": "the loss is NaN"})
+    assert "the loss is NaN" in write(tmp_path).read_text()
+
+
+def test_an_arm_that_failed_somewhere_is_refused_and_named(fake_sweep):
+    sweep = fake_sweep(budgets=(5,))
+    place = next(sweep.glob("finetune-photos-5-seed1*"))
+    whole = runs.result(place)
+    runs.write_json(place / runs.RESULT, {**whole, "status": "failed", "error": "the loss is NaN"})
+    (answer,) = report(sweep)["data"][0]["answers"]
+    assert "finetune" in answer["refused"] and answer["declared"] is None and "finetune" not in answer["left"]
+    assert "Refused as evidence" in write(sweep).read_text()
+
+
+def test_predictions_that_are_lost_cost_the_closer_look_alone(fake_sweep):
+    sweep = fake_sweep(seeds=(0,))
+    next(sweep.glob("finetune-photos-20-*/predictions.parquet")).write_bytes(b"half")
+    said = read(write(sweep))
+    assert "cannot be read" in said["data"][0]["closer"]["missing"] and "cannot be read" in said["no_verdict"]
+    assert len(said["data"][0]["table"]) == 8
+
+
+def test_the_audit_beside_the_runs_is_told(fake_sweep):
+    sweep = fake_sweep(seeds=(0,), budgets=(5,))
+    finding = {"kind": "exact duplicate", "paths": ["a.png"], "says": "a.png stands twice"}
+    runs.write_json(sweep / "audit.json", {"counts": {"exact duplicate": 1}, "findings": [finding]})
+    page = write(sweep)
+    assert read(page)["audits"] == [{"sweep": "sweep", "counts": {"exact duplicate": 1}, "findings": [finding]}]
+    assert "a.png stands twice" in page.read_text()
+
+
+def test_a_place_that_cannot_be_written_is_named(fake_run, tmp_path):
+    fake_run()
+    (tmp_path / "taken").write_text("")
+    with pytest.raises(HeadstartError, match="taken: no report can be written here"):
+        write(tmp_path / "taken", tmp_path / "sweep")
