@@ -206,7 +206,8 @@ def write_thumbnails(directory: Path, images: list[str], webp: list[bytes]) -> N
     """Writes ``thumbnails.parquet``: small pictures of test images, by their names in ``split.json``."""
     import pyarrow as pa
 
-    _write_parquet(directory / THUMBNAILS, pa.table({"image": pa.array(images, pa.string()), "webp": pa.array(webp, pa.binary())}))
+    table = pa.table({"image": pa.array(images, pa.string()), "webp": pa.array(webp, pa.binary())})
+    _write_parquet(directory / THUMBNAILS, table)
 
 
 def read_thumbnails(directory: Path) -> dict[str, bytes]:

@@ -18,14 +18,15 @@ LABELS = np.arange(200) % 2
 def a_run(tmp_path):
     """Writes a run of ``tmp_path / "sweep"`` that has the first ``right`` of 200 images right."""
 
-    def write(arm, seed, right=150, budget=5, data="photos", images=None):
-        directory = tmp_path / "sweep" / f"{arm}-{data}-{budget}-{seed}"
+    def write(arm, seed, right=150, budget=5, data="photos", images=None, constant=False, fold=0, **more):
+        directory = tmp_path / "sweep" / f"{arm}-{data}-{budget}-{seed}-{fold}"
         directory.mkdir(parents=True)
         result = {"status": "finished", "model": arm, "arm": arm, "data": data, "labels_per_class": budget,
                   "seed": seed, "identity": directory.name, "metrics": {"test/accuracy": right / 200},
-                  "cost": {"seconds": 1.0, "trainable_parameters": 10}, "settings": {}}  # fmt: skip
-        (directory / runs.RESULT).write_text(json.dumps(result))
+                  "cost": {"seconds": 1.0, "trainable_parameters": 10}, "settings": {}, "fold": fold}  # fmt: skip
+        (directory / runs.RESULT).write_text(json.dumps(result | more))
         predicted = np.where(np.arange(200) < right, LABELS, 1 - LABELS)
+        predicted = np.zeros_like(LABELS) if constant else predicted
         probabilities = np.eye(2, dtype=np.float32)[predicted]
         runs.write_predictions(directory, images or [f"{i}.png" for i in range(200)], LABELS, probabilities)
         return tmp_path / "sweep"
@@ -81,7 +82,7 @@ def test_runs_on_other_test_images_do_not_compare(a_run, capsys):
 def test_predictions_that_are_lost_cost_the_verdict_and_not_the_table(a_run, capsys):
     a_run("frozen", 0)
     sweep = a_run("finetune", 0)
-    (sweep / "frozen-photos-5-0" / runs.PREDICTIONS).write_bytes(b"half")
+    (sweep / "frozen-photos-5-0-0" / runs.PREDICTIONS).write_bytes(b"half")
     show(sweep)
     said = capsys.readouterr().out
     assert "frozen" in said and "no verdict: " in said and "cannot be read" in said
@@ -103,3 +104,56 @@ def test_one_seed_speaks_for_the_trained_networks_alone(a_run, capsys):
     show(a_run("finetune", 0, 170))
     said = capsys.readouterr().out
     assert "finetune wins" in said and "for these trained networks only" in said
+
+
+def test_folds_are_joined_into_a_row_over_all_images(a_run):
+    for arm, right in (("frozen", 100), ("finetune", 150)):
+        for seed in range(2):
+            for fold in range(3):
+                names = [f"{fold}-{i}.png" for i in range(200)]
+                sweep = a_run(arm, seed, right + fold, images=names, fold=fold, folds=3)
+    a_run("finetune", 2, fold=0, folds=3)
+    (table,) = outcomes(found(sweep).finished)
+    assert table.folds == 3 and table.images == 600 and table.seeds == (0, 1)
+    assert table.left_out == {"finetune": [2]}
+    assert table.correct["finetune"].sum(axis=1).tolist() == [453, 453]
+
+
+def test_an_arm_that_never_learned_or_failed_is_taken_out_where_it_did_and_named(a_run, capsys):
+    for budget in (5, 10):
+        for arm in ("scratch_backbone", "frozen", "finetune"):
+            for seed in range(3):
+                stuck = arm == "scratch_backbone" and budget == 5 and seed == 1
+                training = {"loss": 0.69 if stuck else 0.2, "label_entropy": 0.693}
+                sweep = a_run(arm, seed, budget=budget, training=training)
+    a_run("finetune", 3, budget=10, status="failed", error="the loss is NaN")
+    every = found(sweep)
+    five, ten = outcomes([*every.finished, *every.failures])
+    assert set(five.correct) == {"frozen", "finetune"} and set(ten.correct) == {"frozen", "scratch_backbone"}
+    assert "seed 1 never learned" in five.refused["scratch_backbone"]
+    assert ten.refused == {"finetune": "seed 3 failed: the loss is NaN"}
+    show(sweep)
+    said = capsys.readouterr().out
+    assert "refused at 5 labels per class: scratch_backbone: seed 1 never learned" in said
+    assert "refused at 10 labels per class: finetune: seed 3 failed" in said
+
+
+def test_two_arms_one_of_which_never_learned_have_no_verdict(a_run, capsys):
+    a_run("scratch_cnn", 0, training={"loss": 0.693, "label_entropy": 0.693})
+    show(a_run("finetune", 0, 190, training={"loss": 0.1, "label_entropy": 0.693}))
+    said = capsys.readouterr().out
+    assert "no verdict: only finetune is fit to be compared" in said and "wins" not in said
+
+
+def test_a_run_that_names_one_class_for_every_image_is_pointed_out(a_run):
+    a_run("frozen", 0)
+    (table,) = outcomes(found(a_run("finetune", 0, constant=True)).finished)
+    assert table.constant == {"finetune": [0]}
+
+
+def test_seeds_that_were_added_later_are_counted_as_a_look(a_run):
+    for arm in ("frozen", "finetune"):
+        for seed in range(4):
+            sweep = a_run(arm, seed, asked_seeds=[0, 1] if seed < 2 else [0, 1, 2, 3])
+    (table,) = outcomes(found(sweep).finished)
+    assert table.looks == 2

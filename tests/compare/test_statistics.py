@@ -64,6 +64,28 @@ def test_a_contrast_the_other_way_round_is_its_mirror_image():
         assert (low, high) == pytest.approx((-higher, -lower))
 
 
+def test_classes_of_one_size_weigh_as_images_do():
+    rows, classes = table(5, 150), np.arange(150) % 3
+    balanced, plain = contrast(rows, classes), contrast(rows)
+    assert balanced.mean == pytest.approx(plain.mean) and balanced.images == pytest.approx(150)
+    assert balanced.half_widths(0.05)[0] == pytest.approx(plain.half_widths(0.05)[0], rel=0.1)
+
+
+def test_a_rare_class_makes_balanced_accuracy_less_sure():
+    rows, classes = table(5, 150), np.repeat([0, 1, 2], [100, 46, 4])
+    balanced = contrast(rows, classes)
+    assert balanced.images < 40
+    # With one seed the images alone speak.
+    assert contrast(rows[:1], classes).half_widths(0.05)[0] > 1.3 * contrast(rows[:1]).half_widths(0.05)[0]
+
+
+def test_folds_share_most_of_their_training_images_and_are_less_sure_for_it():
+    rows = np.tile(table(1, 200), (5, 1))  # trainings that do not scatter
+    whole, folded = (contrast(rows, folds=k).half_widths(0.05)[0] for k in (1, 5))
+    assert folded == pytest.approx(whole * np.sqrt(1 + 5 / 4))
+    assert folded < contrast(rows[:, :40]).half_widths(0.05)[0]  # yet surer than a fifth of the images
+
+
 def test_testing_stops_at_the_first_that_stands():
     p = {("a", "b"): 0.01, ("a", "c"): 0.04, ("b", "c"): 0.03}
     assert step_down(p, 0.05, together=3) == {("a", "b")}

@@ -1,10 +1,16 @@
 """Whether pretraining helped, and which arms nothing beat; said only as far as the runs carry it."""
 
+from dataclasses import replace
+from itertools import combinations
+
 import numpy as np
 import pytest
 
+from headstart.compare import words
 from headstart.compare.outcomes import Outcomes
+from headstart.compare.statistics import interval
 from headstart.compare.verdict import verdict, verdicts
+from headstart.errors import HeadstartError
 
 MODELS = ("scratch_cnn", "scratch_backbone", "frozen", "finetune")
 
@@ -41,6 +47,7 @@ def test_the_tutorials_two_accuracies_are_undecided():
     said = verdict(table, alpha=0.05)
     assert said.contrasts["frozen", "finetune"].p_value == pytest.approx(0.125)
     assert said.left == ["frozen", "finetune"] and not said.beaten and not said.tie
+    assert words.unbeaten(said) == "undecided among frozen and finetune"
 
 
 def test_both_transfer_arms_may_win_while_their_order_is_open():
@@ -61,12 +68,55 @@ def test_a_winner_by_less_than_the_margin_is_called_so():
     assert not verdict(outcomes(scratch_backbone=0.5, finetune=0.7), alpha=0.05).lead_is_small
 
 
-def test_an_arm_that_the_declared_contrast_beats_is_beaten_in_the_second_answer():
-    # Among many pairs Holm alone would ask more of the declared one.
-    for rng in range(200):
-        table = outcomes(seeds=3, images=150, rng=rng, scratch_cnn=0.6, scratch_backbone=0.6, frozen=0.7, finetune=0.7)
+def test_the_two_answers_and_the_interval_never_contradict_each_other():
+    for rng in range(60):
+        table = outcomes(seeds=3, images=150, rng=rng, scratch_cnn=0.6, scratch_backbone=0.6, frozen=0.7, finetune=0.8)
         said = verdict(table, alpha=0.05)
+        low, high = interval(said.contrasts[said.declared], said.declared_alpha)
+        assert said.helped is (True if low > 0 else False if high < 0 else None)
         assert (said.helped is True) == ("finetune" in said.beaten.get("scratch_backbone", []))
+
+
+def test_an_arm_outside_the_declared_contrast_may_be_beaten_where_that_is_open():
+    said = verdict(outcomes(scratch_cnn=0.4, scratch_backbone=0.8, frozen=0.8, finetune=0.8), alpha=0.05)
+    assert said.helped is None and set(said.beaten) == {"scratch_cnn"}
+
+
+def test_the_declared_contrast_is_tested_at_its_share_alone_and_opens_the_level_to_the_rest():
+    arms = {"scratch_cnn": 0.5, "scratch_backbone": 0.5, "frozen": 0.5, "finetune": 0.6}
+    for rng in range(40):
+        said = verdict(outcomes(seeds=1, images=300, rng=rng, **arms), alpha=0.05)
+        p = {pair: found.p_value for pair, found in said.contrasts.items()}
+        assert (said.helped is not None) == (p["finetune", "scratch_backbone"] <= 0.0375)
+        others = [p[pair] for pair in combinations(arms, 2) if set(pair) != {"finetune", "scratch_backbone"}]
+        if said.helped is not None and min(others) <= 0.05 / 3:
+            assert sum(map(len, said.beaten.values())) > 1
+        if said.helped is None and min(others) > 0.0125 / 5:
+            assert not said.beaten
+
+
+def test_balanced_accuracy_counts_each_class_the_same():
+    labels = np.array([0] * 180 + [1] * 20)
+    right = {"finetune": np.ones((3, 200), dtype=bool), "scratch_backbone": np.tile(labels == 0, (3, 1))}
+    right["finetune"][:, :18] = False
+    table = Outcomes("rare", 10, (0, 1, 2), right, {arm: arm for arm in right}, labels)
+    assert verdict(table, alpha=0.05).helped is None
+    said = verdict(table, alpha=0.05, metric="balanced_accuracy")
+    assert said.score("finetune") == pytest.approx(0.95) and said.score("scratch_backbone") == 0.5
+    assert said.contrasts["finetune", "scratch_backbone"].mean == pytest.approx(0.45)
+    assert said.helped is True and said.left == ["finetune"]
+
+
+def test_another_metric_or_contrast_is_asked_for_by_name():
+    tables = [outcomes(scratch_cnn=0.4, frozen=0.7)]
+    assert verdicts(tables, contrast=("frozen", "scratch_cnn"))[0].helped is True
+    with pytest.raises(HeadstartError, match="give accuracy or balanced_accuracy"):
+        verdicts(tables, metric="f1")
+
+
+def test_arms_a_point_and_a_half_apart_are_no_tie_on_forty_images():
+    tied = [verdict(outcomes(images=40, rng=rng, frozen=0.9, finetune=0.885), alpha=0.05).tie for rng in range(100)]
+    assert sum(tied) <= 5
 
 
 def test_the_level_is_one_for_the_sweep_and_split_over_its_budgets():
@@ -80,3 +130,31 @@ def test_several_arms_of_one_model_leave_the_declared_contrast_open():
     said = verdict(outcomes(models=models, **arms), alpha=0.05)
     assert said.declared is None and said.helped is None
     assert set(said.left) == {"finetune lr=1", "finetune lr=2"}
+
+
+def test_refused_arms_leave_no_winner_by_default():
+    table = outcomes(frozen=0.9)
+    said = verdict(replace(table, refused={"scratch_cnn": "seed 0 never learned"}), alpha=0.05)
+    assert words.unbeaten(said) == "no verdict: only frozen is fit to be compared"
+    assert any("scratch_cnn: seed 0 never learned" in sentence for sentence in words.cautions([said]))
+    none = replace(table, correct={}, refused={"frozen": "seed 0 failed", "scratch_cnn": "seed 0 never learned"})
+    assert "no arm is" in words.unbeaten(verdict(none, alpha=0.05))
+
+
+def test_it_is_always_said_what_the_frozen_arm_loses_at_most():
+    said = verdict(outcomes(scratch_backbone=0.5, frozen=0.65, finetune=0.7), alpha=0.05)
+    high = interval(said.contrasts["finetune", "frozen"], 0.05)[1]
+    assert words.frozen_loss(said) == f"frozen loses at most {np.ceil(1000 * high) / 10:g} points (to finetune)"
+    assert words.frozen_loss(verdict(outcomes(frozen=0.9, finetune=0.5), alpha=0.05)) == "frozen loses to no other arm"
+    assert words.frozen_loss(verdict(outcomes(scratch_cnn=0.9, finetune=0.5), alpha=0.05)) is None
+
+
+def test_a_second_look_is_told_with_what_it_does_to_the_level():
+    said = words.cautions([verdict(replace(outcomes(frozen=0.8, finetune=0.8), looks=2), alpha=0.05)])
+    assert any("2 looks" in sentence and "up to 10 % instead of 5 %" in sentence for sentence in said)
+
+
+def test_an_open_verdict_says_what_would_settle_it():
+    said = words.next_steps([verdict(outcomes(images=150, seeds=1, scratch_backbone=0.7, finetune=0.72), alpha=0.05)])
+    assert "one seed says nothing of how trainings scatter" in said[0]
+    assert "A tie within 1 point takes at least 299 test images; here are 150." in said

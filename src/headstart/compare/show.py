@@ -10,7 +10,7 @@ from headstart.compare import words
 from headstart.compare.outcomes import outcomes
 from headstart.compare.statistics import interval
 from headstart.compare.table import Found, found, table
-from headstart.compare.verdict import DECLARED, Verdict, verdicts
+from headstart.compare.verdict import Verdict, verdicts
 from headstart.errors import HeadstartError
 from headstart.terminal import print_table
 
@@ -54,7 +54,8 @@ def show_table(every: Found) -> None:
 def _show_verdicts(found: list[Verdict]) -> None:
     declared = [verdict for verdict in found if verdict.declared]
     if declared:
-        print(f"\nDid pretraining help? {' against '.join(DECLARED)}, {_level(declared[0])} intervals in points")
+        arms = " against ".join(declared[0].declared or ())
+        print(f"\nDid pretraining help? {arms}, {_level(declared[0])} intervals in points")
         rows = [[words.budget(v.outcomes.labels_per_class), *_difference(v), words.helped(v)] for v in declared]
         headers = ["labels/class", "difference", "interval", "answer"]
         _print(headers, rows, [v.outcomes.data for v in declared], left={"answer"})

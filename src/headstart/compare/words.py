@@ -11,7 +11,6 @@ from headstart.compare.statistics import interval
 from headstart.compare.verdict import Verdict
 
 FROZEN = "frozen"  # the model whose loss is always said: it is the cheap one
-
 FEW = 10  # test images of a class: its accuracy is then hardly known
 
 
@@ -104,7 +103,7 @@ def next_steps(verdicts: Sequence[Verdict]) -> list[str]:
     said = [sentence for found in by_data(verdicts).values() for sentence in _order(found)]
     for verdict in verdicts:
         if verdict.declared and verdict.helped is None:
-            said.append(f"Whether pretraining helped {where(verdict)}: {_settling(verdict)}")
+            said.append(f"{' against '.join(verdict.declared)} {where(verdict)}: {_settling(verdict)}")
     open_ones = [verdict for verdict in verdicts if len(verdict.left) > 1 and not verdict.tie]
     few = [v for v in open_ones if v.outcomes.images < images_for_a_tie(v.alpha, v.margin)]
     if few:

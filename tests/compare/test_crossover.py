@@ -1,0 +1,51 @@
+"""Where the order of arms changes: between measured budgets, and only where both orders are sure."""
+
+import numpy as np
+
+from headstart.compare import words
+from headstart.compare.crossover import Crossover, crossovers
+from headstart.compare.outcomes import Outcomes
+from headstart.compare.verdict import verdicts
+
+BUDGETS = (5, 10, 20, 40, None)
+
+
+def curves(budgets=BUDGETS, data="flowers", **accuracies):
+    """Verdicts of arms with these accuracies at the budgets, on 1,000 images and 5 seeds."""
+    draw = np.random.default_rng(0)
+    tables = [
+        Outcomes(data, budget, tuple(range(5)),
+                 {arm: draw.random((5, 1000)) < accuracy[k] for arm, accuracy in accuracies.items()},
+                 {arm: arm for arm in accuracies}, np.arange(1000) % 5)
+        for k, budget in enumerate(budgets)
+    ]  # fmt: skip
+    return verdicts(tables)
+
+
+def test_a_planted_change_of_order_is_found_where_it_is():
+    found = curves(finetune=(0.5, 0.6, 0.65, 0.9, 0.95), scratch_backbone=(0.3, 0.4, 0.5, 0.75, 0.8),
+                   frozen=(0.7, 0.75, 0.8, 0.8, 0.8))  # fmt: skip
+    assert crossovers(found) == [Crossover("flowers", 20, 40, first="frozen", then="finetune")]
+    said = words.next_steps(found)
+    assert said[0].startswith("The order of frozen and finetune changes between 20 and 40 labels per class: frozen is")
+    assert "No crossover of finetune and scratch_backbone is seen between 5 labels per class and all." in said
+
+
+def test_a_budget_at_which_the_order_is_open_lies_in_between():
+    found = curves((10, 20, 40), finetune=(0.5, 0.7, 0.9), scratch_backbone=(0.7, 0.7, 0.7))
+    assert crossovers(found) == [Crossover("flowers", 10, 40, first="scratch_backbone", then="finetune")]
+
+
+def test_parallel_curves_have_no_crossover_however_close():
+    for gap in (0.0, 0.02, 0.2):
+        rising = np.array([0.4, 0.5, 0.6, 0.65, 0.7])
+        found = curves(finetune=rising + gap, scratch_backbone=rising, frozen=rising + gap / 2)
+        assert crossovers(found) == []
+        assert any(sentence.startswith("No crossover") for sentence in words.next_steps(found))
+
+
+def test_nothing_is_said_of_one_budget_or_across_data_sets():
+    one = curves((5,), finetune=(0.9,), scratch_backbone=(0.6,))
+    other = curves((10,), data="bees", finetune=(0.6,), scratch_backbone=(0.9,))
+    assert crossovers(one + other) == []
+    assert not any("rossover" in sentence for sentence in words.next_steps(one + other))
