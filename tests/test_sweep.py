@@ -84,7 +84,7 @@ def test_a_run_that_failed_in_this_command_is_not_tried_by_its_other_processes(i
     done = command(*TINY, f"data.root={images}", "model.lr=1e30,5e-3", "model.epochs=20", "seed=0,1")
     statuses = sorted(result["status"] for result in results(done.folder).values())
     assert done.code == 1 and statuses == ["failed", "failed", "finished", "finished"]
-    assert done.out.count("failed: ") == 2
+    assert done.out.count("\nfailed: ") == 2
 
 
 @pytest.fixture
@@ -119,3 +119,26 @@ def test_helpers_end_with_the_command_however_that_ends(image_folder, tmp_path):
         main.kill()
         main.stderr.read()  # ends when the last process that could write to it has ended
     assert {line[:5] for line in said[1:]} == {"[1/2]", "[2/2]"}
+
+
+def test_the_images_are_audited_before_anything_trains_and_the_report_tells(image_folder, command, monkeypatch):
+    images = image_folder(classes=2, per_class=12, size=16)
+    (images / ".ipynb_checkpoints").mkdir()
+    trained = train.trained_and_tested
+    seen = []
+
+    def looked(*args):
+        seen.extend((images.parent / "work").rglob(runs.AUDIT))
+        return trained(*args)
+
+    monkeypatch.setattr(train, "trained_and_tested", looked)
+    done = command(*TINY, f"data.root={images}")
+    assert done.code == 0 and seen
+    assert "the images: 1 junk" in done.err
+    assert ".ipynb_checkpoints" in next(done.folder.rglob("report.json")).read_text()
+
+
+@pytest.mark.parametrize("typed", ["compare.metric=f1", "compare.margin=-1", "compare.contrast=[frozen]"])
+def test_a_comparison_that_makes_no_sense_is_refused_before_anything_trains(image_folder, command, typed):
+    refused = command(*TINY, f"data.root={image_folder(classes=2, per_class=12, size=16)}", typed)
+    assert refused.code == 1 and refused.err.count("\n") == 1 and typed.partition("=")[0] in refused.err

@@ -13,6 +13,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from headstart import app, runs, tuning
+from headstart.compare.comparison import Comparison
 from headstart.errors import HeadstartError
 from headstart.estimate import epochs_for, seconds, shares, typed_length
 from headstart.identity import forget_sources, opened, run_name
@@ -54,6 +55,7 @@ class Plan:
         runs: the directories of the sweep's runs.
         left: how many of them are not finished yet.
         seeds: of them.
+        config: of the sweep's first arm.
     """
 
     argv: list[str]
@@ -61,6 +63,7 @@ class Plan:
     runs: tuple[Path, ...] = ()
     left: int = 0
     seeds: tuple[int, ...] = ()
+    config: DictConfig | None = None
 
     @property
     def total(self) -> int:
@@ -110,7 +113,7 @@ def planned(argv: list[str]) -> Plan:
     )
     places = tuple(directory / run_name(cfg) for cfg in configured)
     took = [result["cost"]["seconds_in_all"] for place in places if (result := runs.finished(place))]
-    plan = Plan(argv, directory, places, left=len(places) - len(took), seeds=tuple(seeds))
+    plan = Plan(argv, directory, places, left=len(places) - len(took), seeds=tuple(seeds), config=arms[0])
     _announce(plan, sweeps, plan.left * statistics.mean(took or about))
     if plan.left and len(arms) > 1:
         _promise(sources[0], len(seeds), len(budgets))
@@ -135,6 +138,7 @@ def _arms(argv: list[str], sweeps: dict[str, list[str]]) -> list[DictConfig]:
     axes = {key: choices for key, choices in sweeps.items() if key not in WITHIN}
     arms = [_with(argv, dict(zip(axes, choices, strict=True))) for choices in product(*axes.values())]
     for arm in arms:
+        Comparison(**OmegaConf.to_container(arm.compare))  # type: ignore[arg-type]
         typed_length(arm)
         epochs_for(arm.model.epochs, 1)
         tuning.checked(arm)

@@ -26,6 +26,7 @@ THUMBNAILS = "thumbnails.parquet"
 TRIALS = "trials.json"
 TRIAL = "trial"  # the folder in which the next one is trained
 RESULT = "result.json"
+AUDIT = "audit.json"  # of a sweep: what may be wrong with its images
 IDENTITY = "identity"
 LOCK = ".lock"
 CHECKPOINTS = "checkpoints"

@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -17,6 +18,7 @@ from omegaconf import DictConfig
 from headstart import app, runs
 from headstart.complaints import INTERRUPTED, TERMINATED, one_line
 from headstart.estimate import shares
+from headstart.identity import opened
 from headstart.plan import How, Plan, planned
 
 Run = Callable[..., dict[str, Any]]
@@ -27,8 +29,21 @@ def carry_out(run: Run, argv: list[str]) -> int:
     plan = planned(argv)
     if plan.directory is None:
         return app.launch(partial(_alone, run), plan.argv)
+    if plan.left:
+        _audited(plan)
     code = _trained(run, plan) if plan.left else 0
     return _ended(plan, code)
+
+
+def _audited(plan: Plan) -> None:
+    """Looks at the sweep's images once, before anything trains; the report tells what was found."""
+    assert plan.directory is not None and plan.config is not None
+    if (plan.directory / runs.AUDIT).exists() or (found := opened(plan.config).audit()) is None:
+        return
+    plan.directory.mkdir(parents=True, exist_ok=True)
+    runs.write_json(plan.directory / runs.AUDIT, found)
+    if counts := ", ".join(f"{count:,} {kind}" for kind, count in found["counts"].items()):
+        print(f"the images: {counts}; headstart audit {plan.config.data.root} names them", file=sys.stderr)
 
 
 def _alone(run: Run, cfg: DictConfig) -> None:

@@ -194,10 +194,12 @@ def test_predictions_that_are_lost_cost_the_closer_look_alone(fake_sweep):
 
 def test_the_audit_beside_the_runs_is_told(fake_sweep):
     sweep = fake_sweep(seeds=(0,), budgets=(5,))
-    finding = {"kind": "exact duplicate", "paths": ["a.png"], "says": "a.png stands twice"}
-    runs.write_json(sweep / "audit.json", {"counts": {"exact duplicate": 1}, "findings": [finding]})
+    finding = {"paths": ["a.png", "b.png"], "text": "a.png stands twice"}
+    audit = {"counts": {"exact_duplicate": 1}, "findings": {"exact_duplicate": [finding]}}
+    runs.write_json(sweep / runs.AUDIT, audit)
     page = write(sweep)
-    assert read(page)["audits"] == [{"sweep": "sweep", "counts": {"exact duplicate": 1}, "findings": [finding]}]
+    told = [{"kind": "exact_duplicate", **finding}]
+    assert read(page)["audits"] == [{"sweep": "sweep", "counts": {"exact_duplicate": 1}, "findings": told}]
     assert "a.png stands twice" in page.read_text()
 
 

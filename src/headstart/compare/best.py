@@ -6,9 +6,8 @@ from statistics import mean
 
 from headstart import runs
 from headstart.compare.arms import Result, arm_key, arm_names
-from headstart.compare.outcomes import outcomes
-from headstart.compare.table import found
-from headstart.compare.verdict import verdicts
+from headstart.compare.judge import judged
+from headstart.compare.table import Found, found
 from headstart.errors import HeadstartError
 
 Run = tuple[Path, Result]
@@ -29,7 +28,8 @@ def best(sweep: str | Path) -> Choice:
     Raises:
         HeadstartError: there is no such sweep, it holds several data sets, or no arm can be compared.
     """
-    finished = found(sweep).finished
+    every = found(sweep)
+    finished = every.finished
     names = arm_names([result for _, result in finished])
     if len(data := sorted({result["data"] for _, result in finished})) > 1:
         raise HeadstartError(f"{sweep}: holds runs of {' and '.join(data)}; name a sweep of one data set")
@@ -42,18 +42,18 @@ def best(sweep: str | Path) -> Choice:
         if result["labels_per_class"] == largest:
             arms.setdefault(names[arm_key(result)], []).append((directory, result))
     at = "all labels" if largest is None else f"{largest} labels per class"
-    arm, why = _arm(arms, finished, largest, at)
+    arm, why = _arm(arms, every, largest, at)
     (directory, result), how = _run(arms[arm])
     return Choice(runs.checkpoint(directory), f"{arm} at {at}: {why}; seed {result['seed']}, {how}")
 
 
-def _arm(arms: dict[str, list[Run]], finished: list[Run], largest: int | None, at: str) -> tuple[str, str]:
+def _arm(arms: dict[str, list[Run]], every: Found, largest: int | None, at: str) -> tuple[str, str]:
     if len(arms) == 1:
         return next(iter(arms)), "the only arm there"
-    judged = [v for v in verdicts(outcomes(finished)) if v.outcomes.labels_per_class == largest]
-    if not judged:
+    at_largest = [verdict for verdict in judged(every) if verdict.outcomes.labels_per_class == largest]
+    if not at_largest or not at_largest[0].left:
         raise HeadstartError(f"no verdict at {at}: its arms have no seed in common; train the seeds that are missing")
-    left = [arm for arm in judged[0].left if arm in arms]
+    left = [arm for arm in at_largest[0].left if arm in arms]
     if len(left) == 1:
         return left[0], "nothing beat it, and every other arm was beaten"
     cheapest = min(left, key=lambda arm: mean(result["cost"]["seconds"] for _, result in arms[arm]))

@@ -11,8 +11,9 @@ import numpy as np
 from scipy.optimize import brentq
 from scipy.special import ndtri
 
+from headstart.compare.comparison import LEVEL
 from headstart.compare.statistics import Crossed, agreeing, howe
-from headstart.compare.verdict import FIRST, LEVEL, Verdict
+from headstart.compare.verdict import FIRST, Verdict
 
 POWER = 0.8  # the chance of finding a difference that is there
 # What pairs of arms had on digits, flowers5 and hymenoptera (docs/protocol.md):

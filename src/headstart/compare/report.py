@@ -16,17 +16,16 @@ from headstart.compare.answers import answer
 from headstart.compare.arms import Result, arm_key, arm_names
 from headstart.compare.closer import closer
 from headstart.compare.crossover import crossovers
+from headstart.compare.judge import comparison, judged
 from headstart.compare.learning import learning
 from headstart.compare.mistakes import pictures
-from headstart.compare.outcomes import outcomes
 from headstart.compare.said import Key
 from headstart.compare.table import Found, found, table
-from headstart.compare.verdict import LEVEL, MARGIN, Verdict, verdicts
+from headstart.compare.verdict import Verdict
 from headstart.complaints import NOT_WRITABLE
 from headstart.errors import HeadstartError
 
 PAGE, NUMBERS, RUNS = "report.html", "report.json", "report.csv"
-AUDIT = "audit.json"
 METRICS = ("accuracy", "balanced_accuracy", "macro_f1", "log_loss")
 COST = ("seconds", "seconds_in_all", "parameters", "trainable_parameters", "flops", "peak_memory_bytes")
 COLUMNS = ("run", "data", "labels_per_class", "arm", "seed", "fold", *METRICS, *COST, "command")
@@ -83,23 +82,24 @@ def _report(every: Found, directories: Sequence[str | Path]) -> dict[str, Any]:
     named = [(names[arm_key(result)], (place, result)) for place, result in every.finished]
     rows = [_row(arm, place, result) for arm, (place, result) in named]
     averages = _table(results, rows)
-    judged, missing = _judged([*every.finished, *every.failures])
+    asked = comparison(every)
+    verdicts, missing = _judged(every)
     groups: dict[str, list[tuple[str, Run]]] = defaultdict(list)
     for arm, (place, result) in named:
         groups[str(result.get("data"))].append((arm, (place, result)))
     said = {
         "sweeps": [Path(directory).resolve().name for directory in directories],
-        "level": LEVEL,
-        "margin": MARGIN,
+        "level": asked.level,
+        "margin": asked.margin,
         "no_verdict": missing,
-        "cautions": words.cautions(judged),
-        "next_steps": words.next_steps(judged),
+        "cautions": words.cautions(verdicts),
+        "next_steps": words.next_steps(verdicts),
         "data": [
             _data_set(
                 name,
                 group,
                 [row for row in averages if row["data"] == name],
-                [v for v in judged if v.outcomes.data == name],
+                [v for v in verdicts if v.outcomes.data == name],
             )
             for name, group in sorted(groups.items())
         ],
@@ -113,9 +113,9 @@ def _report(every: Found, directories: Sequence[str | Path]) -> dict[str, Any]:
     return plain(said)
 
 
-def _judged(ended: list[Run]) -> tuple[list[Verdict], str | None]:
+def _judged(every: Found) -> tuple[list[Verdict], str | None]:
     try:
-        return verdicts(outcomes(ended)), None
+        return judged(every), None
     except HeadstartError as error:
         return [], str(error)
 
@@ -217,9 +217,10 @@ def _closer(
 
 def _audit(directory: Path) -> dict[str, Any] | None:
     try:
-        audit = json.loads((directory / AUDIT).read_text(encoding="utf-8"))
-        return {"sweep": directory.resolve().name, "counts": dict(audit["counts"]), "findings": list(audit["findings"])}
-    except (OSError, ValueError, KeyError, TypeError):
+        audit = json.loads((directory / runs.AUDIT).read_text(encoding="utf-8"))
+        findings = [{"kind": kind, **found} for kind, every in audit["findings"].items() for found in every]
+        return {"sweep": directory.resolve().name, "counts": dict(audit["counts"]), "findings": findings}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
 
 

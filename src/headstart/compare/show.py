@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from headstart.compare import words
-from headstart.compare.outcomes import outcomes
+from headstart.compare.judge import judged
 from headstart.compare.statistics import interval
 from headstart.compare.table import Found, found, table
-from headstart.compare.verdict import Verdict, verdicts
+from headstart.compare.verdict import Verdict
 from headstart.errors import HeadstartError
 from headstart.terminal import print_table
 
@@ -24,7 +24,7 @@ def show(*directories: str | Path) -> None:
     every = found(*directories)
     show_table(every)
     try:
-        _show_verdicts(verdicts(outcomes([*every.finished, *every.failures])))
+        _show_verdicts(judged(every))
     except HeadstartError as error:
         print(f"\nno verdict: {error}")
     for name, line in every.failed:

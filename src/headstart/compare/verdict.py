@@ -6,15 +6,12 @@ from math import comb
 
 import numpy as np
 
+from headstart.compare.comparison import DECLARED, LEVEL, MARGIN, METRICS
 from headstart.compare.outcomes import Outcomes
 from headstart.compare.statistics import Contrast, Pair, contrast, interval, reverse, step_down
 from headstart.errors import HeadstartError
 
-LEVEL = 0.05  # of a sweep: the chance that any arm is called worse than one that it equals, at any of its budgets
 FIRST = 0.75  # the declared contrast's share of a budget's level; the other pairs have the rest, and all once it falls
-MARGIN = 0.01  # arms that differ by less are as good as each other
-DECLARED = ("finetune", "scratch_backbone")  # one architecture, another start: did pretraining help?
-METRICS = ("accuracy", "balanced_accuracy")
 
 
 @dataclass(frozen=True)
