@@ -218,6 +218,7 @@ def _dotted(tree: Any, prefix: str = "") -> Iterator[str]:
 def _near_keys(key: str, keys: list[str]) -> list[str]:
     """Keys spelt alike; for a bare word also those that end in it (``head_lr`` -> ``model.head_lr``)."""
     keys = [k for k in keys if k.startswith("hydra.") == key.startswith("hydra.")]
+    keys = sorted(keys, key=lambda k: k.count("."))  # the setting itself before where it is searched
     ends = [k for k in keys if k.rpartition(".")[2] == key]
     near = get_close_matches(key, keys, n=2, cutoff=0.7)
     tails = [k for k in keys if get_close_matches(key, [k.rpartition(".")[2]], cutoff=0.8)]

@@ -113,7 +113,7 @@ def planned(argv: list[str]) -> Plan:
     )
     places = tuple(directory / run_name(cfg) for cfg in configured)
     took = [result["cost"]["seconds_in_all"] for place in places if (result := runs.finished(place))]
-    plan = Plan(argv, directory, places, left=len(places) - len(took), seeds=tuple(seeds), config=arms[0])
+    plan = Plan(argv, directory, places, left=len(places) - len(took), seeds=tuple(seeds), config=_changed(arms[0], data={"labels_per_class": None}))
     _announce(plan, sweeps, plan.left * statistics.mean(took or about))
     if plan.left and len(arms) > 1:
         _promise(sources[0], len(seeds), len(budgets))
