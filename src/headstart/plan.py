@@ -55,7 +55,7 @@ class Plan:
         runs: the directories of the sweep's runs.
         left: how many of them are not finished yet.
         seeds: of them.
-        config: of the sweep's first arm.
+        config: of the sweep's first arm, with all labels.
     """
 
     argv: list[str]
@@ -113,7 +113,8 @@ def planned(argv: list[str]) -> Plan:
     )
     places = tuple(directory / run_name(cfg) for cfg in configured)
     took = [result["cost"]["seconds_in_all"] for place in places if (result := runs.finished(place))]
-    plan = Plan(argv, directory, places, left=len(places) - len(took), seeds=tuple(seeds), config=_changed(arms[0], data={"labels_per_class": None}))
+    whole = _changed(arms[0], data={"labels_per_class": None})
+    plan = Plan(argv, directory, places, left=len(places) - len(took), seeds=tuple(seeds), config=whole)
     _announce(plan, sweeps, plan.left * statistics.mean(took or about))
     if plan.left and len(arms) > 1:
         _promise(sources[0], len(seeds), len(budgets))
