@@ -2,6 +2,7 @@
 
 import pytest
 
+from headstart.compare import words
 from headstart.compare.comparison import Comparison
 from headstart.compare.judge import comparison, judged
 from headstart.compare.table import found
@@ -36,3 +37,4 @@ def test_the_declaration_of_the_first_run_counts_since_a_later_one_knew_its_resu
     (verdict,) = judged(found(place.parent))
     assert verdict.declared == ("frozen", "finetune") and verdict.metric == "balanced_accuracy"
     assert (verdict.margin, verdict.alpha) == (0.02, 0.1)
+    assert words.question(verdict) == "Is frozen better than finetune?"

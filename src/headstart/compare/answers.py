@@ -18,6 +18,7 @@ def answer(verdict: Verdict) -> dict[str, Any]:
         "test_images": verdict.outcomes.images,
         "folds": verdict.outcomes.folds,
         "looks": verdict.outcomes.looks,
+        "question": words.question(verdict) if declared else None,
         "helped": words.helped(verdict) if declared else None,
         "declared": _difference(verdict, declared, verdict.declared_alpha) if declared else None,
         "unbeaten": words.unbeaten(verdict),

@@ -55,7 +55,7 @@ def _show_verdicts(found: list[Verdict]) -> None:
     declared = [verdict for verdict in found if verdict.declared]
     if declared:
         arms = " against ".join(declared[0].declared or ())
-        print(f"\nDid pretraining help? {arms}, {_level(declared[0])} intervals in points")
+        print(f"\n{words.question(declared[0])} {arms}, {_level(declared[0])} intervals in points")
         rows = [[words.budget(v.outcomes.labels_per_class), *_difference(v), words.helped(v)] for v in declared]
         headers = ["labels/class", "difference", "interval", "answer"]
         _print(headers, rows, [v.outcomes.data for v in declared], left={"answer"})

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from headstart.compare.comparison import DECLARED
 from headstart.compare.crossover import by_data, crossovers
 from headstart.compare.planning import images_for_a_tie, needed
 from headstart.compare.statistics import interval
@@ -25,9 +26,22 @@ def where(verdict: Verdict) -> str:
     return "with all labels" if labels is None else f"at {labels} labels per class"
 
 
+def question(verdict: Verdict) -> str:
+    """What the declared contrast asks."""
+    if verdict.declared is None or _of_pretraining(verdict):
+        return "Did pretraining help?"
+    first, second = verdict.declared
+    return f"Is {first} better than {second}?"
+
+
 def helped(verdict: Verdict) -> str:
-    """The first answer: whether pretraining helped."""
-    return {True: "yes", False: "no, it hurt", None: "undecided"}[verdict.helped]
+    """The first answer: whether pretraining helped, or whatever else was asked."""
+    worse = "no, it hurt" if _of_pretraining(verdict) else "no, it is worse"
+    return {True: "yes", False: worse, None: "undecided"}[verdict.helped]
+
+
+def _of_pretraining(verdict: Verdict) -> bool:
+    return tuple(verdict.outcomes.models[arm] for arm in verdict.declared or ()) in ((), DECLARED)
 
 
 def unbeaten(verdict: Verdict) -> str:
