@@ -112,3 +112,17 @@ def test_only_the_runs_that_were_asked_for_count_as_done(planned, capsys, monkey
     capsys.readouterr()
     assert planned("seed=0", "data.labels_per_class=5").left == 3
     assert "4 runs (4 models), 1 done, about 3 min" in capsys.readouterr().err
+
+
+def test_a_comparison_declared_after_the_fact_is_said_not_to_count(planned, capsys, monkeypatch):
+    monkeypatch.setattr(plan, "run_name", lambda cfg: f"{cfg.model._target_}-{cfg.seed}-{cfg.data.labels_per_class}")
+    asked = ("seed=0", "data.labels_per_class=5")
+    run = planned(*asked).runs[0]
+    run.mkdir(parents=True)
+    compare = {"contrast": ["finetune", "scratch_backbone"], "metric": "accuracy", "margin": 0.01, "level": 0.05}
+    runs.write_json(run / runs.RESULT, {"status": "finished", "cost": {"seconds_in_all": 1.0}, "compare": compare})
+    capsys.readouterr()
+    planned(*asked)
+    assert "declared another comparison" not in capsys.readouterr().err
+    assert planned(*asked, "compare.margin=0.02").runs[0] == run
+    assert "declared another comparison" in capsys.readouterr().err

@@ -112,9 +112,17 @@ def planned(argv: list[str]) -> Plan:
         for arm, seed, k, fold in product(arms, seeds, budgets, folds)
     )
     places = tuple(directory / run_name(cfg) for cfg in configured)
-    took = [result["cost"]["seconds_in_all"] for place in places if (result := runs.finished(place))]
+    done = [result for place in places if (result := runs.finished(place))]
+    took = [result["cost"]["seconds_in_all"] for result in done]
     whole = _changed(arms[0], data={"labels_per_class": None})
     plan = Plan(argv, directory, places, left=len(places) - len(took), seeds=tuple(seeds), config=whole)
+    asks = OmegaConf.to_container(cfg.compare)
+    if any(result.get("compare", asks) != asks for result in done):
+        print(
+            "compare: runs of this sweep declared another comparison before they trained, and are judged by that; "
+            "to ask anew, train anew in a folder of its own (hydra.sweep.dir=PATH)",
+            file=sys.stderr,
+        )
     _announce(plan, sweeps, plan.left * statistics.mean(took or about))
     if plan.left and len(arms) > 1:
         _promise(sources[0], len(seeds), len(budgets))
