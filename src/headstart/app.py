@@ -4,12 +4,24 @@ import functools
 import os
 import sys
 from collections.abc import Callable
+from pathlib import Path
+from string import Template
 
 import hydra
+import yaml
 from omegaconf import DictConfig
 
 from headstart.complaints import complain, told, wants_trace
-from headstart.composition import CONFIG_NAME, VERSION_BASE, Asked, arguments, asked, composed, conf_dir
+from headstart.composition import (
+    CONFIG_NAME,
+    VERSION_BASE,
+    Asked,
+    arguments,
+    asked,
+    composed,
+    conf_dir,
+    further_choices,
+)
 from headstart.overrides import parted, quoted
 
 __all__ = ["PROGRAM", "Asked", "asked", "conf_dir", "launch", "quoted", "told"]
@@ -30,8 +42,9 @@ def _launched(job: Callable[[DictConfig], object], argv: list[str]) -> int:
     args = arguments(argv)
     flags, overrides = parted(argv)
     if args.help:
-        overrides = ["hydra/help=headstart"]
-    elif args.cfg:
+        print(helped(further_choices(args)))
+        return 0
+    if args.cfg:
         # Hydra shows one run; of a sweep that is the first.
         overrides, flags = composed(args).overrides, [f for f in flags if f not in ("-m", "--multirun")]
     else:
@@ -49,6 +62,19 @@ def _launched(job: Callable[[DictConfig], object], argv: list[str]) -> int:
 
     _hydra(answered, [*overrides, *flags])
     return 1 if failed else 0
+
+
+def helped(extra: Path | None) -> str:
+    """The text of ``--help``. Hydra takes as long to list the groups as a whole start otherwise does."""
+    template = yaml.safe_load((conf_dir() / "hydra" / "help" / "headstart.yaml").read_text())["template"]
+    choices: dict[str, set[str]] = {}
+    for folder in filter(None, (conf_dir(), extra)):
+        for path in folder.rglob("*.yaml"):
+            group = path.parent.relative_to(folder).as_posix()
+            if group != "." and not group.startswith("hydra"):
+                choices.setdefault(group, set()).add(path.stem)
+    groups = "".join(f"{group}: {', '.join(sorted(names))}\n" for group, names in sorted(choices.items()))
+    return Template(template).substitute(APP_CONFIG_GROUPS=groups).rstrip()
 
 
 def _hydra(job: Callable[[DictConfig], object], argv: list[str]) -> None:

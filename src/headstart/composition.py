@@ -116,14 +116,25 @@ def did_you_mean(near: list[str]) -> str:
     return f"; did you mean {' or '.join(repr(n) for n in near)}?" if near else ""
 
 
+def further_choices(args: Namespace) -> Path | None:
+    """The folder that ``--config-dir`` names.
+
+    Raises:
+        HeadstartError: there is none.
+    """
+    if args.config_dir is None:
+        return None
+    extra = Path(args.config_dir).expanduser().absolute()
+    if not extra.is_dir():
+        raise HeadstartError(f"--config-dir {args.config_dir}: there is no such folder")
+    return extra
+
+
 @contextmanager
 def _loader(args: Namespace) -> Iterator[ConfigLoader]:
     version.setbase(VERSION_BASE)
     path = create_config_search_path(str(conf_dir()))
-    if args.config_dir is not None:
-        extra = Path(args.config_dir).expanduser().absolute()
-        if not extra.is_dir():
-            raise HeadstartError(f"--config-dir {args.config_dir}: there is no such folder")
+    if extra := further_choices(args):
         path.prepend("command-line", f"file://{extra}", SearchPathQuery(provider="schema"))
     GlobalHydra.instance().clear()
     try:
