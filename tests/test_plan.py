@@ -126,3 +126,21 @@ def test_a_comparison_declared_after_the_fact_is_said_not_to_count(planned, caps
     assert "declared another comparison" not in capsys.readouterr().err
     assert planned(*asked, "compare.margin=0.02").runs[0] == run
     assert "declared another comparison" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("typed", "told"),
+    [
+        ("seed=0,0", "seed=0,0: a choice stands there twice"),
+        ("compare.margin=0.01,0.05", r"compare\.margin cannot be swept"),
+    ],
+)
+def test_choices_that_would_be_one_run_are_refused(planned, typed, told):
+    with pytest.raises(HeadstartError, match=told):
+        planned(typed)
+
+
+@pytest.mark.parametrize("typed", ["compare.metric=f1", "tune.trials=-1", "tune.trials=1.5", "model.epochs=0"])
+def test_a_single_run_is_looked_at_like_a_sweep(typed):
+    with pytest.raises(HeadstartError, match=typed.partition("=")[0]):
+        plan.planned(["data=digits", "model=scratch_cnn", typed])

@@ -45,7 +45,7 @@ def test_two_processes_train_each_run_once_and_as_one_would(image_folder, comman
     words = [*TINY, f"data.root={images}", "seed=0,1,2,3"]
     alone = command(*words, folder=tmp_path / "alone")
     monkeypatch.setattr(sweep, "shares", lambda: (2, 1))
-    shared = command(*words, folder=tmp_path / "shared")
+    shared = command(*words, "data.num_workers=1", folder=tmp_path / "shared")
     assert shared.code == alone.code == 0
     one, other = results(alone.folder), results(shared.folder)
     assert one.keys() == other.keys() and len(one) == 4

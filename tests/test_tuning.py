@@ -112,6 +112,9 @@ def test_budgets_that_nothing_validates_are_left_out_and_named(images, command):
         ({"trials": -1, "space": {"lr": [1, 2]}}, "tune.trials=-1"),
         ({"trials": 2, "space": {"lr": [2, 1]}}, r"tune.space.lr=\[2, 1\]"),
         ({"trials": 2, "space": {"lr": [0, 1]}}, "tune.space.lr"),
+        ({"trials": True, "space": {"lr": [1, 2]}}, "tune.trials=True"),
+        ({"trials": 2, "space": None}, "tune.space=None: give a table"),
+        ({"trials": 2, "space": {"lr": 5}}, "tune.space.lr=5: give two numbers"),
         ({"trials": 2, "space": {"mass": [1, 2]}}, "none of mass is an argument of a.Model"),
     ],
 )

@@ -36,6 +36,7 @@ class How:
         threads: torch's, on a CPU; None: as many as torch takes by itself.
         wait: for another process that is training this run.
         seeds: what the command had asked for.
+        budgets: how many it had asked for.
     """
 
     place: str = ""
@@ -43,6 +44,7 @@ class How:
     threads: int | None = None
     wait: bool = False
     seeds: tuple[int, ...] = ()
+    budgets: int = 1
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,7 @@ class Plan:
         runs: the directories of the sweep's runs.
         left: how many of them are not finished yet.
         seeds: of them.
+        budgets: how many they have.
         config: of the sweep's first arm, with all labels.
     """
 
@@ -63,6 +66,7 @@ class Plan:
     runs: tuple[Path, ...] = ()
     left: int = 0
     seeds: tuple[int, ...] = ()
+    budgets: int = 1
     config: DictConfig | None = None
 
     @property
@@ -82,8 +86,14 @@ def planned(argv: list[str]) -> Plan:
         return Plan(argv)
     cfg = asked.config
     if not asked.multirun:
+        _check(cfg)
         return Plan(argv)
     sweeps, argv = dict(asked.sweeps), list(argv)
+    for key, choices in sweeps.items():
+        if key.startswith("compare."):
+            raise HeadstartError(f"{key} cannot be swept: it says how runs are judged, not what they are; give one")
+        if len(set(choices)) < len(choices):
+            raise HeadstartError(f"{key}={','.join(choices)}: a choice stands there twice; give each once")
     arms = _arms(argv, sweeps)
     sources = [_source(arm) for arm in arms]
     if BUDGET not in sweeps and cfg.data.labels_per_class == "auto":
@@ -115,7 +125,8 @@ def planned(argv: list[str]) -> Plan:
     done = [result for place in places if (result := runs.finished(place))]
     took = [result["cost"]["seconds_in_all"] for result in done]
     whole = _changed(arms[0], data={"labels_per_class": None})
-    plan = Plan(argv, directory, places, left=len(places) - len(took), seeds=tuple(seeds), config=whole)
+    left = len(places) - len(took)
+    plan = Plan(argv, directory, places, left, tuple(seeds), len(budgets), whole)
     asks = OmegaConf.to_container(cfg.compare)
     if any(result.get("compare", asks) != asks for result in done):
         print(
@@ -147,11 +158,16 @@ def _arms(argv: list[str], sweeps: dict[str, list[str]]) -> list[DictConfig]:
     axes = {key: choices for key, choices in sweeps.items() if key not in WITHIN}
     arms = [_with(argv, dict(zip(axes, choices, strict=True))) for choices in product(*axes.values())]
     for arm in arms:
-        Comparison(**OmegaConf.to_container(arm.compare))  # type: ignore[arg-type]
-        typed_length(arm)
-        epochs_for(arm.model.epochs, 1)
-        tuning.checked(arm)
+        _check(arm)
     return arms
+
+
+def _check(cfg: DictConfig) -> None:
+    """Raises HeadstartError for settings that make no sense, as far as is seen without torch."""
+    Comparison(**OmegaConf.to_container(cfg.compare))  # type: ignore[arg-type]
+    typed_length(cfg)
+    epochs_for(cfg.model.epochs, 1)
+    tuning.checked(cfg)
 
 
 def _with(argv: list[str], choices: dict[str, str]) -> DictConfig:

@@ -212,14 +212,11 @@ def write_thumbnails(directory: Path, images: list[str], webp: list[bytes]) -> N
 
 
 def read_thumbnails(directory: Path) -> dict[str, bytes]:
-    """The pictures that a run kept, WebP by image; none where it kept none.
-
-    Raises:
-        HeadstartError: the file is damaged.
-    """
-    if not (directory / THUMBNAILS).is_file():
+    """The pictures that a run kept, WebP by image; none where it kept none that can be read."""
+    try:
+        table = _read_parquet(directory / THUMBNAILS, ["image", "webp"])
+    except HeadstartError:
         return {}
-    table = _read_parquet(directory / THUMBNAILS, ["image", "webp"])
     return dict(zip(table["image"].to_pylist(), table["webp"].to_pylist(), strict=True))
 
 

@@ -62,7 +62,7 @@ def _trained(run: Run, plan: Plan) -> int:
     memory allows: this process and its helpers go through the same list, and each takes what no other holds."""
     at_once, threads = shares()
     helpers = [
-        multiprocessing.get_context("spawn").Process(target=_help, args=(run, plan, at_once, threads), daemon=True)
+        multiprocessing.get_context("spawn").Process(target=_help, args=(run, plan, at_once, threads))
         for _ in range(min(at_once, plan.left) - 1)
     ]
     try:
@@ -110,7 +110,7 @@ def _pass(run: Run, plan: Plan, at_once: int, threads: int, wait: bool = False) 
         left = sum(took) / len(took) * (plan.total - number) / at_once if took else None
         began = time.monotonic()
         try:
-            run(cfg, How(f"[{number}/{plan.total}] ", left, threads, wait, plan.seeds))
+            run(cfg, How(f"[{number}/{plan.total}] ", left, threads, wait, plan.seeds, plan.budgets))
         except runs.BusyError:
             if wait:
                 raise

@@ -66,6 +66,7 @@ def kept(cfg: DictConfig, source: Any, identity: str, how: How) -> dict[str, Any
             "settings": arm_settings(cfg),
             "compare": OmegaConf.to_container(cfg.compare, resolve=True),
             "asked_seeds": list(how.seeds),
+            "asked_budgets": how.budgets,
             "started": datetime.now(UTC).isoformat(timespec="seconds"),
             "command": " ".join(["headstart-train", *map(shlex.quote, HydraConfig.get().overrides.task)]),
         }

@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from headstart import runs
 from headstart.errors import HeadstartError
@@ -36,6 +36,11 @@ def checked(cfg: DictConfig) -> None:
         return
     if not find_spec("optuna"):
         raise HeadstartError("the search for settings needs Optuna: pip install headstart[tuned]")
+    if not isinstance(cfg.tune.space, DictConfig):
+        raise HeadstartError(f"tune.space={cfg.tune.space}: give a table such as {{lr: [1e-4, 1e-2]}}")
+    for name, ends in cfg.tune.space.items():
+        if not isinstance(ends, ListConfig):
+            raise HeadstartError(f"tune.space.{name}={ends}: give two numbers above 0, the smaller first")
     space = tuned_settings(cfg)
     if not space:
         raise HeadstartError(f"tune.space: none of {', '.join(cfg.tune.space)} is an argument of {cfg.model._target_}")

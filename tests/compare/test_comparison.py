@@ -38,3 +38,23 @@ def test_the_declaration_of_the_first_run_counts_since_a_later_one_knew_its_resu
     assert verdict.declared == ("frozen", "finetune") and verdict.metric == "balanced_accuracy"
     assert (verdict.margin, verdict.alpha) == (0.02, 0.1)
     assert words.question(verdict) == "Is frozen better than finetune?"
+
+
+def test_a_look_at_an_unfinished_sweep_has_the_level_of_the_whole(fake_sweep):
+    (verdict,) = judged(found(fake_sweep(budgets=(5,), asked_budgets=3)))
+    assert verdict.alpha == pytest.approx(0.05 / 3)
+
+
+def test_several_data_sets_do_not_share_a_level_nor_names_of_arms(fake_sweep, tmp_path):
+    fake_sweep(budgets=(5, 20), data="one", settings={"data.image_size": 32})
+    fake_sweep(budgets=(5,), data="other", settings={"data.image_size": 64})
+    of = {(v.outcomes.data, v.outcomes.labels_per_class): v for v in judged(found(tmp_path / "sweep"))}
+    assert of["other", 5].alpha == pytest.approx(0.05) and of["one", 5].alpha == pytest.approx(0.025)
+    assert set(of["other", 5].outcomes.correct) == {"scratch_cnn", "scratch_backbone", "frozen", "finetune"}
+
+
+def test_two_runs_of_one_seed_that_differ_are_no_two_seeds(fake_sweep, tmp_path):
+    fake_sweep(budgets=(5,), sweep="old")
+    fake_sweep(budgets=(5,), sweep="new")
+    with pytest.raises(HeadstartError, match="are the same arm and seed and differ"):
+        judged(found(tmp_path / "old", tmp_path / "new"))

@@ -18,12 +18,14 @@ def arm_key(result: Result) -> str:
 
 def arm_names(results: Sequence[Result]) -> dict[str, str]:
     """The name of each arm by its :func:`arm_key`, e.g. ``finetune head_lr=0.001 backbone=resnet18``."""
-    settings: dict[str, dict[str, dict[str, Any]]] = defaultdict(dict)
+    # Within a data set: that another has other images makes no two arms of one.
+    settings: dict[tuple[str, str], dict[str, dict[str, Any]]] = defaultdict(dict)
     for result in results:
-        settings[str(result.get("arm"))][arm_key(result)] = result.get("settings") or {}
+        model = str(result.get("arm"))
+        settings[str(result.get("data")), model][arm_key(result)] = result.get("settings") or {}
     return {
         key: " ".join([model, *(f"{_word(s)}={_shown(own[s])}" for s in telling if s in own)])
-        for model, arms in settings.items()
+        for (_, model), arms in settings.items()
         for telling in [_telling(list(arms.values()))]
         for key, own in arms.items()
     }

@@ -51,14 +51,19 @@ def _arm(arms: dict[str, list[Run]], every: Found, largest: int | None, at: str)
     if len(arms) == 1:
         return next(iter(arms)), "the only arm there"
     at_largest = [verdict for verdict in judged(every) if verdict.outcomes.labels_per_class == largest]
+    refused = at_largest[0].outcomes.refused if at_largest else {}
+    if refused and not at_largest[0].left:
+        raise HeadstartError(f"no verdict at {at}: no arm is fit to be compared ({'; '.join(refused.values())})")
     if not at_largest or not at_largest[0].left:
         raise HeadstartError(f"no verdict at {at}: its arms have no seed in common; train the seeds that are missing")
     left = [arm for arm in at_largest[0].left if arm in arms]
     if len(left) == 1:
-        return left[0], "nothing beat it, and every other arm was beaten"
+        others = "no other arm is fit to be compared" if len(refused) == len(arms) - 1 else "every other was beaten"
+        return left[0], f"nothing beat it, and {others}"
     cheapest = min(left, key=lambda arm: mean(result["cost"]["seconds"] for _, result in arms[arm]))
     others = ", ".join(arm for arm in left if arm != cheapest)
-    return cheapest, f"undecided between it and {others}, of which it trains fastest"
+    word = "a tie of" if at_largest[0].tie else "undecided between"
+    return cheapest, f"{word} it and {others}, of which it trains fastest"
 
 
 def _run(runs_of_arm: list[Run]) -> tuple[Run, str]:

@@ -35,6 +35,7 @@ class Outcomes:
         constant: by arm, the seeds whose run named one class for every image.
         folds: parts in which the images were tested, each by trainings of its own; 1: one split.
         looks: how often seeds were asked for, the later times after earlier ones had been seen.
+        asked_budgets: over how many budgets the sweep was to go, those included that have not come to their end.
     """
 
     data: str
@@ -48,6 +49,7 @@ class Outcomes:
     constant: dict[str, list[int]] = field(default_factory=dict)
     folds: int = 1
     looks: int = 1
+    asked_budgets: int = 1
 
     @property
     def images(self) -> int:
@@ -104,6 +106,7 @@ def _table(data: str, budget: int | None, folds: int, arms: dict[str, list[Run]]
         {arm: seeds for arm, seeds in constant.items() if seeds},
         folds,
         looks([result for of_arm in arms.values() for _, result in of_arm]),
+        max(result.get("asked_budgets") or 1 for of_arm in arms.values() for _, result in of_arm),
     )
 
 
@@ -111,7 +114,13 @@ def _seeds(of_arm: Iterable[Run]) -> Seeds:
     """A failed run counts only where no other of its seed and fold came to its end."""
     found: Seeds = defaultdict(dict)
     for place, result in sorted(of_arm, key=lambda run: run[1].get("status") != "failed"):
-        found[result["seed"]][result.get("fold") or 0] = place, result
+        by_fold, fold = found[result["seed"]], result.get("fold") or 0
+        if fold in by_fold and by_fold[fold][1].get("status") != "failed":
+            raise HeadstartError(
+                f"{by_fold[fold][0].name} and {place.name} are the same arm and seed and differ in data, weights or "
+                "version; give one of the two sweeps"
+            )
+        by_fold[fold] = place, result
     return found
 
 

@@ -41,7 +41,7 @@ def found(*directories: str | Path) -> Found:
             raise HeadstartError(f"{directory}: there is no such folder; give a sweep's folder, such as those in runs/")
         for path in sorted(directory.rglob(runs.RESULT)):
             result = runs.result(path.parent)
-            if result is None or not (result["status"] == "failed" or "metrics" in result):
+            if result is None or not (result["status"] == "failed" or _whole(result)):
                 every.unreadable.append(path)
             elif result["status"] == "failed":
                 every.failed.append((path.parent.name, str(result.get("error", "it says no reason"))))
@@ -52,6 +52,11 @@ def found(*directories: str | Path) -> Found:
     if not (every.finished or every.failed or every.unreadable):
         raise HeadstartError(f"{', '.join(map(str, directories))}: holds no run that came to an end")
     return every
+
+
+def _whole(result: Result) -> bool:
+    kinds = {"metrics": dict, "cost": dict, "settings": dict, "seed": int}
+    return "metrics" in result and all(isinstance(result.get(name, kind()), kind) for name, kind in kinds.items())
 
 
 def table(results: list[Result]) -> pd.DataFrame:

@@ -1,5 +1,6 @@
 """What the runs of a sweep say: whether pretraining helped, and which arms nothing beat."""
 
+from collections import Counter
 from dataclasses import dataclass, field
 from itertools import combinations
 from math import comb
@@ -87,7 +88,8 @@ def verdicts(
     metric: str = "accuracy",
     contrast: Pair = DECLARED,
 ) -> list[Verdict]:
-    """The verdict of each table; ``level`` is split evenly over them.
+    """The verdict of each table; ``level`` is split evenly over those of its data set, and over the budgets that were
+    asked for where some have not come to their end yet: looking early must not widen what each may err.
 
     Args:
         tables: what was compared, a table a data set and budget.
@@ -101,7 +103,11 @@ def verdicts(
     """
     if metric not in METRICS:
         raise HeadstartError(f"compare.metric={metric}: there is no such metric; give {' or '.join(METRICS)}")
-    return [verdict(table, level / len(tables), margin, metric, contrast) for table in tables]
+    there = Counter(table.data for table in tables)
+    shares = [max(there[table.data], table.asked_budgets) for table in tables]
+    return [
+        verdict(table, level / share, margin, metric, contrast) for table, share in zip(tables, shares, strict=True)
+    ]
 
 
 def verdict(

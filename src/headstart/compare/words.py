@@ -141,7 +141,11 @@ def _order(verdicts: Sequence[Verdict]) -> list[str]:
         {change.first, change.then} == set(declared[0].declared or ()) for change in found
     ):
         first, last = (verdict.outcomes.labels_per_class for verdict in (declared[0], declared[-1]))
-        said.append(f"No crossover of {named(declared[0].declared or ())} is seen between {_span(first, last)}.")
+        arms, where_ = named(declared[0].declared or ()), _span(first, last)
+        if all(verdict.helped is None for verdict in declared):
+            said.append(f"Whether the order of {arms} changes between {where_} is open.")
+        else:
+            said.append(f"No crossover of {arms} is seen between {where_}.")
     return said
 
 
