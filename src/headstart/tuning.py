@@ -37,7 +37,7 @@ def checked(cfg: DictConfig) -> None:
     if not find_spec("optuna"):
         raise HeadstartError("the search for settings needs Optuna: pip install headstart[tuned]")
     if not isinstance(cfg.tune.space, DictConfig):
-        raise HeadstartError(f"tune.space={cfg.tune.space}: give a table such as {{lr: [1e-4, 1e-2]}}")
+        raise HeadstartError(f"tune.space={cfg.tune.space!r}: give a table such as {{lr: [1e-4, 1e-2]}}")
     for name, ends in cfg.tune.space.items():
         if not isinstance(ends, ListConfig):
             raise HeadstartError(f"tune.space.{name}={ends!r}: give two numbers above 0, the smaller first")
