@@ -40,7 +40,7 @@ def checked(cfg: DictConfig) -> None:
         raise HeadstartError(f"tune.space={cfg.tune.space!r}: give a table such as {{lr: [1e-4, 1e-2]}}")
     for name, ends in cfg.tune.space.items():
         if not isinstance(ends, ListConfig):
-            raise HeadstartError(f"tune.space.{name}={ends!r}: give two numbers above 0, the smaller first")
+            raise HeadstartError(f"tune.space.{name!s}={ends}: give two numbers above 0, the smaller first")
     space = tuned_settings(cfg)
     if not space:
         raise HeadstartError(f"tune.space: none of {', '.join(cfg.tune.space)} is an argument of {cfg.model._target_}")
