@@ -1,6 +1,7 @@
 """What a sweep will take: how long each run about, before anything was measured, and how many go at once. Torch-free.
 
-The seconds are of one machine (two cores of an AMD EPYC, `make bench`, 2026-11-24); once runs have finished,
+The seconds are of one machine (a core of an AMD EPYC; rounded from the seconds of
+MNIST, digits, flowers5 and hymenoptera sweeps, 2026-11-25); once runs have finished,
 their own seconds are the better guess, and the progress line goes by them.
 """
 

@@ -42,9 +42,9 @@ def arm_settings(cfg: DictConfig) -> dict[str, Any]:
     )
 
 
-def tuned_settings(cfg: DictConfig) -> dict[str, list[float]]:
+def tuned_settings(cfg: DictConfig) -> dict[str, Any]:
     """Which of the model's settings are searched for, and between what values."""
-    return {name: list(ends) for name, ends in _plain(cfg.tune.space).items() if name in cfg.model}
+    return {name: ends for name, ends in _plain(cfg.tune.space).items() if name in cfg.model}
 
 
 def opened(cfg: DictConfig) -> Any:

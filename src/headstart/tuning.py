@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from omegaconf import DictConfig, ListConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf
 
 from headstart import runs
 from headstart.errors import HeadstartError
@@ -38,15 +38,12 @@ def checked(cfg: DictConfig) -> None:
         raise HeadstartError("the search for settings needs Optuna: pip install headstart[tuned]")
     if not isinstance(cfg.tune.space, DictConfig):
         raise HeadstartError(f"tune.space={cfg.tune.space!r}: give a table such as {{lr: [1e-4, 1e-2]}}")
-    for name, ends in cfg.tune.space.items():
-        if not isinstance(ends, ListConfig):
-            raise HeadstartError(f"tune.space.{name!s}={ends}: give two numbers above 0, the smaller first")
     space = tuned_settings(cfg)
     if not space:
         raise HeadstartError(f"tune.space: none of {', '.join(cfg.tune.space)} is an argument of {cfg.model._target_}")
     for name, ends in space.items():
-        numbers = all(isinstance(end, int | float) for end in ends)
-        if not numbers or len(ends) != 2 or not 0 < ends[0] < ends[1]:
+        two = isinstance(ends, list) and len(ends) == 2 and all(isinstance(end, int | float) for end in ends)
+        if not two or not 0 < ends[0] < ends[1]:
             raise HeadstartError(f"tune.space.{name}={ends}: give two numbers above 0, the smaller first")
 
 
