@@ -32,6 +32,7 @@ def imports(path):
         ("models", ("headstart.data", "headstart.compare", "headstart.train", "hydra")),
         ("data", ("headstart.models", "headstart.compare", "headstart.train", "hydra")),
         ("compare", ("torch", "lightning", "headstart.models", "headstart.data", "hydra")),
+        ("understand", ("headstart.models", "headstart.data", "headstart.compare", "headstart.runs", "hydra")),
     ],
 )
 def test_a_room_knows_only_what_stands_to_its_left(room, forbidden):

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from headstart import runs
-from headstart.compare.page import si
 from headstart.compare.report import write
+from headstart.pages import si
 
 HOSTILE = (
     "<script>alert(1)</script>",

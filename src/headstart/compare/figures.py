@@ -4,38 +4,16 @@ No name of a person's stands in a chart: arms are told apart by colour, marker a
 beside a :func:`swatch`.
 """
 
-import io
-import logging
-import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
+
+from headstart.drawing import ARMS, COLOURS, INK, drawn
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
-ARMS = 6  # colours, markers and dashes that tell arms apart; further arms take them again in another combination
 MARKERS = "os^Dv>P"
 DASHES = ["-", (0, (5, 1.5)), (0, (1.5, 1.2)), (0, (6, 1.5, 1.5, 1.5)), (0, (3, 3))]
-# Stand-ins, which become the page's own colours.
-INK, LINE = "#010203", "#040506"
-COLOURS = [f"#a1b2{i:02x}" for i in range(ARMS)]
-STYLE: dict[str, Any] = {
-    "svg.fonttype": "none",
-    "text.parse_math": False,
-    "font.size": 9.5,
-    **dict.fromkeys(["text.color", "axes.labelcolor", "xtick.labelcolor", "ytick.labelcolor"], INK),
-    **dict.fromkeys(["axes.edgecolor", "xtick.color", "ytick.color", "grid.color"], LINE),
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "axes.axisbelow": True,
-    "grid.linewidth": 0.7,
-    "xtick.major.size": 0,
-    "ytick.major.size": 0,
-    "lines.linewidth": 1.7,
-    "lines.markersize": 5.5,
-}
 
 
 def efficiency(rows: Sequence[dict[str, Any]], arms: Sequence[str], between: Sequence[Sequence[float]]) -> str:
@@ -59,7 +37,7 @@ def efficiency(rows: Sequence[dict[str, Any]], arms: Sequence[str], between: Seq
         _labels_axis(axes, sorted({row["labels"] for row in rows}))
         axes.set_ylabel("accuracy on the test images, %")
 
-    return _drawn("efficiency", draw, "Accuracy against labels per class, one line for each arm, with a band of one "
+    return drawn("efficiency", draw, "Accuracy against labels per class, one line for each arm, with a band of one "
                   "standard deviation over its runs. The numbers are in the table above.")  # fmt: skip
 
 
@@ -75,7 +53,7 @@ def cost(rows: Sequence[dict[str, Any]], arms: Sequence[str]) -> str:
         axes.set_xlabel("seconds of training a run")
         axes.set_ylabel("accuracy on the test images, %")
 
-    return _drawn("cost", draw, "Accuracy against seconds of training, a point for each arm and budget, the budgets of "
+    return drawn("cost", draw, "Accuracy against seconds of training, a point for each arm and budget, the budgets of "
                   "an arm joined. The numbers are in the table above.")  # fmt: skip
 
 
@@ -100,7 +78,7 @@ def learning(curves: Sequence[dict[str, Any]], arms: Sequence[str], what: str, l
         axes.set_ylabel(label)
 
     name = f"{what}-{curves[0]['labels_per_class']}"
-    return _drawn(name, draw, f"{label.capitalize()} against the epoch, one line for each arm.")
+    return drawn(name, draw, f"{label.capitalize()} against the epoch, one line for each arm.")
 
 
 def reliability(bins: Sequence[dict[str, Any]], arm: int) -> str:
@@ -118,7 +96,7 @@ def reliability(bins: Sequence[dict[str, Any]], arm: int) -> str:
         axes.set_xlabel("how sure it was, %")
         axes.set_ylabel("how often it was right, %")
 
-    return _drawn("reliability", draw, "How often the chosen arm was right against how sure it was, a point for each "
+    return drawn("reliability", draw, "How often the chosen arm was right against how sure it was, a point for each "
                   "bin, larger with more images. On the dashed line both are equal.", height=3.4)  # fmt: skip
 
 
@@ -132,7 +110,7 @@ def swatch(arm: int) -> str:
         axes.set_xlim(-0.05, 1.05)
         axes.set_ylim(-1, 1)
 
-    return _drawn(f"swatch{arm}", draw, None, width=0.44, height=0.16)
+    return drawn(f"swatch{arm}", draw, None, width=0.44, height=0.16)
 
 
 def _look(arm: int) -> dict[str, Any]:
@@ -163,52 +141,3 @@ def _plain_ticks(axes: "Axes") -> None:
     axes.xaxis.set_major_locator(LogLocator(subs=steps))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.xaxis.set_minor_locator(NullLocator())
-
-
-def _drawn(
-    name: str, draw: Callable[["Axes"], None], described: str | None, width: float = 5.0, height: float = 3.1
-) -> str:
-    """The chart as an inline <svg>, the same bytes each time.
-
-    Args:
-        name: of the chart; no two of a page share one.
-        draw: draws on the axes.
-        described: the chart in words; None for an ornament.
-        width, height: in inches of 72 pixels.
-    """
-    # Where its folder cannot be written or its list of fonts is new, it says so: nothing that a reader needs.
-    logging.getLogger("matplotlib").setLevel(logging.ERROR)
-    from matplotlib import style
-    from matplotlib.backends.backend_svg import FigureCanvasSVG
-    from matplotlib.figure import Figure
-
-    with style.context(["default", {**STYLE, "svg.hashsalt": name}]):
-        figure = Figure(figsize=(width, height))
-        FigureCanvasSVG(figure)
-        figure.subplots_adjust(left=0.115, right=0.985, bottom=0.145, top=0.97)
-        draw(figure.add_subplot())
-        return _inline(_svg(figure), described)
-
-
-def _svg(figure: "Figure") -> str:
-    out = io.StringIO()
-    nothing = dict.fromkeys(["Date", "Creator", "Format", "Type"])
-    figure.savefig(out, format="svg", transparent=True, metadata=nothing)
-    return out.getvalue()
-
-
-def _inline(svg: str, described: str | None) -> str:
-    """The <svg> element alone, without what belongs to a file of its own, in the page's type and colours."""
-    svg = svg[svg.index("<svg") :]
-    svg = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>", "", svg, flags=re.DOTALL)
-    svg = re.sub(r" font-family: [^;\"]*;?", "", svg)
-    for i, colour in enumerate(COLOURS):
-        svg = svg.replace(colour, f"var(--arm-{i})")
-    svg = svg.replace(INK, "currentColor").replace(LINE, "var(--line)")
-    used = set(re.findall(r"#([\w.-]+)", svg))
-    svg = re.sub(r' id="([\w.-]+)"', lambda found: found[0] if found[1] in used else "", svg)
-    svg = re.sub(r"\s*\n\s*", " ", svg)
-    spoken = f'role="img" aria-label="{described}"' if described else 'aria-hidden="true"'
-    box = re.search(r'viewBox="[^"]*"', svg)
-    assert box is not None
-    return re.sub(r"<svg[^>]*>", f"<svg {box[0]} {spoken}>", svg, count=1)

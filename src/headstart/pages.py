@@ -1,0 +1,66 @@
+"""What the pages share: one self-contained file, its style, and how numbers and names stand in it."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from markupsafe import Markup
+
+if TYPE_CHECKING:
+    from jinja2 import Template
+
+STYLE = Path(__file__).with_name("page.css")
+LONGEST = 48  # characters of a name that stand on the page; the rest is in its title
+PREFIXES = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
+
+
+def template(path: Path, **filters: Any) -> "Template":
+    """The page at ``path``, which escapes all that is not marked as ours; ``style`` is in its reach.
+
+    Args:
+        path: a Jinja template.
+        filters: beside those for numbers and names below.
+    """
+    from jinja2 import Environment, StrictUndefined
+
+    room = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    room.filters |= {f.__name__: f for f in (percent, points, count, decimal, si, short)} | filters
+    room.globals["style"] = Markup(STYLE.read_text(encoding="utf-8"))
+    return room.from_string(path.read_text(encoding="utf-8"))
+
+
+def percent(share: float | None) -> str:
+    """Of 1, as per cent with one decimal."""
+    return "–" if share is None else f"{100 * share:.1f}"
+
+
+def points(difference: float | None) -> str:
+    """A difference of shares in points, with its sign."""
+    return "–" if difference is None else f"{100 * difference:+.1f}".replace("-", "−")
+
+
+def count(value: float | None) -> str:
+    return "–" if value is None else f"{value:,.0f}"
+
+
+def decimal(value: float | None, digits: int = 1) -> str:
+    return "–" if value is None else f"{value:,.{digits}f}"
+
+
+def si(value: float | None) -> str:
+    """Three figures and a prefix: ``22.2 M``."""
+    if value is None:
+        return "–"
+    value = float(f"{value:.3g}")
+    scale, prefix = next(((s, p) for s, p in PREFIXES if value >= s), (1, ""))
+    figure = value / scale
+    digits = 0 if figure >= 100 or scale == 1 else 1 if figure >= 10 else 2
+    return f"{figure:.{digits}f} {prefix}".strip()
+
+
+def short(name: Any, longest: int = LONGEST) -> Markup:
+    """A name of a person's, whichever way it is written, cut in its middle where it is long."""
+    name = str(name)
+    if len(name) <= longest:
+        return Markup("<bdi>{}</bdi>").format(name)
+    half = longest // 2
+    return Markup('<bdi title="{}">{}…{}</bdi>').format(name, name[:half], name[-half:])

@@ -1,0 +1,51 @@
+"""Arrays as pictures of the page: sheets of small images and heat maps, as PNG within the page."""
+
+import io
+from base64 import b64encode
+
+import numpy as np
+from markupsafe import Markup
+from PIL import Image
+from torch import Tensor
+
+
+def shown(pixels: Tensor, described: str, scale: int = 1) -> str:
+    """An ``<img>`` of one image, uint8 (C, H, W) with C of 1 or 3, each pixel ``scale`` times as wide and high.
+
+    Args:
+        described: the picture in words, for those who do not see it.
+    """
+    array = pixels.permute(1, 2, 0).numpy().astype(np.uint8)
+    image = Image.fromarray(array[:, :, 0] if array.shape[2] == 1 else array)
+    out = io.BytesIO()
+    image.save(out, format="PNG", optimize=True)
+    size = Markup('width="{}" height="{}"').format(image.width * scale, image.height * scale)
+    source = f"data:image/png;base64,{b64encode(out.getvalue()).decode()}"
+    return str(Markup('<img class="pixels" src="{}" {} alt="{}">').format(source, size, described))
+
+
+def sheet(images: Tensor, columns: int, gap: int = 1, background: int = 255) -> Tensor:
+    """Images side by side, uint8 (N, C, H, W) to (C, rows·H + gaps, columns·W + gaps), row by row."""
+    count, channels, height, width = images.shape
+    columns = min(columns, count)
+    rows = -(-count // columns)
+    whole = images.new_full((channels, rows * (height + gap) - gap, columns * (width + gap) - gap), background)
+    for i, image in enumerate(images):
+        y, x = i // columns * (height + gap), i % columns * (width + gap)
+        whole[:, y : y + height, x : x + width] = image
+    return whole
+
+
+def stretched(values: Tensor) -> Tensor:
+    """Values (N, C, H, W) as uint8, each image from its own least (black) to its own greatest (white)."""
+    low = values.amin(dim=(1, 2, 3), keepdim=True)
+    span = (values.amax(dim=(1, 2, 3), keepdim=True) - low).clamp(min=1e-12)
+    return ((values - low) / span * 255).round().byte()
+
+
+def heat(values: Tensor) -> Tensor:
+    """A map (H, W) of values ≥ 0 as uint8 (3, H, W) in viridis, which the colour-blind can read, from 0 to its most."""
+    import matplotlib
+
+    colours = matplotlib.colormaps["viridis"]((values / values.max().clamp(min=1e-12)).numpy())[:, :, :3]
+    return (Tensor(colours.copy()).permute(2, 0, 1) * 255).round().byte()

@@ -1,0 +1,56 @@
+"""A small network and images to understand."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from headstart.understand.subject import Subject
+
+
+class Lesson(nn.Module):
+    """The lesson's network, its pools functions, for images of 1×28×28."""
+
+    def __init__(self, classes=4):
+        super().__init__()
+        self.conv1 = nn.Conv2d(1, 4, kernel_size=3, padding=1)
+        self.conv2 = nn.Conv2d(4, 8, kernel_size=3, padding=1)
+        self.fc1 = nn.Linear(8 * 7 * 7, 32)
+        self.fc2 = nn.Linear(32, classes)
+
+    def forward(self, images):
+        images = F.max_pool2d(F.relu(self.conv1(images)), 2, 2)
+        images = F.max_pool2d(F.relu(self.conv2(images)), 2, 2)
+        return self.fc2(F.relu(self.fc1(images.view(-1, 8 * 7 * 7))))
+
+
+@pytest.fixture
+def lesson():
+    """A function that gives the lesson's network from random weights of ``seed``."""
+
+    def make(seed=0, classes=4):
+        torch.manual_seed(seed)
+        return Lesson(classes).eval()
+
+    return make
+
+
+@pytest.fixture
+def subject(lesson):
+    """Sixty noisy images of four classes, a bright quarter each, and an untrained network."""
+    draw = torch.Generator().manual_seed(0)
+    labels = torch.arange(60) % 4
+    pictures = torch.randint(0, 60, (60, 1, 28, 28), generator=draw, dtype=torch.uint8)
+    for i, label in enumerate(labels.tolist()):
+        y, x = 14 * (label // 2), 14 * (label % 2)
+        pictures[i, :, y : y + 14, x : x + 14] += 150
+    return Subject(
+        name="lesson",
+        network=lesson(0),
+        random=lesson(1),
+        images=(pictures.float() / 255 - 0.3) / 0.3,
+        pictures=pictures,
+        labels=labels,
+        classes=("north-west", "north-east", "south-west", "south-east"),
+        trained_on=torch.arange(60) < 30,
+    )
