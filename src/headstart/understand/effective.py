@@ -18,11 +18,11 @@ from headstart.understand.subject import copied
 from headstart.understand.support import unit_of
 
 BATCH = 16
-# Within two σ of a Gaussian lies this share; beyond, a pixel weighs less than what is left of it of the centre's weight.
+# Luo's measure: pixels that weigh more than 1 − this of the heaviest; it is a Gaussian's share within two σ.
 TWO_SIGMA = 0.9545
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Effective:
     """The effective field of a layer's centre unit.
 
@@ -50,54 +50,52 @@ class Effective:
     ratio: float
     clipped: bool
 
-    @property
-    def ratio_seen(self) -> float:
-        """4σ over the side of what the image leaves of the theoretical field."""
-        box = self.layer.box(*centre(self.layer))
-        return _ratio(self.sigma, (box[2] - box[0], box[3] - box[1]))
-
 
 def centre(layer: Field) -> tuple[int, int]:
     return layer.shape[1] // 2, layer.shape[2] // 2
 
 
-def influences(network: nn.Module, images: Tensor, layer: Field) -> Tensor:
-    """|∂ centre unit / ∂ pixel| for each image, summed over channels: float64 (N, H, W).
+def influences(network: nn.Module, images: Tensor, layers: Sequence[Field]) -> list[Tensor]:
+    """|∂ centre unit / ∂ pixel| for each image, summed over channels: float64 (N, H, W) for each layer.
 
     Args:
         network: stays as it was; it is measured in eval mode.
         images: as the network takes them, float32 (N, C, H, W).
-        layer: a module of the network (``receptive_fields``); its unit is the sum over its channels.
+        layers: of the network (``receptive_fields``); a unit is the sum over its channels.
 
     Raises:
-        HeadstartError: the layer is no module that gives one tensor.
+        HeadstartError: a layer is none of the network, or does not give one tensor.
     """
     copy = copied(network).requires_grad_(False)
-    kept: list[Tensor] = []
+    kept: dict[str, Tensor] = {}
 
     def keep(name: str, _kind: str, output: object, _layer: bool) -> None:
-        if name == layer.name and isinstance(output, Tensor):
-            kept.append(output.clone())  # before anything writes into it
+        if name in names and isinstance(output, Tensor):
+            kept[name] = output.clone()  # before anything writes into it
 
-    maps = []
+    names = {each.name for each in layers}
+    maps: list[list[Tensor]] = [[] for _ in layers]
     for batch in images.split(BATCH):
         batch = batch.detach().requires_grad_(True)
+        kept.clear()
         with torch.enable_grad(), Listener(copy, keep):
             copy(batch)
-        if not kept:
-            raise HeadstartError(f"{layer.name!r} is no layer of the network that gives one tensor: choose another")
-        unit = unit_of(kept.pop(), layer, *centre(layer))
-        maps.append(torch.autograd.grad(unit.sum(), batch)[0].double().abs().sum(1))
-    return torch.cat(maps)
+        for layer, found in zip(layers, maps, strict=True):
+            if layer.name not in kept:
+                raise HeadstartError(f"{layer.name!r} is no layer of the network that gives one tensor: choose another")
+            unit = unit_of(kept[layer.name], layer, *centre(layer)).sum()
+            found.append(torch.autograd.grad(unit, batch, retain_graph=True)[0].double().abs().sum(1))
+    return [torch.cat(found) for found in maps]
 
 
-def effective(network: nn.Module, images: Tensor, layer: Field) -> Effective:
-    """The effective field of a layer's centre unit, mean over at least 50 images for a steady figure.
+def effective(network: nn.Module, images: Tensor, layers: Sequence[Field]) -> list[Effective]:
+    """The effective field of each layer's centre unit, mean over the images: take at least 50 for a steady figure.
 
     Raises:
-        HeadstartError: no pixel moves the unit at all (a dead layer), or ``influences`` raises it.
+        HeadstartError: no pixel moves a unit at all (a dead layer), or ``influences`` raises it.
     """
-    return described(influences(network, images, layer), layer)
+    found = influences(network, images, layers)
+    return [described(each, layer) for each, layer in zip(found, layers, strict=True)]
 
 
 def described(influence: Tensor, layer: Field) -> Effective:
@@ -112,17 +110,16 @@ def described(influence: Tensor, layer: Field) -> Effective:
     seen = weights[top:bottom, left:right]
     sigma = spread(weights)
     begins = [c * s - p for c, s, p in zip(centre(layer), layer.stride, layer.padding, strict=True)]
-    clipped = any(
-        begin < 0 or begin + size > length
-        for begin, size, length in zip(begins, layer.size, weights.shape, strict=True)
-    )
+    ends = [begin + size for begin, size in zip(begins, layer.size, strict=True)]
+    clipped = min(begins) < 0 or ends[0] > weights.shape[0] or ends[1] > weights.shape[1]
+    middle = [(begin + end - 1) / 2 for begin, end in zip(begins, ends, strict=True)]
     return Effective(
         layer,
         weights,
         sigma,
         _interval(influence, layer),
         float((weights > (1 - TWO_SIGMA) * weights.max()).sum()) ** 0.5,
-        _mass_side(weights, 0.95),
+        _mass_side(weights, middle, 0.95),
         gaussian_r2(seen),
         _central(seen),
         _ratio(sigma, layer.size),
@@ -161,11 +158,11 @@ def stacked_variance(layers: Sequence[tuple[int, int, int]]) -> float:
 
 
 def gaussian_r2(weights: Tensor) -> float:
-    """The share of the weights' variance over the pixels that the best Gaussian explains; 1 is a Gaussian exactly."""
+    """The share of the weights' variance over the pixels that the best Gaussian explains; NaN below 5×5 pixels."""
     from scipy.optimize import curve_fit
 
     height, width = weights.shape
-    if min(height, width) < 3:
+    if min(height, width) < 5:  # a bell has five parameters, and nine pixels show none
         return float("nan")
     y, x = np.mgrid[:height, :width].reshape(2, -1).astype(float)
     share = (weights / weights.max()).numpy().ravel()
@@ -201,16 +198,12 @@ def _interval(influence: Tensor, layer: Field) -> tuple[float, float] | None:
     return float(low), float(high)
 
 
-def _mass_side(weights: Tensor, mass: float) -> int:
-    """The side of the smallest square about the weights' middle that holds this share of them."""
-    height, width = weights.shape
-    y, x = ((weights.sum(dim) * torch.arange(n)).sum() for dim, n in ((1, height), (0, width)))
-    away = torch.maximum(
-        (torch.arange(height) - y).abs()[:, None].expand(height, width), (torch.arange(width) - x).abs()
-    ).flatten()
-    order = away.argsort()
+def _mass_side(weights: Tensor, middle: Sequence[float], mass: float) -> int:
+    """The side of the smallest square about a middle that holds this share of the weights."""
+    away = [(torch.arange(length) - at).abs() for length, at in zip(weights.shape, middle, strict=True)]
+    distance, order = torch.maximum(away[0][:, None], away[1]).flatten().sort()
     reached = weights.flatten()[order].cumsum(0) >= mass - 1e-12
-    return round(2 * float(away[order][reached][0]) + 1)
+    return round(2 * float(distance[reached][0]) + 1)
 
 
 def _central(weights: Tensor) -> float:

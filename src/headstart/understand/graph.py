@@ -22,27 +22,21 @@ from headstart.understand.subject import copied
 
 # Functions that stand beside a network's modules by a name of their own; the rest (activations, views) change no field.
 FUNCTIONS = {
-    **{"iadd": "add", "radd": "add", "imul": "mul", "rmul": "mul", "concat": "cat", "concatenate": "cat"},
-    **{
-        name: name
-        for name in [
-            "conv2d",
-            "conv_transpose2d",
-            "max_pool2d",
-            "avg_pool2d",
-            "adaptive_avg_pool2d",
-            "adaptive_max_pool2d",
-            "interpolate",
-            "linear",
-            "add",
-            "mul",
-            "cat",
-            "mean",
-            "amax",
-            "pixel_shuffle",
-            "pixel_unshuffle",
-        ]
-    },
+    "conv2d": "conv2d",
+    "conv_transpose2d": "conv_transpose2d",
+    "max_pool2d": "max_pool2d",
+    "avg_pool2d": "avg_pool2d",
+    "adaptive_avg_pool2d": "adaptive_avg_pool2d",
+    "adaptive_max_pool2d": "adaptive_max_pool2d",
+    "interpolate": "interpolate",
+    "pixel_shuffle": "pixel_shuffle",
+    "pixel_unshuffle": "pixel_unshuffle",
+    "linear": "linear",
+    "mean": "mean",
+    "amax": "amax",
+    **dict.fromkeys(("add", "iadd", "radd"), "add"),
+    **dict.fromkeys(("mul", "imul", "rmul"), "mul"),
+    **dict.fromkeys(("cat", "concat", "concatenate"), "cat"),
 }
 
 

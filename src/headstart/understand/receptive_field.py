@@ -113,9 +113,30 @@ def receptive_fields(network: nn.Module, shape: tuple[int, int, int]) -> list[Fi
 
 
 def stages(fields: list[Field]) -> list[Field]:
-    """The last module of each stride, as far as units still see the image locally: where a network's map gets smaller."""
-    last = {each.stride: each for each in fields if each.local}
+    """The last module or function at each stride, as long as units see the image locally: where the map gets smaller.
+
+    A block that makes the map smaller begins at the stride before; what is inside of it is no end of a stage.
+    """
+    local = [each for each in fields if each.local]
+    strides = {each.name: each.stride for each in local}
+    within: dict[str, set[object]] = {}
+    for each in local:
+        for block in _around(each.name):
+            within.setdefault(block, set()).add(each.stride)
+
+    def passed(each: Field) -> bool:
+        return any(
+            strides.get(block, each.stride) != each.stride and len(within[block]) == 2 for block in _around(each.name)
+        )
+
+    last = {each.stride: each for each in local} | {each.stride: each for each in local if not passed(each)}
     return sorted(last.values(), key=lambda each: each.stride[0] * each.stride[1])
+
+
+def _around(name: str) -> list[str]:
+    """The modules that a module or function lies in."""
+    parts = name.split(".")
+    return [".".join(parts[:k]) for k in range(1, len(parts))]
 
 
 def pixels(network: nn.Module, shape: tuple[int, int, int], name: str, i: int, j: int) -> Tensor:

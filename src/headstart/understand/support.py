@@ -19,76 +19,32 @@ from headstart.understand.graph import Listener
 from headstart.understand.receptive_field import Field
 from headstart.understand.subject import copied
 
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
 # Their first argument comes out as it is.
-LEFT_OUT = frozenset(
-    [
-        "relu",
-        "relu6",
-        "leaky_relu",
-        "prelu",
-        "elu",
-        "celu",
-        "selu",
-        "gelu",
-        "silu",
-        "mish",
-        "hardtanh",
-        "hardswish",
-        "hardsigmoid",
-        "sigmoid",
-        "logsigmoid",
-        "tanh",
-        "softplus",
-        "softsign",
-        "softmax",
-        "log_softmax",
-        "dropout",
-        "dropout2d",
-        "alpha_dropout",
-        "clamp",
-        "clip",
-        "exp",
-        "sqrt",
-        "rsqrt",
-        "pow",
-        "square",
-        "abs",
-        "batch_norm",
-        "instance_norm",
-        "group_norm",
-        "layer_norm",
-        "rms_norm",
-        "local_response_norm",
-        "normalize",
-    ]
+LEFT_OUT = _words(
+    """
+    relu relu6 leaky_relu prelu elu celu selu gelu silu mish hardtanh hardswish hardsigmoid sigmoid logsigmoid tanh
+    softplus softsign softmax log_softmax dropout dropout2d alpha_dropout clamp clip exp sqrt rsqrt pow square abs
+    batch_norm instance_norm group_norm layer_norm rms_norm local_response_norm normalize
+    """
 )
 # What comes from the image in all of their arguments is added up; a gate of the network's own has no say.
-ADDED = frozenset(
-    [
-        "add",
-        "iadd",
-        "radd",
-        "mul",
-        "imul",
-        "multiply",
-        "div",
-        "truediv",
-        "itruediv",
-        "true_divide",
-        "rtruediv",
-        "sub",
-        "isub",
-        "rsub",
-        "addcmul",
-        "addcdiv",
-        "maximum",
-        "minimum",
-        "where",
-        "lerp",
-    ]
+ADDED = _words(
+    """
+    add iadd radd mul imul multiply div truediv itruediv true_divide rtruediv sub isub rsub addcmul addcdiv maximum
+    minimum where lerp
+    """
 )
-REDUCED = frozenset(
-    ["mean", "sum", "amax", "amin", "norm", "linalg_vector_norm", "vector_norm", "std", "var", "var_mean"]
+# Of two tensors from the image, they sum over one of them whole: attention.
+PRODUCTS = _words("matmul rmatmul bmm baddbmm einsum")
+REDUCED = _words(
+    """
+    mean sum amax amin norm linalg_vector_norm vector_norm std var var_mean
+    """
 )
 
 
@@ -139,7 +95,7 @@ class Uniform:
 
 
 def unit_of(output: Tensor, layer: Field, i: int, j: int) -> Tensor:
-    """Unit (i, j) of what a layer gives for N images, (N, C): the channels may come first or last, or the map be flat."""
+    """Unit (i, j) of what a layer gives for N images, (N, C): its channels may come first or last, its map be flat."""
     channels, height, width = layer.shape
     if output.shape[1:] == layer.shape:
         return output[:, :, i, j]
@@ -166,16 +122,15 @@ class _Linear(TorchFunctionMode):
             tensors = [each for each in (*args, *kwargs.values()) if isinstance(each, Tensor)]
             shape = torch.broadcast_shapes(*(each.shape for each in tensors))
             return sum(each.expand(shape) for each in live)
-        if name.startswith("conv") and "weight" not in kwargs and isinstance(args[1], Tensor):
-            weight, per = args[1], 0 if "transpose" in name else 1
-            return func(
-                args[0], torch.full_like(weight, 1 / weight.shape[per]).to(args[0].dtype), None, *args[3:], **kwargs
-            )
+        if name.startswith("conv") and len(args) > 1 and isinstance(args[1], Tensor):
+            alike = torch.full_like(args[1], 1 / args[1].shape[0 if "transpose" in name else 1], dtype=args[0].dtype)
+            return func(args[0], alike, None, *args[3:], **{key: kwargs[key] for key in kwargs if key != "bias"})
         if name == "linear":
-            weight = args[1]
-            return F.linear(args[0], torch.full_like(weight, 1 / weight.shape[1]))
+            return F.linear(args[0], torch.full_like(args[1], 1 / args[1].shape[1], dtype=args[0].dtype))
         if name == "scaled_dot_product_attention":
-            return sum(args[:3]) if args[0].shape == args[2].shape else args[2]
+            return args[0]
+        if name in PRODUCTS and len(live) > 1:
+            return func(*args, **kwargs).detach()
         if "max_pool" in name:
             return _averaged(name, func, args, kwargs)
         out = func(*args, **kwargs)
