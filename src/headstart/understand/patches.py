@@ -9,39 +9,37 @@ from headstart.understand.receptive_field import Field
 BACKGROUND = 128
 
 
-def peaks(maps: Tensor, count: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """The images on which each channel answers most, and where in each: one place an image, strongest first.
+def strongest(maps: Tensor) -> Tensor:
+    """The strongest answer of each channel to each image, and its place.
 
     Args:
-        maps: of a layer, float32 (N, K, h, w).
-        count: how many images.
+        maps: of a layer, float32 (N, K, h, w), of fewer than 2²⁴ places.
 
     Returns:
-        Image, row, column, each int64 (K, count), and the answers, float32 (K, count); fewer where N is less.
+        float32 (N, K, 2): the answer, and row·w + column.
     """
-    highest, where = maps.flatten(2).max(dim=2)
-    values, images = highest.T.topk(min(count, len(maps)), dim=1)
-    places = where.T.gather(1, images)
-    return images, places // maps.shape[3], places % maps.shape[3], values
+    answers, places = maps.flatten(2).max(dim=2)
+    return torch.stack([answers, places.float()], dim=2)
 
 
-def top_patches(pictures: Tensor, maps: Tensor, field: Field, count: int, size: int) -> Tensor:
-    """What each channel sees where it answers most.
+def top_patches(pictures: Tensor, peaks: Tensor, field: Field, count: int, size: int) -> Tensor:
+    """What each channel sees in the images on which it answers most: one patch an image, strongest first.
 
     Args:
         pictures: the images as one sees them, uint8 (N, C, H, W).
-        maps: the layer's answers to them, float32 (N, K, h, w).
+        peaks: of the layer's answers to them, as ``strongest`` gives them, (N, K, 2).
         field: of the layer.
-        count: how many patches for each channel.
+        count: how many patches for each channel; at most N.
         size: to which they are scaled, in pixels.
 
     Returns:
-        uint8 (K, count, C, size, size), strongest first.
+        uint8 (K, count, C, size, size).
     """
-    images, rows, columns, _ = peaks(maps, count)
+    images = peaks[:, :, 0].topk(count, dim=0).indices.T
+    places = peaks[:, :, 1].T.gather(1, images).long()
     patches = [
-        fitted(cropped(pictures[image], field.box(row, column)), size)
-        for image, row, column in zip(*(each.flatten().tolist() for each in (images, rows, columns)), strict=True)
+        fitted(cropped(pictures[image], field.box(*divmod(place, field.shape[2]))), size)
+        for image, place in zip(images.flatten().tolist(), places.flatten().tolist(), strict=True)
     ]
     return torch.stack(patches).unflatten(0, images.shape)
 

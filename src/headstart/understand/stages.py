@@ -80,7 +80,8 @@ def activations(
         network.get_submodule(name).register_forward_hook(partial(note, name=name))
     with torch.no_grad():
         for some in images.split(AT_ONCE):
-            network(some)
+            # Channels last: a CPU computes depthwise convolutions and those of few channels a third faster so.
+            network(some.contiguous(memory_format=torch.channels_last))
     return {name: torch.cat(parts) for name, parts in given.items()}
 
 
