@@ -140,14 +140,16 @@ def _beginning(names: list[str]) -> str:
 def _maps(subject: Subject, names: list[str], image: int) -> list[Picture]:
     """One image, and the maps that vary most over it, a row a stage."""
     given = activations(subject.network, subject.images[image][None], names)
-    cells = []
+    cells: list[Tensor] = []
     for maps in (each[0] for each in given.values()):
-        chosen = stretched(maps[maps.flatten(1).std(dim=1, correction=0).argsort(descending=True)[:MAPS], None])
-        cells += [fitted(each, MAP) for each in F.pad(chosen, (0, 0, 0, 0, 0, 0, 0, MAPS - len(chosen)), value=255)]
+        varying = maps[maps.flatten(1).std(dim=1, correction=0).argsort(descending=True)[:MAPS]]
+        # A map of one number has no least and greatest: its grey stands for it among the others.
+        grey = stretched(varying[:, None]) if varying[0].numel() > 1 else stretched(varying[None]).transpose(0, 1)
+        cells += [fitted(each, MAP) for each in F.pad(grey, (0, 0, 0, 0, 0, 0, 0, MAPS - len(grey)), value=255)]
     seen = "One image, and below what becomes of it."
     through = (
         f"A row for each stage, first to last: the {MAPS} channels that vary most over this image, from their least "
-        "(black) to their greatest answer (white)."
+        "(black) to their greatest answer (white); where a map is a single number, it is compared with the others of its row."
     )
     return [
         Picture(shown(fitted(subject.pictures[image], 96), seen), seen),
@@ -176,7 +178,9 @@ def _patches(
         height, width = fields[name].size
         caption = f"{name}: {len(chosen)} of its {peaks.shape[1]} channels; a unit sees {height}×{width} pixels"
         caption += ", and something of the whole image besides." if fields[name].whole_image else "."
-        content.append(Picture(shown(sheet(patches.flatten(0, 1), columns=patches.shape[1]), caption), caption))
+        content.append(
+            Picture(shown(sheet(patches.flatten(0, 1), columns=patches.shape[1]), caption, scale=2), caption)
+        )
     return content
 
 
