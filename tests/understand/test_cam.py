@@ -50,14 +50,31 @@ def test_a_map_of_nothing_is_0_and_not_nan(images):
     assert torch.equal(maps, torch.zeros(2, 8, 8))
 
 
-def test_a_network_that_stops_gradients_says_so(images):
-    class Stopped(Spot):
+class Unfelt(Spot):
+    """As a frozen model calls its backbone."""
+
+    def forward(self, images):
+        with torch.no_grad():
+            maps = self.features(images)
+        return maps.mean(dim=(2, 3)).flip(1)
+
+
+def test_a_backbone_that_runs_without_gradients_has_the_same_maps(images):
+    classes = torch.tensor([1, 0])
+    maps = grad_cam(Spot(), images, classes, "features")
+    with torch.no_grad():
+        assert torch.equal(grad_cam(frozen(Unfelt()), images, classes, "features"), maps)
+        assert not torch.is_grad_enabled()
+    assert torch.is_grad_enabled()
+
+
+def test_a_network_that_cuts_gradients_off_says_so(images):
+    class Cut(Spot):
         def forward(self, images):
-            with torch.no_grad():
-                return super().forward(images)
+            return self.features(images).detach().mean(dim=(2, 3)).requires_grad_(True)
 
     with pytest.raises(HeadstartError, match="no gradient comes back to features"):
-        grad_cam(Stopped(), images, torch.tensor([1, 0]), "features")
+        grad_cam(Cut(), images, torch.tensor([1, 0]), "features")
 
 
 def test_covering_hides_the_greatest_places_and_costs_the_class_that_needs_them(images):

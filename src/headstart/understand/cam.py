@@ -15,7 +15,8 @@ def grad_cam(network: nn.Module, images: Tensor, classes: Tensor, layer: str) ->
     """How much each place speaks for a class: the layer's maps, weighed by the class score's mean gradient on each,
     summed, what is below 0 left out (Selvaraju and others, ICCV 2017), by captum.
 
-    It works where no parameter takes a gradient, as in a frozen backbone: a copy is measured.
+    It works where no parameter takes a gradient and where the forward pass goes through a backbone under
+    ``torch.no_grad()``, as frozen ones do: a copy is measured, which lets gradients through.
 
     Args:
         network: gives class scores; stays as it is.
@@ -33,19 +34,25 @@ def grad_cam(network: nn.Module, images: Tensor, classes: Tensor, layer: str) ->
 
     network = copied(network)
     for module in network.modules():
+        module.register_forward_pre_hook(_let_through)
         if hasattr(module, "inplace"):
             module.inplace = False  # type: ignore[assignment]  # else it overwrites what the gradient needs
     by = LayerGradCam(network, network.get_submodule(layer))
     parts = []
     for some, asked in zip(images.split(AT_ONCE), classes.split(AT_ONCE), strict=True):
         try:
-            coarse = by.attribute(some.clone().requires_grad_(), target=asked, relu_attributions=True)
+            with torch.enable_grad():
+                coarse = by.attribute(some.clone().requires_grad_(), target=asked, relu_attributions=True)
         except RuntimeError as wrong:
             reason = str(wrong).splitlines()[0]
             raise HeadstartError(f"{type(network).__name__}: no gradient comes back to {layer}: {reason}") from wrong
         parts.append(F.interpolate(coarse.detach(), size=images.shape[2:], mode="bilinear")[:, 0])
     maps = torch.cat(parts)
     return maps / maps.amax(dim=(1, 2), keepdim=True).clamp(min=torch.finfo(maps.dtype).tiny)
+
+
+def _let_through(module: nn.Module, taken: object) -> None:
+    torch.set_grad_enabled(True)  # until the end of the caller's ``no_grad``, which puts back what was before
 
 
 def covered(images: Tensor, maps: Tensor, share: float) -> Tensor:
@@ -64,6 +71,8 @@ def covered(images: Tensor, maps: Tensor, share: float) -> Tensor:
 
 def drops(network: nn.Module, images: Tensor, maps: Tensor, classes: Tensor, share: float) -> Tensor:
     """By how much the probability of the class falls when the map's greatest places are covered, float32 (N,)."""
+    if not len(images):
+        return torch.zeros(0)
     network = copied(network)
     with torch.no_grad():
         before, after = (
