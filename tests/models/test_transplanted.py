@@ -22,7 +22,7 @@ def changed(model, before):
 
 
 def test_kept_stages_start_from_the_pretrained_weights_and_the_others_from_random_ones(spec, fitted):
-    model, before = started(spec, fitted, kept=1)
+    _, before = started(spec, fitted, kept=1)
     pretrained = {}
     fitted(
         FineTuned(spec, epochs=1),

@@ -102,8 +102,9 @@ class Transplanted(Transfer):
         if self.kept_as == "random_frozen" and counts and not any(counts):
             loader = self.trainer.train_dataloader
             assert loader is not None
-            with torch.random.fork_rng(devices=[]):
-                update_bn((self.normalised(images.to(self.device).float() / 255) for images, _ in loader), self.backbone)
+            batches = (self.normalised(images.to(self.device).float() / 255) for images, _ in loader)
+            with torch.random.fork_rng(devices=[]):  # of dropout
+                update_bn(batches, self.backbone)
             self.train()
 
     def parameter_groups(self) -> list[dict[str, Any]]:

@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor
 
+from headstart.understand.estimate import Estimate
+
 LEAST = 4  # images that the unbiased estimate needs
 PARTS = 10  # that the interval leaves out, one after the other
 
@@ -17,8 +19,10 @@ def cka(left: Tensor, right: Tensor) -> float:
         left, right: float (N, D) and (N, E), a row for each of the same N ≥ 4 images.
 
     Returns:
-        At most about 1, and below 0 by chance; NaN where a side does not tell the images apart.
+        At most about 1, and below 0 by chance; NaN of fewer than 4 images, or where a side does not tell them apart.
     """
+    if len(left) < LEAST:
+        return float("nan")
     k, m = _kernel(left), _kernel(right)
     own = _hsic(k, k) * _hsic(m, m)
     return float(_hsic(k, m) / own.sqrt()) if own > 0 else float("nan")
@@ -30,26 +34,24 @@ def biased_cka(left: Tensor, right: Tensor) -> float:
     return float((x.T @ y).norm() ** 2 / ((x.T @ x).norm() * (y.T @ y).norm()))
 
 
-def cka_interval(left: Tensor, right: Tensor) -> tuple[float, float]:
-    """A 95 % interval of :func:`cka` over the luck of which images these are; NaN below 40 of them.
+def likeness(left: Tensor, right: Tensor) -> Estimate:
+    """:func:`cka` and its interval over the luck of which images these are; without one below 40 of them.
 
-    By the jackknife with a tenth of the images left out at a time (Efron and Tibshirani 1993, chapter 11): drawing images
-    with replacement, as a bootstrap does, would give the same image twice and call it likeness.
+    By the jackknife with a tenth of the images left out at a time (Efron and Tibshirani 1993, chapter 11): drawing
+    images with replacement, as a bootstrap does, would give the same image twice and call it likeness.
     """
-    if len(left) < LEAST * PARTS:
-        return float("nan"), float("nan")
     whole = cka(left, right)
+    if len(left) < LEAST * PARTS:
+        return Estimate(whole, float("nan"), float("nan"))
     part = torch.randperm(len(left), generator=torch.Generator().manual_seed(0)) % PARTS
     without = torch.tensor([cka(left[part != i], right[part != i]) for i in range(PARTS)], dtype=torch.float64)
     half = 2.262 * float(((PARTS - 1) / PARTS * (without - without.mean()).square().sum()).sqrt())  # t of 9 degrees
-    return whole - half, min(whole + half, 1.0)
+    return Estimate(whole, whole - half, min(whole + half, 1.0))
 
 
 def _kernel(features: Tensor) -> Tensor:
     """Inner products of the centred features, double (N, N), with zeros on the diagonal."""
     x = features.double().flatten(1)
-    if len(x) < LEAST:
-        raise ValueError(f"{len(x)} images: debiased CKA needs {LEAST} or more")
     x = x - x.mean(dim=0)
     if (spread := x.norm()) > 1e-12 * max(1.0, float(features.abs().max())):
         x = x / spread  # numbers of any size stay within what a double holds

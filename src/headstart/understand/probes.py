@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from headstart.understand.estimate import Estimate
 from headstart.understand.stages import AT_ONCE, activations
 
 WIDTH = 512  # numbers of an image that a probe sees, at most, from every stage alike
@@ -80,19 +81,19 @@ def shuffled(features: Tensor, labels: Tensor, times: int = SHUFFLES) -> float:
     return float(np.mean([read(features, some).mean() for some in dealt]))
 
 
-def accuracy(right: np.ndarray) -> tuple[float, float, float]:
+def accuracy(right: np.ndarray) -> Estimate:
     """The share that is right and its 95 % interval (Wilson 1927), of the luck of which images these are."""
     n, share, z = len(right), float(right.mean()), NORMAL
     centre = (share + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * (share * (1 - share) / n + z * z / (4 * n * n)) ** 0.5
-    return share, max(0.0, centre - half), min(1.0, centre + half)
+    return Estimate(share, min(share, max(0.0, centre - half)), max(share, min(1.0, centre + half)))  # rounding
 
 
-def gain(right: np.ndarray, other: np.ndarray) -> tuple[float, float, float]:
+def gain(right: np.ndarray, other: np.ndarray) -> Estimate:
     """By how much more is right here than there, and the 95 % interval of it, image by image.
 
-    With Agresti and Min's (2005) half an image added to each way in which two answers on one image can differ or agree, so
-    that few images, or two that always agree, give no interval without width.
+    With half an image added to each way in which two answers on one image can agree or differ (Agresti and Min 2005),
+    so that two that always agree have no interval without width.
 
     Args:
         right, other: bool (N,), of the same images.
@@ -101,7 +102,7 @@ def gain(right: np.ndarray, other: np.ndarray) -> tuple[float, float, float]:
     only, never = (right & ~other).sum() + 0.5, (~right & other).sum() + 0.5
     middle = (only - never) / n
     half = NORMAL * ((only + never - (only - never) ** 2 / n) / n**2) ** 0.5
-    return float(right.mean() - other.mean()), float(middle - half), float(middle + half)
+    return Estimate(float(right.mean() - other.mean()), float(middle - half), float(middle + half))
 
 
 def _folds(labels: np.ndarray, folds: int) -> np.ndarray:
