@@ -5,10 +5,10 @@ import math
 import pytest
 
 from headstart.understand.curve import Curve, drawing, only_higher_adapt, transfers
-from headstart.understand.estimate import Estimate
+from headstart.understand.interval import Interval
 
-NO_LOSS, LOSS, GAIN = Estimate(0.0, -0.01, 0.01), Estimate(-0.1, -0.15, -0.05), Estimate(0.1, 0.05, 0.15)
-UNKNOWN = Estimate(0.0, -0.1, 0.1)
+NO_LOSS, LOSS, GAIN = Interval(0.0, -0.01, 0.01), Interval(-0.1, -0.15, -0.05), Interval(0.1, 0.05, 0.15)
+UNKNOWN = Interval(0.0, -0.1, 0.1)
 BASE = {
     "frozen": [0.80, 0.81, 0.79, 0.60],
     "finetuned": [0.80, 0.82, 0.83, 0.90],

@@ -4,12 +4,12 @@ import math
 from collections.abc import Sequence
 
 from headstart.understand.chapter import Verdict
-from headstart.understand.estimate import Estimate
+from headstart.understand.interval import Interval
 
 MARGIN = 0.05  # of accuracy: what a stage may lack and still count as good as another
 
 
-def universal(trained_over_pretrained: Estimate) -> Verdict:
+def universal(trained_over_pretrained: Interval) -> Verdict:
     """Of the first stage: holds where training on these images can have bettered it by the margin at most; fails where
     it bettered it for sure; else these images do not tell."""
     if trained_over_pretrained.high <= MARGIN:
@@ -17,7 +17,7 @@ def universal(trained_over_pretrained: Estimate) -> Verdict:
     return "fails" if trained_over_pretrained.low > 0 else "depends"
 
 
-def serves(pretrained_over_random: Estimate) -> Verdict:
+def serves(pretrained_over_random: Interval) -> Verdict:
     """Of the first stage: holds where it is surely better for having been pretrained; fails where it can be so by the
     margin at most; else these images do not tell."""
     if pretrained_over_random.low > 0:
@@ -25,7 +25,7 @@ def serves(pretrained_over_random: Estimate) -> Verdict:
     return "fails" if pretrained_over_random.high <= MARGIN else "depends"
 
 
-def higher_changed_most(alike: Sequence[Estimate], changes: Sequence[float]) -> Verdict:
+def higher_changed_most(alike: Sequence[Interval], changes: Sequence[float]) -> Verdict:
     """Holds where the last stage is surely less like its beginning than the first is, and its weights moved further;
     fails where it is not surely less like and they moved less.
 
@@ -37,7 +37,7 @@ def higher_changed_most(alike: Sequence[Estimate], changes: Sequence[float]) -> 
     return "holds" if less_alike and further else "depends" if less_alike or further else "fails"
 
 
-def stages_to_freeze(trained_over_pretrained: Sequence[Estimate]) -> int:
+def stages_to_freeze(trained_over_pretrained: Sequence[Interval]) -> int:
     """How many stages, from the image on, training bettered neither for sure nor, as measured, by over the margin."""
     for position, gained in enumerate(trained_over_pretrained):
         if gained.low > 0 or gained.middle > MARGIN:
@@ -45,7 +45,7 @@ def stages_to_freeze(trained_over_pretrained: Sequence[Estimate]) -> int:
     return len(trained_over_pretrained)
 
 
-def advice(names: Sequence[str], trained_over_pretrained: Sequence[Estimate], alike: Sequence[Estimate]) -> str:
+def advice(names: Sequence[str], trained_over_pretrained: Sequence[Interval], alike: Sequence[Interval]) -> str:
     """How many stages to freeze on this data, with the evidence.
 
     Args:
@@ -70,6 +70,8 @@ def advice(names: Sequence[str], trained_over_pretrained: Sequence[Estimate], al
         words.append(f"Their likeness to the pretrained ones is {least:.2f} or more.")
     if behind:
         words.append(f"Behind it training gained up to {max(behind).points()}: train that.")
+    else:
+        words.append("That is all of them: keep the backbone as it is and train a new last layer.")
     if any(one.high > MARGIN for one in kept):
         words.append(f"The images are too few to exclude that a frozen stage would gain more than {100 * MARGIN:.0f}.")
     return " ".join(words)

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from headstart.understand.estimate import Estimate
+from headstart.understand.interval import Interval
 
 LEAST = 4  # images that the unbiased estimate needs
 PARTS = 10  # that the interval leaves out, one after the other
@@ -34,7 +34,7 @@ def biased_cka(left: Tensor, right: Tensor) -> float:
     return float((x.T @ y).norm() ** 2 / ((x.T @ x).norm() * (y.T @ y).norm()))
 
 
-def likeness(left: Tensor, right: Tensor) -> Estimate:
+def likeness(left: Tensor, right: Tensor) -> Interval:
     """:func:`cka` and its interval over the luck of which images these are; without one below 40 of them.
 
     By the jackknife with a tenth of the images left out at a time (Efron and Tibshirani 1993, chapter 11): drawing
@@ -42,11 +42,11 @@ def likeness(left: Tensor, right: Tensor) -> Estimate:
     """
     whole = cka(left, right)
     if len(left) < LEAST * PARTS:
-        return Estimate(whole, float("nan"), float("nan"))
+        return Interval(whole, float("nan"), float("nan"))
     part = torch.randperm(len(left), generator=torch.Generator().manual_seed(0)) % PARTS
     without = torch.tensor([cka(left[part != i], right[part != i]) for i in range(PARTS)], dtype=torch.float64)
     half = 2.262 * float(((PARTS - 1) / PARTS * (without - without.mean()).square().sum()).sqrt())  # t of 9 degrees
-    return Estimate(whole, whole - half, min(whole + half, 1.0))
+    return Interval(whole, whole - half, min(whole + half, 1.0))
 
 
 def _kernel(features: Tensor) -> Tensor:

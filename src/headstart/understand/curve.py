@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from headstart.drawing import COLOURS, INK, drawn
 from headstart.understand.chapter import Verdict
-from headstart.understand.estimate import Estimate, of_seeds
+from headstart.understand.interval import Interval, of_seeds
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -43,11 +43,11 @@ class Curve:
         """How many stages were kept, in order."""
         return sorted(kept for other, kept in self._runs if other == way)
 
-    def accuracies(self, way: str) -> list[Estimate]:
+    def accuracies(self, way: str) -> list[Interval]:
         """Mean and interval over seeds, for each of :meth:`depths`."""
-        return [of_seeds(list(self._runs[way, kept].values())) for kept in self.depths(way)]
+        return [of_seeds(list(self._runs[way, kept].values())).of_shares() for kept in self.depths(way)]
 
-    def difference(self, way: str, other: str, depths: Sequence[int]) -> Estimate | None:
+    def difference(self, way: str, other: str, depths: Sequence[int]) -> Interval | None:
         """By how much one way is above another, the mean of these depths, over the seeds that have all of them.
 
         Args:
@@ -67,7 +67,7 @@ class Curve:
         return self._runs.get(("frozen", 0) if way == "scratch" else (way, kept), {})
 
 
-def transfers(over_scratch: Estimate, over_random: Estimate) -> Verdict:
+def transfers(over_scratch: Interval, over_random: Interval) -> Verdict:
     """Of the lower stages, kept frozen: holds where they surely lose no more than the margin against training from
     scratch and are surely above random ones; fails where they surely lose against either; else the seeds do not tell.
     """
@@ -76,7 +76,7 @@ def transfers(over_scratch: Estimate, over_random: Estimate) -> Verdict:
     return "fails" if over_scratch.high < 0 or over_random.high < 0 else "depends"
 
 
-def only_higher_adapt(lower: Estimate, every: Estimate) -> Verdict:
+def only_higher_adapt(lower: Interval, every: Interval) -> Verdict:
     """Of frozen against fine-tuned: holds where freezing the lower stages surely loses no more than the margin, and
     freezing all surely loses; fails where freezing the lower ones surely loses; else the seeds do not tell."""
     if lower.low >= -MARGIN and every.high < 0:
@@ -107,5 +107,5 @@ def drawing(curve: Curve, name: str) -> str:
     return drawn(name, draw, f"Accuracy in per cent by stages kept. {words}.")
 
 
-def _at(kept: int, accuracy: Estimate) -> str:
+def _at(kept: int, accuracy: Interval) -> str:
     return f"{100 * accuracy.middle:.1f} at {kept}"

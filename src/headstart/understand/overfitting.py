@@ -7,7 +7,7 @@ from statistics import fmean
 from typing import Any
 
 from headstart.understand.chapter import Verdict
-from headstart.understand.estimate import Estimate, of_seeds
+from headstart.understand.interval import Interval, of_seeds
 
 Row = dict[str, Any]
 
@@ -29,9 +29,9 @@ class Gap:
     arm: str
     pretrained: bool
     labels_per_class: int | None
-    gap: Estimate
-    more: Estimate | None
-    accuracy: Estimate
+    gap: Interval
+    more: Interval | None
+    accuracy: Interval
 
     @property
     def overfits(self) -> bool:
@@ -66,7 +66,7 @@ def gaps(rows: Sequence[Row]) -> list[Gap]:
             more = [] if pretrained else [own[seed] - largest[seed] for seed in own if seed in largest]
             accuracy = [fmean(row["accuracy"] for row in some) for some in arms[arm, pretrained].values()]
             over = of_seeds(more) if more else None
-            found.append(Gap(arm, pretrained, budget, of_seeds([*own.values()]), over, of_seeds(accuracy)))
+            found.append(Gap(arm, pretrained, budget, of_seeds([*own.values()]), over, of_seeds(accuracy).of_shares()))
     return found
 
 

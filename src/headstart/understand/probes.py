@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from headstart.understand.estimate import Estimate
+from headstart.understand.interval import Interval
 from headstart.understand.stages import AT_ONCE, activations
 
 WIDTH = 512  # numbers of an image that a probe sees, at most, from every stage alike
@@ -18,11 +18,7 @@ NORMAL = 1.96  # standard errors on either side of a 95 % interval
 
 
 def features(network: nn.Module, images: Tensor, names: Sequence[str], width: int = WIDTH) -> dict[str, Tensor]:
-    """What each stage gives, averaged within the cells of the finest square grid that leaves at most ``width`` numbers.
-
-    So no stage is read better only because it has more numbers. Wider vectors than ``width`` are averaged over
-    everything else first and then projected by a fixed Gaussian matrix, which keeps distances (Johnson and
-    Lindenstrauss 1984).
+    """What each stage gives, :func:`pooled`, so that none is read better only because it has more numbers.
 
     Args:
         network: stays as it is.
@@ -36,14 +32,24 @@ def features(network: nn.Module, images: Tensor, names: Sequence[str], width: in
     parts: dict[str, list[Tensor]] = {name: [] for name in names}
     for some in images.split(AT_ONCE):  # a stage's whole maps of all images may not fit in memory
         for name, maps in activations(network, some, names).items():
-            parts[name].append(_pooled(maps, width))
+            parts[name].append(pooled(maps, width))
     return {name: torch.cat(part) for name, part in parts.items()}
 
 
-def _pooled(maps: Tensor, width: int) -> Tensor:
-    channels = maps.shape[1]
+def pooled(maps: Tensor, width: int = WIDTH) -> Tensor:
+    """Maps averaged within the cells of the finest square grid that leaves at most ``width`` numbers an image.
+
+    Where there are more channels than that, their means are projected by a fixed Gaussian matrix, which keeps
+    distances (Johnson and Lindenstrauss 1984).
+
+    Args:
+        maps: float32 (N, C, H, W), or (N, D).
+
+    Returns:
+        float32 (N, at most ``width``).
+    """
     if maps.ndim == 4:
-        cells = max(1, min(int((width / channels) ** 0.5), *maps.shape[2:]))
+        cells = max(1, min(int((width / maps.shape[1]) ** 0.5), *maps.shape[2:]))
         maps = F.adaptive_avg_pool2d(maps, cells)
     flat = maps.flatten(1)
     if flat.shape[1] <= width:
@@ -81,15 +87,15 @@ def shuffled(features: Tensor, labels: Tensor, times: int = SHUFFLES) -> float:
     return float(np.mean([read(features, some).mean() for some in dealt]))
 
 
-def accuracy(right: np.ndarray) -> Estimate:
+def accuracy(right: np.ndarray) -> Interval:
     """The share that is right and its 95 % interval (Wilson 1927), of the luck of which images these are."""
     n, share, z = len(right), float(right.mean()), NORMAL
     centre = (share + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * (share * (1 - share) / n + z * z / (4 * n * n)) ** 0.5
-    return Estimate(share, min(share, max(0.0, centre - half)), max(share, min(1.0, centre + half)))  # rounding
+    return Interval(share, min(share, max(0.0, centre - half)), max(share, min(1.0, centre + half)))  # rounding
 
 
-def gain(right: np.ndarray, other: np.ndarray) -> Estimate:
+def gain(right: np.ndarray, other: np.ndarray) -> Interval:
     """By how much more is right here than there, and the 95 % interval of it, image by image.
 
     With half an image added to each way in which two answers on one image can agree or differ (Agresti and Min 2005),
@@ -102,7 +108,7 @@ def gain(right: np.ndarray, other: np.ndarray) -> Estimate:
     only, never = (right & ~other).sum() + 0.5, (~right & other).sum() + 0.5
     middle = (only - never) / n
     half = NORMAL * ((only + never - (only - never) ** 2 / n) / n**2) ** 0.5
-    return Estimate(float(right.mean() - other.mean()), float(middle - half), float(middle + half))
+    return Interval(float(right.mean() - other.mean()), float(middle - half), float(middle + half))
 
 
 def _folds(labels: np.ndarray, folds: int) -> np.ndarray:

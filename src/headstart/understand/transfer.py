@@ -10,13 +10,14 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import update_bn
 
 from headstart.understand.cka import likeness
-from headstart.understand.estimate import Estimate
-from headstart.understand.probes import FOLDS, features, gain, read, shuffled
+from headstart.understand.interval import NO_FIGURE, Interval
+from headstart.understand.probes import FOLDS, accuracy, features, gain, pooled, read, shuffled
 from headstart.understand.stages import AT_ONCE, stages
 from headstart.understand.subject import Subject, copied
 from headstart.understand.weight_change import weight_change
 
 MOST = 400  # images that are looked at
+STATISTICS = 128  # of them are enough for BatchNorm's
 ENOUGH = 30  # images for a probe, of classes with at least one for each fold
 
 
@@ -32,6 +33,7 @@ class Measured:
         held_out: whether none of the images trained the network.
         images: how many they are.
         commonest: share of the commonest class among them.
+        pixels: accuracy of a probe of the images themselves.
         alike: likeness of the trained network to its beginning.
         changes: relative weight change, and that of what stands behind the last stage.
         pretrained: whether that beginning was pretrained.
@@ -41,13 +43,14 @@ class Measured:
     held_out: bool
     images: int
     pretrained: bool
-    alike: list[Estimate]
+    alike: list[Interval]
     changes: list[float]
     right: dict[str, list[np.ndarray]] = field(default_factory=dict)
     luck: list[float] = field(default_factory=list)
     commonest: float = math.nan
+    pixels: Interval = NO_FIGURE
 
-    def gains(self, better: str, other: str) -> list[Estimate]:
+    def gains(self, better: str, other: str) -> list[Interval]:
         return [gain(*pair) for pair in zip(self.right[better], self.right[other], strict=True)]
 
     @property
@@ -98,6 +101,7 @@ def measured(subject: Subject, tell: Callable[[str], None]) -> Measured:
         tell(f"probes of {len(names)} stages")
         found.right = {role: [read(stage, labels) for stage in of_role] for role, of_role in given.items()}
         found.luck = [shuffled(stage, labels) for stage in given["trained"]]
+        found.pixels = accuracy(read(pooled(images), labels))
         found.commonest = float(torch.bincount(labels).max() / len(labels))
     return found
 
@@ -107,7 +111,8 @@ def calibrated(network: nn.Module, images: Tensor) -> nn.Module:
     copy = copied(network)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)  # of dropout
-        update_bn([some for some in images.split(AT_ONCE) if len(some) > 1], copy)
+        some = images[:: max(1, len(images) // STATISTICS)]
+        update_bn([batch for batch in some.split(AT_ONCE) if len(batch) > 1], copy)
     return copy.eval()
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from headstart.understand.chapter import Chapter, Claim, Picture, Table
 from headstart.understand.curve import WAYS, Curve, drawing, only_higher_adapt, transfers
-from headstart.understand.estimate import Estimate
+from headstart.understand.interval import Interval
 from headstart.understand.overfitting import Gap, gaps, overfits
 
 CLAIMS = {
@@ -171,7 +171,7 @@ def _gap_row(gap: Gap) -> tuple[Any, ...]:
     return gap.labels_per_class or "all", gap.arm, gap.gap.decimal(), more, gap.accuracy.percent()
 
 
-def _claim(name: str, verdict: Any, value: str, control: str, figure: Estimate, factor: float = 100) -> Claim:
+def _claim(name: str, verdict: Any, value: str, control: str, figure: Interval, factor: float = 100) -> Claim:
     return Claim(name, CLAIMS[name], verdict, value, control, figure.times(factor))
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from headstart.drawing import COLOURS, INK, drawn
 from headstart.understand.advice import advice, higher_changed_most, serves, stages_to_freeze, universal
 from headstart.understand.chapter import Chapter, Claim, Picture, Table
-from headstart.understand.estimate import Estimate
+from headstart.understand.interval import Interval
 from headstart.understand.probes import accuracy
 from headstart.understand.subject import Subject
 from headstart.understand.transfer import ENOUGH, Measured, measured
@@ -46,8 +46,9 @@ def chapter(subject: Subject, tell: Callable[[str], None]) -> Chapter:
         "held_out": found.held_out,
         "probes": {role: [accuracy(one).plain() for one in of] for role, of in found.right.items()},
         "shuffled": found.luck,
+        "pixels": found.pixels.plain(),
         "cka": [one.plain() for one in found.alike],
-        "weights": [change if math.isfinite(change) else None for change in found.changes],
+        "weights": [change if math.isfinite(change) else None for change in found.changes[:-1]],
     }
     if found.incomparable:
         content.append(f"How many stages to freeze cannot be said here: {found.incomparable}.")
@@ -68,7 +69,8 @@ def _probes(found: Measured) -> list[str | Picture | Table]:
         "A probe is the simplest classifier there is: a weighted sum of features for each class, fitted on four fifths "
         f"of {found.images} labelled images and asked for the others. Every stage is averaged down to at most the same "
         "number of features. Beside it stand the same network at random weights, and labels dealt anew, of which "
-        f"nothing but luck can be read; always naming the commonest class is right in {100 * found.commonest:.1f} %.",
+        "nothing but luck can be read. Of the pixels themselves, averaged in the same way, a probe names "
+        f"{found.pixels.percent()} right; always naming the commonest class, {100 * found.commonest:.1f} %.",
         Picture(_chart(shown, found.luck), "What a probe names right, from the first stage to the last."),
         Table(
             "Named right by a probe, with 95 % intervals over images.",
@@ -84,7 +86,7 @@ def _probes(found: Measured) -> list[str | Picture | Table]:
     return said
 
 
-def _chart(shown: dict[str, list[Estimate]], luck: list[float]) -> str:
+def _chart(shown: dict[str, list[Interval]], luck: list[float]) -> str:
     words = "; ".join(f"{role} {', '.join(f'{100 * one.middle:.0f}' for one in of)}" for role, of in shown.items())
 
     def draw(axes: "Axes") -> None:
@@ -114,7 +116,7 @@ def _changes(found: Measured) -> list[str | Picture | Table]:
         Table(
             "Likeness to the beginning, and how far weights moved.",
             ("stage", "ends with", "likeness", "weights moved"),
-            [*rows, ("", "what stands behind", "", _moved(found.changes[-1]))],
+            rows,
         ),
     ]
     if not found.pretrained:
@@ -149,12 +151,14 @@ def _universal(found: Measured) -> dict[str, Any]:
 def _serves(found: Measured) -> dict[str, Any]:
     if not (found.pretrained and found.right):
         return _unmeasured("this network was not pretrained" if found.right else "too few images are labelled")
-    first, own, random = found.gains("pretrained", "random")[0], found.right["pretrained"][0], found.right["random"][0]
+    gains, own, random = found.gains("pretrained", "random"), found.right["pretrained"][0], found.right["random"][0]
+    first, last = gains[0], gains[-1]
     return {
         "verdict": serves(first),
-        "value": f"a probe of the pretrained first stage names {accuracy(own).percent()} right, {first.points()} more "
-        "than of a random one",
-        "control": f"random {accuracy(random).percent()}; labels dealt anew {100 * found.luck[0]:.1f} %",
+        "value": f"a probe names {accuracy(own).percent()} right by the pretrained first stage, {first.points()} "
+        f"against a random one; by the last stage {last.points()}",
+        "control": f"random {accuracy(random).percent()}, pixels themselves {found.pixels.percent()}, labels dealt "
+        f"anew {100 * found.luck[0]:.1f} %",
         "interval": first.times(100),
     }
 
