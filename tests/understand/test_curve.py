@@ -84,5 +84,10 @@ def test_the_rules():
     assert only_higher_adapt(NO_LOSS, NO_LOSS) == "depends" == only_higher_adapt(UNKNOWN, LOSS)
 
 
+def test_a_curve_of_one_depth_has_no_lower_stages():
+    assert Curve([row for row in rows() if row["kept"] == 1]).lower() == []
+    assert "fine-tuned: 82.0 at 1" in drawing(Curve([r for r in rows(seeds=1) if r["kept_as"] == "finetuned"]), "one")
+
+
 def test_the_drawing_says_its_figures_in_words():
     assert "pretrained, frozen: 81.0 at 0, 82.0 at 1" in drawing(Curve(rows()), "curve")

@@ -59,9 +59,9 @@ class Curve:
         return of_seeds(means) if means else None
 
     def lower(self) -> list[int]:
-        """The depths of the lower half: those that keep half of the stages at most, and something."""
-        depths = [kept for kept in self.depths("frozen") if kept]
-        return [kept for kept in depths if 2 * kept <= depths[-1]] or depths[:1]
+        """The depths that keep something, and half as much as the deepest at most."""
+        depths = self.depths("frozen")
+        return [kept for kept in depths if 0 < 2 * kept <= depths[-1]]
 
     def _of(self, way: str, kept: int) -> BySeed:
         return self._runs.get(("frozen", 0) if way == "scratch" else (way, kept), {})
@@ -95,10 +95,10 @@ def drawing(curve: Curve, name: str) -> str:
         for i, (way, (depths, accuracies)) in enumerate(found.items()):
             means = [100 * one.middle for one in accuracies]
             axes.plot(depths, means, color=COLOURS[i], marker="osD"[i], label=WAYS[way])
-            for seed_runs, kept in ((curve._of(way, kept), kept) for kept in depths):
-                axes.plot([kept] * len(seed_runs), [100 * a for a in seed_runs.values()], ".", color=COLOURS[i], ms=3)
-        if 0 in (depths := found["frozen"][0]):
-            axes.axhline(100 * found["frozen"][1][depths.index(0)].middle, color=INK, linestyle=":", linewidth=1)
+            runs = [(kept, 100 * accuracy) for kept in depths for accuracy in curve._of(way, kept).values()]
+            axes.plot(*zip(*runs, strict=True), ".", color=COLOURS[i], markersize=3)
+        if scratch := curve._of("scratch", 0):
+            axes.axhline(100 * fmean(scratch.values()), color=INK, linestyle=":", linewidth=1)
         axes.set_xticks(sorted({kept for depths, _ in found.values() for kept in depths}))
         axes.set_xlabel("stages kept")
         axes.set_ylabel("accuracy, %")

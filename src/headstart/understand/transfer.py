@@ -94,7 +94,7 @@ def measured(subject: Subject, tell: Callable[[str], None]) -> Measured:
         len(images),
         subject.pretrained is not None,
         [likeness(*pair) for pair in zip(before, given["trained"], strict=True)],
-        weight_change(subject.pretrained or subject.random, subject.network, names),
+        weight_change(subject.random if subject.pretrained is None else subject.pretrained, subject.network, names),
     )
     labels = None if subject.labels is None else subject.labels[chosen]
     if labels is not None and len(labels) >= ENOUGH and len(labels.unique()) > 1:

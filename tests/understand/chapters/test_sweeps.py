@@ -69,11 +69,20 @@ def test_one_kind_of_sweep_leaves_the_other_claims_unmeasured():
     assert {claim.verdict for claim in said([])[0].values()} == {"not measured"}
 
 
-def test_failed_runs_and_those_of_another_data_set_do_not_count():
+def test_failed_runs_and_those_of_other_images_or_settings_do_not_count():
     failed = {"status": "failed", "model": "finetune", "data": "digits"}
     others = [{**row, "data": "flowers"} for row in comparison(scratch=0.2)]
-    claims, made = said([failed, *curve(), *comparison(), *others])
-    assert claims["scratch-overfits"].verdict == "holds" and "several data sets" in made.content[0]
+    tried = result("scratch_cnn", 0, loss=0.1, lr=1.0)
+    claims, made = said([failed, *curve(), *comparison(), *others, tried])
+    assert claims["scratch-overfits"].verdict == "holds"
+    assert made.content[0] == "10 runs are of other images or settings than most, and left out."
+
+
+def test_a_curve_without_depth_decides_nothing():
+    shallow = [row for row in curve() if row["settings"]["model.kept"] < 2]
+    assert said([row for row in shallow if row["settings"]["model.kept"]])[0]["only-higher-layers-adapt"].verdict == (
+        "not measured"
+    )
 
 
 def test_the_curve_is_that_of_the_smallest_budget():

@@ -1,5 +1,6 @@
 """What takes many trainings to know: how deep features transfer, and whether training from scratch overfits."""
 
+import json
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
@@ -22,6 +23,8 @@ LIMITS = (
     "al. 2023, arXiv:2210.11466): whether only the higher layers have to adapt is a matter of the images."
 )
 
+SWEPT = ("model.kept", "model.kept_as")
+
 Row = dict[str, Any]
 
 
@@ -34,21 +37,36 @@ def chapter(rows: list[Row] | None, tell: Callable[[str], None]) -> Chapter:
     """
     made = Chapter("sweeps", "What takes many trainings to know")
     finished = [row for row in rows or [] if row.get("status") == "finished"]
-    data = Counter(row["data"] for row in finished).most_common(1)
+    alike = _comparable(finished)
     if rows is None:
         made.content.append("No sweep was given (--sweep DIR), so nothing here is measured yet.")
-    elif data and data[0][1] < len(finished):
-        made.content.append(f"The runs are of several data sets; these are those of {data[0][0]}, which has most.")
-    finished = [row for row in finished if row["data"] == data[0][0]]
-    kept, compared = [row for row in finished if _kept(row)], [row for row in finished if not _kept(row)]
+    elif left := len(finished) - len(alike):
+        made.content.append(f"{left} runs are of other images or settings than most, and left out.")
+    kept, compared = [row for row in alike if _kept(row)], [row for row in alike if not _kept(row)]
     tell(f"{len(kept)} runs of a transferability curve, {len(compared)} of a comparison")
     _curve(made, kept)
     _overfitting(made, compared)
     return made
 
 
+def _comparable(rows: list[Row]) -> list[Row]:
+    """The runs of one data set and, of each model, of one choice of settings: of those that most runs have."""
+    rows = _most(rows, lambda row: str(row["data"]))
+    models = dict.fromkeys(row["model"] for row in rows)
+    return [row for model in models for row in _most([row for row in rows if row["model"] == model], _settings)]
+
+
+def _most(rows: list[Row], kind: Callable[[Row], str]) -> list[Row]:
+    kinds = Counter(map(kind, rows)).most_common(1)
+    return [row for row in rows if kind(row) == kinds[0][0]]
+
+
+def _settings(row: Row) -> str:
+    return json.dumps({k: v for k, v in row["settings"].items() if k not in SWEPT}, sort_keys=True)
+
+
 def _kept(row: Row) -> bool:
-    return "model.kept" in row.get("settings", {})
+    return "model.kept" in row["settings"]
 
 
 def _curve(made: Chapter, rows: list[Row]) -> None:
@@ -56,12 +74,12 @@ def _curve(made: Chapter, rows: list[Row]) -> None:
     budgets = sorted({row.get("labels_per_class") for row in rows}, key=lambda budget: budget or float("inf"))
     chosen = [_point(row) for row in rows if row.get("labels_per_class") == budgets[0]] if budgets else []
     curve = Curve(chosen)
-    lower = curve.lower() if curve.depths("frozen")[1:] else []
+    lower, deepest = curve.lower(), curve.depths("frozen")[-1:]
     scratch = curve.difference("frozen", "scratch", lower)
     random = curve.difference("frozen", "random_frozen", lower)
     tuned = curve.difference("frozen", "finetuned", lower)
-    every = curve.difference("frozen", "finetuned", curve.depths("frozen")[-1:])
-    which = f"keeping {' or '.join(map(str, lower))} of {max(curve.depths('frozen'), default=0)} stages"
+    every = curve.difference("frozen", "finetuned", deepest)
+    which = f"keeping {' or '.join(map(str, lower))} {'stage' if lower == [1] else 'stages'}"
     if chosen:
         seeds = len({row["seed"] for row in chosen})
         made.content += [
@@ -92,7 +110,7 @@ def _curve(made: Chapter, rows: list[Row]) -> None:
             "only-higher-layers-adapt",
             only_higher_adapt(tuned, every),
             f"{which}, frozen against fine-tuned: {tuned.points()}",
-            f"keeping all: {every.points()}; on these images alone",
+            f"keeping {deepest[0]}: {every.points()}; on these images alone",
             tuned,
         )
         if tuned and every
