@@ -237,7 +237,7 @@ function convolve(image, kernel, { stride = 1, padding = 0, dilation = 1 } = {})
         row.map((weight, n) => {
           const at = [i * stride - padding + m * dilation, j * stride - padding + n * dilation];
           const pixel = image[at[0]]?.[at[1]];
-          return { at, tap: [m, n], weight, pixel: pixel ?? 0, outside: pixel === undefined, product: weight * (pixel ?? 0) };
+          return { at, tap: [m, n], weight, pixel: pixel ?? 0, outside: pixel === undefined, product: weight * (pixel ?? 0) + 0 };
         }),
       );
       places.push({ at: [i, j], products, sum: products.reduce((sum, { product }) => sum + product, 0) });

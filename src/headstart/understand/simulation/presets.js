@@ -40,6 +40,6 @@ const PRESETS = {
       ...[[64, 1], [128, 2], [256, 2], [512, 2]].flatMap(([channels, stride]) => [residual(channels, stride), residual(channels)]),
       { kind: "gap" }, { kind: "dense", channels: 1000 },
     ],
-    start: 4,
+    start: 6,
   },
 };

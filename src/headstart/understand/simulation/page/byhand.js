@@ -42,6 +42,12 @@ function shade(value, most) {
   return `--tint:var(${value < 0 ? "--arm-0" : "--arm-1"});--share:${(share * 0.75).toFixed(3)}`;
 }
 
+// Black to white, as an image is.
+function grey(share) {
+  const light = Math.min(Math.max(share, 0), 1);
+  return `background:hsl(0 0% ${10 + 88 * light}%);color:${light > 0.5 ? "#000" : "#fff"}`;
+}
+
 const greatest = (values) => values.flat().reduce((most, value) => Math.max(most, Math.abs(value)), 0);
 
 // The image in its padding, the window's pixels marked.
@@ -52,7 +58,7 @@ function showImage(boxes, padded, place) {
   boxes.forEach((box, i) => {
     const [y, x] = [Math.floor(i / 5), i % 5];
     if (root.activeElement !== box) box.value = image[y][x];
-    box.parentElement.style = shade(image[y][x], most);
+    box.parentElement.style = grey(image[y][x] / (most || 1));
     box.parentElement.classList.toggle("under", under.has(`${[y, x]}`));
   });
   padded.forEach(({ cell, at }) => {

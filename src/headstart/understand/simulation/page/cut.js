@@ -39,7 +39,7 @@ function drawCut() {
   context.restore();
   context.textAlign = "left";
   for (let l = 0; l < count; l++) {
-    context.fillStyle = l === layer ? ink.ink : l < layer ? ink.muted : ink.line;
+    context.fillStyle = l === layer ? ink.ink : ink.muted;
     context.font = context.font.replace(/^(\w+ )?\d+px/, l === layer ? "600 12px" : "400 12px");
     context.fillText(rows[l].name.length > 14 ? `${rows[l].name.slice(0, 13)}…` : rows[l].name, 0, level(l) + 4);
   }
@@ -101,7 +101,7 @@ function drawPixels(context, ink, map, across, y, scale) {
   const line = Math.min(Math.max(Math.floor(centre(rows[layer], other, unit[other])), 0), state.size[other] - 1);
   const n = state.size[axis];
   const wide = axis ? [0, line, n, 1] : [line, 0, 1, n];
-  const { data } = picture.getContext("2d", { willReadFrequently: true }).getImageData(...wide);
+  const { data } = picture.getContext("2d").getImageData(...wide);
   const most = map.values.reduce((high, value) => Math.max(high, value), 0);
   context.textAlign = "center";
   for (let i = 0; i < n; i++) {

@@ -56,14 +56,15 @@ function viridis(share) {
   return low.map((value, i) => Math.round(value + (high[i] - value) * (place % 1)));
 }
 
-const number = (value, digits = 0) => value.toLocaleString("en", { minimumFractionDigits: digits, maximumFractionDigits: digits }).replace("-", "−");
+// Without the sign of a zero.
+const number = (value, digits = 0) => (value + 0).toLocaleString("en", { minimumFractionDigits: digits, maximumFractionDigits: digits }).replace("-", "−");
 const range = ([from, to]) => (from === to ? `${number(from)}` : `${number(from)} to ${number(to)}`);
 const times = (pair) => (pair[0] === pair[1] && pair[0] !== 1 ? `${pair[0]}×${pair[1]}` : pair.join("×"));
 const same = (pair) => (pair[0] === pair[1] ? number(pair[0]) : pair.map((n) => number(n)).join(" | "));
 
 function percent(share) {
   const value = 100 * share;
-  return `${value >= 99.95 ? "100" : value >= 10 ? value.toFixed(0) : value >= 1 ? value.toFixed(1) : value.toFixed(2)} %`;
+  return `${value >= 99.95 ? "100" : value >= 10 ? value.toFixed(0) : value >= 1 ? value.toFixed(1) : value.toFixed(2)}\u00a0%`;
 }
 
 // A slider and a number box for one number, with one label.

@@ -47,7 +47,7 @@ function landscape(context, width, height) {
 function drawPicture() {
   const [height, width] = state.size;
   Object.assign(picture, { width, height });
-  const context = picture.getContext("2d");
+  const context = picture.getContext("2d", { willReadFrequently: true });
   if (!photograph) return landscape(context, width, height);
   // The largest part of the photograph that has the image's shape.
   const scale = Math.min(photograph.width / width, photograph.height / height);

@@ -5,7 +5,7 @@ let sheetsShown = []; // for whoever points at them: { row index, corner, right,
 // Where sheets stand: the corner of each, its edge to the right and its edge down, for a map as large as the image.
 function standing(width, height, count) {
   const shape = state.size[0] / state.size[1];
-  const tall = Math.min(height * 0.62, (width * 0.42) * Math.max(shape, 0.5));
+  const tall = Math.min(height * 0.66, (width * 0.46) * Math.max(shape, 0.5));
   const right = [tall * 0.5 / Math.max(shape, 0.5), -tall * 0.2];
   const room = width - right[0] - 24;
   const gap = Math.min(count > 1 ? room / (count - 1) : 0, right[0] * 1.5);
@@ -50,17 +50,17 @@ function runs(indices) {
 function drawSheet(context, ink, sheet, index, faint) {
   const row = rows[index];
   const edges = extent(row);
-  context.globalAlpha = faint ? 0.35 : 1;
+  context.globalAlpha = faint ? 0.4 : 1;
   polygon(context, corners(sheet, edges));
   context.fillStyle = ink.raised;
-  context.fill();
+  if (!faint) context.fill();
   if (index === 0) {
     context.save();
     context.transform(sheet.right[0] / picture.width, sheet.right[1] / picture.width, sheet.down[0] / picture.height, sheet.down[1] / picture.height, ...sheet.corner);
     context.imageSmoothingEnabled = false;
     context.drawImage(picture, 0, 0);
     context.restore();
-  } else if (Math.min((sheet.down[1] * row.jump[0]) / state.size[0], (sheet.right[0] * row.jump[1]) / state.size[1]) > 3) {
+  } else if (!faint && Math.min((sheet.down[1] * row.jump[0]) / state.size[0], (sheet.right[0] * row.jump[1]) / state.size[1]) > 3) {
     context.beginPath();
     for (let i = 0; i <= row.out[0]; i++) {
       const y = edges[0][0] + i * row.jump[0];
@@ -89,7 +89,7 @@ function drawRead(context, ink, sheet, index, set) {
   const few = down.length * across.length <= 900;
   const parts = few ? down.flatMap((y) => across.map((x) => [y, x])) : [set.map((indices) => [indices[0], indices.at(-1)])];
   context.fillStyle = ink.field;
-  context.globalAlpha = index === looked().layer ? 1 : 0.55;
+  context.globalAlpha = index === looked().layer ? 1 : Math.max(0.12, 0.6 - 0.03 * last());
   for (const part of parts) {
     polygon(context, corners(sheet, cells(rows[index], part)));
     context.fill();
@@ -99,23 +99,23 @@ function drawRead(context, ink, sheet, index, set) {
 
 function drawWay() {
   const count = last() + 1;
-  const { context, width, height } = surface($("way"), 0.5, 280);
+  const { context, width, height } = surface($("way"), 0.54, 270);
   const ink = colours();
   const stands = standing(width, height, count);
   const { layer } = looked();
   const { sets } = seen();
   sheetsShown = stands.map((sheet, index) => ({ ...sheet, index }));
   const hulls = sets.map((set, l) => (set.every((indices) => indices.length) ? cells(rows[l], set.map((indices) => [indices[0], indices.at(-1)])) : null));
-  for (let l = 0; l < count; l++) {
-    if (l > 0 && l <= layer && hulls[l - 1] && hulls[l]) cone(context, ink, corners(stands[l - 1], hulls[l - 1]), corners(stands[l], hulls[l]));
-    drawSheet(context, ink, stands[l], l, l > layer);
-    if (l <= layer && hulls[l]) {
-      drawRead(context, ink, stands[l], l, sets[l]);
-      polygon(context, corners(stands[l], hulls[l]));
-      context.strokeStyle = ink.field;
-      context.lineWidth = 1.5;
-      context.stroke();
-    }
+  // What is seen lies over all sheets: no sheet may hide the way.
+  for (let l = 0; l < count; l++) drawSheet(context, ink, stands[l], l, l > layer);
+  for (let l = 0; l <= layer; l++) {
+    if (!hulls[l]) continue;
+    drawRead(context, ink, stands[l], l, sets[l]);
+    if (l < layer && hulls[l + 1]) cone(context, ink, corners(stands[l], hulls[l]), corners(stands[l + 1], hulls[l + 1]));
+    polygon(context, corners(stands[l], hulls[l]));
+    context.strokeStyle = ink.field;
+    context.lineWidth = 1.5;
+    context.stroke();
   }
   names(context, ink, stands, height);
 }
@@ -125,7 +125,7 @@ function cone(context, ink, from, to) {
   for (let i = 0; i < 4; i++) {
     const next = (i + 1) % 4;
     polygon(context, [from[i], to[i], to[next], from[next]]);
-    context.globalAlpha = 0.13;
+    context.globalAlpha = last() > 9 ? 0.06 : 0.12;
     context.fill();
   }
   context.globalAlpha = 0.8;

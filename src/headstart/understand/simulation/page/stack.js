@@ -43,7 +43,7 @@ function drawProfiles(canvas, stacked, flat) {
 }
 
 function stackView() {
-  const depth = dial("layers in the stack", { least: 1, most: 40, value: state.stack.depth }, (value) => change({ stack: { ...state.stack, depth: value } }, true));
+  const depth = dial("layers", { least: 1, most: 40, value: state.stack.depth }, (value) => change({ stack: { ...state.stack, depth: value } }, true));
   const channels = dial("channels", { least: 1, most: 512, value: state.stack.channels }, (value) => change({ stack: { ...state.stack, channels: value } }, true));
   $("stack-dials").append(depth, channels);
   drawers.push(() => {
@@ -68,7 +68,7 @@ function stackView() {
     $("stack-name").textContent = n === 1 ? "1 layer of 3×3" : `${n} layers of 3×3`;
     $("kernel-name").textContent = `one kernel ${size}×${size}`;
     const ratio = weights[1] / weights[0];
-    const cheaper = n === 1 ? "One layer is the same thing twice." : `The stack sees as far for ${number(weights[0])} parameters instead of ${number(weights[1])}${ratio > 1 ? `, ${number(ratio, 1)} times fewer` : ""}, and bends ${n} times on the way instead of once.`;
+    const cheaper = n === 1 ? "One layer is the same thing twice." : `The stack sees as far with ${number(weights[0])} parameters; the large kernel takes ${number(weights[1])}${ratio > 1 ? `, ${number(ratio, 1)} times as many` : ""}. And the stack can bend ${n} times on its way, the kernel once.`;
     const crowded = n === 1 ? "" : " But not every pixel counts alike: in the large kernel each pixel has one way to the unit, in the stack the middle has most.";
     $("stack-said").textContent = cheaper + crowded;
   });
