@@ -3,7 +3,7 @@
 // A network is { size: [rows, columns], channels, layers }. A layer is { kind, kernel, stride, padding, dilation,
 // channels }, the four middle ones a number for each axis [rows, columns]. Kinds:
 //   conv      convolution (groups: 1 unless given)
-//   max, avg  pooling
+//   max, avg  pooling (ceil: a last window may hang over the edge)
 //   residual  `count` convolutions beside a shortcut that jumps over them; padded so that only the stride shrinks
 //   gap       global average pooling
 //   dense     fully connected, to `channels` numbers
@@ -37,17 +37,25 @@ function complete(layer) {
 
 // The windows that a layer slides over its input of this size, one after another.
 function windows(layer, size) {
-  const { kind, kernel, stride, padding, dilation } = layer;
+  const { kind, kernel, stride, padding, dilation, ceil } = layer;
   // Averaging a whole map, or weighing all of it, is a window as large as the map: the same formula gives the field.
   if (kind === "gap" || kind === "dense") return [{ kernel: size, stride: size, padding: [0, 0], dilation: [1, 1] }];
-  if (kind !== "residual") return [{ kernel, stride, padding, dilation }];
+  if (kind !== "residual") return [{ kernel, stride, padding, dilation, ceil }];
   const same = both((a) => (dilation[a] * (kernel[a] - 1)) / 2);
   return Array.from({ length: layer.count }, (_, i) => ({ kernel, stride: i ? [1, 1] : stride, padding: same, dilation }));
 }
 
-function slid(before, { kernel, stride, padding, dilation }) {
+// How many places a window has along an axis. With `ceil` a last one may hang over, but not begin in the padding.
+function places(n, { kernel, stride, padding, dilation, ceil }, a) {
+  const steps = (n + 2 * padding[a] - dilation[a] * (kernel[a] - 1) - 1) / stride[a];
+  if (!ceil) return Math.floor(steps) + 1;
+  return Math.ceil(steps) + (Math.ceil(steps) * stride[a] >= n + padding[a] ? 0 : 1);
+}
+
+function slid(before, window) {
+  const { kernel, stride, padding, dilation } = window;
   return {
-    out: both((a) => Math.floor((before.out[a] + 2 * padding[a] - dilation[a] * (kernel[a] - 1) - 1) / stride[a]) + 1),
+    out: both((a) => places(before.out[a], window, a)),
     field: both((a) => before.field[a] + (kernel[a] - 1) * dilation[a] * before.jump[a]),
     jump: both((a) => before.jump[a] * stride[a]),
     first: both((a) => before.first[a] - padding[a] * before.jump[a]),
@@ -219,9 +227,9 @@ function spread(map, axis) {
   return { shares, mean, variance };
 }
 
-// The middle unit of a layer, the upper left one of two.
+// The middle unit of a layer, the lower right one of two.
 function middle(row) {
-  return both((a) => Math.floor((row.out[a] - 1) / 2));
+  return both((a) => Math.floor(row.out[a] / 2));
 }
 
 // A convolution by hand, as deep learning has it (the kernel is not turned over): for each place of the window, row by

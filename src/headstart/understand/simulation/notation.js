@@ -12,6 +12,7 @@ function layerWord(layer) {
   if (layer.groups > 1) words.push(`g${layer.groups}`);
   if (layer.kind === "residual") words.push(`n${layer.count}`);
   if (layer.parameters !== undefined) words.push(`w${layer.parameters}`);
+  if (layer.ceil) words.push("e1");
   if (layer.name) words.push(`t${safe(layer.name)}`);
   return words.join(".");
 }
@@ -37,6 +38,7 @@ function layerOf(text) {
     if (key) layer[key] = pairOf(rest, MOST[key], key === "padding" ? 0 : 1);
     else if (letter === "c") layer.channels = whole(rest, MOST.channels, 1);
     else if (letter === "g") layer.groups = whole(rest, MOST.channels, 1);
+    else if (letter === "e") layer.ceil = true;
     else if (letter === "n") layer.count = whole(rest, 8, 1);
     else if (letter === "w") layer.parameters = whole(rest, 1e12);
     else if (letter === "t") layer.name = decodeURIComponent(rest).slice(0, 80);
@@ -127,11 +129,12 @@ function toTorch(network) {
     const before = rows[i];
     const window = `${tuple(kernel)}, stride=${tuple(stride)}, padding=${tuple(padding)}`;
     const geometry = `${window}, dilation=${tuple(dilation)}`;
+    const up = row.layer.ceil ? ", ceil_mode=True" : "";
     const code = {
       conv: () => `nn.Conv2d(${before.channels}, ${channels}, ${geometry}${groups > 1 ? `, groups=${groups}` : ""}), nn.ReLU(),`,
       block: () => `nn.Conv2d(${before.channels}, ${channels}, ${geometry}),  # in the place of a block`,
-      max: () => `nn.MaxPool2d(${geometry}),`,
-      avg: () => `nn.AvgPool2d(${window}),`,
+      max: () => `nn.MaxPool2d(${geometry}${up}),`,
+      avg: () => `nn.AvgPool2d(${window}${up}),`,
       residual: () => `Residual(${before.channels}, ${channels}, ${tuple(kernel)}, ${tuple(stride)}, ${tuple(dilation)}, ${count}),`,
       gap: () => "nn.AdaptiveAvgPool2d(1),",
       dense: () => `nn.Flatten(), nn.Linear(${before.channels * before.out[0] * before.out[1]}, ${channels}), nn.Unflatten(1, (${channels}, 1, 1)),`,

@@ -27,7 +27,7 @@ function crowd(layer, unit) {
     const map = measured(layer);
     if (!map) return "Nothing was measured of this layer: the map belongs to one’s own network, as it was when the page was made.";
     const at = middle(row);
-    const elsewhere = unit.some((i, a) => Math.abs(i - at[a]) > 1);
+    const elsewhere = `${unit}` !== `${at}`;
     return `Measured on your network: how much each pixel moves the middle unit of ${row.name}, as a mean over images.${elsewhere ? " The frame is that of the unit you chose; the heat stays that of the middle one." : ""}`;
   }
   if (state.show !== "paths" || layer === 0) return "";
