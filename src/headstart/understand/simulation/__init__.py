@@ -32,9 +32,9 @@ def simulation(
     """The simulation as a page of its own, HTML without a single address.
 
     Args:
-        own: a network beside the presets, ``{"title", "size": [rows, columns], "channels", "layers"}`` with layers as
-            ``fields.js`` describes them; ``own.layer_list`` makes it from a module.
-        effective: what was measured of its layers, by their names: maps of values ≥ 0 over the image, (H, W).
+        own: a network beside the presets; ``own.layer_list`` makes it from a module.
+        effective: what was measured of its layers' centre units, by any name of a layer's place (``receptive_fields``
+            has them): maps of values ≥ 0 over the image, (H, W).
         pictures: to lie under the field, uint8 (C, H, W) with C of 1 or 3; the first 12 are taken.
     """
     return template(HERE / "page.html.jinja").render(fragment=Markup(fragment(own, effective, pictures)))
@@ -69,7 +69,9 @@ def _measured(own: Mapping[str, Any] | None, effective: Mapping[str, "Tensor"]) 
     """By the number of the layer, counted from 1: the map from 0 to 255 of its most, as bytes in base 64."""
     found: dict[int, dict[str, Any]] = {}
     for i, layer in enumerate(own["layers"] if own else (), 1):
-        if (values := effective.get(layer.get("name"))) is None:
+        names = layer.get("names", [layer.get("name")])
+        values = next((effective[name] for name in names if name in effective), None)
+        if values is None:
             continue
         from torch.nn.functional import adaptive_avg_pool2d
 

@@ -26,7 +26,11 @@ function tabs() {
 function presets() {
   const buttons = Object.entries(PRESETS).map(([name, { title }]) => make("button", { type: "button", "data-name": name, onclick: () => load(name) }, title));
   $("presets").append(...buttons);
-  drawers.push(() => buttons.forEach((button) => button.setAttribute("aria-pressed", String(button.dataset.name === origin))));
+  $("notes").textContent = given.own ? given.own.notes.join(" ") : "";
+  drawers.push(() => {
+    for (const button of buttons) button.setAttribute("aria-pressed", String(button.dataset.name === origin));
+    $("notes").hidden = origin !== "own";
+  });
 }
 
 function shown() {
