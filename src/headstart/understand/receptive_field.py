@@ -32,6 +32,7 @@ class Field:
         whole_image: whether something on the way saw all of the image; ``size`` leaves that apart. Where no other way
             is left, as after global pooling, size and stride are the image's.
         layer: False for a module that is made of others.
+        local: False where the image is seen only by what sees all of it.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Field:
     padding: tuple[int, int]
     whole_image: bool
     layer: bool = True
+    local: bool = True
     _rows: Spans = field(default=(), repr=False)
     _columns: Spans = field(default=(), repr=False)
 
@@ -110,6 +112,33 @@ def receptive_fields(network: nn.Module, shape: tuple[int, int, int]) -> list[Fi
     return Sight(network, shape).fields
 
 
+def stages(fields: list[Field]) -> list[Field]:
+    """The last module or function at each stride, as long as units see the image locally: where the map gets smaller.
+
+    A block that makes the map smaller begins at the stride before; what is inside of it is no end of a stage.
+    """
+    local = [each for each in fields if each.local]
+    strides = {each.name: each.stride for each in local}
+    within: dict[str, set[object]] = {}
+    for each in local:
+        for block in _around(each.name):
+            within.setdefault(block, set()).add(each.stride)
+
+    def passed(each: Field) -> bool:
+        return any(
+            strides.get(block, each.stride) != each.stride and len(within[block]) == 2 for block in _around(each.name)
+        )
+
+    last = {each.stride: each for each in local} | {each.stride: each for each in local if not passed(each)}
+    return sorted(last.values(), key=lambda each: each.stride[0] * each.stride[1])
+
+
+def _around(name: str) -> list[str]:
+    """The modules that a module or function lies in."""
+    parts = name.split(".")
+    return [".".join(parts[:k]) for k in range(1, len(parts))]
+
+
 def pixels(network: nn.Module, shape: tuple[int, int, int], name: str, i: int, j: int) -> Tensor:
     """The pixels that unit (i, j) of a layer sees, bool (H, W), as ``Sight.pixels`` finds them."""
     return Sight(network, shape).pixels(name, i, j)
@@ -130,7 +159,8 @@ def _field(point: Point, units: Seen, image: tuple[int, int, int]) -> Field:
     shape = (prod(point.value.shape) // (height * width), height, width)
     if units.axes is None:
         rows, columns = (((0, length),) for length in image[1:])
-        return Field(point.name, point.kind, shape, image[1:], image[1:], (0, 0), True, point.layer, rows, columns)
+        size = image[1:]
+        return Field(point.name, point.kind, shape, size, size, (0, 0), True, point.layer, False, rows, columns)
     down, across = units.axes
     return Field(
         point.name,
@@ -141,6 +171,7 @@ def _field(point: Point, units: Seen, image: tuple[int, int, int]) -> Field:
         (-down.at(0)[0], -across.at(0)[0]),
         units.whole,
         point.layer,
+        True,
         down.clipped,
         across.clipped,
     )

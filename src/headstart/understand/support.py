@@ -7,7 +7,6 @@ kernels and strides, so it can be held against the arithmetic of ``receptive_fie
 """
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -16,22 +15,37 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from headstart.errors import HeadstartError
-from headstart.understand.graph import Names
+from headstart.understand.graph import Listener
 from headstart.understand.receptive_field import Field
 from headstart.understand.subject import copied
 
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
 # Their first argument comes out as it is.
-LEFT_OUT = frozenset(
-    "relu relu6 leaky_relu prelu elu celu selu gelu silu mish hardtanh hardswish hardsigmoid sigmoid logsigmoid tanh "
-    "softplus softsign softmax log_softmax dropout dropout2d alpha_dropout clamp clip exp sqrt rsqrt pow square abs "
-    "batch_norm instance_norm group_norm layer_norm rms_norm local_response_norm normalize".split()
+LEFT_OUT = _words(
+    """
+    relu relu6 leaky_relu prelu elu celu selu gelu silu mish hardtanh hardswish hardsigmoid sigmoid logsigmoid tanh
+    softplus softsign softmax log_softmax dropout dropout2d alpha_dropout clamp clip exp sqrt rsqrt pow square abs
+    batch_norm instance_norm group_norm layer_norm rms_norm local_response_norm normalize
+    """
 )
 # What comes from the image in all of their arguments is added up; a gate of the network's own has no say.
-ADDED = frozenset(
-    "mul imul multiply div truediv itruediv true_divide rtruediv sub isub rsub addcmul addcdiv maximum minimum "
-    "where lerp".split()
+ADDED = _words(
+    """
+    add iadd radd mul imul multiply div truediv itruediv true_divide rtruediv sub isub rsub addcmul addcdiv maximum
+    minimum where lerp
+    """
 )
-REDUCED = frozenset("mean sum amax amin norm linalg_vector_norm vector_norm std var var_mean".split())
+# Of two tensors from the image, they sum over one of them whole: attention.
+PRODUCTS = _words("matmul rmatmul bmm baddbmm einsum")
+REDUCED = _words(
+    """
+    mean sum amax amin norm linalg_vector_norm vector_norm std var var_mean
+    """
+)
 
 
 class Uniform:
@@ -46,30 +60,23 @@ class Uniform:
     """
 
     def __init__(self, network: nn.Module, shape: tuple[int, int, int]) -> None:
-        copy, names = copied(network).requires_grad_(False).double(), Names()
+        copy = copied(network).requires_grad_(False).double()
         self._outputs: dict[str, Tensor] = {}
-
-        def keep(name: str) -> Callable[[nn.Module, Any, Any], None]:
-            def hook(_module: nn.Module, _inputs: Any, output: Any) -> None:
-                if isinstance(output, Tensor):
-                    self._outputs[names.new(name)] = output
-
-            return hook
-
-        for name, module in copy.named_modules():
-            if name:
-                module.register_forward_hook(keep(name))
         device = next(copy.parameters(), torch.zeros(())).device
         self._image = torch.full((1, *shape), 0.5, dtype=torch.float64, device=device, requires_grad=True)
         try:
-            with torch.enable_grad(), _Linear():
+            with torch.enable_grad(), _Linear(), Listener(copy, self._keep):
                 copy(self._image)
         except Exception as error:
             reason = (str(error).strip() or type(error).__name__).splitlines()[0]
             raise HeadstartError(f"{type(network).__name__} does not run made linear: {reason}") from error
 
+    def _keep(self, name: str, _kind: str, output: object, _layer: bool) -> None:
+        if isinstance(output, Tensor):
+            self._outputs[name] = output
+
     def knows(self, layer: Field) -> bool:
-        """Whether the layer is a module that gives a map: functions have no gradient of their own here."""
+        """Whether the layer gives a map, as it stands, that can be asked here."""
         return layer.name in self._outputs and layer.shape[1] * layer.shape[2] > 1
 
     def weights(self, layer: Field, i: int, j: int) -> Tensor:
@@ -77,11 +84,7 @@ class Uniform:
 
         Where the unit sees the image only by what sees all of it, every pixel weighs the same.
         """
-        output, (channels, height, width) = self._outputs[layer.name], layer.shape
-        if output.shape[1:] == (channels, height, width):
-            unit = output[0, :, i, j]
-        else:  # channels last, flattened or not
-            unit = output.reshape(height, width, channels)[i, j]
+        unit = unit_of(self._outputs[layer.name], layer, i, j)
         found = (
             torch.autograd.grad(unit.sum(), self._image, retain_graph=True, allow_unused=True)[0]
             if unit.requires_grad
@@ -89,6 +92,14 @@ class Uniform:
         )
         total = torch.ones_like(self._image)[0, 0] if found is None else found[0].sum(0)
         return (total / total.sum()).cpu() if total.any() else total.cpu()
+
+
+def unit_of(output: Tensor, layer: Field, i: int, j: int) -> Tensor:
+    """Unit (i, j) of what a layer gives for N images, (N, C): its channels may come first or last, its map be flat."""
+    channels, height, width = layer.shape
+    if output.shape[1:] == layer.shape:
+        return output[:, :, i, j]
+    return output.reshape(-1, height, width, channels)[:, i, j]
 
 
 def support(network: nn.Module, shape: tuple[int, int, int], layer: Field, i: int, j: int) -> Tensor:
@@ -111,14 +122,15 @@ class _Linear(TorchFunctionMode):
             tensors = [each for each in (*args, *kwargs.values()) if isinstance(each, Tensor)]
             shape = torch.broadcast_shapes(*(each.shape for each in tensors))
             return sum(each.expand(shape) for each in live)
-        if name.startswith("conv") and "weight" not in kwargs and isinstance(args[1], Tensor):
-            weight, per = args[1], 0 if "transpose" in name else 1
-            return func(args[0], torch.full_like(weight, 1 / weight.shape[per]).to(args[0].dtype), None, *args[3:], **kwargs)
+        if name.startswith("conv") and len(args) > 1 and isinstance(args[1], Tensor):
+            alike = torch.full_like(args[1], 1 / args[1].shape[0 if "transpose" in name else 1], dtype=args[0].dtype)
+            return func(args[0], alike, None, *args[3:], **{key: kwargs[key] for key in kwargs if key != "bias"})
         if name == "linear":
-            weight = args[1]
-            return F.linear(args[0], torch.full_like(weight, 1 / weight.shape[1]))
+            return F.linear(args[0], torch.full_like(args[1], 1 / args[1].shape[1], dtype=args[0].dtype))
         if name == "scaled_dot_product_attention":
-            return sum(args[:3]) if args[0].shape == args[2].shape else args[2]
+            return args[0]
+        if name in PRODUCTS and len(live) > 1:
+            return func(*args, **kwargs).detach()
         if "max_pool" in name:
             return _averaged(name, func, args, kwargs)
         out = func(*args, **kwargs)
