@@ -38,7 +38,7 @@ def test_the_lessons_network_is_its_preset(js, lesson):
     assert own["notes"] == []
 
 
-@pytest.mark.parametrize("name", ["resnet18", "resnet50", "mobilenetv2_100", "convnext_atto", "densenet121"])
+@pytest.mark.parametrize("name", ["resnet18", "resnet26", "mobilenetv2_035", "convnext_atto"])
 def test_networks_are_drawn_to_their_end_with_their_own_fields_and_parameters(js, name):
     network = timm.create_model(name)
     own = layer_list(name, network, (3, 96, 96))
@@ -79,8 +79,20 @@ def test_a_shortcut_beside_an_unpadded_stride_is_no_residual_block():
 
 
 def test_a_gate_is_left_out_and_named():
-    own = layer_list("mine", timm.create_model("efficientnet_b0"), (3, 64, 64))
-    assert own["notes"] == ["Gates see the whole image (blocks.0.0.se and 15 more); the page leaves that out."]
+    class Gated(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.wide, self.gate = nn.Conv2d(3, 3, 3, padding=1), nn.Conv2d(3, 3, 1)
+
+        def forward(self, images):
+            for _ in range(2):
+                wide = self.wide(images)
+                images = images + wide * self.gate(wide.mean((2, 3), keepdim=True)).sigmoid()
+            return images
+
+    own = layer_list("mine", nn.Sequential(Gated()), (3, 16, 16))
+    assert kinds(own["layers"]) == ["residual"] * 2
+    assert own["notes"] == ["Gates see the whole image (0 and 1 more); the page leaves that out."]
 
 
 def test_what_the_page_has_no_layer_for_ends_the_list_and_is_named(js):
