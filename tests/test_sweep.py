@@ -1,5 +1,6 @@
 """A sweep's runs, shared by the processes that work on it."""
 
+import json
 import os
 import subprocess
 import sys
@@ -9,7 +10,7 @@ from filelock import FileLock
 
 from headstart import estimate, runs, sweep, train
 from headstart.compare import report
-from headstart.plan import Plan
+from headstart.plan import Plan, planned
 
 TINY = ["-m", "model=scratch_cnn", "data=folder", "data.image_size=16", "model.epochs=2"]
 
@@ -84,7 +85,8 @@ def test_a_run_that_failed_in_this_command_is_not_tried_by_its_other_processes(i
     done = command(*TINY, f"data.root={images}", "model.lr=1e30,5e-3", "model.epochs=20", "seed=0,1")
     statuses = sorted(result["status"] for result in results(done.folder).values())
     assert done.code == 1 and statuses == ["failed", "failed", "finished", "finished"]
-    assert done.out.count("\nfailed: ") == 2
+    (failed,) = [line for line in done.out.splitlines() if line.startswith("failed: ")]
+    assert failed.count("scratch_cnn-folder-all-seed") == 2  # the same line once, with both names
 
 
 @pytest.fixture
@@ -103,7 +105,7 @@ def test_a_sweep_ends_with_its_table_and_its_report(ended_sweep, capsys):
 
 
 def test_a_report_that_fails_costs_neither_the_table_nor_more_than_a_line(ended_sweep, capsys, monkeypatch):
-    monkeypatch.setattr(report, "write", lambda directory: 1 / 0)
+    monkeypatch.setattr(report, "write", lambda directory, told: 1 / 0)
     assert sweep._ended(ended_sweep, 0) == 1
     said = capsys.readouterr()
     assert "50.0 ± –" in said.out and said.err.count("\n") == 1 and said.err.startswith("headstart-train: ")
@@ -136,6 +138,17 @@ def test_the_images_are_audited_before_anything_trains_and_the_report_tells(imag
     assert done.code == 0 and seen
     assert "the images: 1 junk" in done.err
     assert ".ipynb_checkpoints" in next(done.folder.rglob("report.json")).read_text()
+
+
+def test_every_folder_of_a_sweep_is_audited_once(image_folder, monkeypatch, tmp_path):
+    one, other = (image_folder(classes=2, per_class=12, size=16, root=tmp_path / name) for name in ("one", "other"))
+    (other / "class0" / "notes.txt").write_text("none")
+    monkeypatch.chdir(tmp_path)
+    asked = ["data.on_bad_file=skip", f"data.root={one},{other}", "data.batch_size=4,8"]
+    plan = planned([*TINY, *asked, "hydra.sweep.dir=sweep"])
+    sweep._audited(plan)
+    told = json.loads((tmp_path / "sweep" / runs.AUDIT).read_text())
+    assert [(audit["name"], audit["counts"]) for audit in told] == [("one", {}), ("other", {"no_image": 1})]
 
 
 @pytest.mark.parametrize("typed", ["compare.metric=f1", "compare.margin=-1", "compare.contrast=[frozen]"])

@@ -37,6 +37,7 @@ class How:
         wait: for another process that is training this run.
         seeds: what the command had asked for.
         budgets: how many it had asked for.
+        arms: likewise, of all data sets; 0: this run alone.
     """
 
     place: str = ""
@@ -45,6 +46,7 @@ class How:
     wait: bool = False
     seeds: tuple[int, ...] = ()
     budgets: int = 1
+    arms: int = 0
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,8 @@ class Plan:
         left: how many of them are not finished yet.
         seeds: of them.
         budgets: how many they have.
-        config: of the sweep's first arm, with all labels.
+        arms: likewise, of all data sets.
+        looked_at: a configuration of each folder of images, with all labels.
     """
 
     argv: list[str]
@@ -67,7 +70,8 @@ class Plan:
     left: int = 0
     seeds: tuple[int, ...] = ()
     budgets: int = 1
-    config: DictConfig | None = None
+    arms: int = 0
+    looked_at: tuple[DictConfig, ...] = ()
 
     @property
     def total(self) -> int:
@@ -124,9 +128,12 @@ def planned(argv: list[str]) -> Plan:
     places = tuple(directory / run_name(cfg) for cfg in configured)
     done = [result for place in places if (result := runs.finished(place))]
     took = [result["cost"]["seconds_in_all"] for result in done]
-    whole = _changed(arms[0], data={"labels_per_class": None})
+    folders = {(arm.data._target_, arm.data.root): arm for arm in reversed(arms)}
+    looked_at = tuple(_changed(arm, data={"labels_per_class": None}) for arm in reversed(folders.values()))
     left = len(places) - len(took)
-    plan = Plan(argv, directory, places, left, tuple(seeds), len(budgets), whole)
+    # An arm without a backbone is one, whatever backbones the others have.
+    apart = len(set(places)) // (len(seeds) * len(budgets) * len(folds))
+    plan = Plan(argv, directory, places, left, tuple(seeds), len(budgets), apart, looked_at)
     asks = OmegaConf.to_container(cfg.compare)
     if any(result.get("compare", asks) != asks for result in done):
         print(

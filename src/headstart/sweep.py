@@ -10,7 +10,7 @@ from collections.abc import Callable
 from functools import partial
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
@@ -20,6 +20,9 @@ from headstart.complaints import INTERRUPTED, TERMINATED, one_line
 from headstart.estimate import shares
 from headstart.identity import opened
 from headstart.plan import How, Plan, planned
+
+if TYPE_CHECKING:
+    from headstart.compare.judge import Judged
 
 Run = Callable[..., dict[str, Any]]
 
@@ -37,13 +40,19 @@ def carry_out(run: Run, argv: list[str]) -> int:
 
 def _audited(plan: Plan) -> None:
     """Looks at the sweep's images once, before anything trains; the report tells what was found."""
-    assert plan.directory is not None and plan.config is not None
-    if (plan.directory / runs.AUDIT).exists() or (found := opened(plan.config).audit()) is None:
+    assert plan.directory is not None
+    if (plan.directory / runs.AUDIT).exists():
         return
-    plan.directory.mkdir(parents=True, exist_ok=True)
-    runs.write_json(plan.directory / runs.AUDIT, found)
-    if counts := ", ".join(f"{count:,} {kind}" for kind, count in found["counts"].items()):
-        print(f"the images: {counts}; headstart audit {plan.config.data.root} names them", file=sys.stderr)
+    told = []
+    for cfg in plan.looked_at:
+        if (found := opened(cfg).audit()) is None:
+            continue
+        told.append(found)
+        if counts := ", ".join(f"{count:,} {kind}" for kind, count in found["counts"].items()):
+            print(f"the images: {counts}; headstart audit {cfg.data.root} names them", file=sys.stderr)
+    if told:
+        plan.directory.mkdir(parents=True, exist_ok=True)
+        runs.write_json(plan.directory / runs.AUDIT, told)
 
 
 def _alone(run: Run, cfg: DictConfig) -> None:
@@ -110,7 +119,7 @@ def _pass(run: Run, plan: Plan, at_once: int, threads: int, wait: bool = False) 
         left = sum(took) / len(took) * (plan.total - number) / at_once if took else None
         began = time.monotonic()
         try:
-            run(cfg, How(f"[{number}/{plan.total}] ", left, threads, wait, plan.seeds, plan.budgets))
+            run(cfg, How(f"[{number}/{plan.total}] ", left, threads, wait, plan.seeds, plan.budgets, plan.arms))
         except runs.BusyError:
             if wait:
                 raise
@@ -129,16 +138,18 @@ def _ended(plan: Plan, code: int) -> int:
     directory = plan.directory
     assert directory is not None
     if code in (0, 1) and any(runs.results(directory)):
+        from headstart.compare.judge import judged
         from headstart.compare.show import show
 
-        show(directory)
+        told = judged(directory)
+        show(told)
         print(f"sweep: {directory}")
-        code = max(code, app.told(app.PROGRAM, lambda: _reported(directory)))
+        code = max(code, app.told(app.PROGRAM, lambda: _reported(directory, told)))
     return code
 
 
-def _reported(directory: Path) -> int:
+def _reported(directory: Path, told: "Judged") -> int:
     from headstart.compare.report import write
 
-    print(f"report: {write(directory)}")
+    print(f"report: {write(directory, told)}")
     return 0
