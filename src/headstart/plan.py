@@ -6,6 +6,7 @@ import shutil
 import statistics
 import sys
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -13,11 +14,12 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from headstart import app, runs, tuning
-from headstart.compare.comparison import Comparison
+from headstart.compare.arms import arm_names
+from headstart.compare.comparison import DECLARED, Comparison
+from headstart.composition import did_you_mean
 from headstart.errors import HeadstartError
 from headstart.estimate import epochs_for, seconds, shares, typed_length
-from headstart.identity import forget_sources, opened, run_name
-from headstart.overrides import bare
+from headstart.identity import arm_settings, forget_sources, opened, run_name
 from headstart.terminal import duration
 
 BUDGET, FOLD = "data.labels_per_class", "data.fold"
@@ -98,8 +100,9 @@ def planned(argv: list[str]) -> Plan:
             raise HeadstartError(f"{key} cannot be swept: it says how runs are judged, not what they are; give one")
         if len(set(choices)) < len(choices):
             raise HeadstartError(f"{key}={','.join(choices)}: a choice stands there twice; give each once")
-    arms = _arms(argv, sweeps)
+    arms = _arms(asked, argv, sweeps)
     sources = [_source(arm) for arm in arms]
+    _check_contrast(arms, sources)
     if BUDGET not in sweeps and cfg.data.labels_per_class == "auto":
         from headstart.data import available_budgets
 
@@ -156,14 +159,14 @@ def _tunable(budgets: set[int]) -> set[int]:
     return {k for k in budgets if k >= VALIDATES_FROM}
 
 
-def _arms(argv: list[str], sweeps: dict[str, list[str]]) -> list[DictConfig]:
+def _arms(asked: app.Asked, argv: list[str], sweeps: dict[str, list[str]]) -> list[DictConfig]:
     """The configuration of each arm and data set, of the first seed and budget, looked at as far as needs no torch.
 
     Raises:
         HeadstartError: a choice that makes no sense, wherever in its list it stands.
     """
     axes = {key: choices for key, choices in sweeps.items() if key not in WITHIN}
-    arms = [_with(argv, dict(zip(axes, choices, strict=True))) for choices in product(*axes.values())]
+    arms = [_with(asked, argv, dict(zip(axes, choices, strict=True))) for choices in product(*axes.values())]
     for arm in arms:
         _check(arm)
     return arms
@@ -177,12 +180,28 @@ def _check(cfg: DictConfig) -> None:
     tuning.checked(cfg)
 
 
-def _with(argv: list[str], choices: dict[str, str]) -> DictConfig:
+def _check_contrast(arms: list[DictConfig], sources: list[Any]) -> None:
+    """Raises HeadstartError where the sweep lacks an arm of the contrast that was declared."""
+    contrast = tuple(arms[0].compare.contrast)
+    if contrast == DECLARED:  # nobody needs to have asked for it
+        return
+    results = [
+        {"arm": arm.hydra.runtime.choices.model, "settings": arm_settings(arm), "data": source.name}
+        for arm, source in zip(arms, sources, strict=True)
+    ]
+    there = sorted({*(result["arm"] for result in results), *arm_names(results).values()})
+    for name in contrast:
+        if name not in there:
+            near = did_you_mean(get_close_matches(name, there, n=1))
+            raise HeadstartError(
+                f"compare.contrast: no arm '{name}' in this sweep{near} (its arms: {', '.join(there)})"
+            )
+
+
+def _with(asked: app.Asked, argv: list[str], choices: dict[str, str]) -> DictConfig:
     """The configuration of the command's first run, but for these choices."""
-    typed = {bare(word.partition("=")[0]): word.partition("=")[0] for word in argv if "=" in word}
-    rest = [word for word in argv if bare(word.partition("=")[0]) not in choices]
     try:
-        return app.asked([*rest, *(f"{typed.get(key, key)}={choice}" for key, choice in choices.items())]).config  # type: ignore[union-attr]
+        return app.varied(argv, asked, choices)
     except HeadstartError as error:
         beside = ", ".join(f"{key}={choice}" for key, choice in choices.items())
         raise HeadstartError(f"with {beside}: {error}") from error

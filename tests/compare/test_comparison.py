@@ -82,9 +82,6 @@ def test_a_contrast_of_arms_that_are_not_there_has_no_answer_and_that_is_said(fa
     assert said["data"][0]["answers"][0]["question"] is None
     told = "At 5 labels per class, finetune against distilled has no answer: no run of distilled is here."
     assert told in said["cautions"]
-        "At 5 labels per class, finetune against distilled has no answer: no run of distilled is here."
-        in said["cautions"]
-    )
 
 
 def test_an_arms_own_name_declares_a_contrast_of_two_arms_of_one_model(fake_run, tmp_path):

@@ -75,6 +75,9 @@ def test_the_closer_look_is_at_the_predictions_of_the_arm_left_at_the_largest_bu
         gap = (bins["right"].mean() - bins["sure"].mean()).abs()
         assert row["ece"] == pytest.approx((gap * bins.size()).sum() / len(its))
         assert [b["count"] for b in row["bins"]] == list(bins.size())
+        ranked = np.array_split(its.sort_values("sure", kind="stable")["right"].to_numpy(), len(its) // 25)
+        assert [point["accuracy"] for point in row["points"]] == pytest.approx([part.mean() for part in ranked])
+        assert all(point["count"] >= 25 for point in row["points"])
 
 
 def test_the_mistakes_are_the_surest_ones_and_have_every_arms_word(fake_sweep):
@@ -272,3 +275,17 @@ def test_a_place_that_cannot_be_written_is_named(fake_run, tmp_path):
     (tmp_path / "taken").write_text("")
     with pytest.raises(HeadstartError, match="taken: no report can be written here"):
         write(tmp_path / "taken", judged(tmp_path / "sweep"))
+
+
+def test_a_report_is_made_again_only_where_a_file_changed(fake_sweep, monkeypatch):
+    sweep = fake_sweep(seeds=(0,), budgets=(5,))
+    page = write(sweep)
+    made = []
+    monkeypatch.setattr("headstart.compare.page.render", lambda *args: made.append(args) or "new")
+    assert write(sweep) == page and not made and page.read_text() != "new"
+    metrics = next(sweep.glob("frozen-*")) / runs.METRICS
+    metrics.write_text(metrics.read_text() + "4,12,0.1,0.5\n")
+    write(sweep)
+    page.with_name("report.csv").unlink()
+    write(sweep)
+    assert len(made) == 2

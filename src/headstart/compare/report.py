@@ -2,20 +2,19 @@
 
 import csv
 import io
-import json
 import math
 from collections import defaultdict
-from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from headstart import runs
-from headstart.compare import origins, words
+from headstart.compare import images, origins, words
 from headstart.compare.answers import answer
 from headstart.compare.arms import Result, arm_key, arm_names
 from headstart.compare.closer import closer
 from headstart.compare.crossover import crossovers
+from headstart.compare.inputs import digest
 from headstart.compare.judge import Judged, differing, judged
 from headstart.compare.learning import learning
 from headstart.compare.mistakes import pictures
@@ -49,7 +48,8 @@ def report(*directories: str | Path) -> dict[str, Any]:
 
 
 def write(directory: str | Path, told: Judged | None = None) -> Path:
-    """Writes report.json, report.csv and report.html into ``directory``, each whole or not at all.
+    """Writes report.json, report.csv and report.html into ``directory``, each whole or not at all, unless they stand
+    there already, made from the same files.
 
     Args:
         directory: made where it is not there.
@@ -64,9 +64,12 @@ def write(directory: str | Path, told: Judged | None = None) -> Path:
     from headstart.compare.page import render
 
     directory, told = Path(directory), told or judged(directory)
+    marker = digest(told.every)
+    if _stands(directory, marker):
+        return directory / PAGE
     said = _report(told)
     shown = {row["image"] for data in said["data"] for row in (data["closer"] or {}).get("mistakes", ())}
-    page = render(said, pictures((place for place, _ in told.every.finished), shown))
+    page = render(said, pictures((place for place, _ in told.every.finished), shown), marker)
     try:
         directory.mkdir(parents=True, exist_ok=True)
         runs.write_json(directory / NUMBERS, said)
@@ -79,6 +82,14 @@ def write(directory: str | Path, told: Judged | None = None) -> Path:
             f"{directory}: no report can be written here ({error.strerror}); give headstart report --out FOLDER"
         ) from error
     return directory / PAGE
+
+
+def _stands(directory: Path, marker: str) -> bool:
+    try:
+        with (directory / PAGE).open(encoding="utf-8") as page:
+            return marker in page.read(2000) and all((directory / name).is_file() for name in (NUMBERS, RUNS))
+    except (OSError, ValueError):
+        return False
 
 
 def _report(told: Judged) -> dict[str, Any]:
@@ -110,10 +121,10 @@ def _report(told: Judged) -> dict[str, Any]:
             )
             for name, group in sorted(groups.items())
         ],
-        "audits": [audit for directory in every.directories for audit in _audits(directory)],
+        "audits": [audit for directory in every.directories for audit in images.audits(directory)],
         "failed": [{"run": name, "error": line} for name, line in every.failed],
         "unreadable": [path.parent.name for path in every.unreadable],
-        "skipped": _skipped(results),
+        "skipped": images.skipped(results),
         "conditions": origins.conditions(results),
         "runs": rows,
     }
@@ -220,28 +231,6 @@ def _closer(
         return {"labels_per_class": labels, "left": left, **closer(dict(sorted(places.items())), chosen, classes)}
     except HeadstartError as error:
         return {"labels_per_class": labels, "missing": str(error)}
-
-
-def _audits(directory: Path) -> Iterator[dict[str, Any]]:
-    """What was found in the images of the sweeps below ``directory``, a data set after the other."""
-    for path in sorted(directory.rglob(runs.AUDIT)):
-        try:
-            for audit in json.loads(path.read_text(encoding="utf-8")):
-                findings = [{"kind": kind, **found} for kind, every in audit["findings"].items() for found in every]
-                yield {
-                    "sweep": path.resolve().parent.name,
-                    "data": audit["name"],
-                    "counts": dict(audit["counts"]),
-                    "findings": findings,
-                }
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
-            continue
-
-
-def _skipped(results: list[Result]) -> list[dict[str, str]]:
-    """Files that could not be read and were left out, each once."""
-    every = {row["image"]: row["reason"] for result in results for row in result.get("skipped") or []}
-    return [{"image": image, "reason": reason} for image, reason in sorted(every.items())]
 
 
 def plain(value: Any) -> Any:
