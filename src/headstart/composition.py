@@ -233,10 +233,9 @@ def varied(argv: list[str], found: Asked, choices: dict[str, str]) -> DictConfig
     args = arguments(argv)
     written = {bare(o.partition("=")[0]): o.partition("=")[0] for o in found.overrides}
     rest = [o for o in found.overrides if bare(o.partition("=")[0]) not in choices]
+    chosen = [f"{written.get(key, key)}={choice}" for key, choice in choices.items()]
     with _loader(args) as loader:
-        return _compose(
-            [*rest, *(f"{written.get(key, key)}={choice}" for key, choice in choices.items())], args, loader
-        )
+        return _compose([*rest, *chosen], args, loader)
 
 
 def _keys(args: Namespace, loader: ConfigLoader, chosen: list[str] | None = None) -> list[str]:

@@ -7,6 +7,7 @@ import shutil
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import t
 
 from headstart import runs
 from headstart.compare.judge import judged
@@ -56,6 +57,37 @@ def test_differences_are_those_of_the_predictions(fake_sweep):
         for pair in [answer["declared"], *answer["pairs"]]:
             assert pair["difference"] == pytest.approx(right[pair["first"]] - right[pair["second"]])
             assert pair["low"] < pair["difference"] < pair["high"]
+
+
+def howe_by_pandas(table):
+    """The mean of a table of seeds by images, and half the width of its interval at a level."""
+    seeds, images = table.shape
+    mean = table.to_numpy().mean()
+    by_seed, by_image = images * table.mean(axis=1).var(), seeds * table.mean(axis=0).var()
+    rest = table.sub(table.mean(axis=1), axis=0).sub(table.mean(axis=0)).add(mean)
+    rest = (rest**2).to_numpy().sum() / ((seeds - 1) * (images - 1))
+
+    def half(alpha):
+        of_seeds, of_images = (t.ppf(1 - alpha / 2, n - 1) ** 2 for n in (seeds, images))
+        both = of_seeds * by_seed + of_images * max(by_image - rest, 0)
+        howe = (max(both, of_images * by_image) / (seeds * images)) ** 0.5
+        return max(howe, 1 - (alpha / 2) ** (1 / images))
+
+    return mean, half
+
+
+def test_intervals_and_p_values_are_howes_of_the_predictions(fake_sweep):
+    sweep = fake_sweep()
+    every = predictions(sweep)
+    for answer in report(sweep)["data"][0]["answers"]:
+        right = every[every["labels_per_class"] == answer["labels_per_class"]].astype({"right": float})
+        arms = {arm: its.pivot(index="seed", columns="image", values="right") for arm, its in right.groupby("arm")}
+        for pair in [answer["declared"], *answer["pairs"]]:
+            mean, half = howe_by_pandas(arms[pair["first"]] - arms[pair["second"]])
+            width = half(1 - pair["confidence"])
+            assert [pair["low"], pair["high"]] == pytest.approx([mean - width, mean + width])
+            if 1e-9 < pair["p_value"] < 1:  # the level whose interval just reaches zero
+                assert half(pair["p_value"]) == pytest.approx(abs(mean), rel=1e-4)
 
 
 def test_the_closer_look_is_at_the_predictions_of_the_arm_left_at_the_largest_budget(fake_sweep):

@@ -21,7 +21,6 @@ def answer(verdict: Verdict) -> dict[str, Any]:
         "test_images": verdict.outcomes.images,
         "folds": verdict.outcomes.folds,
         "looks": verdict.outcomes.looks,
-        "false_at_most": min(1.0, verdict.outcomes.looks * verdict.alpha),
         "confidence": 1 - verdict.alpha,
         "question": question,
         "helped": words.helped(verdict) if question else None,

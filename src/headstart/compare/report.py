@@ -108,6 +108,7 @@ def _report(told: Judged) -> dict[str, Any]:
         "unfinished": [{**asdict(state), "text": words.unfinished(state)} for state in states],
         "level": told.asked.level,
         "margin": told.asked.margin,
+        **words.level(verdicts),
         "declared": declared,
         "no_verdict": told.trouble,
         "cautions": [*words.differing(declared), *words.cautions(verdicts)],

@@ -121,19 +121,30 @@ def differing(declared: Mapping[str, Sequence[Any]]) -> list[str]:
     ] * bool(told)
 
 
+def level(verdicts: Sequence[Verdict]) -> dict[str, float]:
+    """The chance of any false answer: of all verdicts together, and of as many looks at them as there were."""
+    of_all = sum(verdict.alpha for verdict in verdicts)
+    return {"level_of_all": of_all, "false_at_most": min(1.0, _looks(verdicts) * of_all)}
+
+
+def _looks(verdicts: Sequence[Verdict]) -> int:
+    return max((verdict.outcomes.looks for verdict in verdicts), default=1)
+
+
 def cautions(verdicts: Sequence[Verdict]) -> list[str]:
     """What a reader must know before trusting the answers, the level first."""
     if not verdicts:
         return []
-    level = 100 * sum(verdict.alpha for verdict in verdicts)
+    chances = level(verdicts)
+    whole, more = (f"{100 * chances[key]:.3g} %" for key in ("level_of_all", "false_at_most"))
     split = f", split over {len(verdicts)} budgets" if len(verdicts) > 1 else ""
-    said = [f"Level: {level:.3g} %{split}; docs/protocol.md shows how often that errs where the truth is known."]
+    said = [f"Level: {whole}{split}; docs/protocol.md shows how often that errs where the truth is known."]
     if any(len(verdict.outcomes.seeds) == 1 for verdict in verdicts):
         said.append("With one seed a verdict speaks for these trained networks only.")
-    if (looks := max(verdict.outcomes.looks for verdict in verdicts)) > 1:
+    if (looks := _looks(verdicts)) > 1:
         said.append(
             f"Seeds were added {_times(looks - 1)} after results could be seen: {looks} looks, so that a false answer "
-            f"has a chance of up to {min(100, looks * level):.3g} % instead of {level:.3g} %."
+            f"has a chance of up to {more} instead of {whole}."
         )
     return said + _once(verdicts, _about)
 
