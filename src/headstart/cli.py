@@ -63,14 +63,16 @@ def predict(args: argparse.Namespace) -> int:
 
 def report(args: argparse.Namespace) -> int:
     """Prints what sweeps say, from their files alone, and writes it as a page, as JSON and as CSV."""
+    from headstart.compare.judge import judged
     from headstart.compare.show import show
 
     if len(args.sweeps) > 1 and args.out is None:
         raise HeadstartError("several sweeps make one report: name the folder for it by --out")
-    show(*args.sweeps)
+    told = judged(*args.sweeps)
+    show(told)
     from headstart.compare.report import write
 
-    print(f"report: {write(args.out or args.sweeps[0], *args.sweeps)}")
+    print(f"report: {write(args.out or args.sweeps[0], told)}")
     return 0
 
 

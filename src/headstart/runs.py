@@ -97,6 +97,11 @@ def results(directory: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
             yield path.parent, found
 
 
+def begun(directory: Path) -> Iterator[Path]:
+    """Every run below ``directory`` (itself included) that has not come to an end."""
+    return (path.parent for path in directory.rglob(IDENTITY) if not (path.parent / RESULT).exists())
+
+
 class BusyError(HeadstartError):
     """Another process is training this run."""
 
