@@ -8,7 +8,8 @@ NAMES = ("lesson", "three", "dilated", "lenet", "alexnet", "vgg16", "resnet18")
 STATE = {
     "tab": "stack", "layer": 3, "unit": [2, 5], "show": "paths", "axis": 0, "stack": {"depth": 7, "channels": 16},
     "convolution": {
-        "image": [[0, 1, 0.5, -2, 0]] * 5, "kernel": [[-1, 0, 1]] * 3, "stride": 2, "padding": 1, "dilation": 2, "step": 3,
+        "image": [[0, 1, 0.5, -2, 0]] * 5, "kernel": [[-1, 0, 1]] * 3,
+        "stride": 2, "padding": 1, "dilation": 2, "step": 3,
     },
 }  # fmt: skip
 
@@ -25,7 +26,8 @@ def test_an_address_brings_the_state_back(js, name):
 
 
 def test_an_address_keeps_names_whatever_stands_in_them(js):
-    layers = js("[complete({ kind: 'conv', name, groups: 2, parameters: 12, ceil: true })]", name="läyer_1.~ & <b>/'#=é")
+    name = "läyer_1.~ & <b>/'#=é"
+    layers = js("[complete({ kind: 'conv', name, groups: 2, parameters: 12, ceil: true })]", name=name)
     given = state(js, "three", layers=layers, layer=1)
     address = js("toAddress(given)", given=given)
     assert js("fromAddress(address)", address=address) == given

@@ -68,7 +68,8 @@ def test_a_shortcut_beside_an_unpadded_stride_is_no_residual_block():
     class Shifted(nn.Module):
         def __init__(self):
             super().__init__()
-            self.first, self.wide, self.short = nn.Conv2d(3, 3, 1, 2), nn.Conv2d(3, 3, 3, padding=1), nn.Conv2d(3, 3, 1, 2)
+            self.first, self.short = nn.Conv2d(3, 3, 1, 2), nn.Conv2d(3, 3, 1, 2)
+            self.wide = nn.Conv2d(3, 3, 3, padding=1)
 
         def forward(self, images):
             return self.wide(self.first(images)) + self.short(images)

@@ -25,7 +25,7 @@ PLAIN = {
     "_log_softmax", "hardswish", "as_strided",
 }  # fmt: skip
 
-Pair = tuple[int, int]
+Pair = tuple[int, ...]  # rows, columns
 Layer = dict[str, Any]
 
 
@@ -83,7 +83,8 @@ def _walked(graph: Graph, network: nn.Module, fields: dict[str, Field]) -> tuple
     layers: list[Layer] = []
     gates: list[str] = []
     end: str | None = None
-    now, start, waiting, counted = _Place(graph.image.shape[2:]), graph.image, [], set[str]()
+    now, start, counted = _Place(graph.image.shape[2:]), graph.image, set[str]()
+    waiting: list[Call] = []
     for calls, value in _segments(graph):
         waiting = [*waiting, *calls]
         names = [point.name for point in points.get(value, ())]
@@ -162,16 +163,16 @@ def _layer(calls: list[Call], start: Value, now: _Place, field: Field | None) ->
     if all(_plain(call) for call in calls):
         return {}, now
     busy = [call for call in calls if not _plain(call)]
-    whole = {"kernel": now.out, "stride": now.out, "padding": (0, 0), "dilation": (1, 1)}
+    whole = now.after(kernel=now.out, stride=now.out, padding=(0, 0), dilation=(1, 1))
     if len(busy) == 1 and busy[0].name in WINDOWED:
         layer = {"kind": WINDOWED[busy[0].name], **_window(busy[0])}
         return layer, _slid(now, layer)
     if len(busy) == 1 and busy[0].name in GLOBAL and (field is None or not field.local):
-        return {"kind": "gap"}, now.after(**whole)
+        return {"kind": "gap"}, whole
     if len(busy) == 1 and busy[0].name in DENSE:
         if field is not None and field.local and field.shape[1:] != (1, 1):
             return {"kind": "conv", **_window(busy[0])}, now
-        return {"kind": "dense"}, now.after(**whole)
+        return {"kind": "dense"}, whole
     return _residual(calls, start, now) or (_block(now, field) if field is not None else None)
 
 
@@ -197,7 +198,8 @@ def _pair(value: Any) -> Pair:
 
 
 def _slid(now: _Place, layer: Layer) -> _Place:
-    return now.after(*(layer[key] for key in ("kernel", "stride", "padding", "dilation")), layer.get("ceil", False))
+    kernel, stride, padding, dilation = (layer[key] for key in ("kernel", "stride", "padding", "dilation"))
+    return now.after(kernel, stride, padding, dilation, layer.get("ceil", False))
 
 
 def _gates(call: Call) -> bool:
@@ -216,10 +218,11 @@ def _residual(calls: list[Call], start: Value, now: _Place) -> tuple[Layer, _Pla
     tail = [call for call in calls if call is not joins[0] and calls.index(call) > calls.index(joins[0])]
     if None in ways or not all(_plain(call) for call in tail):
         return None
-    main, shortcut = sorted(([_window(c) for c in way or () if not _plain(c)] for way in ways), key=_reach, reverse=True)
+    windows = [[_window(call) for call in way or () if not _plain(call)] for way in ways]
+    shortcut, main = sorted(windows, key=_reach)
     wide = [window for window in main if window["kernel"] != (1, 1)]
-    strides = [tuple(map(int, _product(way))) for way in (main, shortcut)]
-    if _reach(shortcut) or strides[0] != strides[1] or not wide and strides[0] != (1, 1):
+    strides = [tuple(_product(way)) for way in (main, shortcut)]
+    if _reach(shortcut) or strides[0] != strides[1] or (not wide and strides[0] != (1, 1)):
         return None
     if not wide:
         return {}, now

@@ -39,7 +39,7 @@ function grid(body, n, label, now, changed) {
 
 function shade(value, most) {
   const share = most ? Math.min(Math.abs(value) / most, 1) : 0;
-  return `--tint:var(${value < 0 ? "--arm-0" : "--arm-1"});--share:${(share * 0.75).toFixed(3)}`;
+  return `--tint:var(${value < 0 ? "--arm-0" : "--arm-1"});--share:${(share * 0.5).toFixed(3)}`;
 }
 
 // Black to white, as an image is.

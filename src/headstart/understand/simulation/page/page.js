@@ -40,6 +40,7 @@ function shown() {
   drawers.push(() => {
     for (const radio of radios) radio.checked = radio.value === state.show;
     $("scale").hidden = state.show === "box";
+    [$("least").textContent, $("most").textContent] = state.show === "paths" ? ["few", "many"] : ["little", "much"];
   });
 }
 

@@ -5,7 +5,7 @@ let sheetsShown = []; // for whoever points at them: { row index, corner, right,
 // Where sheets stand: the corner of each, its edge to the right and its edge down, for a map as large as the image.
 function standing(width, height, count) {
   const shape = state.size[0] / state.size[1];
-  const tall = Math.min(height * 0.66, (width * 0.46) * Math.max(shape, 0.5));
+  const tall = Math.min(height * 0.6, (width * 0.46) * Math.max(shape, 0.5));
   const right = [tall * 0.5 / Math.max(shape, 0.5), -tall * 0.2];
   const room = width - right[0] - 24;
   const gap = Math.min(count > 1 ? room / (count - 1) : 0, right[0] * 1.5);
