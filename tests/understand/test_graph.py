@@ -60,7 +60,7 @@ def test_a_course_that_depends_on_values_is_refused_in_one_line():
 
 
 def test_an_image_that_the_network_does_not_take_is_refused_in_one_line():
-    with pytest.raises(HeadstartError, match="cannot be traced on an image of 3x8x8: .*channels"):
+    with pytest.raises(HeadstartError, match=r"cannot be traced on an image of 3x8x8: .*channels"):
         names(Function(F.relu), (3, 8, 8))
 
 

@@ -116,7 +116,9 @@ def test_branches_see_what_any_of_them_sees():
 
 
 def test_a_map_made_larger_sees_more_than_it_steps():
-    found = stacked(nn.MaxPool2d(2), nn.Upsample(scale_factor=2), conv(padding=1), nn.ConvTranspose2d(1, 1, 2, stride=2))
+    found = stacked(
+        nn.MaxPool2d(2), nn.Upsample(scale_factor=2), conv(padding=1), nn.ConvTranspose2d(1, 1, 2, stride=2)
+    )
     assert [each.size[0] for each in found.values()] == [2, 2, 4, 4]
     assert [each.stride[0] for each in found.values()] == [2, 1, 1, 0.5]
 
