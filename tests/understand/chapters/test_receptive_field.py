@@ -32,9 +32,7 @@ def test_the_three_questions_are_answered_for_this_network(told):
         "the top-left unit of the last map, max_pool2d_1? Rows 0 to 6 and columns 0 to 6 of the image's 28×28" in said
     )
     assert "begins 3 rows above and 3 columns left of the image" in said
-    assert (
-        "twice the stride that its first convolution has: max_pool2d_1 would see 17 pixels in place of 10" in said
-    )
+    assert "twice the stride that its first convolution has: max_pool2d_1 would see 17 pixels in place of 10" in said
     assert "Why is the field of fc1 the whole image? Because it puts all 7×7 units" in said
     assert "cover 100% of the 28×28 pixels" in said
 
