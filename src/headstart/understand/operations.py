@@ -511,7 +511,7 @@ RULES: dict[str, Rule] = {
         ("native_batch_norm", "_native_batch_norm_legit", "_native_batch_norm_legit_no_training"), _normalised
     ),
     **dict.fromkeys(("native_group_norm", "native_layer_norm", "_fused_rms_norm"), _normalised),
-    **dict.fromkeys(("_softmax", "_log_softmax", "cumsum"), _softmax),
+    **dict.fromkeys(("_softmax", "_safe_softmax", "_log_softmax", "cumsum"), _softmax),
     **dict.fromkeys(PRODUCTS, _product),
     **dict.fromkeys(
         (
