@@ -118,6 +118,10 @@ def audit(args: argparse.Namespace) -> int:
 
 def understand(args: argparse.Namespace) -> int:
     """Measures what the lesson says of convolutional networks on a trained one, and writes it as a page."""
+    if args.simulation:
+        return _simulated(Path(args.simulation).expanduser(), args.model)
+    if not args.model:
+        raise HeadstartError("name a run's directory or a checkpoint; only --simulation FILE does without")
     from headstart import runs
 
     runs.checkpoint(args.model)  # before the seconds that torch takes
@@ -125,6 +129,21 @@ def understand(args: argparse.Namespace) -> int:
 
     page = understand(args.model, args.data, args.only, args.sweep, args.out, _told)
     print(f"understanding: {page}")
+    return 0
+
+
+def _simulated(page: Path, model: str | None) -> int:
+    from headstart import runs
+    from headstart.understand.simulation import simulation
+
+    own = None
+    if model:
+        runs.checkpoint(model)
+        from headstart.understanding import layers_of
+
+        own = layers_of(model)
+    runs.write_text(page, simulation(own))
+    print(f"simulation: {page}")
     return 0
 
 
@@ -168,10 +187,11 @@ def _parser() -> tuple[_Parser, dict[str, Callable[[argparse.Namespace], int]]]:
     command.add_argument("--json", action="store_true", help="all of it, as JSON")
 
     command = commands.add_parser("understand", help="what a network sees, as a page", description=understand.__doc__)
-    command.add_argument("model", metavar="RUN_OR_CKPT", help="a run's directory, or a checkpoint")
+    command.add_argument("model", nargs="?", metavar="RUN_OR_CKPT", help="a run's directory, or a checkpoint")
     command.add_argument("--data", metavar="PATH", help="a folder of images to look at (those of the run)")
     command.add_argument("--only", nargs="+", default=[], metavar="PART", help="parts of it (all)")
     command.add_argument("--sweep", metavar="SWEEP", help="runs that tell what takes more than one of them")
+    command.add_argument("--simulation", metavar="FILE", help="only the simulation of receptive fields, to this file")
     command.add_argument("--out", metavar="FOLDER", help="where understanding.html and .json go (the run itself)")
 
     command = commands.add_parser("export", help="a model's backbone as a file", description=export.__doc__)

@@ -55,7 +55,8 @@ def one_line(error: BaseException) -> str:
         if isinstance(cause, HeadstartError):
             return _joined(str(cause))
         if _no_room(cause):
-            where = f" ({cause.filename})" if cause.filename else ""
+            name = getattr(cause, "filename", None)
+            where = f" ({name})" if name else ""
             return f"the disk is full{where}; make room, then the same command goes on where it stopped"
         if type(cause).__name__ == "OutOfMemoryError" or isinstance(cause, MemoryError):
             return "out of memory; a smaller data.batch_size or data.image_size needs less"

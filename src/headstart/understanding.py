@@ -18,12 +18,16 @@ from headstart.errors import HeadstartError
 from headstart.models import Classifier
 from headstart.models.transfer import Transfer
 from headstart.seeding import key
+from headstart.understand.chapter import Chapter
 from headstart.understand.explanation import explained
 from headstart.understand.page import render, to_json
+from headstart.understand.simulation import fragment
+from headstart.understand.simulation.own import layer_list
 from headstart.understand.subject import Subject
 
 TRAINED, OTHERS = 128, 256  # images that are looked at, of those the network trained on and of the others
 FEWEST = 50  # images: the mean of a field over fewer is noise
+WITH_SIMULATION = "receptive_field"  # the part that the simulation goes with
 PAGE, NUMBERS = "understanding.html", "understanding.json"
 
 
@@ -63,9 +67,35 @@ def understand(
     chapters = explained(subject, only, rows, tell)
     folder.mkdir(parents=True, exist_ok=True)
     told = (subject.name, chapters, cautions, command)
+    simulated = _simulated(subject, chapters) if not only or WITH_SIMULATION in only else ""
     runs.write_text(folder / NUMBERS, to_json(*told, versions=conditions()["versions"]))
-    runs.write_text(folder / PAGE, render(*told))
+    runs.write_text(folder / PAGE, render(*told, simulated))
     return folder / PAGE
+
+
+def layers_of(path: str | Path) -> dict[str, Any]:
+    """The layers of a model as the simulation takes them.
+
+    Args:
+        path: a checkpoint, or a run's directory.
+
+    Raises:
+        HeadstartError: there is no such model, or what it does to an image is not known.
+    """
+    model = loading.load(runs.checkpoint(path))
+    one = model.normalised(torch.zeros(1, *model.spec.shape))
+    return layer_list(str(path), model.network, (one.shape[1], one.shape[2], one.shape[3]))
+
+
+def _simulated(subject: Subject, chapters: list[Chapter]) -> str:
+    """The simulation with the network's own layers, what was measured of them, and pictures to lay under."""
+    _, channels, height, width = subject.images.shape
+    try:
+        own = layer_list(subject.name, subject.network, (channels, height, width))
+    except HeadstartError:  # the part on receptive fields says why
+        own = None
+    maps = {name: weights for chapter in chapters for name, weights in chapter.maps.items()}
+    return fragment(own, maps, list(subject.pictures))
 
 
 def opened(model: Classifier, called: str, run: Path | None, data: str | Path | None) -> tuple[Subject, list[str]]:

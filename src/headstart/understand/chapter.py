@@ -1,7 +1,10 @@
 """What a chapter of the explanation says: sentences, pictures, tables, and the lesson's claims with their evidence."""
 
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 Verdict = Literal["holds", "depends", "fails", "not measured"]
 
@@ -68,6 +71,7 @@ class Chapter:
         content: paragraphs (plain text), pictures and tables, in the order of reading.
         claims: of the lesson, that this part measures.
         numbers: all that was measured, in plain values; it becomes ``understanding.json``.
+        maps: by layer, what the simulation shows beside its own: where a centre unit looks, ≥ 0, (H, W).
     """
 
     name: str
@@ -75,3 +79,4 @@ class Chapter:
     content: list[str | Picture | Table] = field(default_factory=list)
     claims: list[Claim] = field(default_factory=list)
     numbers: dict[str, Any] = field(default_factory=dict)
+    maps: dict[str, "Tensor"] = field(default_factory=dict)

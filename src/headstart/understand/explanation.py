@@ -16,8 +16,9 @@ CHAPTERS = (
     "effective_field",
     "filters",
     "hierarchy",
-    "attention",
+    "grad_cam",
     "transfer",
+    "width",
     "arc",
     "sweeps",
 )

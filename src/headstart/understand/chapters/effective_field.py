@@ -46,6 +46,7 @@ def chapter(subject: Subject, tell: Callable[[str], None]) -> Chapter:
         _depth_told(),
     ]
     told.claims = claims(by_stage, states["untrained"])
+    told.maps = {each.layer.name: each.weights for each in by_stage}
     told.numbers = {
         "images": count,
         "states": {state: _numbers(each) for state, each in states.items()},

@@ -149,7 +149,8 @@ def _maps(subject: Subject, names: list[str], image: int) -> list[Picture]:
     seen = "One image, and below what becomes of it."
     through = (
         f"A row for each stage, first to last: the {MAPS} channels that vary most over this image, from their least "
-        "(black) to their greatest answer (white); where a map is a single number, it is compared with the others of its row."
+        "(black) to their greatest answer (white); where a map is a single number, it is compared with the others of "
+        "its row."
     )
     return [
         Picture(shown(fitted(subject.pictures[image], 96), seen), seen),
