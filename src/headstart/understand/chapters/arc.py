@@ -28,6 +28,7 @@ SIDE = 8  # pixels of a side at most: so fifteen short trainings take some fifte
 IMAGES = 256
 STEPS = 40
 SEEDS = (0, 1, 2)
+DASHES = ("--", ":", "-", "-.")
 ARC = ("lenet", "alexnet", "scratch_backbone")
 SWEEP = "headstart-train experiment=arc"
 Kind = tuple[bool, bool, int]  # skips, BatchNorm, depth
@@ -196,20 +197,17 @@ def _losses(losses: dict[Kind, list[list[float]]]) -> str:
     def draw(axes: "Axes") -> None:
         for i, (skips, norm, layers) in enumerate(kind for kind in KINDS if kind[1]):
             mean = np.mean(losses[skips, norm, layers], axis=0)
-            axes.plot(range(1, len(mean) + 1), mean, "-" if skips else "--", color=COLOURS[i])
-            name = f"{layers}, {'skips' if skips else 'plain'}"
-            axes.annotate(
-                name, (len(mean), mean[-1]), (4, 0), textcoords="offset points", va="center", color=COLOURS[i]
-            )
-        axes.set_xlim(0, STEPS * 1.25)
+            name = f"{layers} layers, {'with skips' if skips else 'plain'}"
+            axes.plot(range(1, len(mean) + 1), mean, DASHES[i], color=COLOURS[i], label=name)
         axes.set_xlabel("step of training")
         axes.set_ylabel("training loss, nats")
+        axes.legend(frameon=False)
 
     return drawn(
         "arc-losses",
         draw,
-        f"Training loss against steps for {SHALLOW} and {DEEP} layers, plain (dashed) and with skips (solid). The "
-        "losses reached are in the table below.",
+        f"Training loss against steps for {SHALLOW} and {DEEP} layers, plain and with skips. The losses reached are in "
+        "the table below.",
     )
 
 
@@ -217,13 +215,15 @@ def _pulls(pulls: dict[Kind, list[list[float]]]) -> str:
     deep = [kind for kind in KINDS if kind[2] == DEEP]
 
     def draw(axes: "Axes") -> None:
-        for i, ((skips, norm, layers), dashes) in enumerate(zip(deep, ("--", "-", ":"), strict=True)):
+        for i, (skips, norm, layers) in enumerate(deep):
             median = np.median(pulls[skips, norm, layers], axis=0)
-            axes.plot(range(1, len(median) + 1), median, dashes, color=COLOURS[i], label=_called(skips, norm))
+            axes.plot(range(1, len(median) + 1), median, DASHES[i], color=COLOURS[i], label=_called(skips, norm))
         axes.set_yscale("log")
+        axes.yaxis.set_major_formatter(lambda value, position: f"{value:g}")
+        axes.yaxis.set_minor_formatter(lambda value, position: "")
         axes.set_xlabel("convolution, from the image to the output")
         axes.set_ylabel("pull of the loss")
-        axes.legend(frameon=False, fontsize=8)
+        axes.legend(frameon=False)
 
     return drawn(
         "arc-pulls",
