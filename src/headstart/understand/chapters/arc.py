@@ -52,8 +52,8 @@ SAID = {
         "holds": "BatchNorm alone does not keep the gradients even: without skips some layers are pulled far more "
         "than others, at both depths.",
         "depends": "Where a network is moderately deep, BatchNorm alone keeps the gradients even. Where it is deeper "
-        "it does not: they do not vanish, they grow a little in each layer on their way back to the image, and a "
-        "little many times is much.",
+        "it does not: at first they do not vanish, they grow a little in each layer on their way back to the image, and "
+        "a little many times is much. The table shows what some steps of training make of that.",
         "fails": "BatchNorm alone keeps the gradients even here, or they are uneven with skips too: skips are not what "
         "makes the difference.",
     },
@@ -119,15 +119,16 @@ def _small(subject: Subject) -> tuple[Tensor, Tensor]:
 
 def _depth(told: Chapter, images: Tensor, labels: Tensor, tell: Callable[[str], None]) -> None:
     classes = int(labels.max()) + 1
-    pulls, losses = {}, {}
+    pulls, losses, later = {}, {}, {}
     for kind in KINDS:
         skips, norm, layers = kind
         tell(f"{layers} layers {_called(skips, norm)}: {STEPS} steps of training, {len(SEEDS)} times")
         nets = [depth.stack(layers, skips, norm, images.shape[1], classes, seed) for seed in SEEDS]
         pulls[kind] = [depth.gradients(net, images[:64], labels[:64]) for net in nets]
         losses[kind] = [depth.trained(net, images, labels, STEPS, seed) for net, seed in zip(nets, SEEDS, strict=True)]
+        later[kind] = _uneven([depth.gradients(net, images[:64], labels[:64]) for net in nets])
     ends = {kind: [depth.reached(run, classes) for run in runs] for kind, runs in losses.items()}
-    uneven = {kind: float(np.median([depth.unevenness(run) for run in runs])) for kind, runs in pulls.items()}
+    uneven = {kind: _uneven(runs) for kind, runs in pulls.items()}
     told.claims += _depth_claims(ends, uneven, classes)
     told.content += [
         Picture(
@@ -142,10 +143,13 @@ def _depth(told: Chapter, images: Tensor, labels: Tensor, tell: Callable[[str], 
             "one rate.",
         ),
         Table(
-            "Before training: the strongest pull at a layer as a multiple of the weakest. After it: the loss reached, "
-            f"in nats (guessing is {np.log(classes):.2f})",
-            ("network", "layers", "strongest / weakest", "loss reached"),
-            [(_called(s, n), d, _factor(uneven[s, n, d]), f"{np.mean(ends[s, n, d]):.2f}") for s, n, d in KINDS],
+            f"The strongest pull at a layer as a multiple of the weakest, before and after the {STEPS} steps, and the "
+            f"loss reached, in nats (guessing is {np.log(classes):.2f})",
+            ("network", "layers", "strongest / weakest", "after", "loss reached"),
+            [
+                (_called(*kind[:2]), kind[2], _factor(uneven[kind]), _factor(later[kind]), f"{np.mean(ends[kind]):.2f}")
+                for kind in KINDS
+            ],
         ),
         *(SAID[claim.name][claim.verdict] for claim in told.claims),
     ]
@@ -156,10 +160,15 @@ def _depth(told: Chapter, images: Tensor, labels: Tensor, tell: Callable[[str], 
             "layers": d,
             "losses_reached": ends[s, n, d],
             "unevenness": _plain(uneven[s, n, d]),
+            "unevenness_after": _plain(later[s, n, d]),
             "pulls": [[_plain(pull) for pull in run] for run in pulls[s, n, d]],
         }
         for s, n, d in KINDS
     ]
+
+
+def _uneven(runs: list[list[float]]) -> float:
+    return float(np.median([depth.unevenness(pulls) for pulls in runs]))
 
 
 def _depth_claims(ends: dict[Kind, list[float]], uneven: dict[Kind, float], classes: int) -> list[Claim]:
@@ -186,7 +195,7 @@ def _depth_claims(ends: dict[Kind, list[float]], uneven: dict[Kind, float], clas
         _claim(
             "only-skips-keep-gradients",
             depth.only_skips_even_gradients(even[False], even[True]),
-            f"without skips a factor of {_factor(even[False][0])} between the layers of {SHALLOW}, "
+            f"before training, without skips, a factor of {_factor(even[False][0])} between the layers of {SHALLOW}, "
             f"{_factor(even[False][1])} between those of {DEEP}",
             f"with skips {_factor(even[True][0])} and {_factor(even[True][1])}",
         ),
