@@ -52,8 +52,8 @@ SAID = {
         "holds": "BatchNorm alone does not keep the gradients even: without skips some layers are pulled far more "
         "than others, at both depths.",
         "depends": "Where a network is moderately deep, BatchNorm alone keeps the gradients even. Where it is deeper "
-        "it does not: at first they do not vanish, they grow a little in each layer on their way back to the image, and "
-        "a little many times is much. The table shows what some steps of training make of that.",
+        "it does not: at first they do not vanish, they grow a little in each layer on their way back to the image, "
+        "and a little many times is much. The table shows what some steps of training make of that.",
         "fails": "BatchNorm alone keeps the gradients even here, or they are uneven with skips too: skips are not what "
         "makes the difference.",
     },
