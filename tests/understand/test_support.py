@@ -7,8 +7,9 @@ import torch.nn.functional as F
 import torchvision
 from torch import nn
 
+from headstart.understand import support as it
 from headstart.understand.receptive_field import Sight
-from headstart.understand.support import Uniform, support
+from headstart.understand.support import Uniform, agreement, support
 
 
 def conv(a=2, b=2, kernel=3, **options):
@@ -100,3 +101,15 @@ def test_where_only_the_whole_is_seen_every_pixel_weighs_the_same():
     network = nn.Sequential(conv(1, 2), nn.AdaptiveAvgPool2d(1))
     uniform, [*_, last] = Uniform(network, (1, 4, 4)), Sight(network, (1, 4, 4)).fields
     assert uniform.weights(last, 0, 0).tolist() == [[1 / 16] * 4] * 4
+
+
+def test_layers_where_the_two_ways_differ_are_named(lesson, monkeypatch):
+    class Wrong(Uniform):
+        def weights(self, layer, i, j):
+            found = super().weights(layer, i, j)
+            return torch.ones_like(found) if layer.name == "conv2" else found
+
+    network, shape = lesson(), (1, 28, 28)
+    assert agreement(network, shape, Sight(network, shape)) == (4, [])
+    monkeypatch.setattr(it, "Uniform", Wrong)
+    assert agreement(network, shape, Sight(network, shape)) == (4, ["conv2"])
