@@ -5,13 +5,18 @@ branches that ask for a size are seen as they happen. Only a network whose cours
 such list. What does not come from the image (weights, tables of positions) is no part of it.
 """
 
-from collections.abc import Iterator
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from headstart.errors import HeadstartError
@@ -19,15 +24,21 @@ from headstart.understand.subject import copied
 
 # Functions that stand beside a network's modules by a name of their own; the rest (activations, views) change no field.
 FUNCTIONS = {
-    "convolution": "conv2d",
-    "max_pool2d_with_indices": "max_pool2d",
+    "conv2d": "conv2d",
+    "conv_transpose2d": "conv_transpose2d",
+    "max_pool2d": "max_pool2d",
     "avg_pool2d": "avg_pool2d",
-    "_adaptive_avg_pool2d": "adaptive_avg_pool2d",
+    "adaptive_avg_pool2d": "adaptive_avg_pool2d",
     "adaptive_max_pool2d": "adaptive_max_pool2d",
-    "upsample_nearest2d": "interpolate",
-    "upsample_bilinear2d": "interpolate",
-    "addmm": "linear",
-    **{name: name for name in ("add", "mul", "cat", "mean", "amax", "pixel_shuffle", "pixel_unshuffle")},
+    "interpolate": "interpolate",
+    "pixel_shuffle": "pixel_shuffle",
+    "pixel_unshuffle": "pixel_unshuffle",
+    "linear": "linear",
+    "mean": "mean",
+    "amax": "amax",
+    **dict.fromkeys(("add", "iadd", "radd"), "add"),
+    **dict.fromkeys(("mul", "imul", "rmul"), "mul"),
+    **dict.fromkeys(("cat", "concat", "concatenate"), "cat"),
 }
 
 
@@ -96,16 +107,55 @@ class Graph:
     points: list[Point]
 
 
-class Names:
-    """Gives the first of a name the name itself, the next ``_1``."""
+class Listener(TorchFunctionMode):
+    """While it is on, tells what each module of a network gives, and each function beside them, by its name.
 
-    def __init__(self) -> None:
-        self.counts: dict[str, int] = {}
+    Args:
+        copy: of a network; it bears hooks meanwhile.
+        tell: is called with a point's name, kind, output and whether it is a layer.
+    """
 
-    def new(self, name: str) -> str:
-        seen = self.counts.get(name, 0)
-        self.counts[name] = seen + 1
-        return f"{name}_{seen}" if seen else name
+    def __init__(self, copy: nn.Module, tell: Callable[[str, str, Any, bool], None]) -> None:
+        super().__init__()
+        self._copy, self._tell = copy, tell
+
+    def __enter__(self) -> "Listener":
+        self._counts = Counter[str]()
+        self._path: list[tuple[str, bool]] = [("", False)]
+        modules = [(name, module) for name, module in self._copy.named_modules() if name]
+        self._hooks = [module.register_forward_pre_hook(partial(self._begin, name)) for name, module in modules]
+        self._hooks += [module.register_forward_hook(partial(self._end, name)) for name, module in modules]
+        super().__enter__()
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        super().__exit__(*error)
+        for hook in self._hooks:
+            hook.remove()
+
+    @property
+    def where(self) -> str:
+        """The module that is running, ``""`` for the network itself."""
+        return self._path[-1][0]
+
+    def _begin(self, name: str, module: nn.Module, _inputs: Any) -> None:
+        self._path.append((name, not any(True for _ in module.children())))
+
+    def _end(self, name: str, module: nn.Module, _inputs: Any, output: Any) -> None:
+        _, leaf = self._path.pop()
+        self._tell(self._numbered(name), type(module).__name__, output, leaf)
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        output = func(*args, **(kwargs or {}))
+        where, leaf = self._path[-1]
+        kind = FUNCTIONS.get(getattr(func, "__name__", "").strip("_"))
+        if kind is not None and not leaf:
+            self._tell(self._numbered(f"{where}.{kind}".lstrip(".")), kind, output, True)
+        return output
+
+    def _numbered(self, name: str) -> str:
+        self._counts[name] += 1
+        return f"{name}_{self._counts[name] - 1}" if self._counts[name] > 1 else name
 
 
 def traced(network: nn.Module, shape: tuple[int, int, int]) -> Graph:
@@ -118,11 +168,11 @@ def traced(network: nn.Module, shape: tuple[int, int, int]) -> Graph:
     first = next(network.parameters(), torch.zeros(()))
     network = copied(network).requires_grad_(False)
     try:
-        with torch.no_grad(), FakeTensorMode(allow_non_fake_inputs=True):
+        with _quiet(), torch.no_grad(), FakeTensorMode(allow_non_fake_inputs=True):
             image = torch.zeros(1, *shape, dtype=first.dtype, device=first.device)
             recorder = _Recorder(image)
-            _note(network, recorder)
-            with recorder:
+            listener = recorder.listener = Listener(network, recorder.point)
+            with recorder, listener:
                 network(image)
     except HeadstartError:
         raise
@@ -133,22 +183,16 @@ def traced(network: nn.Module, shape: tuple[int, int, int]) -> Graph:
     return Graph(recorder.image, recorder.calls, recorder.points)
 
 
-def _note(network: nn.Module, recorder: "_Recorder") -> None:
-    """Makes each module of a copy say when it begins and what it gives."""
-    for name, module in network.named_modules():
-        if not name:
-            continue
-        leaf = not any(True for _ in module.children())
-
-        def begin(_module: nn.Module, _inputs: Any, name: str = name, leaf: bool = leaf) -> None:
-            recorder.path.append((name, leaf))
-
-        def end(module: nn.Module, _inputs: Any, output: Any, name: str = name, leaf: bool = leaf) -> None:
-            recorder.path.pop()
-            recorder.point(name, type(module).__name__, output, leaf)
-
-        module.register_forward_pre_hook(begin)
-        module.register_forward_hook(end)
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """PyTorch logs a trace where a size does not fit, beside the exception that says so."""
+    log = logging.getLogger("torch._subclasses.fake_tensor")
+    level = log.level
+    log.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        log.setLevel(level)
 
 
 class _Recorder(TorchDispatchMode):
@@ -158,8 +202,7 @@ class _Recorder(TorchDispatchMode):
         super().__init__()
         self.calls: list[Call] = []
         self.points: list[Point] = []
-        self.path: list[tuple[str, bool]] = [("", False)]
-        self._names = Names()
+        self.listener: Listener
         self._values: dict[int, Value] = {}
         self._kept: list[Tensor] = []  # alive, so that no other tensor takes its id
         self._written: set[int] = set()
@@ -170,24 +213,22 @@ class _Recorder(TorchDispatchMode):
         given = dict(zip((argument.name for argument in func._schema.arguments), args, strict=False)) | kwargs
         arguments = {argument.name: argument.default_value for argument in func._schema.arguments}
         arguments |= {name: self._read(value) for name, value in given.items()}
-        result = func(*args, **kwargs)
+        name = func._schema.name.split("::")[1].rstrip("_")
+        # PyTorch's own way to the sizes of this one takes more time than all the rest.
+        result = (torch.empty_like(args[0]),) * 3 if name == "native_batch_norm" else func(*args, **kwargs)
         read = [each for value in arguments.values() for each in _each(value) if isinstance(each, Value)]
         tensors = [each for each in _each(result) if isinstance(each, Tensor)]
         if not read or not tensors:
             return result
         if func._schema.is_mutable:
             self._overwrite(tensors[0], read)
-        name = func._schema.name.split("::")[1].rstrip("_")
         outputs = tuple(self._keep(tensor) for tensor in tensors)
-        where, leaf = self.path[-1]
-        self.calls.append(Call(name, frozenset(func.tags), arguments, outputs, where))
-        if not leaf and name in FUNCTIONS:
-            self.point(f"{where}.{FUNCTIONS[name]}".lstrip("."), FUNCTIONS[name], tensors[0], True)
+        self.calls.append(Call(name, frozenset(func.tags), arguments, outputs, self.listener.where))
         return result
 
     def point(self, name: str, kind: str, output: Any, layer: bool) -> None:
         if isinstance(output, Tensor) and id(output) in self._values:
-            self.points.append(Point(self._names.new(name), kind, self._values[id(output)], layer))
+            self.points.append(Point(name, kind, self._values[id(output)], layer))
 
     def _keep(self, tensor: Tensor) -> Value:
         self._kept.append(tensor)
@@ -202,7 +243,7 @@ class _Recorder(TorchDispatchMode):
         if id(argument) in self._values:
             return self._values[id(argument)]
         if self._written and argument.untyped_storage()._cdata in self._written:
-            where = self.path[-1][0] or "the network"
+            where = self.listener.where or "the network"
             raise HeadstartError(
                 f"{where} writes into a part of a tensor and reads it as another: it cannot be traced; "
                 "put the parts together by torch.cat"

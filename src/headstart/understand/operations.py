@@ -51,7 +51,7 @@ class Seen:
         return ((self, None, None),) if self.axes else ()
 
 
-class _Unknown(Exception):
+class _UnknownError(Exception):
     """A known operation in a use that is not known."""
 
 
@@ -71,10 +71,10 @@ def seen(call: Call, of: dict[Value, Seen | None]) -> list[Seen | None]:
         if rule is None and torch.Tag.reduction in call.tags:
             rule = _reduced
         if rule is None:
-            raise _Unknown
+            raise _UnknownError
         result = rule(call, of)
         return result if isinstance(result, list) else [result] * len(call.outputs)
-    except _Unknown as use:
+    except _UnknownError as use:
         where = f" in {call.where}" if call.where else ""
         how = f" {use}" if str(use) else ""
         message = f"the operation {call.name}{how}{where} is not known: receptive fields end there"
@@ -97,7 +97,7 @@ def _only(call: Call, of: dict[Value, Seen | None], name: str) -> Seen:
     value = call.arguments[name]
     found = of.get(value) if isinstance(value, Value) else None
     if found is None:
-        raise _Unknown(f"without a map as its {name}")
+        raise _UnknownError(f"without a map as its {name}")
     return found
 
 
@@ -106,7 +106,7 @@ def _gone(whole: Sequence[Dimension], lost: Sequence[Dimension]) -> bool:
     if not _along(lost):
         return False
     if _along(lost) != {ROWS, COLUMNS}:
-        raise _Unknown(f"over {' and '.join(_along(lost))} alone")
+        raise _UnknownError(f"over {' and '.join(_along(lost))} alone")
     return True
 
 
@@ -118,7 +118,7 @@ def _windowed(call: Call, source: Seen, windows: dict[int, Callable[[int, int], 
     for k in range(len(given)):
         if _along([dims[k]]) and k in windows:
             if len(dims[k]) != 1:
-                raise _Unknown("over a flattened map")
+                raise _UnknownError("over a flattened map")
             along, axis = dims[k][0].along, axes[dims[k][0].along]
             window = windows[k](given[k], dims[k][0].size)
             dims[k] = (Factor(along, given[k]),)
@@ -127,7 +127,7 @@ def _windowed(call: Call, source: Seen, windows: dict[int, Callable[[int, int], 
         elif not _along([dims[k]]):
             dims[k] = _other(given[k])
         elif _size(dims[k]) != given[k]:
-            raise _Unknown("across a flattened map")
+            raise _UnknownError("across a flattened map")
     rows, columns = axes[ROWS], axes[COLUMNS]
     if rows is None or columns is None:
         return Seen(tuple(dims), None, source.whole)
@@ -166,7 +166,7 @@ def _convolution(call: Call, of: dict[Value, Seen | None]) -> Seen:
     source, a = _only(call, of, "input"), call.arguments
     spatial = [k for k in range(2, len(source.dims)) if _along([source.dims[k]])]
     if _along(source.dims[:2]) or not isinstance(a["weight"], Fixed):
-        raise _Unknown("across a map" if _along(source.dims[:2]) else "by weights that depend on the image")
+        raise _UnknownError("across a map" if _along(source.dims[:2]) else "by weights that depend on the image")
     shape = sliding if not a["transposed"] else _transposed
     return _windowed(
         call,
@@ -304,13 +304,13 @@ def _united(shape: tuple[int, ...], inputs: list[Seen], channel: int | None = No
             whole = True  # a map of one unit, spread over many
             continue
         if channel in [k for k, _ in own] or any(dims[k] != dim for k, dim in own):
-            raise _Unknown("of maps that lie otherwise")
+            raise _UnknownError("of maps that lie otherwise")
         if axes is None:
             axes = each.axes
         else:
             rows, columns = axes[0].joined(each.axes[0]), axes[1].joined(each.axes[1])
             if rows is None or columns is None:
-                raise _Unknown("of maps of other strides")
+                raise _UnknownError("of maps of other strides")
             axes = rows, columns
         sources.append((each, None, None))
     return Seen(tuple(dims), axes, whole, tuple(sources))
@@ -321,7 +321,7 @@ def _cat(call: Call, of: dict[Value, Seen | None]) -> Seen:
     shape = call.outputs[0].shape
     channel = call.arguments["dim"] % len(shape)
     if any(each is not None and _along([each.dims[channel]]) for each in inputs):
-        raise _Unknown("along a map")
+        raise _UnknownError("along a map")
     return _united(shape, [each for each in inputs if each is not None], channel)
 
 
@@ -336,7 +336,7 @@ def _stacked(call: Call, of: dict[Value, Seen | None]) -> Seen:
 def _same(call: Call, of: dict[Value, Seen | None]) -> Seen:
     source = next(each for each in (of[value] for value in call.values()) if each is not None)
     if tuple(_size(dim) for dim in source.dims) != call.outputs[0].shape:
-        raise _Unknown("that changes sizes")
+        raise _UnknownError("that changes sizes")
     return source
 
 
@@ -351,7 +351,7 @@ def _reshaped(call: Call, of: dict[Value, Seen | None]) -> Seen:
             factor, need = left.pop(0), size // _size(tuple(dim))
             if factor.size > need:
                 if factor.along or factor.size % need:
-                    raise _Unknown(f"that parts {factor.along or 'channels unevenly'}")
+                    raise _UnknownError(f"that parts {factor.along or 'channels unevenly'}")
                 left.insert(0, Factor("", factor.size // need))
                 factor = Factor("", need)
             dim.append(factor)
@@ -359,7 +359,7 @@ def _reshaped(call: Call, of: dict[Value, Seen | None]) -> Seen:
         while left and left[0].size == 1 and (not dim or k == len(shape) - 1 or 1 not in shape[k + 1 :]):
             dim.append(left.pop(0))
         if _size(tuple(dim)) != size:
-            raise _Unknown("that parts a map")
+            raise _UnknownError("that parts a map")
         dims.append(tuple(dim) or _other(1))
     return Seen(tuple(dims), source.axes, source.whole, source.local())
 
@@ -419,7 +419,7 @@ def _selected(call: Call, of: dict[Value, Seen | None]) -> Seen:
     source = _only(call, of, "self")
     dim = call.arguments["dim"] % len(source.dims)
     if _along([source.dims[dim]]):
-        raise _Unknown("of single rows, columns or pixels")
+        raise _UnknownError("of single rows, columns or pixels")
     dims = source.dims[:dim] + source.dims[dim + 1 :]
     return Seen(dims, source.axes, source.whole, source.local())
 
@@ -449,7 +449,7 @@ def _product(call: Call, of: dict[Value, Seen | None]) -> Seen:
     left, right = (call.arguments[name] for name in PRODUCTS[call.name])
     a, b = (of.get(each) if isinstance(each, Value) else None for each in (left, right))
     shape = call.outputs[0].shape
-    # Rows of the one beside columns of the other: where both hold a map, each unit of the first reads all of the second.
+    # Where both hold a map, each unit of the first reads all of the second.
     whole = any(each is not None and each.whole for each in (a, b))
     kept: Seen | None = None
     dims = [_other(size) for size in shape]
@@ -511,7 +511,7 @@ RULES: dict[str, Rule] = {
         ("native_batch_norm", "_native_batch_norm_legit", "_native_batch_norm_legit_no_training"), _normalised
     ),
     **dict.fromkeys(("native_group_norm", "native_layer_norm", "_fused_rms_norm"), _normalised),
-    **dict.fromkeys(("_softmax", "_log_softmax", "cumsum"), _softmax),
+    **dict.fromkeys(("_softmax", "_safe_softmax", "_log_softmax", "cumsum"), _softmax),
     **dict.fromkeys(PRODUCTS, _product),
     **dict.fromkeys(
         (

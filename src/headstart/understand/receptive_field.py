@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from headstart.errors import HeadstartError
 from headstart.understand.axis import Axis
-from headstart.understand.graph import Graph, Value, traced
+from headstart.understand.graph import Graph, Point, Value, traced
 from headstart.understand.operations import COLUMNS, ROWS, Factor, Seen, seen
 
 Spans = tuple[tuple[int, int], ...]
@@ -32,6 +32,7 @@ class Field:
         whole_image: whether something on the way saw all of the image; ``size`` leaves that apart. Where no other way
             is left, as after global pooling, size and stride are the image's.
         layer: False for a module that is made of others.
+        local: False where the image is seen only by what sees all of it.
     """
 
     name: str
@@ -42,65 +43,105 @@ class Field:
     padding: tuple[int, int]
     whole_image: bool
     layer: bool = True
+    local: bool = True
     _rows: Spans = field(default=(), repr=False)
     _columns: Spans = field(default=(), repr=False)
 
     def box(self, i: int, j: int) -> tuple[int, int, int, int]:
-        """(top, left, bottom, right) of the pixels that unit (i, j) sees within the image, bottom and right not in it."""
+        """(top, left, bottom, right) of the pixels that unit (i, j) sees of the image; the last two are not in it."""
         (top, bottom), (left, right) = self._rows[i], self._columns[j]
         return top, left, bottom, right
 
 
-def receptive_fields(network: nn.Module, shape: tuple[int, int, int]) -> list[Field]:
-    """The field of each module and of each function that stands beside them, in the order in which they end.
+class Sight:
+    """A network's receptive fields, and the pixels of each unit.
 
     Args:
         network: stays as it was.
         shape: (C, H, W) of an image.
 
+    Attributes:
+        fields: of each module and of each function that stands beside them, in the order in which they end.
+
     Raises:
         HeadstartError: the network cannot be traced, or does something that is not known here.
     """
-    graph = traced(network, shape)
-    of = _all_seen(graph)
-    found = []
-    for point in graph.points:
-        units = of.get(point.value)
-        if units is not None:
-            found.append(_field(point.name, point.kind, point.layer, units, point.value, shape))
-    return found
+
+    def __init__(self, network: nn.Module, shape: tuple[int, int, int]) -> None:
+        graph = traced(network, shape)
+        self.fields: list[Field] = []
+        self._shape, self._of = shape, _all_seen(graph)
+        self._image = self._of[graph.image]
+        self._units: dict[str, Seen] = {}
+        for point in graph.points:
+            units = self._of.get(point.value)
+            if units is not None:
+                self.fields.append(_field(point, units, shape))
+                self._units[point.name] = units
+
+    def pixels(self, name: str, i: int, j: int) -> Tensor:
+        """The pixels that unit (i, j) of a layer sees, bool (H, W): with dilation's holes, within the image.
+
+        What an operation that sees all of the image adds is left apart, unless there is no other way: then it is all.
+
+        Raises:
+            HeadstartError: there is no layer of this name.
+        """
+        if name not in self._units:
+            raise HeadstartError(f"the network has no layer {name!r} that sees an image")
+        units = self._units[name]
+        if units.axes is None:
+            return torch.ones(self._shape[1:], dtype=torch.bool)
+        one = torch.zeros(units.length(ROWS), units.length(COLUMNS), dtype=torch.float64)
+        one[i, j] = 1
+        masks = {units: one}
+        for each in reversed([each for each in self._of.values() if each is not None]):
+            if each is self._image or each not in masks:
+                continue
+            mask = masks.pop(each)
+            for source, rows, columns in each.sources:
+                part = mask if rows is None else rows.matrix().T @ mask
+                part = part if columns is None else part @ columns.matrix()
+                masks[source] = ((masks.get(source, 0) + part) > 0).double()
+        assert self._image is not None
+        return masks.get(self._image, torch.zeros(self._shape[1:])) > 0
+
+
+def receptive_fields(network: nn.Module, shape: tuple[int, int, int]) -> list[Field]:
+    """The field of each module and function of a network on images of ``shape`` (C, H, W), as ``Sight`` finds them."""
+    return Sight(network, shape).fields
+
+
+def stages(fields: list[Field]) -> list[Field]:
+    """The last module or function at each stride, as long as units see the image locally: where the map gets smaller.
+
+    A block that makes the map smaller begins at the stride before; what is inside of it is no end of a stage.
+    """
+    local = [each for each in fields if each.local]
+    strides = {each.name: each.stride for each in local}
+    within: dict[str, set[object]] = {}
+    for each in local:
+        for block in _around(each.name):
+            within.setdefault(block, set()).add(each.stride)
+
+    def passed(each: Field) -> bool:
+        return any(
+            strides.get(block, each.stride) != each.stride and len(within[block]) == 2 for block in _around(each.name)
+        )
+
+    last = {each.stride: each for each in local} | {each.stride: each for each in local if not passed(each)}
+    return sorted(last.values(), key=lambda each: each.stride[0] * each.stride[1])
+
+
+def _around(name: str) -> list[str]:
+    """The modules that a module or function lies in."""
+    parts = name.split(".")
+    return [".".join(parts[:k]) for k in range(1, len(parts))]
 
 
 def pixels(network: nn.Module, shape: tuple[int, int, int], name: str, i: int, j: int) -> Tensor:
-    """The pixels that unit (i, j) of a module or function sees, bool (H, W): with dilation's holes, within the image.
-
-    What an operation that sees all of the image adds is left apart, unless there is no other way: then it is all.
-
-    Raises:
-        HeadstartError: the network has nothing of this name, or ``receptive_fields`` raises it.
-    """
-    graph = traced(network, shape)
-    of = _all_seen(graph)
-    point = next((point for point in graph.points if point.name == name and of.get(point.value) is not None), None)
-    if point is None:
-        raise HeadstartError(f"{type(network).__name__} has no layer {name!r} that sees an image")
-    units = of[point.value]
-    assert units is not None
-    if units.axes is None:
-        return torch.ones(shape[1:], dtype=torch.bool)
-    one = torch.zeros(units.length(ROWS), units.length(COLUMNS), dtype=torch.float64)
-    one[i, j] = 1
-    masks = {units: one}
-    for each in reversed([each for each in of.values() if each is not None]):
-        if each not in masks:
-            continue
-        mask = masks.pop(each) if each.sources else masks[each]
-        for source, rows, columns in each.sources:
-            part = mask if rows is None else (rows.matrix().T @ mask)
-            part = part if columns is None else part @ columns.matrix()
-            masks[source] = ((masks.get(source, 0) + part) > 0).double()
-    image = of[graph.image]
-    return masks[image] > 0 if image in masks else torch.zeros(shape[1:], dtype=torch.bool)
+    """The pixels that unit (i, j) of a layer sees, bool (H, W), as ``Sight.pixels`` finds them."""
+    return Sight(network, shape).pixels(name, i, j)
 
 
 def _all_seen(graph: Graph) -> dict[Value, Seen | None]:
@@ -113,22 +154,24 @@ def _all_seen(graph: Graph) -> dict[Value, Seen | None]:
     return of
 
 
-def _field(name: str, kind: str, layer: bool, units: Seen, value: Value, image: tuple[int, int, int]) -> Field:
+def _field(point: Point, units: Seen, image: tuple[int, int, int]) -> Field:
     height, width = units.length(ROWS), units.length(COLUMNS)
-    shape = (prod(value.shape) // (height * width), height, width)
+    shape = (prod(point.value.shape) // (height * width), height, width)
     if units.axes is None:
-        size, whole = image[1:], tuple(((0, length),) for length in image[1:])
-        return Field(name, kind, shape, size, size, (0, 0), True, layer, *whole)
-    rows, columns = units.axes
+        rows, columns = (((0, length),) for length in image[1:])
+        size = image[1:]
+        return Field(point.name, point.kind, shape, size, size, (0, 0), True, point.layer, False, rows, columns)
+    down, across = units.axes
     return Field(
-        name,
-        kind,
+        point.name,
+        point.kind,
         shape,
-        (rows.size, columns.size),
-        (rows.stride, columns.stride),
-        (-rows.at(0)[0], -columns.at(0)[0]),
+        (down.size, across.size),
+        (down.stride, across.stride),
+        (-down.at(0)[0], -across.at(0)[0]),
         units.whole,
-        layer,
-        rows.clipped,
-        columns.clipped,
+        point.layer,
+        True,
+        down.clipped,
+        across.clipped,
     )
