@@ -60,6 +60,7 @@ def test_every_experiment_runs_on_tiny_images(experiment, image_folder, command)
         "compare_tuned": ["seed=0", "tune.trials=1"],
         "distil_embedded": ["model.teacher.name=resnet10t", "~model.teacher.options.pad_type",
                             "model.teacher.weights=none", "model.teacher_size=32"],
+        "transferability": ["seed=0", "model.kept=1", "data.labels_per_class=4"],
     }.get(experiment, [])  # fmt: skip
     done = command(f"experiment={experiment}", "data=folder", f"data.root={root}", "data.image_size=32",
                    "model.epochs=1", *narrowed)  # fmt: skip

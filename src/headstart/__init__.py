@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from headstart.models import Prediction as Prediction
     from headstart.models import ScratchBackbone as ScratchBackbone
     from headstart.models import ScratchCNN as ScratchCNN
+    from headstart.models import Transplanted as Transplanted
 
 _HOMES = {
     "load": "headstart.loading",
@@ -23,7 +24,8 @@ _HOMES = {
     "HeadstartError": "headstart.errors",
     **dict.fromkeys(["Folder", "Digits", "MNIST", "ImageData"], "headstart.data"),
     **dict.fromkeys(
-        ["ScratchCNN", "ScratchBackbone", "Frozen", "FineTuned", "Distilled", "Prediction"], "headstart.models"
+        ["ScratchCNN", "ScratchBackbone", "Frozen", "FineTuned", "Distilled", "Transplanted", "Prediction"],
+        "headstart.models",
     ),
 }
 __all__ = ["__version__", *_HOMES]

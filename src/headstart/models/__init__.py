@@ -11,6 +11,7 @@ _HOMES = {
     "Frozen": "frozen",
     "FineTuned": "finetuned",
     "Distilled": "distilled",
+    "Transplanted": "transplanted",
 }
 __all__ = list(_HOMES)
 

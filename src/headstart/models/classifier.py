@@ -78,18 +78,19 @@ class Classifier(L.LightningModule):
 
     def forward(self, images: Tensor) -> Tensor:
         """Class scores, float32 (N, num_classes), of raw images, uint8 (N, C, H, W)."""
-        return self._scores(images.float() / 255)
+        return self.logits(self.normalised(images.float() / 255))
 
-    def _scores(self, images: Tensor) -> Tensor:
+    def normalised(self, images: Tensor) -> Tensor:
+        """Images of values in [0, 1], float (N, C, H, W), as the layers take them."""
         if images.shape[1] < self.pixel_mean.shape[1]:
             images = images.expand(-1, self.pixel_mean.shape[1], -1, -1)
         images = (images - self.pixel_mean) / self.pixel_std
         # Channels last: a CPU computes depthwise convolutions and those of few channels a third faster so.
-        return self.logits(images.contiguous(memory_format=torch.channels_last))
+        return images.contiguous(memory_format=torch.channels_last)
 
     def loss(self, images: Tensor, labels: Tensor) -> Tensor:
         """Cross-entropy (nats, a scalar) of augmented raw images, uint8 (N, C, H, W)."""
-        scores = self._scores(augmented(images.float() / 255, self.strengths))
+        scores = self.logits(self.normalised(augmented(images.float() / 255, self.strengths)))
         return F.cross_entropy(scores, labels, label_smoothing=self.label_smoothing)
 
     def predict(self, images: Any, batch_size: int = 64) -> Prediction:
