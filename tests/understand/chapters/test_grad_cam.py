@@ -1,11 +1,10 @@
 import dataclasses
 
-import pytest
 import torch
 from torch import nn
 
 from headstart.understand.chapter import Picture
-from headstart.understand.chapters.grad_cam import CLAIMS, chapter, finest, judged_places, judged_weights, mean_interval
+from headstart.understand.chapters.grad_cam import CLAIMS, chapter, finest, judged_places, judged_weights
 
 NOISE = torch.randn(40, generator=torch.Generator().manual_seed(0)) * 0.05
 
@@ -29,10 +28,6 @@ def test_the_maps_come_from_the_weights_where_an_untrained_network_has_others():
 def test_they_do_not_where_an_untrained_network_gives_the_same():
     assert judged_weights(0.9 + NOISE, 40)[0] == "fails"
     assert judged_weights(0.9 + NOISE, 90)[0] == "not measured"
-
-
-def test_the_interval_is_students():
-    assert mean_interval(torch.tensor([1.0, 2.0, 3.0])) == pytest.approx((2, 2 - 2.484, 2 + 2.484), abs=1e-3)
 
 
 class Quarters(nn.Module):

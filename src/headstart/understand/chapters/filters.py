@@ -10,6 +10,7 @@ from headstart.drawing import COLOURS, drawn
 from headstart.understand.chapter import Chapter, Claim, Picture, Table, Verdict
 from headstart.understand.filters import FADED, Fits, first_filters, fits, pixels_shuffled
 from headstart.understand.images import sheet, shown
+from headstart.understand.interval import Interval
 from headstart.understand.subject import Subject
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def chapter(subject: Subject, tell: Callable[[str], None]) -> Chapter:
     times = max(2, 72 // filters[0, 0].numel())  # in a large kernel one shuffling is as hopeless as another
     shuffled = torch.stack([fits(some).explained for some in pixels_shuffled(kept, times).chunk(times)])
     verdict, why = judged(trained, shuffled, untrained)
-    share, low, high = _share(trained.explained)
+    share = _share(trained.explained)
     rows: list[tuple[str | int | None, ...]] = [_row("this network", trained), _row("the same, untrained", untrained)]
     if subject.pretrained is not None:
         rows.insert(1, _row("the weights it began with", fits(_some(first_filters(subject.pretrained, shape)))))
@@ -46,9 +47,9 @@ def chapter(subject: Subject, tell: Callable[[str], None]) -> Chapter:
         name="early-layers-are-edges",
         sentence=CLAIMS["early-layers-are-edges"],
         verdict=verdict,
-        value=f"{100 * share:.0f} % of {len(kept)} filters are a Gabor or a blob; {why}",
+        value=f"{100 * share.middle:.0f} % of {len(kept)} filters are a Gabor or a blob; {why}",
         control=f"untrained {_percent(untrained.explained)}, pixels shuffled {_percent(mixed)}",
-        interval=(100 * low, 100 * high) if len(kept) else None,
+        interval=share.times(100) if len(kept) else None,
         command=""
         if verdict != "not measured"
         else "headstart understand RUN --only filters, with larger first filters",
@@ -71,9 +72,9 @@ def chapter(subject: Subject, tell: Callable[[str], None]) -> Chapter:
             "faded": len(filters) - len(kept),
             "gabor": trained.gabor.tolist(),
             "blob": trained.blob.tolist(),
-            "explained_share": share,
-            "explained_share_random": _share(untrained.explained)[0],
-            "explained_share_shuffled": _share(mixed)[0],
+            "explained_share": share.middle,
+            "explained_share_random": _share(untrained.explained).middle,
+            "explained_share_shuffled": _share(mixed).middle,
             "threshold": EXPLAINED,
         },
     )
@@ -108,7 +109,7 @@ def judged(trained: Fits, shuffled: Tensor, untrained: Fits) -> tuple[Verdict, s
         return "not measured", "so are they with their pixels shuffled: the kernel is too small for a verdict"
     if surplus <= 0:
         return "fails", "no more than with their pixels shuffled"
-    if least <= _share(untrained.explained)[0]:
+    if least <= _share(untrained.explained).middle:
         return "fails", "no more than in the untrained network"
     return ("holds", "most of them") if hits.mean() >= 0.5 else ("depends", "fewer than half, but more than by chance")
 
@@ -118,19 +119,19 @@ def _some(filters: Tensor) -> Tensor:
     return filters[torch.randperm(len(filters), generator=torch.Generator().manual_seed(0))[:MOST].sort().values]
 
 
-def _share(explained: Tensor) -> tuple[float, float, float]:
+def _share(explained: Tensor) -> Interval:
     """The share of filters that count as explained, and its 95 % interval (Wilson, J. Am. Statist. Assoc. 22:209)."""
     count, z = len(explained), 1.959964
     if not count:
-        return 0.0, 0.0, 1.0
+        return Interval(0.0, 0.0, 1.0)
     share = float((explained > EXPLAINED).float().mean())
     middle = (share + z**2 / (2 * count)) / (1 + z**2 / count)
     half = z / (1 + z**2 / count) * (share * (1 - share) / count + z**2 / (4 * count**2)) ** 0.5
-    return share, max(middle - half, 0.0), min(middle + half, 1.0)
+    return Interval(share, middle - half, middle + half).of_shares()
 
 
 def _percent(explained: Tensor) -> str:
-    return f"{100 * _share(explained)[0]:.0f} %"
+    return f"{100 * _share(explained).middle:.0f} %"
 
 
 def _of(explained: Tensor) -> tuple[str, str]:

@@ -9,6 +9,7 @@ from torch import Tensor
 from headstart.understand.cam import drops, grad_cam, likeness
 from headstart.understand.chapter import Chapter, Claim, Picture, Verdict
 from headstart.understand.images import heat, sheet, shown
+from headstart.understand.interval import of_seeds
 from headstart.understand.patches import fitted
 from headstart.understand.stages import activations, stages
 from headstart.understand.subject import Subject
@@ -25,8 +26,6 @@ COVERED = 0.2  # of an image's pixels
 LEAST = 0.01  # of probability: less is nothing, however sure
 ALIKE = 0.5  # a rank correlation from which maps count as alike
 SHOWN, SIZE = 6, 64
-
-Interval = tuple[float, float, float]  # a figure, its lower and its upper end
 
 
 def chapter(subject: Subject, tell: Callable[[str], None]) -> Chapter:
@@ -87,10 +86,10 @@ def judged_places(difference: Tensor) -> tuple[Verdict, str]:
     """
     if len(difference) < FEWEST:
         return "not measured", f"{len(difference)} maps are too few for a verdict"
-    mean, low, _ = mean_interval(difference)
-    if mean < LEAST:
+    mean = of_seeds(difference.tolist())
+    if mean.middle < LEAST:
         return "fails", "no more than elsewhere"
-    return ("holds", "more than elsewhere") if low > 0 else ("depends", "perhaps more than elsewhere")
+    return ("holds", "more than elsewhere") if mean.low > 0 else ("depends", "perhaps more than elsewhere")
 
 
 def judged_weights(like: Tensor, asked: int) -> tuple[Verdict, str]:
@@ -102,21 +101,12 @@ def judged_weights(like: Tensor, asked: int) -> tuple[Verdict, str]:
     """
     if len(like) < max(FEWEST, asked / 2):
         return "not measured", f"both networks have a map for {len(like)} of {asked} images only"
-    _, low, high = mean_interval(like)
-    if high < ALIKE:
+    mean = of_seeds(like.tolist())
+    if mean.high < ALIKE:
         return "holds", "other weights, other maps"
-    return (
-        ("fails", "other weights give nearly the same maps") if low >= ALIKE else ("depends", "about as alike as not")
-    )
-
-
-def mean_interval(values: Tensor) -> Interval:
-    """The mean and its 95 % interval by Student's t; of at least two values."""
-    from scipy.stats import t
-
-    mean, count = float(values.double().mean()), len(values)
-    half = float(t.ppf(0.975, count - 1)) * float(values.double().std()) / count**0.5
-    return mean, mean - half, mean + half
+    if mean.low >= ALIKE:
+        return "fails", "other weights give nearly the same maps"
+    return "depends", "about as alike as not"
 
 
 def _percent(of: Tensor) -> str:
@@ -128,7 +118,6 @@ def _places(own: Tensor, others: Tensor) -> Claim:
     verdict, why = judged_places(own - others)
     if verdict == "not measured":
         return Claim(name, CLAIMS[name], verdict, value=why, command=_more())
-    low, high = mean_interval(own)[1:]
     return Claim(
         name,
         CLAIMS[name],
@@ -136,7 +125,7 @@ def _places(own: Tensor, others: Tensor) -> Claim:
         value=f"covering the marked {100 * COVERED:.0f} % of the image takes {_percent(own)} points from the answer's "
         f"probability; {why}",
         control=f"{_percent(others)} points where another image's map marks",
-        interval=(100 * low, 100 * high),
+        interval=of_seeds(own.tolist()).times(100),
     )
 
 
@@ -145,14 +134,14 @@ def _weights(like: Tensor, like_others: Tensor, asked: int) -> Claim:
     verdict, why = judged_weights(found, asked)
     if verdict == "not measured":
         return Claim(name, CLAIMS[name], verdict, value=why, command=_more())
-    mean, low, high = mean_interval(found)
+    mean = of_seeds(found.tolist())
     return Claim(
         name,
         CLAIMS[name],
         verdict,
-        value=f"rank correlation {mean:.2f} with the untrained network's maps; {why}",
+        value=f"rank correlation {mean.middle:.2f} with the untrained network's maps; {why}",
         control=f"{float(like_others.nanmean()):.2f} with this network's maps of other images, 1 with themselves",
-        interval=(low, high),
+        interval=mean.times(1),
     )
 
 
