@@ -50,8 +50,6 @@ def test_what_each_stage_goes_by_is_found():
     assert found.share[0].middle < 0.1 and found.share[-1].middle > 0.95 and found.share_grows.low > 0.5
     assert found.share_scrambled[-1].middle < 0.3 and found.share_needs_whole.low > 0
     assert found.share_learned.low > 0.5 and found.chance[-1][1] < 0.5
-    assert (
-        found.lost[0].middle == pytest.approx(0, abs=1e-6)
+    assert found.lost[0].middle == pytest.approx(0, abs=1e-6)
     assert found.lost_grows.low > 0 and found.lost_learned.low > 0
-    )
     assert found.lost_random[1].middle == pytest.approx(0, abs=1e-6) and found.tiles == 8

@@ -123,7 +123,7 @@ def _places(own: Tensor, others: Tensor) -> Claim:
         CLAIMS[name],
         verdict,
         value=f"covering the marked {100 * COVERED:.0f} % of the image takes {_percent(own)} points from the answer's "
-        f"probability; {why}",
+        f"probability; {why}: {of_seeds((own - others).tolist()).points()}",
         control=f"{_percent(others)} points where another image's map marks",
         interval=of_seeds(own.tolist()).times(100),
     )
