@@ -6,13 +6,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from headstart.understand.interval import Interval
 from headstart.understand.scrambled import lost, scrambled
 from headstart.understand.selectivity import by_chance, class_share, intervals
 from headstart.understand.stages import activations
 
 COARSE = 4  # tiles a side: no object stays whole
-
-Interval = tuple[float, float, float]  # a figure, its lower and its upper end
 
 
 @dataclass(frozen=True)
@@ -74,7 +73,7 @@ def measured(
         contrasts += [gone[middle] - gone[0], gone[middle] - gone_random[middle]]
         return torch.cat([share, share_coarse, share_random, gone, gone_random, torch.stack(contrasts)])
 
-    found: list[Interval] = list(zip(*(each.tolist() for each in intervals(figures, len(images))), strict=True))
+    found = intervals(figures, len(images))
     count = len(names)
     share, share_coarse, share_random, gone, gone_random = (found[i * count : (i + 1) * count] for i in range(5))
     chance = [by_chance(whole[name], labels) for name in names]

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from headstart.seeding import key
+from headstart.understand.interval import Interval
 
 GROUPS = 20
 
@@ -42,15 +43,13 @@ def by_chance(features: Tensor, labels: Tensor, times: int = 200) -> tuple[float
     return low, high
 
 
-def intervals(of: Callable[[Tensor], Tensor], count: int) -> tuple[Tensor, Tensor, Tensor]:
+def intervals(of: Callable[[Tensor], Tensor], count: int) -> list[Interval]:
     """Statistics of images with their 95 % intervals, by the jackknife over twenty groups of images (Tukey 1958).
 
     Args:
         of: the statistics (S,) of some images, given by their indices, int64 (n,).
         count: of all images; drawn into groups the same way each time.
 
-    Returns:
-        The statistics of all images, their lower and their upper ends, each (S,).
     """
     from scipy.stats import t
 
@@ -60,4 +59,5 @@ def intervals(of: Callable[[Tensor], Tensor], count: int) -> tuple[Tensor, Tenso
     without = torch.stack([of((group != each).nonzero()[:, 0]) for each in range(groups)])
     error = ((groups - 1) / groups * (without - without.mean(dim=0)).square().sum(dim=0)).sqrt()
     half = float(t.ppf(0.975, groups - 1)) * error
-    return whole, whole - half, whole + half
+    ends = zip(*((whole + side * half).tolist() for side in (0, -1, 1)), strict=True)
+    return [Interval(*each) for each in ends]

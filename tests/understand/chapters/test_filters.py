@@ -79,3 +79,17 @@ def test_a_layer_that_faded_altogether_says_so(subject):
     subject.network.conv1.weight.data.zero_()
     said = chapter(subject, lambda text: None)
     assert "All filters have faded: there is nothing to see." in said.content
+
+
+def test_of_many_filters_some_are_drawn_by_lot(subject):
+    class Many(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.first = nn.Conv2d(1, 100, 3)
+
+        def forward(self, images):
+            return self.first(images).mean(dim=(2, 3))
+
+    said = chapter(dataclasses.replace(subject, network=Many(), random=Many()), lambda text: None)
+    assert said.numbers["filters"] == 100 and said.numbers["looked_at"] == 64
+    assert "64 of them, drawn by lot" in said.content[0]

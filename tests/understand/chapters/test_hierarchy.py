@@ -7,13 +7,14 @@ from torch import nn
 from headstart.understand.chapter import Picture
 from headstart.understand.chapters.hierarchy import CLAIMS, between, chapter, judged_objects, judged_parts
 from headstart.understand.depths import Depths
+from headstart.understand.interval import Interval
 from headstart.understand.receptive_field import receptive_fields
 
-MORE, LESS = (0.3, 0.2, 0.4), (0.05, -0.1, 0.2)
+MORE, LESS = Interval(0.3, 0.2, 0.4), Interval(0.05, -0.1, 0.2)
 
 
 def depths(**other):
-    ends = [(0.1, 0.05, 0.15), (0.6, 0.5, 0.7)]
+    ends = [Interval(0.1, 0.05, 0.15), Interval(0.6, 0.5, 0.7)]
     whole = Depths(
         ends, ends[:1] * 2, ends[:1] * 2, [(-0.1, 0.1)] * 2, 4, ends, ends[:1] * 2, MORE, MORE, MORE, MORE, MORE
     )

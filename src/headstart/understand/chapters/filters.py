@@ -10,6 +10,7 @@ from headstart.drawing import COLOURS, drawn
 from headstart.understand.chapter import Chapter, Claim, Picture, Table, Verdict
 from headstart.understand.filters import FADED, Fits, first_filters, fits, pixels_shuffled
 from headstart.understand.images import sheet, shown
+from headstart.understand.interval import Interval
 from headstart.understand.subject import Subject
 
 if TYPE_CHECKING:
@@ -20,35 +21,35 @@ CLAIMS = {"early-layers-are-edges": "The first layer learns to find edges and ch
 EXPLAINED = 0.9  # of a filter's energy: then it counts as a Gabor or a blob
 FEWEST = 8  # filters that a verdict needs
 ROOM = 2  # numbers of a filter for each number of a Gabor that a verdict needs
-SHUFFLES = 8
+MOST = 64  # filters that are looked at
 RESAMPLES = 2000
-SHOWN = 64
 
 
 def chapter(subject: Subject, tell: Callable[[str], None]) -> Chapter:
     """First-layer filters, what a Gabor or a blob explains of them, and the same of noise."""
     shape = subject.images.shape[1], subject.images.shape[2], subject.images.shape[3]
-    filters = first_filters(subject.network, shape)
-    random = first_filters(subject.random, shape)
+    whole = first_filters(subject.network, shape)
+    filters, random = _some(whole), _some(first_filters(subject.random, shape))
     tell("fitting Gabors and blobs to the first layer")
     trained, untrained = fits(filters), fits(random)
     tell("fitting them to the same filters with their pixels shuffled")
     kept = filters[trained.kept]
-    shuffled = torch.stack([fits(some).explained for some in pixels_shuffled(kept, SHUFFLES).chunk(SHUFFLES)])
+    times = max(2, 72 // filters[0, 0].numel())  # in a large kernel one shuffling is as hopeless as another
+    shuffled = torch.stack([fits(some).explained for some in pixels_shuffled(kept, times).chunk(times)])
     verdict, why = judged(trained, shuffled, untrained)
-    share, low, high = _share(trained.explained)
+    share = _share(trained.explained)
     rows: list[tuple[str | int | None, ...]] = [_row("this network", trained), _row("the same, untrained", untrained)]
     if subject.pretrained is not None:
-        rows.insert(1, _row("the weights it began with", fits(first_filters(subject.pretrained, shape))))
+        rows.insert(1, _row("the weights it began with", fits(_some(first_filters(subject.pretrained, shape)))))
     mixed = shuffled.flatten()
     rows.append(("this network, pixels shuffled", mixed.numel(), *_of(mixed), None, None))
     claim = Claim(
         name="early-layers-are-edges",
         sentence=CLAIMS["early-layers-are-edges"],
         verdict=verdict,
-        value=f"{100 * share:.0f} % of {len(kept)} filters are a Gabor or a blob; {why}",
+        value=f"{100 * share.middle:.0f} % of {len(kept)} filters are a Gabor or a blob; {why}",
         control=f"untrained {_percent(untrained.explained)}, pixels shuffled {_percent(mixed)}",
-        interval=(100 * low, 100 * high) if len(kept) else None,
+        interval=share.times(100) if len(kept) else None,
         command=""
         if verdict != "not measured"
         else "headstart understand RUN --only filters, with larger first filters",
@@ -57,7 +58,7 @@ def chapter(subject: Subject, tell: Callable[[str], None]) -> Chapter:
         name="filters",
         title="What the first layer looks for",
         content=[
-            *_introduction(filters, trained),
+            *_introduction(len(whole), filters, trained),
             *_pictures(kept, trained, random),
             _chart(trained, mixed, untrained),
             _table(rows),
@@ -66,13 +67,14 @@ def chapter(subject: Subject, tell: Callable[[str], None]) -> Chapter:
         claims=[claim],
         numbers={
             "kernel": list(filters.shape),
-            "filters": len(filters),
+            "filters": len(whole),
+            "looked_at": len(filters),
             "faded": len(filters) - len(kept),
             "gabor": trained.gabor.tolist(),
             "blob": trained.blob.tolist(),
-            "explained_share": share,
-            "explained_share_random": _share(untrained.explained)[0],
-            "explained_share_shuffled": _share(mixed)[0],
+            "explained_share": share.middle,
+            "explained_share_random": _share(untrained.explained).middle,
+            "explained_share_shuffled": _share(mixed).middle,
             "threshold": EXPLAINED,
         },
     )
@@ -107,24 +109,29 @@ def judged(trained: Fits, shuffled: Tensor, untrained: Fits) -> tuple[Verdict, s
         return "not measured", "so are they with their pixels shuffled: the kernel is too small for a verdict"
     if surplus <= 0:
         return "fails", "no more than with their pixels shuffled"
-    if least <= _share(untrained.explained)[0]:
+    if least <= _share(untrained.explained).middle:
         return "fails", "no more than in the untrained network"
     return ("holds", "most of them") if hits.mean() >= 0.5 else ("depends", "fewer than half, but more than by chance")
 
 
-def _share(explained: Tensor) -> tuple[float, float, float]:
+def _some(filters: Tensor) -> Tensor:
+    """As many as are looked at, drawn by lot, the same places in every network."""
+    return filters[torch.randperm(len(filters), generator=torch.Generator().manual_seed(0))[:MOST].sort().values]
+
+
+def _share(explained: Tensor) -> Interval:
     """The share of filters that count as explained, and its 95 % interval (Wilson, J. Am. Statist. Assoc. 22:209)."""
     count, z = len(explained), 1.959964
     if not count:
-        return 0.0, 0.0, 1.0
+        return Interval(0.0, 0.0, 1.0)
     share = float((explained > EXPLAINED).float().mean())
     middle = (share + z**2 / (2 * count)) / (1 + z**2 / count)
     half = z / (1 + z**2 / count) * (share * (1 - share) / count + z**2 / (4 * count**2)) ** 0.5
-    return share, max(middle - half, 0.0), min(middle + half, 1.0)
+    return Interval(share, middle - half, middle + half).of_shares()
 
 
 def _percent(explained: Tensor) -> str:
-    return f"{100 * _share(explained)[0]:.0f} %"
+    return f"{100 * _share(explained).middle:.0f} %"
 
 
 def _of(explained: Tensor) -> tuple[str, str]:
@@ -144,15 +151,16 @@ def _table(rows: list[tuple[str | int | None, ...]]) -> Table:
     )
 
 
-def _introduction(filters: Tensor, trained: Fits) -> list[str]:
+def _introduction(total: int, filters: Tensor, trained: Fits) -> list[str]:
     count, channels, height, width = filters.shape
     faded = count - len(trained.explained)
     gone = (
         f" {faded} of them have faded, to less than {100 * FADED:.0f} % of the strongest one's norm; they are left out."
     )
+    drawn_by_lot = f" {count} of them, drawn by lot, are looked at." if count < total else ""
     return [
-        f"The first layer has {count} filters of {height}×{width} pixels and {channels} "
-        f"{'channel' if channels == 1 else 'channels'}.{gone if faded else ''}",
+        f"The first layer has {total} filters of {height}×{width} pixels and {channels} "
+        f"{'channel' if channels == 1 else 'channels'}.{drawn_by_lot}{gone if faded else ''}",
         "Two shapes are fitted to each. A Gabor is a wave that fades out to all sides: an edge, a bar, stripes or a "
         "change from one colour to its opposite. A blob is a spot of one colour. What counts is the share of a "
         "filter's energy (its squared weights) that the fit accounts for.",
@@ -162,14 +170,14 @@ def _introduction(filters: Tensor, trained: Fits) -> list[str]:
 def _pictures(kept: Tensor, trained: Fits, random: Tensor) -> list[str | Picture | Table]:
     if not len(kept):
         return ["All filters have faded: there is nothing to see."]
-    best = trained.explained.argsort(descending=True)[:SHOWN]
+    best = trained.explained.argsort(descending=True)
     least = f"{100 * float(trained.explained[best[-1]]):.0f}"
     return [
         _filters(
             kept[best], f"The filters, best explained first (the last shown to {least} %). Grey is a weight of 0."
         ),
         _filters(trained.fitted[best], "The same filters as their better fit draws them."),
-        _filters(random[:SHOWN], "Filters of the same network before any training."),
+        _filters(random, "Filters of the same network before any training."),
     ]
 
 

@@ -9,23 +9,23 @@ from torch import Tensor
 from headstart.understand.cam import drops, grad_cam, likeness
 from headstart.understand.chapter import Chapter, Claim, Picture, Verdict
 from headstart.understand.images import heat, sheet, shown
+from headstart.understand.interval import of_seeds
 from headstart.understand.patches import fitted
 from headstart.understand.stages import activations, stages
 from headstart.understand.subject import Subject
 
 CLAIMS = {
     "maps-mark-what-decides": "An answer comes from certain places of the image, and Grad-CAM marks them.",
-    "maps-show-what-was-learned": "Grad-CAM's maps show what the network learned, and not merely how it is built.",
+    "maps-come-from-the-weights": "Grad-CAM's maps come from the network's weights, and not merely from its build.",
 }
 
 IMAGES, PIXELS = 64, 2_500_000  # that are looked at, at most
 FEWEST = 10  # maps that a verdict needs
 COARSEST = 4  # places a side that a map needs to say where
 COVERED = 0.2  # of an image's pixels
+LEAST = 0.01  # of probability: less is nothing, however sure
 ALIKE = 0.5  # a rank correlation from which maps count as alike
 SHOWN, SIZE = 6, 64
-
-Interval = tuple[float, float, float]  # a figure, its lower and its upper end
 
 
 def chapter(subject: Subject, tell: Callable[[str], None]) -> Chapter:
@@ -54,7 +54,7 @@ def chapter(subject: Subject, tell: Callable[[str], None]) -> Chapter:
     )
     like = likeness(maps, random)
     like_others = likeness(maps[whose], maps[whose.roll(1)])
-    claims = [_places(own, others), _learned(like, like_others, len(some))]
+    claims = [_places(own, others), _weights(like, like_others, len(some))]
     content: list[str | Picture] = [_beginning(layer, maps, activations(subject.network, images[:1], [layer])[layer])]
     content += _pictures(subject, some, answers, maps, random)
     content += _reading(own, others, like, like_others)
@@ -86,14 +86,14 @@ def judged_places(difference: Tensor) -> tuple[Verdict, str]:
     """
     if len(difference) < FEWEST:
         return "not measured", f"{len(difference)} maps are too few for a verdict"
-    mean, low, _ = mean_interval(difference)
-    if low > 0:
-        return "holds", "more than elsewhere"
-    return ("depends", "perhaps more than elsewhere") if mean > 0 else ("fails", "no more than elsewhere")
+    mean = of_seeds(difference.tolist())
+    if mean.middle < LEAST:
+        return "fails", "no more than elsewhere"
+    return ("holds", "more than elsewhere") if mean.low > 0 else ("depends", "perhaps more than elsewhere")
 
 
-def judged_learned(like: Tensor, asked: int) -> tuple[Verdict, str]:
-    """Whether the maps differ from an untrained network's (Adebayo and others, NeurIPS 2018).
+def judged_weights(like: Tensor, asked: int) -> tuple[Verdict, str]:
+    """Whether a network of other weights, an untrained one, has other maps (Adebayo and others, NeurIPS 2018).
 
     Args:
         like: rank correlations of the maps that are not empty, float64 (n,).
@@ -101,19 +101,12 @@ def judged_learned(like: Tensor, asked: int) -> tuple[Verdict, str]:
     """
     if len(like) < max(FEWEST, asked / 2):
         return "not measured", f"both networks have a map for {len(like)} of {asked} images only"
-    _, low, high = mean_interval(like)
-    if high < ALIKE:
-        return "holds", "training made the maps"
-    return ("fails", "the maps hardly need the training") if low >= ALIKE else ("depends", "about as alike as not")
-
-
-def mean_interval(values: Tensor) -> Interval:
-    """The mean and its 95 % interval by Student's t; of at least two values."""
-    from scipy.stats import t
-
-    mean, count = float(values.double().mean()), len(values)
-    half = float(t.ppf(0.975, count - 1)) * float(values.double().std()) / count**0.5
-    return mean, mean - half, mean + half
+    mean = of_seeds(like.tolist())
+    if mean.high < ALIKE:
+        return "holds", "other weights, other maps"
+    if mean.low >= ALIKE:
+        return "fails", "other weights give nearly the same maps"
+    return "depends", "about as alike as not"
 
 
 def _percent(of: Tensor) -> str:
@@ -125,31 +118,30 @@ def _places(own: Tensor, others: Tensor) -> Claim:
     verdict, why = judged_places(own - others)
     if verdict == "not measured":
         return Claim(name, CLAIMS[name], verdict, value=why, command=_more())
-    low, high = mean_interval(own)[1:]
     return Claim(
         name,
         CLAIMS[name],
         verdict,
         value=f"covering the marked {100 * COVERED:.0f} % of the image takes {_percent(own)} points from the answer's "
-        f"probability; {why}",
+        f"probability; {why}: {of_seeds((own - others).tolist()).points()}",
         control=f"{_percent(others)} points where another image's map marks",
-        interval=(100 * low, 100 * high),
+        interval=of_seeds(own.tolist()).times(100),
     )
 
 
-def _learned(like: Tensor, like_others: Tensor, asked: int) -> Claim:
-    name, found = "maps-show-what-was-learned", like[~like.isnan()]
-    verdict, why = judged_learned(found, asked)
+def _weights(like: Tensor, like_others: Tensor, asked: int) -> Claim:
+    name, found = "maps-come-from-the-weights", like[~like.isnan()]
+    verdict, why = judged_weights(found, asked)
     if verdict == "not measured":
         return Claim(name, CLAIMS[name], verdict, value=why, command=_more())
-    mean, low, high = mean_interval(found)
+    mean = of_seeds(found.tolist())
     return Claim(
         name,
         CLAIMS[name],
         verdict,
-        value=f"rank correlation {mean:.2f} with the untrained network's maps; {why}",
+        value=f"rank correlation {mean.middle:.2f} with the untrained network's maps; {why}",
         control=f"{float(like_others.nanmean()):.2f} with this network's maps of other images, 1 with themselves",
-        interval=(low, high),
+        interval=mean.times(1),
     )
 
 
@@ -220,8 +212,8 @@ def _reading(own: Tensor, others: Tensor, like: Tensor, like_others: Tensor) -> 
         f"Do the marked places decide? The {100 * COVERED:.0f} % of the pixels that a map marks most are covered by "
         f"the image's mean colour. The answer's probability falls by {_percent(own)} points on average; by "
         f"{_percent(others)} where instead is covered what the map of another image marks.",
-        "Do the maps need the training? A map that an untrained network gives as well shows the image's edges or the "
-        f"middle of the picture, and nothing learned. The rank correlation of the two networks' maps is {alike} on "
-        f"average over {len(found)} images; between this network's maps of different images it is "
+        "Do the maps need these weights? A map that an untrained network gives as well shows the image's edges or the "
+        f"middle of the picture, and nothing of this network. The rank correlation of the two networks' maps is "
+        f"{alike} on average over {len(found)} images; between this network's maps of different images it is "
         f"{float(like_others.nanmean()) if len(like_others) else 0:.2f}. 1 would be the same map, 0 is no likeness.",
     ]

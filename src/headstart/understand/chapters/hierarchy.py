@@ -12,8 +12,9 @@ from torch import Tensor, nn
 from headstart.drawing import COLOURS, drawn
 from headstart.errors import HeadstartError
 from headstart.understand.chapter import Chapter, Claim, Picture, Table, Verdict
-from headstart.understand.depths import COARSE, Depths, Interval, measured
+from headstart.understand.depths import COARSE, Depths, measured
 from headstart.understand.images import sheet, shown, stretched
+from headstart.understand.interval import Interval
 from headstart.understand.patches import fitted, strongest, top_patches
 from headstart.understand.receptive_field import Field, receptive_fields
 from headstart.understand.stages import activations, stages
@@ -85,9 +86,9 @@ def judged_parts(grows: Interval, learned: Interval) -> tuple[Verdict, str]:
         grows: what is lost at the middle stage less what is lost at the first.
         learned: what is lost at the middle stage less what an untrained network loses there.
     """
-    if grows[1] <= 0:
+    if grows.low <= 0:
         return "fails", "the middle depends on how things lie no more than the first stage does"
-    if learned[1] <= 0:
+    if learned.low <= 0:
         return "depends", "it combines, but no more than an untrained network does; what it combines is not measured"
     return "depends", "it combines; that it makes textures and parts of it, only the patches can show"
 
@@ -99,14 +100,14 @@ def judged_objects(depths: Depths, sees_all: bool) -> tuple[Verdict, str]:
     Args:
         sees_all: whether a unit of the last stage sees all of the image.
     """
-    if depths.share[-1][0] <= depths.chance[-1][1] or depths.share_grows[1] <= 0:
+    if depths.share[-1].middle <= depths.chance[-1][1] or depths.share_grows.low <= 0:
         return "fails", "the last stage goes by the class no more than the first or than chance"
-    if depths.share_learned[1] <= 0:
+    if depths.share_learned.low <= 0:
         return "fails", "the last stage goes by the class no more than an untrained network's"
     if not sees_all:
         return "depends", "it goes by the class, but no unit sees all of the image"
-    left = f"{100 * max(depths.share_scrambled[-1][0], 0):.0f} % in scrambled pictures"
-    if depths.share_needs_whole[1] <= 0:
+    left = f"{100 * max(depths.share_scrambled[-1].middle, 0):.0f} % in scrambled pictures"
+    if depths.share_needs_whole.low <= 0:
         return "depends", f"{left}: parts without their arrangement do for much of it"
     return "holds", f"{left}: most of it needs the whole"
 
@@ -149,8 +150,7 @@ def _maps(subject: Subject, names: list[str], image: int) -> list[Picture]:
     seen = "One image, and below what becomes of it."
     through = (
         f"A row for each stage, first to last: the {MAPS} channels that vary most over this image, from their least "
-        "(black) to their greatest answer (white); where a map is a single number, it is compared with the others of "
-        "its row."
+        "(black) to their greatest answer (white). A map of a single number is compared with the others of its row."
     )
     return [
         Picture(shown(fitted(subject.pictures[image], 96), seen), seen),
@@ -226,19 +226,16 @@ def _chart(name: str, label: str, lines: dict[str, list[Interval]]) -> Picture:
 
 
 def _table(depths: Depths, names: list[str], fields: dict[str, Field]) -> Table:
-    def said(of: Interval) -> str:
-        return f"{100 * of[0]:.0f} ({100 * of[1]:.0f} to {100 * of[2]:.0f})"
-
     def seen(name: str) -> str:
         return "×".join(map(str, fields[name].size)) if name in fields else "–"
 
     by_stage = (depths.share, depths.share_scrambled, depths.share_random, depths.lost, depths.lost_random)
     return Table(
-        caption="Both figures by stage, in %, mean over channels, with 95 % intervals over images; chance is between "
+        caption="Both figures by stage, mean over channels, with 95 % intervals over images; chance is between "
         "what 95 of 100 random labellings lie",
         headers=("stage", "a unit sees", "chance", "class", "scrambled", "untrained", "lost", "untrained"),
         rows=[
-            (name, seen(name), f"{100 * low:.1f} to {100 * high:.1f}", *map(said, figures))
+            (name, seen(name), f"{100 * low:.1f} to {100 * high:.1f} %", *(figure.percent() for figure in figures))
             for name, (low, high), *figures in zip(names, depths.chance, *by_stage, strict=True)
         ],
     )
@@ -265,14 +262,16 @@ def _parts(depths: Depths, names: list[str]) -> Claim:
         command = "headstart understand RUN --only hierarchy, for a network of three stages or more"
         return Claim(name, CLAIMS[name], "not measured", value="two stages have no middle", command=command)
     verdict, why = judged_parts(depths.lost_grows, depths.lost_learned)
-    first, there, untrained = (each[0] for each in (depths.lost[0], depths.lost[middle], depths.lost_random[middle]))
+    first, there, untrained = (
+        each.middle for each in (depths.lost[0], depths.lost[middle], depths.lost_random[middle])
+    )
     return Claim(
         name,
         CLAIMS[name],
         verdict,
         value=f"scrambling loses {100 * there:.0f} % at {names[middle]}, {100 * first:.0f} % at {names[0]}; {why}",
         control=f"{100 * untrained:.0f} % at {names[middle]}, untrained",
-        interval=(100 * depths.lost[middle][1], 100 * depths.lost[middle][2]),
+        interval=depths.lost[middle].times(100),
     )
 
 
@@ -284,9 +283,9 @@ def _objects(depths: Depths, names: list[str], last: Field | None, shape: tuple[
         name,
         CLAIMS[name],
         verdict,
-        value=f"the class explains {100 * depths.share[-1][0]:.0f} % at {names[-1]}, "
-        f"{100 * depths.share[0][0]:.0f} % at {names[0]}; {why}",
-        control=f"{100 * depths.share_random[-1][0]:.0f} % at {names[-1]} untrained, "
+        value=f"the class explains {100 * depths.share[-1].middle:.0f} % at {names[-1]}, "
+        f"{100 * depths.share[0].middle:.0f} % at {names[0]}; {why}",
+        control=f"{100 * depths.share_random[-1].middle:.0f} % at {names[-1]} untrained, "
         f"{100 * depths.chance[-1][1]:.1f} % at most by chance",
-        interval=(100 * depths.share[-1][1], 100 * depths.share[-1][2]),
+        interval=depths.share[-1].times(100),
     )
