@@ -7,7 +7,7 @@ from typing import Any, Self
 import lightning as L
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 from torchmetrics.functional.classification import multiclass_accuracy, multiclass_f1_score
 
 from headstart import checkpoints, runs
@@ -25,8 +25,11 @@ LIGHTNINGS_DEFAULT_EPOCHS = 1000  # what Trainer() has when nobody gave max_epoc
 class Classifier(L.LightningModule):
     """A network that classifies raw pixels, and the recipe that trains it.
 
-    A subclass builds its layers, sets ``pixel_mean`` and ``pixel_std`` by ``self.normalise_by(...)``,
-    and gives ``logits(images)`` and, where one rate for all will not do, ``parameter_groups()``.
+    A subclass sets ``network``, and ``pixel_mean`` and ``pixel_std`` by ``self.normalise_by(...)``. Where that is not
+    all, it gives ``logits(images)`` and, where one rate for all will not do, ``parameter_groups()``.
+
+    ``network`` is a plain module with the model's own parameters that gives logits, float (N, num_classes), of
+    normalised images, float (N, C, H, W): what can be traced and measured without Lightning.
 
     Args:
         spec: what the data tell the model; an ``ImageSpec`` or its plain dict.
@@ -38,6 +41,7 @@ class Classifier(L.LightningModule):
         augment: ``"auto"`` (what suits the data), ``"light"``, None, or strengths (``headstart.models.augment``).
     """
 
+    network: nn.Module
     pixel_mean: Tensor
     pixel_std: Tensor
 
@@ -71,7 +75,7 @@ class Classifier(L.LightningModule):
 
     def logits(self, images: Tensor) -> Tensor:
         """Class scores (N, num_classes) of normalised images, float (N, C, H, W)."""
-        raise NotImplementedError
+        return self.network(images)
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         return optim.groups(self, self.lr, self.weight_decay)
@@ -81,7 +85,8 @@ class Classifier(L.LightningModule):
         return self.logits(self.normalised(images.float() / 255))
 
     def normalised(self, images: Tensor) -> Tensor:
-        """Images of values in [0, 1], float (N, C, H, W), as the layers take them."""
+        """Images as the network takes them, float (N, C, H, W), of values in [0, 1]; grey ones as often as it has
+        channels."""
         if images.shape[1] < self.pixel_mean.shape[1]:
             images = images.expand(-1, self.pixel_mean.shape[1], -1, -1)
         images = (images - self.pixel_mean) / self.pixel_std

@@ -1,6 +1,6 @@
 """Where a network's stages end, and what they give: the depths at which features are looked at."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -52,28 +52,36 @@ def stages(network: nn.Module, shape: tuple[int, int, int]) -> list[str]:
     return [name for _, name in sorted(ends.values())]
 
 
-def activations(network: nn.Module, images: Tensor, names: Sequence[str]) -> dict[str, Tensor]:
+def activations(
+    network: nn.Module,
+    images: Tensor,
+    names: Sequence[str],
+    keep: Callable[[Tensor], Tensor] = Tensor.clone,
+) -> dict[str, Tensor]:
     """What the modules give for the images, in eval mode and without gradients.
 
     Args:
         network: stays as it is.
         images: float32 (N, C, H, W), as the network takes them.
         names: of modules that give one tensor (N, …).
+        keep: what to keep of each output, (n, …) to another (n, …): means, some channels; all of it where nothing is
+            said. It must not share the output's memory: an in-place operation may follow.
 
     Returns:
-        Name to output, (N, …), in the order of ``names``.
+        Name to what was kept, (N, …), in the order of ``names``.
     """
     network = copied(network)
     given: dict[str, list[Tensor]] = {name: [] for name in names}
 
-    def keep(module: nn.Module, taken: tuple[Tensor, ...], output: Tensor, name: str) -> None:
-        given[name].append(output.clone())  # an in-place ReLU may follow
+    def note(module: nn.Module, taken: tuple[Tensor, ...], output: Tensor, name: str) -> None:
+        given[name].append(keep(output))
 
     for name in names:
-        network.get_submodule(name).register_forward_hook(partial(keep, name=name))
+        network.get_submodule(name).register_forward_hook(partial(note, name=name))
     with torch.no_grad():
         for some in images.split(AT_ONCE):
-            network(some)
+            # Channels last: a CPU computes depthwise convolutions and those of few channels a third faster so.
+            network(some.contiguous(memory_format=torch.channels_last))
     return {name: torch.cat(parts) for name, parts in given.items()}
 
 

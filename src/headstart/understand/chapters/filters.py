@@ -148,14 +148,11 @@ def _introduction(filters: Tensor, trained: Fits) -> list[str]:
     count, channels, height, width = filters.shape
     faded = count - len(trained.explained)
     gone = (
-        f" {faded} of them have faded: their weights are below {100 * FADED:.0f} % of the strongest filter's. They "
-        "find nothing and are left out."
-        if faded
-        else ""
+        f" {faded} of them have faded, to less than {100 * FADED:.0f} % of the strongest one's norm; they are left out."
     )
     return [
         f"The first layer has {count} filters of {height}×{width} pixels and {channels} "
-        f"{'channel' if channels == 1 else 'channels'}.{gone}",
+        f"{'channel' if channels == 1 else 'channels'}.{gone if faded else ''}",
         "Two shapes are fitted to each. A Gabor is a wave that fades out to all sides: an edge, a bar, stripes or a "
         "change from one colour to its opposite. A blob is a spot of one colour. What counts is the share of a "
         "filter's energy (its squared weights) that the fit accounts for.",
