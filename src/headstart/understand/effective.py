@@ -199,11 +199,11 @@ def _interval(influence: Tensor, layer: Field) -> tuple[float, float] | None:
 
 
 def _mass_side(weights: Tensor, middle: Sequence[float], mass: float) -> int:
-    """The side of the smallest square about a middle that holds this share of the weights."""
+    """The side of the smallest square about a middle that holds this share; at most the image's."""
     away = [(torch.arange(length) - at).abs() for length, at in zip(weights.shape, middle, strict=True)]
     distance, order = torch.maximum(away[0][:, None], away[1]).flatten().sort()
     reached = weights.flatten()[order].cumsum(0) >= mass - 1e-12
-    return round(2 * float(distance[reached][0]) + 1)
+    return min(round(2 * float(distance[reached][0]) + 1), max(weights.shape))
 
 
 def _central(weights: Tensor) -> float:

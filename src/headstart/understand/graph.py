@@ -5,8 +5,10 @@ branches that ask for a size are seen as they happen. Only a network whose cours
 such list. What does not come from the image (weights, tables of positions) is no part of it.
 """
 
+import logging
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -166,7 +168,7 @@ def traced(network: nn.Module, shape: tuple[int, int, int]) -> Graph:
     first = next(network.parameters(), torch.zeros(()))
     network = copied(network).requires_grad_(False)
     try:
-        with torch.no_grad(), FakeTensorMode(allow_non_fake_inputs=True):
+        with _quiet(), torch.no_grad(), FakeTensorMode(allow_non_fake_inputs=True):
             image = torch.zeros(1, *shape, dtype=first.dtype, device=first.device)
             recorder = _Recorder(image)
             listener = recorder.listener = Listener(network, recorder.point)
@@ -179,6 +181,18 @@ def traced(network: nn.Module, shape: tuple[int, int, int]) -> Graph:
         size = "x".join(map(str, shape))
         raise HeadstartError(f"{type(network).__name__} cannot be traced on an image of {size}: {reason}") from error
     return Graph(recorder.image, recorder.calls, recorder.points)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """PyTorch logs a trace where a size does not fit, beside the exception that says so."""
+    log = logging.getLogger("torch._subclasses.fake_tensor")
+    level = log.level
+    log.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        log.setLevel(level)
 
 
 class _Recorder(TorchDispatchMode):
@@ -199,14 +213,15 @@ class _Recorder(TorchDispatchMode):
         given = dict(zip((argument.name for argument in func._schema.arguments), args, strict=False)) | kwargs
         arguments = {argument.name: argument.default_value for argument in func._schema.arguments}
         arguments |= {name: self._read(value) for name, value in given.items()}
-        result = func(*args, **kwargs)
+        name = func._schema.name.split("::")[1].rstrip("_")
+        # PyTorch's own way to the sizes of this one takes more time than all the rest.
+        result = (torch.empty_like(args[0]),) * 3 if name == "native_batch_norm" else func(*args, **kwargs)
         read = [each for value in arguments.values() for each in _each(value) if isinstance(each, Value)]
         tensors = [each for each in _each(result) if isinstance(each, Tensor)]
         if not read or not tensors:
             return result
         if func._schema.is_mutable:
             self._overwrite(tensors[0], read)
-        name = func._schema.name.split("::")[1].rstrip("_")
         outputs = tuple(self._keep(tensor) for tensor in tensors)
         self.calls.append(Call(name, frozenset(func.tags), arguments, outputs, self.listener.where))
         return result

@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from headstart.errors import HeadstartError
 from headstart.understand.axis import Axis
 from headstart.understand.graph import Graph, Point, Value, traced
-from headstart.understand.operations import COLUMNS, ROWS, Factor, Seen, seen
+from headstart.understand.operations import seen
+from headstart.understand.seen import COLUMNS, ROWS, Factor, Seen
 
 Spans = tuple[tuple[int, int], ...]
 

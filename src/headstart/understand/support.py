@@ -80,7 +80,7 @@ class Uniform:
         return layer.name in self._outputs and layer.shape[1] * layer.shape[2] > 1
 
     def weights(self, layer: Field, i: int, j: int) -> Tensor:
-        """How much each pixel weighs in unit (i, j) of a module's output: float64 (H, W), sum 1; 0: it does not count.
+        """How much each pixel weighs in unit (i, j) of a layer: float64 (H, W), sum 1; 0 where it does not count.
 
         Where the unit sees the image only by what sees all of it, every pixel weighs the same.
         """
@@ -95,15 +95,15 @@ class Uniform:
 
 
 def unit_of(output: Tensor, layer: Field, i: int, j: int) -> Tensor:
-    """Unit (i, j) of what a layer gives for N images, (N, C): its channels may come first or last, its map be flat."""
+    """Unit (i, j) of what a layer gives for N images, (N, C): channels may come first or last, the map be flat."""
     channels, height, width = layer.shape
-    if output.shape[1:] == layer.shape:
-        return output[:, :, i, j]
+    if output.ndim > 3 and output.shape[-2:] == (height, width):
+        return output.flatten(1, -3)[:, :, i, j]
     return output.reshape(-1, height, width, channels)[:, i, j]
 
 
 def support(network: nn.Module, shape: tuple[int, int, int], layer: Field, i: int, j: int) -> Tensor:
-    """The pixels that unit (i, j) of a module sees, bool (H, W), by gradients."""
+    """The pixels that unit (i, j) of a layer sees, bool (H, W), by gradients."""
     return Uniform(network, shape).weights(layer, i, j) > 0
 
 

@@ -68,7 +68,8 @@ def _measured(
     tell("effective fields: trained, every stage")
     by_stage = effective(subject.network, images, layers)
     if last[0].shape[1] * last[0].shape[2] > 1:
-        alike = Uniform(subject.network, tuple(images.shape[1:]))
+        _, *shape = images.shape
+        alike = Uniform(subject.network, (shape[0], shape[1], shape[2]))
         states["all weights alike"] = described(alike.weights(last[0], *centre(last[0]))[None], last[0])
     return states | {"trained": by_stage[-1]}, by_stage
 

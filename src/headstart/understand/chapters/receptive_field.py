@@ -334,12 +334,15 @@ def _pictured(picture: Tensor, fields: list[Field], unit: tuple[int, int] | None
 
 
 def _frame(canvas: Tensor, box: tuple[int, ...], colour: tuple[int, int, int]) -> None:
+    """Draws a frame with a white line within, so that it shows on pictures of its own colour."""
     top, left, bottom, right = box
-    paint, thick = torch.tensor(colour, dtype=torch.uint8)[:, None, None], 1 + canvas.shape[2] // 160
-    canvas[:, top : top + thick, left:right] = paint
-    canvas[:, max(bottom - thick, top) : bottom, left:right] = paint
-    canvas[:, top:bottom, left : left + thick] = paint
-    canvas[:, top:bottom, max(right - thick, left) : right] = paint
+    thick = 1 + canvas.shape[2] // 160
+    for paint, width in (((255, 255, 255), thick + 1), (colour, thick)):
+        ink = torch.tensor(paint, dtype=torch.uint8)[:, None, None]
+        canvas[:, top : top + width, left:right] = ink
+        canvas[:, max(bottom - width, top) : bottom, left:right] = ink
+        canvas[:, top:bottom, left : left + width] = ink
+        canvas[:, top:bottom, max(right - width, left) : right] = ink
 
 
 def _size(layer: Field) -> str:

@@ -1,0 +1,103 @@
+import json
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import nn
+
+from headstart.understand.chapter import Picture, Table
+from headstart.understand.chapters import effective_field as it
+from headstart.understand.effective import centre, described
+from headstart.understand.receptive_field import receptive_fields
+from headstart.understand.support import Uniform
+
+
+def text(chapter):
+    return " ".join(part for part in chapter.content if isinstance(part, str))
+
+
+def test_untrained_pretrained_and_trained_stand_beside_each_other(subject, lesson):
+    found = it.chapter(replace(subject, pretrained=lesson(2)), lambda _: None)
+    captions = [part.caption for part in found.content if isinstance(part, Picture)]
+    assert [caption.split(":")[0] for caption in captions] == [
+        "Untrained", "Pretrained", "All weights alike", "Trained",
+    ]  # fmt: skip
+    assert all("σ" in caption and "R²" in caption for caption in captions)
+    states, stages = [part for part in found.content if isinstance(part, Table)]
+    assert [row[0] for row in states.rows] == ["untrained", "pretrained", "all weights alike", "trained"]
+    assert [row[0] for row in stages.rows] == ["conv1", "conv2", "max_pool2d_1"]
+    alike = found.numbers["states"]["all weights alike"]
+    assert alike["sigma"][0] ** 2 == pytest.approx(55 / 12, abs=1e-9)
+    assert json.loads(json.dumps(found.numbers))["images"] == 50
+
+
+def test_the_same_subject_gives_the_same_numbers(subject):
+    first, second = (it.chapter(subject, lambda _: None).numbers for _ in range(2))
+    assert first == second
+
+
+def test_few_images_are_mentioned(subject):
+    few = replace(subject, images=subject.images[:8])
+    assert "fewer than 50 images" in text(it.chapter(few, lambda _: None))
+
+
+def test_shallow_networks_use_all_of_their_field(subject):
+    claims = {claim.name: claim for claim in it.chapter(subject, lambda _: None).claims}
+    assert set(claims) == set(it.CLAIMS)
+    assert claims["effective-is-smaller"].verdict == "fails" and claims["effective-is-smaller"].interval
+    assert "conv1 left out" in claims["effective-is-smaller"].value
+
+
+def measured(layers, pixels):
+    network = nn.Sequential(*(nn.Conv2d(1, 1, 3, padding=1) for _ in range(layers)))
+    layer = receptive_fields(network, (1, pixels, pixels))[-1]
+    return described(Uniform(network, (1, pixels, pixels)).weights(layer, *centre(layer))[None], layer)
+
+
+def test_deep_stacks_use_the_middle_of_theirs():
+    deep = measured(20, 61)
+    assert {claim.name: claim.verdict for claim in it.claims([deep], deep)} == dict.fromkeys(it.CLAIMS, "holds")
+
+
+def test_fields_that_the_image_cuts_tell_nothing():
+    cut = measured(20, 21)
+    claims = it.claims([cut], cut)
+    assert {claim.verdict for claim in claims} == {"not measured"} and "19 left out" in claims[0].value
+
+
+def test_weights_that_lie_at_the_rim_make_each_claim_fail():
+    layer = measured(5, 21).layer
+    rim = torch.zeros(1, 21, 21, dtype=torch.float64)
+    rim[0, 5:16, 5:16] = 1
+    rim[0, 7:14, 7:14] = 0
+    found = described(rim, layer)
+    assert {claim.name: claim.verdict for claim in it.claims([found], found)} == dict.fromkeys(it.CLAIMS, "fails")
+
+
+def test_a_network_that_cannot_be_measured_is_told_in_one_line(subject):
+    class Rolled(nn.Module):
+        def forward(self, images):
+            return images.roll(1, 2)
+
+    found = it.chapter(replace(subject, network=Rolled()), lambda _: None)
+    assert "the operation roll is not known" in text(found)
+    assert {claim.verdict for claim in found.claims} == {"not measured"} and len(found.claims) == len(it.CLAIMS)
+
+
+@pytest.mark.parametrize(
+    ("rule", "values", "verdict"),
+    [
+        (it.smaller_verdict, [0.4, 0.3], "holds"),
+        (it.smaller_verdict, [0.9, 0.3], "depends"),
+        (it.smaller_verdict, [0.9, 0.5], "fails"),
+        (it.central_verdict, [0.6, 0.5], "holds"),
+        (it.central_verdict, [0.6, 0.3], "depends"),
+        (it.central_verdict, [0.25, 0.1], "fails"),
+        (it.gaussian_verdict, [0.95, 0.9], "holds"),
+        (it.gaussian_verdict, [0.95, 0.2], "depends"),
+        (it.gaussian_verdict, [0.7, 0.2], "fails"),
+        (it.smaller_verdict, [], "not measured"),
+    ],
+)
+def test_a_verdict_fails_where_it_must(rule, values, verdict):
+    assert rule(values) == verdict

@@ -1,0 +1,131 @@
+import pytest
+import torch
+import torchvision
+from torch import nn
+
+from headstart.errors import HeadstartError
+from headstart.understand.effective import (
+    centre,
+    described,
+    effective,
+    gaussian_r2,
+    influences,
+    stacked_variance,
+    variance,
+)
+from headstart.understand.receptive_field import receptive_fields
+from headstart.understand.support import Uniform
+
+VGG16 = [layer for count in (2, 2, 3, 3, 3) for layer in [(3, 1, 1)] * count + [(2, 2, 1)]]
+
+
+def last_of(network, shape):
+    return next(each for each in reversed(receptive_fields(network, shape)) if each.local)
+
+
+def alike(network, shape):
+    """The weights of the last map's centre unit where all layers weigh alike, float64 (H, W)."""
+    layer = last_of(network, shape)
+    return Uniform(network, shape).weights(layer, *centre(layer)), layer
+
+
+def test_the_variance_of_layers_that_weigh_alike_is_known():
+    assert stacked_variance(VGG16) == pytest.approx(763.9167, abs=5e-5)
+    assert stacked_variance([(3, 1, 1), (2, 2, 1)] * 2) == pytest.approx(4.5833, abs=5e-5)
+
+
+def test_the_profile_of_the_lessons_network_is_exact(lesson):
+    weights, layer = alike(lesson(), (1, 28, 28))
+    top, _, bottom, _ = layer.box(*centre(layer))
+    expected = torch.tensor([1, 2, 4, 5, 6, 6, 5, 4, 2, 1]) / 36
+    assert torch.allclose(weights.sum(1)[top:bottom], expected.double(), atol=1e-9)
+    assert variance(weights.sum(1)) == pytest.approx(stacked_variance([(3, 1, 1), (2, 2, 1)] * 2), abs=1e-9)
+
+
+def test_the_variance_of_vgg16_is_exact():
+    layers = [nn.MaxPool2d(2) if isinstance(each, nn.MaxPool2d) else nn.Conv2d(1, 1, 3, padding=1)
+              for each in torchvision.models.vgg.make_layers(torchvision.models.vgg.cfgs["D"])
+              if isinstance(each, (nn.MaxPool2d, nn.Conv2d))]  # fmt: skip
+    weights, layer = alike(nn.Sequential(*layers), (1, 224, 224))
+    assert layer.size == (212, 212)
+    for dim in (0, 1):
+        assert variance(weights.sum(dim)) == pytest.approx(stacked_variance(VGG16), abs=1e-9)
+
+
+def test_strides_and_dilations_enter_the_variance():
+    network = nn.Sequential(nn.Conv2d(1, 1, 3, stride=2), nn.Conv2d(1, 1, 5, dilation=2), nn.AvgPool2d(2))
+    weights, _ = alike(network, (1, 64, 64))
+    expected = stacked_variance([(3, 2, 1), (5, 1, 2), (2, 2, 1)])
+    assert variance(weights.sum(0)) == pytest.approx(expected, abs=1e-9)
+
+
+@pytest.mark.parametrize(("layers", "ratio"), [(2, 0.92), (10, 0.49), (40, 0.26)])
+def test_the_part_that_counts_shrinks_with_depth(layers, ratio):
+    network = nn.Sequential(*(nn.Conv2d(1, 1, 3, padding=1) for _ in range(layers)))
+    weights, layer = alike(network, (1, 101, 101))
+    found = described(weights[None], layer)
+    assert found.sigma == pytest.approx(((2 * layers / 3) ** 0.5,) * 2, abs=1e-9)
+    assert found.ratio == pytest.approx(ratio, abs=0.006) and not found.clipped and found.interval is None
+    assert found.r2 > (0.95 if layers == 2 else 0.999)
+
+
+def test_gradients_that_differ_in_sign_from_image_to_image_do_not_cancel():
+    class Signed(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv = nn.Conv2d(1, 1, 3)
+
+        def forward(self, images):
+            return self.conv(images) * images.sum((1, 2, 3), keepdim=True).sign()
+
+    network = Signed()
+    nn.init.constant_(network.conv.weight, -1.0)
+    images = torch.stack([torch.ones(1, 5, 5), -torch.ones(1, 5, 5)])
+    layer = next(each for each in receptive_fields(network, (1, 5, 5)) if each.name == "mul")
+    [found] = influences(network, images, [layer])
+    assert found.shape == (2, 5, 5) and bool((found[:, 1:4, 1:4] == 1).all()) and found.sum() == 18
+
+
+def test_a_layer_that_is_written_into_afterwards_is_measured_as_it_was():
+    network = nn.Sequential(nn.Conv2d(1, 1, 1, bias=False), nn.ReLU(inplace=True))
+    nn.init.constant_(network[0].weight, -2.0)  # the activation is off
+    first, _ = receptive_fields(network, (1, 3, 3))
+    [found] = influences(network, torch.ones(1, 1, 3, 3), [first])
+    assert found[0].tolist() == [[0, 0, 0], [0, 2, 0], [0, 0, 0]]
+
+
+def test_the_interval_holds_the_ratio_and_the_network_stays_as_it_was(lesson):
+    network, images = lesson().train(), torch.randn(50, 1, 28, 28, generator=torch.Generator().manual_seed(0))
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    layer = last_of(network, (1, 28, 28))
+    [found] = effective(network, images, [layer])
+    [again] = effective(network, images, [layer])
+    assert found.interval[0] < found.ratio < found.interval[1] and found.interval == again.interval
+    assert found.weights.sum() == pytest.approx(1) and 8 <= found.mass95 <= 10 and found.side <= 10
+    assert network.training and not network.conv1._forward_hooks
+    assert all(torch.equal(before[name], value) for name, value in network.state_dict().items())
+
+
+def test_a_field_that_the_image_cuts_is_flagged():
+    network = nn.Sequential(*(nn.Conv2d(1, 1, 3, padding=1) for _ in range(4)))
+    weights, layer = alike(network, (1, 8, 8))
+    assert described(weights[None], layer).clipped
+
+
+def test_a_gaussian_is_one_and_a_plate_is_none():
+    at = torch.arange(31.0) - 15
+    bell = torch.exp(-(at[:, None] ** 2) / 50 - at**2 / 20)
+    assert gaussian_r2(bell.double()) == pytest.approx(1, abs=1e-6)
+    cross = torch.zeros(31, 31, dtype=torch.float64)
+    cross[15], cross[:, 15] = 1, 1
+    assert gaussian_r2(cross) < 0.5
+
+
+def test_a_dead_layer_and_a_layer_that_is_not_there_are_named(lesson):
+    network = nn.Sequential(nn.Conv2d(1, 1, 3), nn.ReLU())
+    nn.init.constant_(network[0].bias, -1e6)
+    layer = last_of(network, (1, 8, 8))
+    with pytest.raises(HeadstartError, match="'1' in any image: its effective field is empty"):
+        effective(network, torch.randn(2, 1, 8, 8), [layer])
+    with pytest.raises(HeadstartError, match="'1' is no layer of the network"):
+        effective(lesson(), torch.randn(2, 1, 28, 28), [layer])
