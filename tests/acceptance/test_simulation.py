@@ -65,9 +65,8 @@ def untroubled(browser):
 
 def columns(browser):
     """(jump, field) of each layer of the table, the image left out."""
-    rows = browser.evaluate(
-        f"[...{ROOT}.querySelectorAll('#layers tr')].map((r) => [...r.cells].map((c) => c.textContent))"
-    )
+    lines = f"[...{ROOT}.querySelectorAll('#layers tr')]"
+    rows = browser.evaluate(f"{lines}.map((line) => [...line.cells].map((cell) => cell.textContent))")
     return [(int(jump), int(field)) for _, _, jump, field, *_ in rows[1:]]
 
 

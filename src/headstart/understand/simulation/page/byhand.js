@@ -100,8 +100,9 @@ function showProducts(place) {
     const { pixel, weight, product, outside } = place.products[3 * m + n];
     return make("td", { class: product ? "" : "nothing-added" }, `${outside ? "0" : short(pixel)} · ${signed(weight)}`, make("strong", {}, `= ${short(product)}`));
   }))));
+  const pairs = place.products.map(({ pixel, weight }) => `${signed(pixel)} · ${signed(weight)}`).join(" + ");
   const terms = place.products.map(({ product }) => signed(product)).join(" + ");
-  $("sum").replaceChildren(`${terms} = `, make("strong", {}, short(place.sum)));
+  $("sum").replaceChildren(make("span", { class: "quiet" }, pairs), make("br"), `= ${terms} = `, make("strong", {}, short(place.sum)));
 }
 
 function convolutionView() {

@@ -31,7 +31,7 @@ function crowd(layer, unit) {
     return `Measured on your network: how much each pixel moves the middle unit of ${row.name}, as a mean over images.${elsewhere ? " The frame is that of the unit you chose; the heat stays that of the middle one." : ""}`;
   }
   if (state.show !== "paths" || layer === 0) return "";
-  const { map } = seen();
+  const map = seen().map();
   const [one, other] = both((a) => Math.sqrt(spread(map, a).variance));
   const closed = rows.slice(1, layer + 1).some(({ layer: { kind } }) => kind === "block");
   const deviation = one === other ? `${number(one, 2)} pixels` : `${number(one, 2)} pixels down, ${number(other, 2)} across`;

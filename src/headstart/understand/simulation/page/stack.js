@@ -61,8 +61,8 @@ function stackView() {
       ["field", `${size}×${size}`, `${size}×${size}`],
       ["parameters", ...weights.map((w) => number(w))],
       ["nonlinearities", n, 1],
-      ["spread σ of the ways, pixels", ...[stacked, flat].map(({ variance }) => number(Math.sqrt(variance), 2))],
-      ["4σ as a share of the field", ...[stacked, flat].map(({ variance }) => number((4 * Math.sqrt(variance)) / size, 2))],
+      ["spread σ, pixels", ...[stacked, flat].map(({ variance }) => number(Math.sqrt(variance), 2))],
+      ["4σ / field", ...[stacked, flat].map(({ variance }) => number((4 * Math.sqrt(variance)) / size, 2))],
     ];
     $("stack-figures").replaceChildren(...figures.map(([name, one, other]) => make("tr", {}, make("th", { scope: "row" }, name), make("td", { class: "n" }, String(one)), make("td", { class: "n" }, String(other)))));
     $("stack-name").textContent = n === 1 ? "1 layer of 3×3" : `${n} layers of 3×3`;

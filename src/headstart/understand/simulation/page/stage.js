@@ -1,12 +1,13 @@
 // The image with the field on it, and the map of the layer from which a unit is picked.
 
-// The ways from the image to a unit, kept until another is looked at.
-let known = { key: "", map: null, sets: null };
+// What a unit sees, kept until another is looked at; the ways to each pixel only where somebody asks for them.
+let known = { key: "" };
 function seen() {
   const { layer, unit } = looked();
   const key = JSON.stringify([layer, unit]);
   if (known.key !== key || known.rows !== rows) {
-    known = { key, rows, sets: trace(rows, layer, unit), map: paths(rows, layer, unit) };
+    let map = null;
+    known = { key, rows, sets: trace(rows, layer, unit), map: () => (map ??= paths(rows, layer, unit)) };
   }
   return known;
 }
@@ -25,9 +26,10 @@ function cover() {
   const context = overlay.getContext("2d");
   const dots = context.createImageData(width, height);
   const veil = rgb(colours().paper);
-  const { sets, map } = seen();
+  const { sets, map: ask } = seen();
   const inside = both((a) => new Set(sets[0][a]));
-  const most = map.values.reduce((high, value) => Math.max(high, value), 0);
+  const map = state.show === "paths" ? ask() : null;
+  const most = map?.values.reduce((high, value) => Math.max(high, value), 0);
   const heat = state.show === "measured" && measured(looked().layer);
   for (let y = 0; y < height; y++) {
     for (let x = 0; x < width; x++) {
@@ -36,11 +38,13 @@ function cover() {
       if (heat) {
         const value = heat.values[Math.floor((y * heat.height) / height) * heat.width + Math.floor((x * heat.width) / width)] / 255;
         [colour, opacity] = [viridis(value), 0.85];
-      } else if (sees && state.show === "paths") {
+      } else if (sees && map) {
         const value = map.values[(y - map.from[0]) * map.shape[1] + x - map.from[1]] / most;
         [colour, opacity] = [viridis(value), 0.88];
       }
-      dots.data.set([...colour, Math.round(255 * opacity)], 4 * (y * width + x));
+      const at = 4 * (y * width + x);
+      [dots.data[at], dots.data[at + 1], dots.data[at + 2]] = colour;
+      dots.data[at + 3] = 255 * opacity;
     }
   }
   context.putImageData(dots, 0, 0);
