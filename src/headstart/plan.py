@@ -207,7 +207,7 @@ def _with(asked: app.Asked, argv: list[str], choices: dict[str, str]) -> DictCon
         raise HeadstartError(f"with {beside}: {error}") from error
     # Hydra's own settings are most of it, and would be copied with every run.
     chosen = {"hydra": {"runtime": {"choices": cfg.hydra.runtime.choices}}}
-    return OmegaConf.merge(OmegaConf.masked_copy(cfg, [key for key in cfg if key != "hydra"]), chosen)  # type: ignore[return-value]
+    return OmegaConf.merge(OmegaConf.masked_copy(cfg, [str(key) for key in cfg if key != "hydra"]), chosen)  # type: ignore[return-value]
 
 
 def _source(cfg: DictConfig, budget: int | None = None) -> Any:
