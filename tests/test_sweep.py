@@ -12,7 +12,7 @@ import pytest
 from filelock import FileLock
 
 from headstart import app, estimate, runs, sweep, train
-from headstart.compare import report
+from headstart.compare import judge, report
 from headstart.complaints import FULL, TERMINATED
 from headstart.plan import Plan, planned
 
@@ -101,8 +101,10 @@ def ended_sweep(tmp_path):
     return Plan([], tmp_path / "sweep")
 
 
-def test_a_sweep_ends_with_its_table_and_its_report(ended_sweep, capsys):
-    assert sweep._ended(ended_sweep, 0) == 0
+def test_a_sweep_ends_with_its_table_and_its_report_judged_once(ended_sweep, capsys, monkeypatch):
+    times, look = [], judge.outcomes
+    monkeypatch.setattr(judge, "outcomes", lambda runs: times.append(runs) or look(runs))
+    assert sweep._ended(ended_sweep, 0) == 0 and len(times) == 1
     said = capsys.readouterr().out
     assert "50.0 ± –" in said and said.endswith(f"report: {ended_sweep.directory / 'report.html'}\n")
     assert (ended_sweep.directory / "report.html").is_file()

@@ -54,9 +54,8 @@ def one_line(error: BaseException) -> str:
     for cause in _causes(error):
         if isinstance(cause, HeadstartError):
             return _joined(str(cause))
-        if _no_room(cause):
-            name = getattr(cause, "filename", None)
-            where = f" ({name})" if name else ""
+        if isinstance(cause, OSError) and _no_room(cause):
+            where = f" ({cause.filename})" if cause.filename else ""
             return f"the disk is full{where}; make room, then the same command goes on where it stopped"
         if type(cause).__name__ == "OutOfMemoryError" or isinstance(cause, MemoryError):
             return "out of memory; a smaller data.batch_size or data.image_size needs less"
@@ -72,11 +71,11 @@ def one_line(error: BaseException) -> str:
 
 
 def disk_is_full(error: BaseException) -> bool:
-    return any(map(_no_room, _causes(error)))
+    return any(isinstance(cause, OSError) and _no_room(cause) for cause in _causes(error))
 
 
-def _no_room(error: BaseException) -> bool:
-    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+def _no_room(error: OSError) -> bool:
+    return error.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

@@ -201,10 +201,13 @@ def _check_contrast(arms: list[DictConfig], sources: list[Any]) -> None:
 def _with(asked: app.Asked, argv: list[str], choices: dict[str, str]) -> DictConfig:
     """The configuration of the command's first run, but for these choices."""
     try:
-        return app.varied(argv, asked, choices)
+        cfg = app.varied(argv, asked, choices)
     except HeadstartError as error:
         beside = ", ".join(f"{key}={choice}" for key, choice in choices.items())
         raise HeadstartError(f"with {beside}: {error}") from error
+    # Hydra's own settings are most of it, and would be copied with every run.
+    chosen = {"hydra": {"runtime": {"choices": cfg.hydra.runtime.choices}}}
+    return OmegaConf.merge(OmegaConf.masked_copy(cfg, [str(key) for key in cfg if key != "hydra"]), chosen)  # type: ignore[return-value]
 
 
 def _source(cfg: DictConfig, budget: int | None = None) -> Any:

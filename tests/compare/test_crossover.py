@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from headstart.compare import words
+from headstart.compare.advice import next_steps
 from headstart.compare.crossover import Crossover, crossovers
 from headstart.compare.outcomes import Outcomes
 from headstart.compare.verdict import verdicts
@@ -26,7 +26,7 @@ def test_a_planted_change_of_order_is_found_where_it_is():
     found = curves(finetune=(0.5, 0.6, 0.65, 0.9, 0.95), scratch_backbone=(0.3, 0.4, 0.5, 0.75, 0.8),
                    frozen=(0.7, 0.75, 0.8, 0.8, 0.8))  # fmt: skip
     assert crossovers(found) == [Crossover("flowers", 20, 40, first="frozen", then="finetune")]
-    said = words.next_steps(found)
+    said = next_steps(found)
     assert said[0].startswith("The order of frozen and finetune changes between 20 and 40 labels per class: frozen is")
     assert "No crossover of finetune and scratch_backbone is seen between 5 labels per class and all." in said
 
@@ -43,11 +43,11 @@ def test_parallel_curves_have_no_crossover_however_close():
         assert crossovers(found) == []
         open_ = all(verdict.helped is None for verdict in found)
         said = "Whether the order" if open_ else "No crossover"
-        assert any(said in sentence for sentence in words.next_steps(found))
+        assert any(said in sentence for sentence in next_steps(found))
 
 
 def test_nothing_is_said_of_one_budget_or_across_data_sets():
     one = curves((5,), finetune=(0.9,), scratch_backbone=(0.6,))
     other = curves((10,), data="bees", finetune=(0.6,), scratch_backbone=(0.9,))
     assert crossovers(one + other) == []
-    assert not any("rossover" in sentence for sentence in words.next_steps(one + other))
+    assert not any("rossover" in sentence for sentence in next_steps(one + other))

@@ -240,6 +240,13 @@ def test_what_an_unfinished_sweep_lacks_stands_at_the_top(fake_sweep, capsys):
     assert capsys.readouterr().out.startswith(state["text"])
 
 
+def test_what_an_older_version_trained_is_not_missing(fake_run, tmp_path):
+    for arm in ("frozen", "finetune"):
+        fake_run(arm, 0)
+        fake_run(arm, 1, asked_seeds=[0, 1, 2], asked_budgets=1, asked_arms=2)
+    assert report(tmp_path / "sweep")["unfinished"][0]["missing"] == 2
+
+
 def test_a_whole_sweep_and_runs_that_were_asked_for_alone_lack_nothing(fake_run, fake_sweep, tmp_path):
     assert report(fake_sweep(asked_seeds=[0, 1, 2], asked_budgets=2, asked_arms=4))["unfinished"] == []
     for seed, arm in ((0, "frozen"), (1, "finetune")):

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from headstart.compare import words
+from headstart.compare.advice import next_steps
 from headstart.compare.outcomes import Outcomes
 from headstart.compare.statistics import interval
 from headstart.compare.verdict import verdict, verdicts
@@ -159,28 +160,28 @@ def test_a_second_look_is_told_with_what_it_does_to_the_level():
 
 
 def test_an_open_verdict_says_what_would_settle_it():
-    said = words.next_steps([verdict(outcomes(images=150, seeds=1, scratch_backbone=0.7, finetune=0.72), alpha=0.05)])
+    said = next_steps([verdict(outcomes(images=150, seeds=1, scratch_backbone=0.7, finetune=0.72), alpha=0.05)])
     assert "one seed says nothing of how trainings scatter" in said[0]
     assert "At 10 labels per class, a tie within 1 point takes at least 299 test images; here are 150." in said
 
 
 def test_advice_that_holds_at_several_budgets_is_given_once_with_all_of_them():
     table = outcomes(images=150, seeds=1, scratch_backbone=0.7, finetune=0.72)
-    told = words.next_steps(verdicts([replace(table, labels_per_class=k) for k in (5, 10, None)]))
+    told = next_steps(verdicts([replace(table, labels_per_class=k) for k in (5, 10, None)]))
     (settling,) = [sentence for sentence in told if "one seed says nothing" in sentence]
     assert settling.startswith(
         "At 5 and 10 labels per class and with all labels, finetune against scratch_backbone: one"
     )
     assert sum("a tie within" in sentence for sentence in told) == 1
     assert all(sentence[0].isupper() and sentence.endswith(".") for sentence in [*told[:-1]])
-    both = words.next_steps(verdicts([table, replace(table, data="birds")]))
+    both = next_steps(verdicts([table, replace(table, data="birds")]))
     assert both[0].startswith("flowers, at 10 labels per class, ") and both[1].startswith("birds, at 10 labels")
 
 
 def test_declared_arms_that_are_equal_within_the_margin_are_said_to_be_and_nothing_is_advised():
     same = verdict(outcomes(images=60_000, seeds=10, scratch_backbone=0.95, finetune=0.95, frozen=0.7), alpha=0.05)
     assert same.helped is None and same.close
-    assert words.helped(same) == "the same within the margin" and words.next_steps([same]) == []
+    assert words.helped(same) == "the same within the margin" and next_steps([same]) == []
     lead = verdict(outcomes(images=60_000, seeds=10, scratch_backbone=0.950, finetune=0.956), alpha=0.05)
     assert words.helped(lead) == "yes, by less than the margin"
     assert words.helped(verdict(outcomes(images=150, scratch_backbone=0.7, finetune=0.7), alpha=0.05)) == "undecided"

@@ -10,6 +10,7 @@ from typing import Any
 
 from headstart import runs
 from headstart.compare import images, origins, words
+from headstart.compare.advice import next_steps
 from headstart.compare.answers import answer
 from headstart.compare.arms import Result, arm_key, arm_names
 from headstart.compare.closer import closer
@@ -112,7 +113,7 @@ def _report(told: Judged) -> dict[str, Any]:
         "declared": declared,
         "no_verdict": told.trouble,
         "cautions": [*words.differing(declared), *words.cautions(verdicts)],
-        "next_steps": words.next_steps(verdicts),
+        "next_steps": next_steps(verdicts),
         "data": [
             _data_set(
                 name,

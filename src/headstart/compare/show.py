@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from headstart.compare import words
+from headstart.compare.advice import next_steps
 from headstart.compare.judge import Judged, differing
 from headstart.compare.statistics import interval
 from headstart.compare.table import table
@@ -82,7 +83,7 @@ def _show_verdicts(found: list[Verdict]) -> None:
         ]
         headers = ["labels/class", "seeds", "test images", "answer"]
         _print(headers, rows, [v.outcomes.data for v in found], left={"answer"})
-    for sentence in [*words.frozen_losses(found), *words.cautions(found), *words.next_steps(found)]:
+    for sentence in [*words.frozen_losses(found), *words.cautions(found), *next_steps(found)]:
         _say(sentence)
 
 

@@ -51,7 +51,10 @@ def _state(folder: Path, ended: list[Result], begun: int) -> Unfinished:
         * max(result.get("folds") or 1 for result in told)
         * len(seeds)
     )
-    there = {_cell(result, "data", "labels_per_class", "seed", "fold") for result in told}
+    # What an older version trained is there as well.
+    there = {
+        _cell(result, "data", "labels_per_class", "seed", "fold") for result in ended if result.get("seed") in seeds
+    }
     silent = sum("seed" not in result for result in ended)  # it failed before it could say what it was
     return Unfinished(folder.resolve().name, asked, max(asked - len(there) - silent, 0), begun)
 

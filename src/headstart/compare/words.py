@@ -1,14 +1,12 @@
 """The sentences of a verdict, for the terminal and the page alike."""
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from headstart.compare.comparison import DECLARED
-from headstart.compare.crossover import by_data, crossovers
-from headstart.compare.planning import images_for_a_tie, needed
+from headstart.compare.crossover import by_data
 from headstart.compare.unfinished import Unfinished
 from headstart.compare.verdict import Verdict, loss_of_frozen
 
@@ -97,7 +95,7 @@ def frozen_loss(verdict: Verdict) -> str | None:
 
 def frozen_losses(verdicts: Sequence[Verdict]) -> list[str]:
     """What the frozen backbone costs, budget by budget."""
-    return _once(verdicts, lambda verdict: [loss] if (loss := frozen_loss(verdict)) else [])
+    return once(verdicts, lambda verdict: [loss] if (loss := frozen_loss(verdict)) else [])
 
 
 def unfinished(state: Unfinished) -> str:
@@ -146,7 +144,7 @@ def cautions(verdicts: Sequence[Verdict]) -> list[str]:
             f"Seeds were added {_times(looks - 1)} after results could be seen: {looks} looks, so that a false answer "
             f"has a chance of up to {more} instead of {whole}."
         )
-    return said + _once(verdicts, _about)
+    return said + once(verdicts, _about)
 
 
 def _about(verdict: Verdict) -> list[str]:
@@ -173,7 +171,7 @@ def _not_asked(verdict: Verdict) -> list[str]:
     ]
 
 
-def _once(verdicts: Sequence[Verdict], told: Callable[[Verdict], list[str]]) -> list[str]:
+def once(verdicts: Sequence[Verdict], told: Callable[[Verdict], list[str]]) -> list[str]:
     """What is told of verdicts, as sentences: what holds at several budgets of a data set once, with all of them."""
     same: dict[tuple[str, str], list[Verdict]] = {}
     for verdict in verdicts:
@@ -182,78 +180,6 @@ def _once(verdicts: Sequence[Verdict], told: Callable[[Verdict], list[str]]) -> 
     several = len(by_data(verdicts)) > 1
     places = {key: f"{key[0]}, {where(*its)}" if several else _capital(where(*its)) for key, its in same.items()}
     return [f"{places[data, words]}, {words}." for data, words in same]
-
-
-def next_steps(verdicts: Sequence[Verdict]) -> list[str]:
-    """Where the order of arms changes, and what would settle what is open."""
-    said = [sentence for found in by_data(verdicts).values() for sentence in _order(found)]
-    said += _once(verdicts, _settling)
-    too_few = _once(verdicts, _tie_out_of_reach)
-    if too_few and all(verdict.outcomes.folds == 1 for verdict in verdicts):
-        too_few.append("data.folds=5 tests every image once per seed, instead of one part of them.")
-    return said + too_few
-
-
-def _tie_out_of_reach(verdict: Verdict) -> list[str]:
-    least = images_for_a_tie(verdict.alpha, verdict.margin)
-    if len(verdict.left) < 2 or verdict.tie or verdict.outcomes.images >= least:
-        return []
-    return [
-        f"a tie within {points(verdict.margin)} takes at least {least} test images; here are {verdict.outcomes.images}"
-    ]
-
-
-def _order(verdicts: Sequence[Verdict]) -> list[str]:
-    """Where the order changes between measured budgets of a data set; whether it does for the declared arms."""
-    found = crossovers(verdicts)
-    said = [
-        f"The order of {change.first} and {change.then} changes between {_span(change.before, change.after)}: "
-        f"{change.first} is better at the smaller budget, {change.then} at the larger."
-        for change in found
-    ]
-    declared = [verdict for verdict in verdicts if verdict.declared]
-    if len(declared) > 1 and not any(
-        {change.first, change.then} == set(declared[0].declared or ()) for change in found
-    ):
-        first, last = (verdict.outcomes.labels_per_class for verdict in (declared[0], declared[-1]))
-        arms, where_ = named(declared[0].declared or ()), _span(first, last)
-        if all(verdict.helped is None and not verdict.close for verdict in declared):
-            said.append(f"Whether the order of {arms} changes between {where_} is open.")
-        else:
-            said.append(f"No crossover of {arms} is seen between {where_}.")
-    return said
-
-
-def _span(low: int | None, high: int | None) -> str:
-    return f"{low} labels per class and all" if high is None else f"{low} and {high} labels per class"
-
-
-def _settling(verdict: Verdict) -> list[str]:
-    """What would answer the declared contrast, where it is open."""
-    if verdict.declared is None or verdict.helped is not None or verdict.close:
-        return []
-    return [f"{' against '.join(verdict.declared)}: {_what_it_takes(verdict)}"]
-
-
-def _what_it_takes(verdict: Verdict) -> str:
-    more = needed(verdict)
-    if more is None:
-        return "one seed says nothing of how trainings scatter; give more, such as seed=0,1,2,3,4"
-    seeds, images = (_range(*figure) if figure[0] < math.inf else None for figure in (more.seeds, more.images))
-    supposed = "if the difference is what it seems"
-    if images and seeds:
-        return f"{seeds} more seeds or {images} more test images would settle it, {supposed}"
-    if seeds:
-        return f"no number of test images can settle it, only more seeds: {seeds}, {supposed}"
-    if images:
-        return f"no number of seeds can settle it, only more test images: {images}, {supposed}"
-    return "neither more seeds nor more test images alone would settle a difference as small as it seems"
-
-
-def _range(low: float, high: float) -> str:
-    """``500 to 900``; ``at least 500`` where even a fair chance lies beyond what anybody collects."""
-    shown = [f"{figure:,.0f}" for figure in (low, high) if figure < math.inf]
-    return f"at least {shown[0]}" if len(shown) == 1 else " to ".join(dict.fromkeys(shown))
 
 
 def named(arms: Sequence[str]) -> str:
