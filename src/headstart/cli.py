@@ -190,7 +190,7 @@ def _parser() -> tuple[_Parser, dict[str, Callable[[argparse.Namespace], int]]]:
     command.add_argument("model", nargs="?", metavar="RUN_OR_CKPT", help="a run's directory, or a checkpoint")
     command.add_argument("--data", metavar="PATH", help="a folder of images to look at (those of the run)")
     command.add_argument("--only", nargs="+", default=[], metavar="PART", help="parts of it (all)")
-    command.add_argument("--sweep", metavar="SWEEP", help="runs that tell what takes more than one of them")
+    command.add_argument("--sweep", nargs="+", default=[], metavar="SWEEP", help="runs that tell what takes many")
     command.add_argument("--simulation", metavar="FILE", help="only the simulation of receptive fields, to this file")
     command.add_argument("--out", metavar="FOLDER", help="where understanding.html and .json go (the run itself)")
 

@@ -35,7 +35,7 @@ def understand(
     path: str | Path,
     data: str | Path | None = None,
     only: Collection[str] = (),
-    sweep: str | Path | None = None,
+    sweeps: Collection[str | Path] = (),
     out: str | Path | None = None,
     tell: Callable[[str], None] = lambda text: None,
 ) -> Path:
@@ -47,7 +47,7 @@ def understand(
         path: a checkpoint, or a run's directory.
         data: a folder of images to look at; None: those of the run.
         only: names of the parts that are wanted; none: all.
-        sweep: whose runs tell what takes a sweep.
+        sweeps: whose runs tell what takes more than one of them.
         out: the folder that gets the page; None: the run's, or the working directory for a lone checkpoint.
         tell: is told in a line what is being done.
 
@@ -58,12 +58,12 @@ def understand(
         HeadstartError: there is no such model, sweep or part, or there are too few images.
     """
     checkpoint = runs.checkpoint(path)
-    rows = _rows(sweep) if sweep else None
+    rows = [row for sweep in sweeps for row in _rows(sweep)] if sweeps else None
     run = runs.owner(checkpoint)
     folder = Path(out or run or ".").expanduser()
     tell("reading the model and its images")
     subject, cautions = opened(loading.load(checkpoint), str(path), run, data)
-    command = " ".join(["headstart understand", shlex.quote(str(path)), *_options(data, only, sweep)])
+    command = " ".join(["headstart understand", shlex.quote(str(path)), *_options(data, only, sweeps)])
     chapters = explained(subject, only, rows, tell)
     folder.mkdir(parents=True, exist_ok=True)
     told = (subject.name, chapters, cautions, command)
@@ -194,8 +194,8 @@ def _rows(sweep: str | Path) -> list[dict[str, Any]]:
     return rows
 
 
-def _options(data: str | Path | None, only: Collection[str], sweep: str | Path | None) -> list[str]:
+def _options(data: str | Path | None, only: Collection[str], sweeps: Collection[str | Path]) -> list[str]:
     """The options as they were typed, for the page's own command."""
-    typed: dict[str, list[Any]] = {"--data": [data], "--sweep": [sweep], "--only": list(only)}
+    typed: dict[str, list[Any]] = {"--data": [data], "--sweep": list(sweeps), "--only": list(only)}
     given = {name: [str(value) for value in values if value] for name, values in typed.items()}
     return [text for name, values in given.items() if values for text in (name, *map(shlex.quote, values))]

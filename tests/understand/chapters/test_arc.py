@@ -54,20 +54,3 @@ def test_images_of_one_label_teach_nothing(shallow, subject):
 
 def test_every_verdict_has_its_words():
     assert all(set(words) == {"holds", "depends", "fails"} for words in arc.SAID.values())
-
-
-def runs(**accuracies):
-    return [
-        {"model": model, "seed": seed, "metrics": {"test/accuracy": accuracy}}
-        for model, its in accuracies.items()
-        for seed, accuracy in enumerate(its)
-    ]
-
-
-def test_the_climb_is_read_from_the_seeds_that_all_three_have():
-    rising = {"lenet": [0.7, 0.71, 0.9], "alexnet": [0.8, 0.81], "scratch_backbone": [0.9, 0.92]}
-    said = arc.climb(runs(**rising, plain_resnet=[0.1, 0.1]))
-    assert said.verdict == "holds" and said.value == "lenet 70.5 %, alexnet 80.5 %, scratch_backbone 91.0 %"
-    falling = {**rising, "alexnet": [0.5, 0.51]}
-    assert arc.climb(runs(**falling)).verdict == "fails"
-    assert arc.climb(runs(lenet=[0.7, 0.7])).verdict == arc.climb(None).verdict == "not measured"

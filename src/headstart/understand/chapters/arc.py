@@ -1,8 +1,7 @@
 """The arc from LeNet to ResNet: what depth is worth with skip connections and without, on the subject's images."""
 
-from collections.abc import Callable, Sequence
-from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -21,7 +20,6 @@ CLAIMS = {
     "deeper-is-worse-without-skips": "Without skip connections a deeper network trains worse than a shallower one.",
     "skips-make-depth-harmless": "With skip connections more depth does no harm.",
     "only-skips-keep-gradients": "It takes skip connections to keep the gradients of a deep network even.",
-    "each-network-beat-the-last": "LeNet, AlexNet, ResNet: each is more accurate than the one before.",
 }
 SHALLOW, DEEP = 20, 44  # two of the depths of He et al. 2016, section 4.2
 SIDE = 8  # pixels of a side at most: so fifteen short trainings take some fifteen seconds
@@ -29,8 +27,6 @@ IMAGES = 256
 STEPS = 40
 SEEDS = (0, 1, 2)
 DASHES = ("--", ":", "-", "-.")
-ARC = ("lenet", "alexnet", "scratch_backbone")
-SWEEP = "headstart-train experiment=arc"
 Kind = tuple[bool, bool, int]  # skips, BatchNorm, depth
 KINDS: list[Kind] = [(False, True, SHALLOW), (False, True, DEEP), (True, True, SHALLOW), (True, True, DEEP)]
 KINDS += [(True, False, DEEP)]
@@ -78,29 +74,7 @@ def chapter(subject: Subject, tell: Callable[[str], None]) -> Chapter:
         told.claims += [_unmeasured(name, "give images of two classes or more") for name in SAID]
     else:
         _depth(told, images, labels, tell)
-    told.claims.append(climb(None))
     return told
-
-
-def climb(rows: Sequence[dict[str, Any]] | None) -> Claim:
-    """The claim that each network of the arc beat the one before, from a sweep's runs.
-
-    Args:
-        rows: a dict a run with the keys of its ``result.json``, of one data set and budget; None where there is none.
-    """
-    name = "each-network-beat-the-last"
-    by_seed = {
-        model: {row["seed"]: row["metrics"]["test/accuracy"] for row in rows or [] if row["model"] == model}
-        for model in ARC
-    }
-    seeds = sorted(set.intersection(*(set(its) for its in by_seed.values())))
-    if len(seeds) < 2:
-        return Claim(name, CLAIMS[name], "not measured", control="the same images and seeds for each", command=SWEEP)
-    accuracies = [[by_seed[model][seed] for seed in seeds] for model in ARC]
-    steps = [depth.difference(before, after) for before, after in pairwise(accuracies)]
-    shares = ", ".join(f"{model} {100 * np.mean(its):.1f} %" for model, its in zip(ARC, accuracies, strict=True))
-    gains = " and ".join(f"{100 * step.low:+.1f} to {100 * step.high:+.1f}" for step in steps)
-    return _claim(name, depth.each_is_better(steps), shares, f"{len(seeds)} seeds; gains in points {gains}")
 
 
 def _small(subject: Subject) -> tuple[Tensor, Tensor]:

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
+from headstart.understand import climb
 from headstart.understand.chapter import Chapter, Claim, Picture, Table
 from headstart.understand.curve import WAYS, Curve, drawing, only_higher_adapt, transfers
 from headstart.understand.interval import Interval
@@ -13,6 +14,7 @@ from headstart.understand.overfitting import Gap, gaps, overfits
 CLAIMS = {
     "lower-layers-transfer": "The lower layers of a pretrained network do for other images as they are.",
     "only-higher-layers-adapt": "Only the higher layers have to adapt to new images.",
+    climb.NAME: climb.SENTENCE,
     "scratch-overfits": "A network that starts from random weights often overfits where images are few.",
 }
 CURVE = "headstart-train experiment=transferability, then headstart understand RUN --sweep DIR"
@@ -45,6 +47,7 @@ def chapter(rows: list[Row] | None, tell: Callable[[str], None]) -> Chapter:
     kept, compared = [row for row in alike if _kept(row)], [row for row in alike if not _kept(row)]
     tell(f"{len(kept)} runs of a transferability curve, {len(compared)} of a comparison")
     _curve(made, kept)
+    made.claims.append(climb.climb(compared))
     _overfitting(made, compared)
     return made
 
