@@ -114,3 +114,8 @@ def test_layers_where_the_two_ways_differ_are_named(lesson, monkeypatch):
     assert agreement(network, shape, Sight(network, shape)) == (4, [])
     monkeypatch.setattr(it, "Uniform", Wrong)
     assert agreement(network, shape, Sight(network, shape)) == (4, ["conv2"])
+
+
+def test_flattened_maps_are_asked_in_the_order_of_their_channels():
+    assert same(nn.Sequential(conv(1, 3), nn.Flatten(), nn.Linear(3 * 49, 2)), (1, 7, 7)) == 2
+    assert same(nn.Sequential(conv(1, 3), nn.Flatten(2)), (1, 7, 7)) == 2
