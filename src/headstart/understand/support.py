@@ -102,6 +102,8 @@ def unit_of(output: Tensor, layer: Field, i: int, j: int) -> Tensor:
     channels, height, width = layer.shape
     if output.ndim > 3 and output.shape[-2:] == (height, width):
         return output.flatten(1, -3)[:, :, i, j]
+    if output.ndim == 2 or output.shape[1:] == (channels, height * width):
+        return output.reshape(-1, channels, height, width)[:, :, i, j]
     return output.reshape(-1, height, width, channels)[:, i, j]
 
 

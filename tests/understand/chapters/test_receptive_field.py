@@ -84,3 +84,16 @@ def test_every_claim_is_judged_by_its_measurement():
         "strides-widen-faster": "holds",
         "small-kernels-are-cheaper": "depends",
     }
+
+
+def test_a_network_without_a_map_is_told_in_one_line(subject):
+    class Dense(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.fc = nn.Linear(28 * 28, 4)
+
+        def forward(self, images):
+            return self.fc(images.flatten(1))
+
+    found = it.chapter(Subject(**{**subject.__dict__, "network": Dense()}), lambda _: None)
+    assert "every layer of this network sees all of the image" in text(found)

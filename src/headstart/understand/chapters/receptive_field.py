@@ -41,11 +41,11 @@ def chapter(subject: Subject, tell: Callable[[str], None]) -> Chapter:
     tell("receptive fields: the operations of the network")
     try:
         sight = Sight(subject.network, shape)
+        shown_stages = stages(sight.fields)
     except HeadstartError as reason:
         told.content.append(f"The fields of this network cannot be counted: {reason}.")
         told.numbers["unknown"] = str(reason)
         return told
-    shown_stages = stages(sight.fields)
     last = shown_stages[-1]
     told.content += [
         "A unit is one number of a layer's map. Its receptive field is the part of the image that can change it: "
