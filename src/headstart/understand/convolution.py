@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from copy import deepcopy
+from itertools import pairwise
 
 import torch
 import torch.nn.functional as F
@@ -10,7 +11,7 @@ from torch import Tensor, nn
 from headstart.errors import HeadstartError
 from headstart.understand.chapter import Verdict
 
-Pair = int | tuple[int, int]
+Pair = int | tuple[int, ...]  # one number for both axes, or (down, across)
 
 # Sobel and Feldman's operator for vertical edges (1968): a difference across, smoothed along.
 SOBEL = ((-1.0, 0.0, 1.0), (-2.0, 0.0, 2.0), (-1.0, 0.0, 1.0))
@@ -84,7 +85,7 @@ def convolved(
 
 
 def _pair(value: Pair) -> tuple[int, int]:
-    return value if isinstance(value, tuple) else (value, value)
+    return (value[0], value[1]) if isinstance(value, tuple) else (value, value)
 
 
 def lesson_image(size: int = 5, square: int = 3) -> Tensor:
@@ -153,7 +154,7 @@ def widens_verdict(fields: Sequence[int], weights: Sequence[int]) -> Verdict:
     Holds where each is wider than the one before and the weights stay as many; depends where they grow with more
     weights; fails where they do not grow.
     """
-    if any(b <= a for a, b in zip(fields, fields[1:], strict=False)):
+    if any(b <= a for a, b in pairwise(fields)):
         return "fails"
     return "holds" if len(set(weights)) == 1 else "depends"
 

@@ -67,7 +67,7 @@ def interiors(network: nn.Module, steps: dict[str, int], images: Tensor) -> dict
     """
     height, width = images.shape[2:]
     holes = max((max(m.dilation) for m in network.modules() if isinstance(m, nn.Conv2d)), default=1)
-    found = {}
+    found: dict[str, Tensor] = {}
     for step in set(steps.values()):
         rim = torch.ones(1, height, width, dtype=torch.bool)
         rim[:, step * holes : height - step * holes, step * holes : width - step * holes] = False

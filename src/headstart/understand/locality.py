@@ -107,7 +107,7 @@ def inside(box: Box, shape: tuple[int, int, int]) -> Tensor:
 
 @torch.no_grad()
 def changed(network: nn.Module, unit: Unit, images: Tensor, pixels: Tensor) -> float:
-    """How much a unit changes, relative to itself, when these pixels (bool (H, W)) become the next image's, brighter."""
+    """How much a unit changes, relative to itself, when these pixels, bool (H, W), become another image's."""
     other = torch.where(pixels, images.roll(1, 0) + 1, images)
     before, after = (maps(network, x, [unit.layer])[unit.layer][:, :, unit.row, unit.column] for x in (images, other))
     return float((after - before).norm() / before.norm().clamp(min=1e-12))

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from headstart.understand.chapter import Verdict
-from headstart.understand.interval import over_images
+from headstart.understand.bootstrap import over_images
 from headstart.understand.shifts import moved
 
 SIDE = 16
@@ -33,10 +33,13 @@ class Permuted:
     mlp: Tensor
     mlp_permuted: Tensor
 
+    def lost(self, kind: str) -> Tensor:
+        """What permuting costs ``"cnn"`` or ``"mlp"``, 1, 0 or −1 for each repeat and image."""
+        return getattr(self, kind).double() - getattr(self, f"{kind}_permuted").double()
+
     def loss(self, kind: str) -> tuple[float, tuple[float, float]]:
-        """What permuting costs ``"cnn"`` or ``"mlp"`` in accuracy, and its 95 % interval over images."""
-        plain, permuted = getattr(self, kind).double(), getattr(self, f"{kind}_permuted").double()
-        lost = (plain - permuted).mean(dim=0)
+        """Its mean, which is in accuracy, and the 95 % interval of that over images."""
+        lost = self.lost(kind).mean(dim=0)
         return float(lost.mean()), over_images(lost)
 
 
@@ -139,8 +142,7 @@ def permutation_verdict(found: Permuted) -> Verdict:
     """
     if over_images(found.cnn.double().mean(dim=0))[0] <= found.chance:
         return "not measured"
-    lost = {kind: getattr(found, kind).double() - getattr(found, f"{kind}_permuted").double() for kind in ("cnn", "mlp")}
-    low, high = over_images((lost["cnn"] - lost["mlp"]).mean(dim=0))
+    low, high = over_images((found.lost("cnn") - found.lost("mlp")).mean(dim=0))
     if found.loss("cnn")[1][0] > 0 and low > 0:
         return "holds"
     return "fails" if found.loss("mlp")[1][0] > 0 and high <= 0 else "depends"

@@ -19,8 +19,9 @@ STAYS = 0.99  # share of answers under a shift, from which on a network is calle
 def pooled(maps: Tensor, kind: str, size: int = 2) -> Tensor:
     """Maps (N, C, H, W), made smaller by ``size`` along both axes, or to 1×1 by ``"global"``, which averages.
 
-    ``"blur"`` is a blur with the binomial kernel of ``size + 1`` taps, wrapped round the border, of which each
-    ``size``-th value is kept (Zhang, "Making convolutional networks shift-invariant again", 2019, section 3.3).
+    ``"blur"`` halves a map as often as it takes (``size`` is a power of two): blurred by 1 2 1 along both axes,
+    wrapped round the border, of which each second value is kept (Zhang, "Making convolutional networks
+    shift-invariant again", 2019, section 3.3).
     """
     if kind == "max":
         return F.max_pool2d(maps, size)
@@ -28,13 +29,11 @@ def pooled(maps: Tensor, kind: str, size: int = 2) -> Tensor:
         return F.avg_pool2d(maps, size)
     if kind == "global":
         return maps.mean(dim=(2, 3), keepdim=True)
-    row = torch.ones(1)
-    for _ in range(size):
-        row = F.pad(row, (0, 1)) + F.pad(row, (1, 0))
-    kernel = (row[:, None] * row / row.sum() ** 2).expand(maps.shape[1], 1, -1, -1)
-    around = size // 2, size - size // 2
-    wrapped = F.pad(maps, (*around, *around), mode="circular")
-    return F.conv2d(wrapped, kernel, stride=size, groups=maps.shape[1])
+    row = torch.tensor([0.25, 0.5, 0.25])
+    kernel = (row[:, None] * row).expand(maps.shape[1], 1, -1, -1)
+    for _ in range(size.bit_length() - 1):
+        maps = F.conv2d(F.pad(maps, (1, 1, 1, 1), mode="circular"), kernel, stride=2, groups=maps.shape[1])
+    return maps
 
 
 @dataclass(frozen=True)
@@ -94,11 +93,11 @@ def peak_kept(maps: Tensor, kind: str, size: int = 2) -> Tensor:
     return torch.where(peak > 0, left / peak.clamp(min=1e-12), torch.ones_like(peak)).mean(dim=1)
 
 
-def roughness(maps: Tensor, kind: str, size: int = 2) -> Tensor:
-    """Mean difference of neighbours after pooling, relative to the mean value, over channels: (N,); 0 where all is 0."""
+def roughness(maps: Tensor, kind: str, size: int = 2) -> tuple[Tensor, Tensor]:
+    """The mean difference of neighbours after pooling, and the same relative to the mean value, (N,) each."""
     left = pooled(_cut(maps, size), kind, size)
-    steps = left.diff(dim=2).abs().mean(dim=(1, 2, 3)) + left.diff(dim=3).abs().mean(dim=(1, 2, 3))
-    return steps / (2 * left.abs().mean(dim=(1, 2, 3))).clamp(min=1e-12)
+    steps = (left.diff(dim=2).abs().mean(dim=(1, 2, 3)) + left.diff(dim=3).abs().mean(dim=(1, 2, 3))) / 2
+    return steps, steps / left.abs().mean(dim=(1, 2, 3)).clamp(min=1e-12)
 
 
 def _cut(maps: Tensor, size: int) -> Tensor:
@@ -172,9 +171,14 @@ def strongest_verdict(kept: Tensor) -> Verdict:
     return "holds" if whole.all() else "depends" if whole.any() else "fails"
 
 
-def smoother_verdict(less: tuple[float, float]) -> Verdict:
-    """Whether one roughness is less than another, by the interval of the other less the one."""
-    return "holds" if less[0] > 0 else "fails" if less[1] < 0 else "depends"
+def smoother_verdict(less: tuple[float, float], relative: tuple[float, float]) -> Verdict:
+    """Whether averaging is smoother, by the intervals of how much smaller the differences of neighbours are then.
+
+    Holds where they are smaller both as they are and relative to the values, which shrink too; depends where only
+    one of the two is sure; fails where neither is.
+    """
+    smaller = [low > 0 for low, _ in (less, relative)]
+    return "holds" if all(smaller) else "depends" if any(smaller) else "fails"
 
 
 def head_verdict(found: Head) -> Verdict:

@@ -47,7 +47,7 @@ def lesson_network(channels: int = 1, classes: int = 10) -> nn.Sequential:
 
 
 def first_dense(network: nn.Module) -> tuple[str, float] | None:
-    """The first fully connected layer and its share of all parameters, biases too; None where there is no such layer."""
+    """The first fully connected layer and its share of all parameters, biases too; None where there is none."""
     total = sum(p.numel() for p in network.parameters())
     for name, module in network.named_modules():
         if isinstance(module, nn.Linear):

@@ -7,7 +7,7 @@ from headstart.understand.subject import Subject
 
 
 def unseen(subject: Subject, most: int) -> Tensor:
-    """Indices of at most ``most`` images, evenly spread; those that the network was not trained on, where there are any."""
+    """Indices of at most ``most`` images, evenly spread, of those not trained on, if there are any."""
     free = (~subject.trained_on).nonzero().flatten()
     free = free if len(free) else torch.arange(len(subject.images))
     return free[torch.linspace(0, len(free) - 1, min(most, len(free))).round().long()]

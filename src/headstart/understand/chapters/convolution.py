@@ -1,13 +1,11 @@
 """Convolution by hand: the sum itself, on the lesson's square, in the network's layers, and learned."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from headstart.drawing import COLOURS, drawn
 from headstart.understand.chapter import Chapter, Claim, Picture, Table, Verdict
 from headstart.understand.convolution import (
     SOBEL,
@@ -17,7 +15,6 @@ from headstart.understand.convolution import (
     halves_verdict,
     lesson_image,
     preserves_verdict,
-    products,
     same_verdict,
     size_trials,
     widens_verdict,
@@ -26,11 +23,9 @@ from headstart.understand.images import sheet, shown
 from headstart.understand.layers import Layer, layers
 from headstart.understand.learned_kernel import ENOUGH, learn_kernel, learned_verdict, speckle
 from headstart.understand.locality import Unit, fields
+from headstart.understand.places import number, places
 from headstart.understand.subject import Subject, copied
 from headstart.understand.unseen import unseen
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 CLAIMS = {
     "sliding-sum": "A convolution is nothing but a small grid slid over an image: multiply what overlaps, add up.",
@@ -47,13 +42,13 @@ SIDE = 64  # pixels of a picture on the page
 
 def chapter(subject: Subject, tell: Callable[[str], None]) -> Chapter:
     found = Chapter("convolution", "Convolution by hand")
-    tell("convolution: the sum by hand")
+    tell("the sum by hand")
     _by_hand(found)
     _own_pictures(found, subject)
-    tell("convolution: the layers of the network")
+    tell("the layers of the network")
     _in_network(found, subject)
     _dilated(found)
-    tell("convolution: a kernel is learned")
+    tell("a kernel is learned")
     _learned(found)
     return found
 
@@ -78,10 +73,11 @@ def _by_hand(found: Chapter) -> None:
         "the rows −1 0 1, −2 0 2 and −1 0 1. It fits into the picture at nine places. At each, multiply the nine pairs "
         "of numbers that lie over each other and add the products up.",
         Picture(
-            drawn("windows", _windows, "The nine places of the kernel, with their products and sums", 5.0, 5.6),
+            places(lesson_image()[0, 0], torch.tensor(SOBEL)),
             "The nine places of the kernel. In the outlined window stand the nine products, below it their sum.",
         ),
-        "Look at the signs. The left edge of the square, from black to white, gives 3, 4 and 3: bright. The right edge, "
+        "Look at the signs. The left edge of the square, from black to white, gives 3, 4 and 3: bright. The right "
+        "edge, "
         "from white to black, gives −3, −4 and −3: the darkest values of all. So bright spots mark only the edges that "
         "brighten from left to right. To see both one looks at the size of the number without its sign.",
         Table(
@@ -103,35 +99,8 @@ def _by_hand(found: Chapter) -> None:
     }
 
 
-def _windows(axes: "Axes") -> None:
-    from matplotlib.patches import Rectangle
-
-    terms = products(lesson_image(), torch.tensor(SOBEL)[None])[0, 0]
-    axes.set_axis_off()
-    axes.set_xlim(-0.2, 17.2)
-    axes.set_ylim(19.2, -0.2)
-    for i in range(3):
-        for j in range(3):
-            x, y = 6 * j, 6.5 * i
-            axes.add_patch(Rectangle((x, y), 5, 5, facecolor="#3a3f44"))
-            axes.add_patch(Rectangle((x + 1, y + 1), 3, 3, facecolor="#ffffff"))
-            axes.add_patch(Rectangle((x + j, y + i), 3, 3, fill=False, edgecolor=COLOURS[1], linewidth=2.5))
-            for m in range(3):
-                for n in range(3):
-                    white = 1 <= i + m <= 3 and 1 <= j + n <= 3
-                    axes.text(
-                        x + j + n + 0.5, y + i + m + 0.5, _number(float(terms[i, j, m, n])), fontsize=8, ha="center",
-                        va="center", color="#111111" if white else "#dddddd",
-                    )  # fmt: skip
-            axes.text(x + 2.5, y + 5.55, f"sum {_number(float(terms[i, j].sum()))}", ha="center", va="center")
-
-
-def _number(value: float) -> str:
-    return f"{value + 0.0:g}".replace("-", "−")
-
-
 def _rows(values: Tensor) -> str:
-    return " / ".join(" ".join(_number(v) for v in row) for row in values.tolist())
+    return " / ".join(" ".join(number(v) for v in row) for row in values.tolist())
 
 
 def _own_pictures(found: Chapter, subject: Subject) -> None:
@@ -154,7 +123,8 @@ def _own_pictures(found: Chapter, subject: Subject) -> None:
     across = convolved(lesson_image(), torch.tensor(SOBEL).T[None, None])[0, 0]
     _claim(
         found, "edges-by-hand", edges_verdict(square, edges),
-        f"the square's left edge gives 4, its right edge −4; in your pictures {dark:.0%} of the strongest edges are dark",
+        f"the square's left edge gives 4, its right edge −4; in your pictures {dark:.0%} of the strongest edges are "
+        "dark",
         f"the kernel for horizontal edges finds them nowhere ({edges_verdict(across, edges)})",
     )  # fmt: skip
     found.numbers["dark_edges"] = dark
@@ -189,8 +159,10 @@ def _in_network(found: Chapter, subject: Subject) -> None:
     )
     _claim(
         found, "sliding-sum", same_verdict([*apart, difference(square) or 0.0]),
-        f"{len(apart)} of your {len(kinds)} kinds of layer computed by hand; largest difference {max(apart, default=0):.0e}",
-        f"with the kernel turned by half a turn the lesson's square comes out different by {_number(float(across.max()))}",
+        f"{len(apart)} of your {len(kinds)} kinds of layer computed by hand; largest difference "
+        f"{max(apart, default=0):.0e}",
+        "with the kernel turned by half a turn the lesson's square comes out different by "
+        f"{number(float(across.max()))}",
     )  # fmt: skip
     _sizes(found, passed)
 
@@ -218,7 +190,8 @@ def _sizes(found: Chapter, passed: list[Layer]) -> None:
         f"Your network has {len(steps)} layers of stride 2 (pools among them, where they are layers), and {halved} of "
         "them halve their map exactly. It takes an even size and a padding that fits: the lesson's 5×5 becomes 2×2 "
         "without padding and 3×3 with it, and neither is a half of five.",
-        f"It has {len(padded)} padded layers of stride 1, and {kept} of them keep the size of their map. They do so where "
+        f"It has {len(padded)} padded layers of stride 1, and {kept} of them keep the size of their map. They do so "
+        "where "
         "the padding is dilation·(kernel − 1)/2. But zeros are not nothing: on an evenly white picture padded by one, "
         "the Sobel kernel finds an edge of strength 4 along the left border and of −4 along the right one (3 and −3 in "
         "the corners), where the picture has none.",
@@ -246,8 +219,10 @@ def _dilated(found: Chapter) -> None:
     boxes = [fields(layer, [Unit("", 7, 7)], (1, 15, 15))[0] for layer in layers_]
     wide, weights = [box.right - box.left for box in boxes], [layer.weight.numel() for layer in layers_]
     found.content.append(
-        f"With dilation 1, 2, 3 and 4 a 3×3 kernel covers {', '.join(f'{w}×{w}' for w in wide)} pixels, and it has nine "
-        f"weights each time. The price: it still looks at nine pixels, so at dilation 4 it skips {wide[-1] ** 2 - 9} of "
+        f"With dilation 1, 2, 3 and 4 a 3×3 kernel covers {', '.join(f'{w}×{w}' for w in wide)} pixels, and it has "
+        "nine "
+        f"weights each time. The price: it still looks at nine pixels, so at dilation 4 it skips {wide[-1] ** 2 - 9} "
+        "of "
         f"the {wide[-1] ** 2} that it covers."
     )
     _claim(
@@ -265,7 +240,8 @@ def _learned(found: Chapter) -> None:
     shades = ((way.kernels[:, None] / 6 + 0.5) * 255).round().clamp(0, 255).byte()
     steps = ", ".join(map(str, way.steps))
     found.content += [
-        "Can a kernel be learned? Here a kernel starts as nine random numbers. It is shown random pictures and what the "
+        "Can a kernel be learned? Here a kernel starts as nine random numbers. It is shown random pictures and what "
+        "the "
         "Sobel kernel makes of them, never the Sobel kernel itself. Backpropagation says how to change each number so "
         "that the two results come closer.",
         Picture(
@@ -277,7 +253,13 @@ def _learned(found: Chapter) -> None:
             "The way there",
             ("step", "largest error", "kernel, row by row"),
             [
-                (s, f"{e:.2g}", " / ".join(" ".join(f"{v:.2f}".replace("-", "−") for v in row) for row in k.tolist()))
+                (
+                    s,
+                    f"{e:.2g}",
+                    " / ".join(
+                        " ".join(f"{round(v, 2) + 0.0:.2f}".replace("-", "−") for v in row) for row in k.tolist()
+                    ),
+                )
                 for s, e, k in zip(way.steps, way.errors, way.kernels, strict=True)
             ],
         ),

@@ -9,10 +9,10 @@ from torch import Tensor, nn
 from headstart.understand.chapter import Chapter, Claim, Picture, Table, Verdict
 from headstart.understand.equivariance import Moved, equivariance, equivariance_verdict, error_map
 from headstart.understand.images import heat, sheet, shown
-from headstart.understand.interval import over_images
+from headstart.understand.bootstrap import over_images
 from headstart.understand.layers import Layer, layers, milestones
 from headstart.understand.locality import Local, Unit, locality, locality_verdict
-from headstart.understand.permutation import FEWEST, SIDE, permutation_test, permutation_verdict, permuted
+from headstart.understand.permutation import FEWEST, SIDE, Permuted, permutation_test, permutation_verdict, permuted
 from headstart.understand.sharing import Twins, first_dense, lesson_network, sharing_verdict, twins
 from headstart.understand.shifts import answers_by_chance, directions, recognised_verdict, same_answers
 from headstart.understand.subject import Subject, copied
@@ -37,13 +37,13 @@ def chapter(subject: Subject, tell: Callable[[str], None]) -> Chapter:
     few = subject.images[unseen(subject, IMAGES)]
     passed = layers(network, few)
     chosen = milestones([layer for layer in passed if len(layer.given) == 3])
-    tell("why convolutions: moving the image")
+    tell("moving the image")
     _moved(found, network, chosen, few)
     _elsewhere(found, network, subject.images[unseen(subject, ANSWERS)])
-    tell("why convolutions: changing pixels outside and inside a field")
+    tell("changing pixels outside and inside a field")
     _local(found, network, chosen, few)
     _shared(found, subject, [twins(layer) for layer in passed])
-    tell("why convolutions: training on permuted pixels")
+    tell("training on permuted pixels")
     _permuted(found, subject)
     return found
 
@@ -55,23 +55,24 @@ def _claim(
     found.claims.append(Claim(name, CLAIMS[name], verdict, value, control, interval, command))
 
 
-def _none(found: Chapter, *names: str) -> None:
+def _none(found: Chapter, name: str, title: str) -> None:
     """What cannot be asked of a network without a convolution."""
-    found.content.append("Your network has no convolution with a map, so this question does not apply to it.")
-    for name in names:
-        _claim(found, name, "not measured", "the network has no convolution", command="headstart understand OTHER_RUN")
+    found.content.append(f"{title}: your network has no convolution with a map, so there is nothing to measure.")
+    _claim(found, name, "not measured", "the network has no convolution", command="headstart understand OTHER_RUN")
 
 
 def _moved(found: Chapter, network: nn.Module, chosen: list[Layer], images: Tensor) -> None:
-    if not chosen or images.shape[3] < 8:
-        return _none(found, "translation-equivariance")
-    shifts = [2**n for n in range(6) if 2**n <= images.shape[3] // 4]
+    if not chosen:
+        return _none(found, "translation-equivariance", "Does each map move with the picture?")
+    shifts = [2**n for n in range(6) if 2**n <= max(1, images.shape[3] // 4)]
     rows = equivariance(network, [layer.name for layer in chosen], images, shifts)
     exact = [row for row in rows if row.whole and row.interior is not None]
     found.content += [
-        "Your pictures are moved to the right, pixel by pixel, with a mirrored strip where something must come in. If a "
+        "Your pictures are moved to the right, pixel by pixel, with a mirrored strip where something must come in. "
+        "If a "
         "layer is equivariant to translation, its map is the old one moved along. A layer with a stride of S in all "
-        "(S pixels to one step in its map) can only move by whole steps, so that shifts are compared to the nearest one.",
+        "(S pixels to one step in its map) can only move by whole steps, so that shifts are compared to the nearest "
+        "one.",
         Table(
             "How far a layer's map is from the old one moved along, in per cent of it: in the interior, where no field "
             "reaches the border / everywhere. 0 is exact; – means that no unit of the layer is in the interior.",
@@ -89,7 +90,7 @@ def _moved(found: Chapter, network: nn.Module, chosen: list[Layer], images: Tens
         found.content.append(
             f"In the interior, {len(exact_layers)} layers can be checked, and at multiples of their stride they are "
             f"{100 * worst:.2g} % off at most."
-            + (f" Between two steps they are off by {100 * min(broken):.0f} to {100 * max(broken):.0f} %." if broken else "")
+            + (f" Between two steps it is {100 * min(broken):.0f} to {100 * max(broken):.0f} %." if broken else "")
             + " Where a unit sees the border, it sees the zeros there too, and those do not move with the picture."
         )
         found.content.append(_pictures(network, rows, exact, images))
@@ -136,21 +137,23 @@ def _elsewhere(found: Chapter, network: nn.Module, images: Tensor) -> None:
     low, high = over_images(stayed)
     chance = answers_by_chance(network, images)
     found.content.append(
-        f"Then {len(images)} pictures are moved by a quarter of their side ({distance} pixels) up, down, left and right. "
-        f"The network names the same class in {stayed.mean():.0%} of the cases (95 % interval {low:.0%} to {high:.0%}). "
+        f"Then {len(images)} pictures are moved by a quarter of their side ({distance} pixels) up, down, left and "
+        "right. "
+        f"The network names the same class in {stayed.mean():.0%} of the cases (95 % interval {low:.0%} to "
+        f"{high:.0%}). "
         f"Two different pictures get the same class in {chance:.0%}."
     )
     _claim(
         found, "recognised-elsewhere", recognised_verdict((low, high), chance),
         f"same class after a shift by a quarter of the side: {stayed.mean():.0%}",
-        f"two different pictures: {chance:.0%}", interval=(low, high),
+        f"two different pictures: {chance:.0%}", interval=(100 * low, 100 * high),
     )  # fmt: skip
     found.numbers["elsewhere"] = {"share": float(stayed.mean()), "interval": [low, high], "by_chance": chance}
 
 
 def _local(found: Chapter, network: nn.Module, chosen: list[Layer], images: Tensor) -> None:
-    if not chosen or len(images) < 2:
-        return _none(found, "locality")
+    if not chosen:
+        return _none(found, "locality", "Which pixels decide a unit?")
     rows = locality(network, [Unit(x.name, x.given[1] // 2, x.given[2] // 2) for x in chosen], images)
     whole = [row for row in rows if row.outside is None]
     height, width = images.shape[2:]
@@ -158,16 +161,20 @@ def _local(found: Chapter, network: nn.Module, chosen: list[Layer], images: Tens
         "Which pixels decide a unit? For the unit in the middle of each layer, its field was found; then all pixels "
         "outside were replaced by those of another picture, and after that a single one in the middle of the field.",
         Table(
-            f"The field of the middle unit, and how much the unit changes, in per cent of itself ({height}×{width} pixels)",
+            f"The field of the middle unit, and how much the unit changes, in per cent of itself; {height}×{width} "
+            "pixels",
             ("layer", "field", "share of the image", "all outside changed", "one pixel inside changed"),
             [_local_row(row) for row in rows],
         ),
-        f"Changing everything outside changes nothing at all, and one pixel inside is noticed. But {len(whole)} of the "
-        f"{len(rows)} layers here see the whole picture, so that for them there is no outside: locality is a property of "
-        "each step, and depth wears it away."
-        if locality_verdict(rows) != "fails"
+        "Changing everything outside changes nothing at all, and one pixel inside is noticed."
+        if locality_verdict(rows) in ("holds", "depends")
         else "For these layers locality could not be shown.",
     ]
+    if whole:
+        found.content.append(
+            f"But {len(whole)} of the {len(rows)} layers here see the whole picture, so that for them there is no "
+            "outside: locality is a property of each step, and depth wears it away."
+        )
     _claim(
         found, "locality", locality_verdict(rows),
         f"with all pixels outside changed {100 * max((r.outside or 0 for r in rows), default=0):.2g} % change; "
@@ -183,7 +190,8 @@ def _local(found: Chapter, network: nn.Module, chosen: list[Layer], images: Tens
 def _local_row(row: Local) -> tuple[str, ...]:
     size = f"{row.box.bottom - row.box.top}×{row.box.right - row.box.left}"
     outside = "no outside" if row.outside is None else f"{100 * row.outside:.2g}"
-    return row.unit.layer, size, f"{100 * row.share:.2g} %", outside, f"{100 * row.inside:.2g}"
+    share = f"{100 * row.share:.3g} %"
+    return row.unit.layer, size, share, outside, f"{100 * row.inside:.3g}"
 
 
 def _shared(found: Chapter, subject: Subject, rows: list[Twins]) -> None:
@@ -196,7 +204,7 @@ def _shared(found: Chapter, subject: Subject, rows: list[Twins]) -> None:
         f"lesson's own network {lesson[1]:.0%} of them are in its first fully connected layer, which shares nothing."
     )
     if not rows:
-        return _none(found, "parameter-sharing")
+        return _none(found, "parameter-sharing", "How much does sharing save?")
     own, local, dense = (sum(getattr(row, kind) for row in rows) for kind in ("own", "local", "dense"))
     found.content.append(
         Table(
@@ -259,7 +267,8 @@ def _permuted(found: Chapter, subject: Subject) -> None:
         f"Where each picture lies somewhere else, the permutation costs the convolutional network {_points(cnn[0])} "
         f"({_points(cnn[1][0])} to {_points(cnn[1][1])}) and the fully connected one {_points(mlp[0])} "
         f"({_points(mlp[1][0])} to {_points(mlp[1][1])}). Where all pictures lie alike it costs the convolutional one "
-        f"{_points(lying.loss('cnn')[0])}: there, even a scrambled order can be learned by heart.",
+        f"{_points(lying.loss('cnn')[0])}."
+        + (" There, even a scrambled order can be learned by heart." if _by_heart(lying, moving) else ""),
     ]  # fmt: skip
     verdict = permutation_verdict(moving)
     _claim(
@@ -267,13 +276,18 @@ def _permuted(found: Chapter, subject: Subject) -> None:
         f"permuting the pixels costs the convolutional network {_points(cnn[0])}, the fully connected one "
         f"{_points(mlp[0])}" + (" (it learned nothing to lose)" if verdict == "not measured" else ""),
         f"pictures that all lie alike: {_points(lying.loss('cnn')[0])} and {_points(lying.loss('mlp')[0])}",
-        MORE if verdict == "not measured" else "", tuple(100 * x for x in cnn[1]),
+        MORE if verdict == "not measured" else "", (100 * cnn[1][0], 100 * cnn[1][1]),
     )  # fmt: skip
     found.numbers["permutation"] = {
         "accuracy": {kind: dict(zip(("as_they_lie", "moved"), a, strict=True)) for kind, a in accuracy.items()},
         "cnn_loss": [cnn[0], *cnn[1]],
         "mlp_loss": [mlp[0], *mlp[1]],
     }
+
+
+def _by_heart(lying: Permuted, moving: Permuted) -> bool:
+    """Permuting costs the convolutional network something for sure, but less where the pictures lie alike."""
+    return moving.loss("cnn")[1][0] > max(0.0, lying.loss("cnn")[0])
 
 
 def _points(share: float) -> str:
