@@ -17,8 +17,8 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig
 
 from headstart import app, train
+from headstart.compare.judge import judged
 from headstart.compare.show import show_table
-from headstart.compare.table import found
 from headstart.errors import HeadstartError
 from headstart.identity import identify
 from headstart.plan import How
@@ -40,7 +40,7 @@ def tried(cfg: DictConfig) -> Any:
 def main() -> int:
     argv = [f"hydra.sweep.dir={DIRECTORY}", f"hydra.run.dir={DIRECTORY}/${{headstart.run:}}", *sys.argv[1:]]
     code = app.launch(tried, argv)
-    show_table(found(DIRECTORY))
+    show_table(judged(DIRECTORY))
     return code
 
 

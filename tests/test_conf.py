@@ -56,10 +56,12 @@ def test_every_experiment_runs_on_tiny_images(experiment, image_folder, command)
         image_folder(classes=2, per_class=8, size=32, root=images.parent / "parts" / part, seed=len(part))
     root = images if experiment.startswith("compare") else images.parent / "parts"
     narrowed = {
+        "arc": ["seed=0", "data.labels_per_class=null"],
         "compare": ["seed=0"],
         "compare_tuned": ["seed=0", "tune.trials=1"],
         "distil_embedded": ["model.teacher.name=resnet10t", "~model.teacher.options.pad_type",
                             "model.teacher.weights=none", "model.teacher_size=32"],
+        "transferability": ["seed=0", "model.kept=1", "data.labels_per_class=4"],
     }.get(experiment, [])  # fmt: skip
     done = command(f"experiment={experiment}", "data=folder", f"data.root={root}", "data.image_size=32",
                    "model.epochs=1", *narrowed)  # fmt: skip

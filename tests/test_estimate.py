@@ -20,6 +20,11 @@ def test_a_frozen_backbone_is_cheaper_than_a_training_one_and_a_small_cnn_cheape
     assert about("model=scratch_cnn", few) < about("model=frozen", few) < about("model=finetune", few)
 
 
+def test_alexnet_takes_longer_than_the_small_networks_of_the_arc():
+    few = "model.epochs=50"
+    assert 2 * about("model=lenet", few) < about("model=alexnet", few) < 3 * about("model=plain_resnet", few)
+
+
 def test_a_typed_length_counts():
     assert about("model=finetune", "trainer.max_epochs=1") < about("model=finetune", "trainer.max_epochs=50")
 

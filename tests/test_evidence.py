@@ -9,7 +9,8 @@ import pytest
 import torch
 from PIL import Image
 
-from headstart.evidence import MISTAKES, learned, mistakes
+from headstart.evidence import learned, mistakes
+from headstart.surest import MOST
 
 
 def test_a_model_that_guesses_by_share_has_the_entropy_of_its_labels_as_loss():
@@ -33,5 +34,5 @@ def test_the_surest_mistakes_come_first_and_as_pictures():
         pixels=lambda positions: pixels[positions],
     )
     names, pictures = mistakes(source, labels, probabilities)
-    assert names[:2] == ["38.png", "37.png"] and len(names) == len(pictures) == MISTAKES
+    assert names[:2] == ["38.png", "37.png"] and len(names) == len(pictures) == MOST
     assert Image.open(io.BytesIO(pictures[0])).size == (58, 96)

@@ -53,6 +53,15 @@ def test_seeds_and_budgets_stay_in_one_directory_and_other_settings_get_another(
     assert len({*places, planned("model=frozen").directory, planned("data.batch_size=8").directory}) == 3
 
 
+def test_an_arm_without_a_backbone_is_one_whatever_backbones_the_others_have(planned, monkeypatch):
+    assert planned("seed=0,1").arms == 4
+    network = {"scratch_cnn": "none"}
+    monkeypatch.setattr(plan, "run_name", lambda cfg: str([
+        cfg.model._target_, cfg.seed, cfg.data.labels_per_class,
+        cfg.model.get("backbone", {}).get("name", network["scratch_cnn"])]))  # fmt: skip
+    assert planned("seed=0", "model=scratch_cnn,frozen", "backbone=embedded,resnet18").arms == 3
+
+
 def test_a_directory_given_by_hand_is_used(planned):
     assert str(planned("hydra.sweep.dir='my sweeps'").directory) == "my sweeps"
 

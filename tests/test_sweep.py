@@ -1,15 +1,20 @@
 """A sweep's runs, shared by the processes that work on it."""
 
+import errno
+import json
+import multiprocessing
 import os
+import signal
 import subprocess
 import sys
 
 import pytest
 from filelock import FileLock
 
-from headstart import estimate, runs, sweep, train
+from headstart import app, estimate, runs, sweep, train
 from headstart.compare import report
-from headstart.plan import Plan
+from headstart.complaints import FULL, TERMINATED
+from headstart.plan import Plan, planned
 
 TINY = ["-m", "model=scratch_cnn", "data=folder", "data.image_size=16", "model.epochs=2"]
 
@@ -84,7 +89,8 @@ def test_a_run_that_failed_in_this_command_is_not_tried_by_its_other_processes(i
     done = command(*TINY, f"data.root={images}", "model.lr=1e30,5e-3", "model.epochs=20", "seed=0,1")
     statuses = sorted(result["status"] for result in results(done.folder).values())
     assert done.code == 1 and statuses == ["failed", "failed", "finished", "finished"]
-    assert done.out.count("\nfailed: ") == 2
+    (failed,) = [line for line in done.out.splitlines() if line.startswith("failed: ")]
+    assert failed.count("scratch_cnn-folder-all-seed") == 2  # the same line once, with both names
 
 
 @pytest.fixture
@@ -103,7 +109,7 @@ def test_a_sweep_ends_with_its_table_and_its_report(ended_sweep, capsys):
 
 
 def test_a_report_that_fails_costs_neither_the_table_nor_more_than_a_line(ended_sweep, capsys, monkeypatch):
-    monkeypatch.setattr(report, "write", lambda directory: 1 / 0)
+    monkeypatch.setattr(report, "write", lambda directory, told: 1 / 0)
     assert sweep._ended(ended_sweep, 0) == 1
     said = capsys.readouterr()
     assert "50.0 ± –" in said.out and said.err.count("\n") == 1 and said.err.startswith("headstart-train: ")
@@ -138,7 +144,66 @@ def test_the_images_are_audited_before_anything_trains_and_the_report_tells(imag
     assert ".ipynb_checkpoints" in next(done.folder.rglob("report.json")).read_text()
 
 
+def test_every_folder_of_a_sweep_is_audited_once(image_folder, monkeypatch, tmp_path):
+    one, other = (image_folder(classes=2, per_class=12, size=16, root=tmp_path / name) for name in ("one", "other"))
+    (other / "class0" / "notes.txt").write_text("none")
+    monkeypatch.chdir(tmp_path)
+    asked = ["data.on_bad_file=skip", f"data.root={one},{other}", "data.batch_size=4,8"]
+    plan = planned([*TINY, *asked, "hydra.sweep.dir=sweep"])
+    sweep._audited(plan)
+    told = json.loads((tmp_path / "sweep" / runs.AUDIT).read_text())
+    assert [(audit["name"], audit["counts"]) for audit in told] == [("one", {}), ("other", {"no_image": 1})]
+
+
 @pytest.mark.parametrize("typed", ["compare.metric=f1", "compare.margin=-1", "compare.contrast=[frozen]"])
 def test_a_comparison_that_makes_no_sense_is_refused_before_anything_trains(image_folder, command, typed):
     refused = command(*TINY, f"data.root={image_folder(classes=2, per_class=12, size=16)}", typed)
     assert refused.code == 1 and refused.err.count("\n") == 1 and typed.partition("=")[0] in refused.err
+
+
+@pytest.mark.parametrize(
+    ("contrast", "told"),
+    [
+        ("[scratch_cn,scratch_cnn]", "no model 'scratch_cn'; did you mean 'scratch_cnn'?"),
+        ("[finetune,scratch_cnn]", "no arm 'finetune' in this sweep (its arms: scratch_cnn)"),
+    ],
+)
+def test_a_contrast_of_arms_that_are_not_there_is_refused_before_anything_trains(image_folder, command, contrast, told):
+    images = image_folder(classes=2, per_class=12, size=16)
+    refused = command(*TINY, f"data.root={images}", "seed=0,1", f"compare.contrast={contrast}")
+    assert refused.code == 1 and refused.err.count("\n") == 1 and told in refused.err
+
+
+def test_a_full_disk_ends_the_sweep_with_one_line_and_the_same_command_goes_on(image_folder, command, monkeypatch):
+    asked = [*TINY, f"data.root={image_folder(classes=2, per_class=12, size=16)}", "seed=0,1,2"]
+
+    def full(*args):
+        raise OSError(errno.ENOSPC, "No space left on device", "last.ckpt")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(train, "trained_and_tested", full)
+        stopped = command(*asked)
+    assert stopped.code == FULL and stopped.err.count("the disk is full") == 1 and "failed: " not in stopped.out
+    assert command(*asked).code == 0
+
+
+def test_a_helper_that_is_told_to_end_does_so_without_a_word(monkeypatch, capfd):
+    class Terminated(SystemExit):
+        """What Lightning raises at SIGTERM."""
+
+    def ended(*args):
+        before = signal.getsignal(signal.SIGTERM)
+
+        def handler(*caught):
+            if callable(before):
+                before(*caught)
+            raise Terminated
+
+        signal.signal(signal.SIGTERM, handler)
+        return app.told(app.PROGRAM, lambda: os.kill(os.getpid(), signal.SIGTERM) or 0)
+
+    monkeypatch.setattr(sweep, "_pass", ended)
+    helper = multiprocessing.get_context("fork").Process(target=sweep._help, args=(None, None, 2, 1))
+    helper.start()
+    helper.join()
+    assert helper.exitcode == TERMINATED and "interrupted" not in "".join(capfd.readouterr())

@@ -10,21 +10,24 @@ if TYPE_CHECKING:
     from headstart.data import Folder as Folder
     from headstart.data import ImageData as ImageData
     from headstart.loading import load as load
+    from headstart.models import AlexNet as AlexNet
     from headstart.models import Distilled as Distilled
     from headstart.models import FineTuned as FineTuned
     from headstart.models import Frozen as Frozen
+    from headstart.models import LeNet as LeNet
+    from headstart.models import PlainResNet as PlainResNet
     from headstart.models import Prediction as Prediction
     from headstart.models import ScratchBackbone as ScratchBackbone
     from headstart.models import ScratchCNN as ScratchCNN
+    from headstart.models import Transplanted as Transplanted
 
 _HOMES = {
     "load": "headstart.loading",
     "ImageSpec": "headstart.spec",
     "HeadstartError": "headstart.errors",
     **dict.fromkeys(["Folder", "Digits", "MNIST", "ImageData"], "headstart.data"),
-    **dict.fromkeys(
-        ["ScratchCNN", "ScratchBackbone", "Frozen", "FineTuned", "Distilled", "Prediction"], "headstart.models"
-    ),
+    **dict.fromkeys(["ScratchCNN", "ScratchBackbone", "Frozen", "FineTuned", "Distilled"], "headstart.models"),
+    **dict.fromkeys(["LeNet", "AlexNet", "PlainResNet", "Transplanted", "Prediction"], "headstart.models"),
 }
 __all__ = ["__version__", *_HOMES]
 

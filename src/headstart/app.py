@@ -21,10 +21,11 @@ from headstart.composition import (
     composed,
     conf_dir,
     further_choices,
+    varied,
 )
 from headstart.overrides import parted, quoted
 
-__all__ = ["PROGRAM", "Asked", "asked", "conf_dir", "launch", "quoted", "told"]
+__all__ = ["PROGRAM", "Asked", "asked", "conf_dir", "launch", "quoted", "told", "varied"]
 
 PROGRAM = "headstart-train"
 

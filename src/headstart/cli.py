@@ -63,14 +63,16 @@ def predict(args: argparse.Namespace) -> int:
 
 def report(args: argparse.Namespace) -> int:
     """Prints what sweeps say, from their files alone, and writes it as a page, as JSON and as CSV."""
+    from headstart.compare.judge import judged
     from headstart.compare.show import show
 
     if len(args.sweeps) > 1 and args.out is None:
         raise HeadstartError("several sweeps make one report: name the folder for it by --out")
-    show(*args.sweeps)
+    told = judged(*args.sweeps)
+    show(told)
     from headstart.compare.report import write
 
-    print(f"report: {write(args.out or args.sweeps[0], *args.sweeps)}")
+    print(f"report: {write(args.out or args.sweeps[0], told)}")
     return 0
 
 
@@ -114,6 +116,22 @@ def audit(args: argparse.Namespace) -> int:
     return 0
 
 
+def understand(args: argparse.Namespace) -> int:
+    """Measures what the lesson says of convolutional networks on a trained one, and writes it as a page."""
+    from headstart import runs
+
+    runs.checkpoint(args.model)  # before the seconds that torch takes
+    from headstart.understanding import understand
+
+    page = understand(args.model, args.data, args.only, args.sweep, args.out, _told)
+    print(f"understanding: {page}")
+    return 0
+
+
+def _told(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
 def export(args: argparse.Namespace) -> int:
     """Writes a model's backbone to a file that ``backbone.weights=FILE`` reads."""
     from headstart import cards
@@ -149,12 +167,26 @@ def _parser() -> tuple[_Parser, dict[str, Callable[[argparse.Namespace], int]]]:
     command.add_argument("folder", metavar="PATH", help="PATH/<class>/* or PATH/{train,val,test}/<class>/*")
     command.add_argument("--json", action="store_true", help="all of it, as JSON")
 
+    command = commands.add_parser("understand", help="what a network sees, as a page", description=understand.__doc__)
+    command.add_argument("model", metavar="RUN_OR_CKPT", help="a run's directory, or a checkpoint")
+    command.add_argument("--data", metavar="PATH", help="a folder of images to look at (those of the run)")
+    command.add_argument("--only", nargs="+", default=[], metavar="PART", help="parts of it (all)")
+    command.add_argument("--sweep", metavar="SWEEP", help="runs that tell what takes more than one of them")
+    command.add_argument("--out", metavar="FOLDER", help="where understanding.html and .json go (the run itself)")
+
     command = commands.add_parser("export", help="a model's backbone as a file", description=export.__doc__)
     command.add_argument("model", metavar="CKPT_OR_RUN", help="a checkpoint, or a run's directory")
     command.add_argument("--format", required=True, choices=["backbone"], help="what to write")
     command.add_argument("--out", default="backbone.safetensors", metavar="FILE", help="where (backbone.safetensors)")
     command.add_argument("--terms", default="", metavar="TEXT", help="terms of the training images, for the card")
-    return parser, {"predict": predict, "report": report, "best": best, "audit": audit, "export": export}
+    return parser, {
+        "predict": predict,
+        "report": report,
+        "best": best,
+        "audit": audit,
+        "understand": understand,
+        "export": export,
+    }
 
 
 def _count(text: str) -> int:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from headstart.errors import HeadstartError
 
 INTERRUPTED, TERMINATED = 130, 143  # the shell's codes for a program ended by Ctrl-C, and by SIGTERM
+FULL = 74  # of sysexits.h, for trouble of input or output: the disk is full
 
 NOT_WRITABLE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.EEXIST, errno.ENOTDIR}
 
@@ -53,7 +54,7 @@ def one_line(error: BaseException) -> str:
     for cause in _causes(error):
         if isinstance(cause, HeadstartError):
             return _joined(str(cause))
-        if isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT):
+        if _no_room(cause):
             where = f" ({cause.filename})" if cause.filename else ""
             return f"the disk is full{where}; make room, then the same command goes on where it stopped"
         if type(cause).__name__ == "OutOfMemoryError" or isinstance(cause, MemoryError):
@@ -67,6 +68,14 @@ def one_line(error: BaseException) -> str:
     keys = [line.removeprefix("full_key: ") for line in str(error).splitlines() if line.startswith("full_key: ")]
     place = f"{keys[0]}: " if keys else ""
     return f"{place}{type(origin).__name__}: {_joined(str(origin))}; HYDRA_FULL_ERROR=1 shows where"
+
+
+def disk_is_full(error: BaseException) -> bool:
+    return any(map(_no_room, _causes(error)))
+
+
+def _no_room(error: BaseException) -> bool:
+    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

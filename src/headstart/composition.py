@@ -107,6 +107,7 @@ def composed(args: Namespace) -> Asked:
         overrides = [_first(o) for o in merged.values()]
         if params:
             config = _compose(overrides, args, loader)
+        _check_contrast(config, loader)
         sweeps = {name: list(o.sweep_string_iterator()) for name, o in merged.items() if o.is_sweep_override()}
         _check_choices(sweeps, loader)
     return Asked(config, sweeps, multirun, overrides)
@@ -211,6 +212,30 @@ def _check_choices(sweeps: dict[str, list[str]], loader: ConfigLoader) -> None:
         for choice in choices:
             if options and choice not in options and (choice != "null" or key != "experiment"):
                 raise no_choice(key, choice, options)
+
+
+def _check_contrast(config: DictConfig, loader: ConfigLoader) -> None:
+    """A contrast of a model that there is none of would have no answer, and only the end would say so."""
+    contrast, models = OmegaConf.select(config, "compare.contrast"), loader.get_group_options("model")
+    for name in contrast if OmegaConf.is_list(contrast) else ():
+        model, _, settings = str(name).partition(" ")  # an arm's own name begins with its model
+        if model not in models:
+            near = did_you_mean([f"{n} {settings}".strip() for n in get_close_matches(model, models, n=1)])
+            raise HeadstartError(f"compare.contrast: no model '{model}'{near} (choices: {', '.join(sorted(models))})")
+
+
+def varied(argv: list[str], found: Asked, choices: dict[str, str]) -> DictConfig:
+    """The configuration of ``found``, which the command composed, but for these choices.
+
+    Raises:
+        HeadstartError: a choice or key that is not there, with the near ones.
+    """
+    args = arguments(argv)
+    written = {bare(o.partition("=")[0]): o.partition("=")[0] for o in found.overrides}
+    rest = [o for o in found.overrides if bare(o.partition("=")[0]) not in choices]
+    chosen = [f"{written.get(key, key)}={choice}" for key, choice in choices.items()]
+    with _loader(args) as loader:
+        return _compose([*rest, *chosen], args, loader)
 
 
 def _keys(args: Namespace, loader: ConfigLoader, chosen: list[str] | None = None) -> list[str]:

@@ -16,6 +16,7 @@ from headstart.errors import HeadstartError
 # Seconds to train on one image with one thread, at a number of pixels a side. The work grows with their square, the
 # time less, since small images leave more of it to what each step costs anyway.
 SMALL_CNN = (0.00015, 28)
+ALEXNET = (0.0009, 32)
 EMBEDDED = (0.004, 64)
 OTHER_BACKBONE = (0.065, 224)
 GROWTH = 1.5
@@ -35,7 +36,7 @@ def seconds(cfg: DictConfig, images: int, labels_per_class: int, size: int) -> f
     """
     settings = cfg.model.get("backbone") or cfg.model.get("architecture")
     if settings is None:
-        each, at = SMALL_CNN
+        each, at = ALEXNET if cfg.model._target_.endswith(".AlexNet") else SMALL_CNN
     else:
         each, at = EMBEDDED if backbones.is_embedded(dict(settings)) else OTHER_BACKBONE
     frozen = FORWARD_SHARE if "backbone" in cfg.model and "backbone_lr" not in cfg.model else 1.0

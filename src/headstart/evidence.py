@@ -11,7 +11,8 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 
-MISTAKES = 12  # pictures that a run keeps
+from headstart.surest import surest_mistakes
+
 THUMBNAIL = 96  # pixels of a picture's side, at most
 
 
@@ -43,9 +44,7 @@ def mistakes(source: Any, labels: np.ndarray, probabilities: np.ndarray) -> tupl
         labels: int64 (N,).
         probabilities: float32 (N, num_classes).
     """
-    wrong = np.flatnonzero(probabilities.argmax(axis=1) != labels)
-    surest = wrong[np.argsort(-probabilities[wrong].max(axis=1), kind="stable")][:MISTAKES]
-    positions = source.split.test[surest]
+    positions = source.split.test[surest_mistakes(labels, probabilities)]
     return [source.catalogue.names[i] for i in positions], [_webp(pixels) for pixels in source.pixels(positions)]
 
 

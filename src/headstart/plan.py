@@ -6,6 +6,7 @@ import shutil
 import statistics
 import sys
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -13,11 +14,12 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from headstart import app, runs, tuning
-from headstart.compare.comparison import Comparison
+from headstart.compare.arms import arm_names
+from headstart.compare.comparison import DECLARED, Comparison
+from headstart.composition import did_you_mean
 from headstart.errors import HeadstartError
 from headstart.estimate import epochs_for, seconds, shares, typed_length
-from headstart.identity import forget_sources, opened, run_name
-from headstart.overrides import bare
+from headstart.identity import arm_settings, forget_sources, opened, run_name
 from headstart.terminal import duration
 
 BUDGET, FOLD = "data.labels_per_class", "data.fold"
@@ -37,6 +39,7 @@ class How:
         wait: for another process that is training this run.
         seeds: what the command had asked for.
         budgets: how many it had asked for.
+        arms: likewise, of all data sets; 0: this run alone.
     """
 
     place: str = ""
@@ -45,6 +48,7 @@ class How:
     wait: bool = False
     seeds: tuple[int, ...] = ()
     budgets: int = 1
+    arms: int = 0
 
 
 @dataclass(frozen=True)
@@ -58,7 +62,8 @@ class Plan:
         left: how many of them are not finished yet.
         seeds: of them.
         budgets: how many they have.
-        config: of the sweep's first arm, with all labels.
+        arms: likewise, of all data sets.
+        looked_at: a configuration of each folder of images, with all labels.
     """
 
     argv: list[str]
@@ -67,7 +72,8 @@ class Plan:
     left: int = 0
     seeds: tuple[int, ...] = ()
     budgets: int = 1
-    config: DictConfig | None = None
+    arms: int = 0
+    looked_at: tuple[DictConfig, ...] = ()
 
     @property
     def total(self) -> int:
@@ -94,8 +100,9 @@ def planned(argv: list[str]) -> Plan:
             raise HeadstartError(f"{key} cannot be swept: it says how runs are judged, not what they are; give one")
         if len(set(choices)) < len(choices):
             raise HeadstartError(f"{key}={','.join(choices)}: a choice stands there twice; give each once")
-    arms = _arms(argv, sweeps)
+    arms = _arms(asked, argv, sweeps)
     sources = [_source(arm) for arm in arms]
+    _check_contrast(arms, sources)
     if BUDGET not in sweeps and cfg.data.labels_per_class == "auto":
         from headstart.data import available_budgets
 
@@ -124,9 +131,12 @@ def planned(argv: list[str]) -> Plan:
     places = tuple(directory / run_name(cfg) for cfg in configured)
     done = [result for place in places if (result := runs.finished(place))]
     took = [result["cost"]["seconds_in_all"] for result in done]
-    whole = _changed(arms[0], data={"labels_per_class": None})
+    folders = {(arm.data._target_, arm.data.root): arm for arm in reversed(arms)}
+    looked_at = tuple(_changed(arm, data={"labels_per_class": None}) for arm in reversed(folders.values()))
     left = len(places) - len(took)
-    plan = Plan(argv, directory, places, left, tuple(seeds), len(budgets), whole)
+    # An arm without a backbone is one, whatever backbones the others have.
+    apart = len(set(places)) // (len(seeds) * len(budgets) * len(folds))
+    plan = Plan(argv, directory, places, left, tuple(seeds), len(budgets), apart, looked_at)
     asks = OmegaConf.to_container(cfg.compare)
     if any(result.get("compare", asks) != asks for result in done):
         print(
@@ -149,14 +159,14 @@ def _tunable(budgets: set[int]) -> set[int]:
     return {k for k in budgets if k >= VALIDATES_FROM}
 
 
-def _arms(argv: list[str], sweeps: dict[str, list[str]]) -> list[DictConfig]:
+def _arms(asked: app.Asked, argv: list[str], sweeps: dict[str, list[str]]) -> list[DictConfig]:
     """The configuration of each arm and data set, of the first seed and budget, looked at as far as needs no torch.
 
     Raises:
         HeadstartError: a choice that makes no sense, wherever in its list it stands.
     """
     axes = {key: choices for key, choices in sweeps.items() if key not in WITHIN}
-    arms = [_with(argv, dict(zip(axes, choices, strict=True))) for choices in product(*axes.values())]
+    arms = [_with(asked, argv, dict(zip(axes, choices, strict=True))) for choices in product(*axes.values())]
     for arm in arms:
         _check(arm)
     return arms
@@ -170,12 +180,28 @@ def _check(cfg: DictConfig) -> None:
     tuning.checked(cfg)
 
 
-def _with(argv: list[str], choices: dict[str, str]) -> DictConfig:
+def _check_contrast(arms: list[DictConfig], sources: list[Any]) -> None:
+    """Raises HeadstartError where the sweep lacks an arm of the contrast that was declared."""
+    contrast = tuple(arms[0].compare.contrast)
+    if contrast == DECLARED:  # nobody needs to have asked for it
+        return
+    results = [
+        {"arm": arm.hydra.runtime.choices.model, "settings": arm_settings(arm), "data": source.name}
+        for arm, source in zip(arms, sources, strict=True)
+    ]
+    there = sorted({*(result["arm"] for result in results), *arm_names(results).values()})
+    for name in contrast:
+        if name not in there:
+            near = did_you_mean(get_close_matches(name, there, n=1))
+            raise HeadstartError(
+                f"compare.contrast: no arm '{name}' in this sweep{near} (its arms: {', '.join(there)})"
+            )
+
+
+def _with(asked: app.Asked, argv: list[str], choices: dict[str, str]) -> DictConfig:
     """The configuration of the command's first run, but for these choices."""
-    typed = {bare(word.partition("=")[0]): word.partition("=")[0] for word in argv if "=" in word}
-    rest = [word for word in argv if bare(word.partition("=")[0]) not in choices]
     try:
-        return app.asked([*rest, *(f"{typed.get(key, key)}={choice}" for key, choice in choices.items())]).config  # type: ignore[union-attr]
+        return app.varied(argv, asked, choices)
     except HeadstartError as error:
         beside = ", ".join(f"{key}={choice}" for key, choice in choices.items())
         raise HeadstartError(f"with {beside}: {error}") from error

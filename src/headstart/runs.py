@@ -61,6 +61,20 @@ def checkpoint(path: str | Path) -> Path:
     return found
 
 
+def owner(checkpoint: Path) -> Path | None:
+    """The run directory that a checkpoint lies in; None for one on its own."""
+    directory = checkpoint.absolute().parent.parent
+    return (
+        directory if best(directory).parent == checkpoint.absolute().parent and (directory / CONFIG).is_file() else None
+    )
+
+
+def trained_on(directory: Path) -> set[str]:
+    """The SHA-256 of each image that the run trained on."""
+    rows = json.loads((directory / SPLIT).read_text(encoding="utf-8"))
+    return {row["sha256"] for row in rows if row["part"] == "train"}
+
+
 def result(directory: Path) -> dict[str, Any] | None:
     """What ``result.json`` says; None where there is none, or none that is whole."""
     try:
@@ -81,6 +95,11 @@ def results(directory: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
     for path in sorted(directory.rglob(RESULT)):
         if found := result(path.parent):
             yield path.parent, found
+
+
+def begun(directory: Path) -> Iterator[Path]:
+    """Every run below ``directory`` (itself included) that has not come to an end."""
+    return (path.parent for path in directory.rglob(IDENTITY) if not (path.parent / RESULT).exists())
 
 
 class BusyError(HeadstartError):

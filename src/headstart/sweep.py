@@ -10,16 +10,21 @@ from collections.abc import Callable
 from functools import partial
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from headstart import app, runs
-from headstart.complaints import INTERRUPTED, TERMINATED, one_line
+from headstart.complaints import FULL, INTERRUPTED, TERMINATED, disk_is_full, one_line
 from headstart.estimate import shares
 from headstart.identity import opened
 from headstart.plan import How, Plan, planned
+
+if TYPE_CHECKING:
+    from headstart.compare.judge import Judged
+
+ENDED = (INTERRUPTED, TERMINATED, FULL)  # codes after which nothing more is tried
 
 Run = Callable[..., dict[str, Any]]
 
@@ -37,13 +42,19 @@ def carry_out(run: Run, argv: list[str]) -> int:
 
 def _audited(plan: Plan) -> None:
     """Looks at the sweep's images once, before anything trains; the report tells what was found."""
-    assert plan.directory is not None and plan.config is not None
-    if (plan.directory / runs.AUDIT).exists() or (found := opened(plan.config).audit()) is None:
+    assert plan.directory is not None
+    if (plan.directory / runs.AUDIT).exists():
         return
-    plan.directory.mkdir(parents=True, exist_ok=True)
-    runs.write_json(plan.directory / runs.AUDIT, found)
-    if counts := ", ".join(f"{count:,} {kind}" for kind, count in found["counts"].items()):
-        print(f"the images: {counts}; headstart audit {plan.config.data.root} names them", file=sys.stderr)
+    told = []
+    for cfg in plan.looked_at:
+        if (found := opened(cfg).audit()) is None:
+            continue
+        told.append(found)
+        if counts := ", ".join(f"{count:,} {kind}" for kind, count in found["counts"].items()):
+            print(f"the images: {counts}; headstart audit {cfg.data.root} names them", file=sys.stderr)
+    if told:
+        plan.directory.mkdir(parents=True, exist_ok=True)
+        runs.write_json(plan.directory / runs.AUDIT, told)
 
 
 def _alone(run: Run, cfg: DictConfig) -> None:
@@ -69,16 +80,18 @@ def _trained(run: Run, plan: Plan) -> int:
         for helper in helpers:
             helper.start()
         codes = [_pass(run, plan, at_once, threads)]
-        for helper in helpers if codes[0] not in (INTERRUPTED, TERMINATED) else ():
+        for helper in helpers if codes[0] not in ENDED else ():
             helper.join()
     finally:
         for helper in helpers:
             helper.kill()
-    if codes[0] in (INTERRUPTED, TERMINATED):
+    if codes[0] in ENDED:
         return codes[0]
     if any(runs.result(directory) is None for directory in plan.runs):
         # Another command holds these, or a helper was killed: whoever comes last waits, and does what is left.
         codes.append(_pass(run, plan, 1, threads, wait=True))
+        if codes[-1] in ENDED:
+            return codes[-1]
     failed = any((runs.result(directory) or {}).get("status") == "failed" for directory in plan.runs)
     return max(*codes, int(failed))
 
@@ -88,6 +101,8 @@ def _help(run: Run, plan: Plan, at_once: int, threads: int) -> None:
     import torch
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent answers Ctrl-C for all
+    # The sweep goes on without a helper, and all that it writes is whole or not there: it ends without a word.
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(TERMINATED))
     parent: BaseProcess = multiprocessing.parent_process()  # type: ignore[assignment]
 
     def orphaned() -> None:
@@ -102,26 +117,35 @@ def _help(run: Run, plan: Plan, at_once: int, threads: int) -> None:
 def _pass(run: Run, plan: Plan, at_once: int, threads: int, wait: bool = False) -> int:
     """Hydra goes through the sweep; the exit code."""
     took: list[float] = []
+    full: list[Exception] = []
 
     def numbered(cfg: DictConfig) -> None:
         directory, number = Path(HydraConfig.get().runtime.output_dir), HydraConfig.get().job.num + 1
+        if full:  # the others would fail alike
+            return
         if runs.result(directory):  # finished, or failed: this command does not try that again
             return
         left = sum(took) / len(took) * (plan.total - number) / at_once if took else None
         began = time.monotonic()
         try:
-            run(cfg, How(f"[{number}/{plan.total}] ", left, threads, wait, plan.seeds, plan.budgets))
+            run(cfg, How(f"[{number}/{plan.total}] ", left, threads, wait, plan.seeds, plan.budgets, plan.arms))
         except runs.BusyError:
             if wait:
                 raise
             return
         except Exception as error:
+            if disk_is_full(error):
+                full.append(error)
+                if multiprocessing.parent_process():  # which will meet it as well, and say so once for all
+                    return
+                raise
             if directory.is_dir() and not runs.result(directory):  # it failed before it could say so itself
                 runs.write_json(directory / runs.RESULT, {"status": "failed", "error": one_line(error)})
             raise
         took.append(time.monotonic() - began)
 
-    return app.launch(numbered, plan.argv)
+    code = app.launch(numbered, plan.argv)
+    return FULL if full else code
 
 
 def _ended(plan: Plan, code: int) -> int:
@@ -129,16 +153,18 @@ def _ended(plan: Plan, code: int) -> int:
     directory = plan.directory
     assert directory is not None
     if code in (0, 1) and any(runs.results(directory)):
+        from headstart.compare.judge import judged
         from headstart.compare.show import show
 
-        show(directory)
+        told = judged(directory)
+        show(told)
         print(f"sweep: {directory}")
-        code = max(code, app.told(app.PROGRAM, lambda: _reported(directory)))
+        code = max(code, app.told(app.PROGRAM, lambda: _reported(directory, told)))
     return code
 
 
-def _reported(directory: Path) -> int:
+def _reported(directory: Path, told: "Judged") -> int:
     from headstart.compare.report import write
 
-    print(f"report: {write(directory)}")
+    print(f"report: {write(directory, told)}")
     return 0

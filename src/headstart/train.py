@@ -67,6 +67,7 @@ def kept(cfg: DictConfig, source: Any, identity: str, how: How) -> dict[str, Any
             "compare": OmegaConf.to_container(cfg.compare, resolve=True),
             "asked_seeds": list(how.seeds),
             "asked_budgets": how.budgets,
+            "asked_arms": how.arms,
             "started": datetime.now(UTC).isoformat(timespec="seconds"),
             "command": " ".join(["headstart-train", *map(shlex.quote, HydraConfig.get().overrides.task)]),
         }

@@ -92,3 +92,13 @@ def test_a_failed_run_is_no_choice(a_run):
     failed.mkdir()
     (failed / runs.RESULT).write_text(json.dumps({"status": "failed", "error": "x"}))
     assert "frozen" in best(sweep).why
+
+
+def test_an_arm_that_failed_is_no_choice_and_is_named(a_run):
+    for seed in range(2):
+        a_run("frozen", seed, 150)
+        a_run("scratch_cnn", seed, 100)
+        sweep = a_run("finetune", seed, 199)
+    place = sweep / "finetune-photos-5-1" / runs.RESULT
+    place.write_text(json.dumps({**json.loads(place.read_text()), "status": "failed", "error": "the loss is NaN"}))
+    assert "finetune is refused as evidence there: seed 1 failed: the loss is NaN" in best(sweep).why

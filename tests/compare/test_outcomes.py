@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from headstart import runs
+from headstart.compare.judge import judged
 from headstart.compare.outcomes import outcomes
 from headstart.compare.show import show
 from headstart.compare.table import found
-from headstart.errors import HeadstartError
 
 LABELS = np.arange(200) % 2
 
@@ -50,8 +50,8 @@ def test_only_seeds_that_every_arm_has_are_compared_and_the_others_are_named(a_r
             sweep = a_run(arm, seed)
     (table,) = outcomes(found(sweep).finished)
     assert table.seeds == (1, 2) and table.left_out == {"frozen": [0], "finetune": [3]}
-    show(sweep)
-    assert "left out at 5 labels per class: seed 0 of frozen, which other arms lack" in capsys.readouterr().out
+    show(judged(sweep))
+    assert "At 5 labels per class, left out: seed 0 of frozen, which other arms lack" in capsys.readouterr().out
 
 
 def test_budgets_and_data_sets_are_compared_within_themselves(a_run):
@@ -65,34 +65,36 @@ def test_budgets_and_data_sets_are_compared_within_themselves(a_run):
 def test_one_arm_alone_is_compared_with_nothing(a_run, capsys):
     sweep = a_run("frozen", 0)
     assert outcomes(found(sweep).finished) == []
-    show(sweep)
+    show(judged(sweep))
     assert "beat" not in capsys.readouterr().out
 
 
 def test_runs_on_other_test_images_do_not_compare(a_run, capsys):
     a_run("frozen", 0)
     sweep = a_run("finetune", 0, images=[f"other{i}.png" for i in range(200)])
-    with pytest.raises(HeadstartError, match="tested on other images"):
-        outcomes(found(sweep).finished)
-    show(sweep)
+    (table,) = outcomes(found(sweep).finished)
+    assert "tested on other images" in table.trouble and not table.correct
+    show(judged(sweep))
     said = capsys.readouterr().out
     assert "finetune" in said and "no verdict: " in said
 
 
-def test_predictions_that_are_lost_cost_the_verdict_and_not_the_table(a_run, capsys):
-    a_run("frozen", 0)
-    sweep = a_run("finetune", 0)
+def test_predictions_that_are_lost_cost_the_verdict_of_their_budget_and_not_the_table(a_run, capsys):
+    for budget in (5, 10):
+        a_run("frozen", 0, 100, budget=budget)
+        sweep = a_run("finetune", 0, 190, budget=budget)
     (sweep / "frozen-photos-5-0-0" / runs.PREDICTIONS).write_bytes(b"half")
-    show(sweep)
+    show(judged(sweep))
     said = capsys.readouterr().out
-    assert "frozen" in said and "no verdict: " in said and "cannot be read" in said
+    assert said.count("no verdict: ") == 1 and "frozen-photos-5-0-0/predictions.parquet: cannot be read" in said
+    assert "finetune wins" in said and "97.5 % confidence" in said  # the level stays split over both budgets
 
 
 def test_the_end_of_a_sweep_says_both_answers(a_run, capsys):
     for arm, right in (("scratch_backbone", 100), ("frozen", 170), ("finetune", 171)):
         for seed in range(3):
             sweep = a_run(arm, seed, right + seed)
-    show(sweep)
+    show(judged(sweep))
     said = capsys.readouterr().out
     assert "Did pretraining help? finetune against scratch_backbone, 96.2 % intervals in points" in said
     assert "+35.5" in said and " yes" in said
@@ -101,7 +103,7 @@ def test_the_end_of_a_sweep_says_both_answers(a_run, capsys):
 
 def test_one_seed_speaks_for_the_trained_networks_alone(a_run, capsys):
     a_run("scratch_backbone", 0, 100)
-    show(a_run("finetune", 0, 170))
+    show(judged(a_run("finetune", 0, 170)))
     said = capsys.readouterr().out
     assert "finetune wins" in said and "for these trained networks only" in said
 
@@ -132,15 +134,18 @@ def test_an_arm_that_never_learned_or_failed_is_taken_out_where_it_did_and_named
     assert set(five.correct) == {"frozen", "finetune"} and set(ten.correct) == {"frozen", "scratch_backbone"}
     assert "seed 1 never learned" in five.refused["scratch_backbone"]
     assert ten.refused == {"finetune": "seed 3 failed: the loss is NaN"}
-    show(sweep)
+    show(judged(sweep))
     said = capsys.readouterr().out
-    assert "refused at 5 labels per class: scratch_backbone: seed 1 never learned" in said
-    assert "refused at 10 labels per class: finetune: seed 3 failed" in said
+    assert "At 5 labels per class, scratch_backbone is refused as evidence: seed 1 never learned" in said
+    assert "At 10 labels per class, finetune is refused as evidence: seed 3 failed" in said
+    assert "no answer: finetune was refused, because seed 3 failed: the loss is NaN" in said
+    assert [line.split()[:2] for line in said.splitlines() if line.endswith("  refused")] == [
+        ["scratch_backbone", "5"], ["finetune", "10"]]  # fmt: skip
 
 
 def test_two_arms_one_of_which_never_learned_have_no_verdict(a_run, capsys):
     a_run("scratch_cnn", 0, training={"loss": 0.693, "label_entropy": 0.693})
-    show(a_run("finetune", 0, 190, training={"loss": 0.1, "label_entropy": 0.693}))
+    show(judged(a_run("finetune", 0, 190, training={"loss": 0.1, "label_entropy": 0.693})))
     said = capsys.readouterr().out
     assert "no verdict: only finetune is fit to be compared" in said and "wins" not in said
 

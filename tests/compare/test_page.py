@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from headstart import runs
+from headstart.compare import words
 from headstart.compare.report import write
 from headstart.pages import si
 
@@ -61,31 +62,80 @@ def shown(page):
     return parser
 
 
-def leaves(value):
-    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else None
-    if inner is None:
-        yield value
+SENTENCES = {"helped", "unbeaten", "frozen_loss", "cautions", "next_steps", "text", "reason", "notes"}
+CONSTANTS = re.compile(r"data\.folds=5|seed=0,1,2,3,4")  # that a sentence always has
+NUMBER = re.compile(r"(?<![\w.])(\d[\d,]*(?:\.\d+)?)(?:\s?(%|points?\b))?")
+
+
+def leaves(value, key=None):
+    """Each plain value of report.json with the key that it stands under."""
+    if isinstance(value, dict):
+        for inner, part in value.items():
+            yield from leaves(part, "reason" if key == "refused" else inner)
+    elif isinstance(value, list):
+        for part in value:
+            yield from leaves(part, key)
     else:
-        yield from (leaf for part in inner for leaf in leaves(part))
+        yield key, value
+
+
+def known(said):
+    """The numbers of report.json, and the lengths of its lists."""
+    numbers = [value for _, value in leaves(said) if isinstance(value, int | float)]
+    return np.abs(np.array([*numbers, *lengths(said)], dtype=float))
+
+
+def spoken(said):
+    """What sentences may be of: among the thousands of other numbers, any one would be found."""
+    data = [{key: data[key] for key in ("answers", "changes", "table")} for data in said["data"]]
+    runs_ = [{key: run[key] for key in ("seed", "training_loss", "training_label_entropy")} for run in said["runs"]]
+    return {**said, "data": data, "runs": runs_, "conditions": []}
+
+
+def unknown(text, numbers, loose):
+    """The numbers in a text that none of ``numbers`` rounds to: as it is, or as per cent and points where it says so.
+
+    Args:
+        text: of the page, or a sentence of report.json.
+        numbers: of report.json.
+        loose: whether per cent, and thousands, millions and so on, may go without their sign, as in a table.
+    """
+    found = []
+    for number, sign in NUMBER.findall(CONSTANTS.sub(" ", text)):
+        scales = (100,) if sign else (1, 100, 1e-3, 1e-6, 1e-9) if loose else (1,)
+        decimals = len(number.partition(".")[2])
+        apart = np.abs(np.outer(scales, numbers) - float(number.replace(",", "")))
+        if not (apart <= 0.5000001 * 10.0**-decimals).any():
+            found.append(number)
+    return found
 
 
 def strangers(page):
-    """The numbers of the page's text that are no number of report.json, however it is rounded for showing:
-    as it is, as per cent or points, or in thousands, millions and so on; or a length of a list in it."""
+    """The numbers of the page's text that are no number of report.json, however it is rounded for showing.
+
+    A sentence that stands in report.json is none of the page's own: its numbers must be in report.json as numbers, and
+    as what they are said to be. Names, commands and what other programs said are quoted as they are.
+    """
     said = json.loads(page.with_name("report.json").read_text())
-    every = list(leaves(said))
-    texts = sorted({leaf for leaf in every if isinstance(leaf, str) and re.search(r"\d", leaf)}, key=len, reverse=True)
-    quoted = re.compile("|".join(rf"(?<![\w.,]){re.escape(text)}(?!\w)" for text in texts))
-    numbers = np.array([leaf for leaf in every if isinstance(leaf, int | float)], dtype=float)
-    numbers = np.abs(np.concatenate([numbers, list(lengths(said))]))
-    scaled = np.concatenate([numbers * scale for scale in (1, 100, 1e-3, 1e-6, 1e-9)])
-    lost = []
+    numbers = known(said)
+    texts = [(key, value) for key, value in leaves(said) if isinstance(value, str) and re.search(r"\d", value)]
+    quoted = pattern({value for _, value in texts})
+    names = pattern({value for key, value in texts if key not in SENTENCES})
+    lost = [
+        (number, sentence)
+        for key, sentence in texts
+        if key in SENTENCES
+        for number in unknown(names.sub(" ", sentence), known(spoken(said)), loose=False)
+    ]
     for piece in shown(page).text:
-        for number in re.findall(r"\d[\d,]*(?:\.\d+)?", quoted.sub(" ", piece)):
-            decimals = len(number.partition(".")[2])
-            if not (np.abs(scaled - float(number.replace(",", ""))) <= 0.5000001 * 10.0**-decimals).any():
-                lost.append((number, piece))
+        lost += [(number, piece) for number in unknown(quoted.sub(" ", piece), numbers, loose=True)]
     return lost
+
+
+def pattern(texts):
+    """Any of the texts, the longest first, where no word goes on."""
+    longest = sorted(texts, key=len, reverse=True)
+    return re.compile("|".join(rf"(?<![\w.,]){re.escape(text)}(?!\w)" for text in longest) or r"(?!)")
 
 
 def lengths(value):
@@ -100,10 +150,33 @@ def test_every_number_of_the_page_is_in_the_json(fake_sweep):
     assert strangers(write(fake_sweep())) == []
 
 
+def test_every_number_of_every_sentence_is_too(fake_sweep, fake_run, tmp_path):
+    """Refused arms, left out seeds, second looks, open questions, ties, several declarations, a missing rest."""
+    asked = {"asked_seeds": [0, 1, 2], "asked_arms": 4, "asked_budgets": 3, "images": 150}
+    sweep = fake_sweep(budgets=(5, 20), compare={"margin": 0.01}, started="2026-01-01", **asked)
+    fake_run("frozen", 3, 5, images=150, compare={"margin": 0.02}, started="2026-02-01", asked_seeds=[0, 1, 2, 3])
+    stuck = next(sweep.glob("scratch_cnn-photos-20-seed1-*")) / runs.RESULT
+    training = {"training": {"loss": 1.0873, "label_entropy": 1.0986}}
+    runs.write_json(stuck, {**json.loads(stuck.read_text()), **training})
+    page = write(sweep)
+    said = json.loads(page.with_name("report.json").read_text())
+    told = " ".join([*said["cautions"], *said["next_steps"], *(state["text"] for state in said["unfinished"])])
+    for part in ("loss of 1.087", "seed 3 of frozen", "2 looks", "0.01 or 0.02", "at least 408", "runs are missing"):
+        assert part in told
+    assert strangers(page) == []
+
+
+def test_the_checker_looks_into_the_sentences(fake_sweep, monkeypatch):
+    loss = words.frozen_loss
+    monkeypatch.setattr(words, "frozen_loss", lambda verdict: loss(verdict) + ", or 91.7 points, or 77 more")
+    page = write(fake_sweep(seeds=(0,), budgets=(5,)))
+    assert {number for number, _ in strangers(page)} == {"91.7", "77"}
+
+
 def test_the_checker_finds_a_number_that_is_not(fake_sweep):
     page = write(fake_sweep(seeds=(0,)))
-    page.write_text(page.read_text().replace("</footer>", "77.77 % and 98,765</footer>"))
-    assert [number for number, _ in strangers(page)] == ["77.77", "98,765"]
+    page.write_text(page.read_text().replace("</footer>", " 777.7 % and 98,765</footer>"))
+    assert [number for number, _ in strangers(page)] == ["777.7", "98,765"]
 
 
 def test_names_that_people_give_are_shown_and_nothing_of_them_runs(fake_sweep, fake_run, tmp_path):

@@ -7,9 +7,12 @@ import shutil
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import t
 
 from headstart import runs
+from headstart.compare.judge import judged
 from headstart.compare.report import report, write
+from headstart.compare.show import show
 from headstart.errors import HeadstartError
 
 
@@ -56,6 +59,37 @@ def test_differences_are_those_of_the_predictions(fake_sweep):
             assert pair["low"] < pair["difference"] < pair["high"]
 
 
+def howe_by_pandas(table):
+    """The mean of a table of seeds by images, and half the width of its interval at a level."""
+    seeds, images = table.shape
+    mean = table.to_numpy().mean()
+    by_seed, by_image = images * table.mean(axis=1).var(), seeds * table.mean(axis=0).var()
+    rest = table.sub(table.mean(axis=1), axis=0).sub(table.mean(axis=0)).add(mean)
+    rest = (rest**2).to_numpy().sum() / ((seeds - 1) * (images - 1))
+
+    def half(alpha):
+        of_seeds, of_images = (t.ppf(1 - alpha / 2, n - 1) ** 2 for n in (seeds, images))
+        both = of_seeds * by_seed + of_images * max(by_image - rest, 0)
+        howe = (max(both, of_images * by_image) / (seeds * images)) ** 0.5
+        return max(howe, 1 - (alpha / 2) ** (1 / images))
+
+    return mean, half
+
+
+def test_intervals_and_p_values_are_howes_of_the_predictions(fake_sweep):
+    sweep = fake_sweep()
+    every = predictions(sweep)
+    for answer in report(sweep)["data"][0]["answers"]:
+        right = every[every["labels_per_class"] == answer["labels_per_class"]].astype({"right": float})
+        arms = {arm: its.pivot(index="seed", columns="image", values="right") for arm, its in right.groupby("arm")}
+        for pair in [answer["declared"], *answer["pairs"]]:
+            mean, half = howe_by_pandas(arms[pair["first"]] - arms[pair["second"]])
+            width = half(1 - pair["confidence"])
+            assert [pair["low"], pair["high"]] == pytest.approx([mean - width, mean + width])
+            if 1e-9 < pair["p_value"] < 1:  # the level whose interval just reaches zero
+                assert half(pair["p_value"]) == pytest.approx(abs(mean), rel=1e-4)
+
+
 def test_the_closer_look_is_at_the_predictions_of_the_arm_left_at_the_largest_budget(fake_sweep):
     sweep = fake_sweep()
     look = report(sweep)["data"][0]["closer"]
@@ -73,6 +107,9 @@ def test_the_closer_look_is_at_the_predictions_of_the_arm_left_at_the_largest_bu
         gap = (bins["right"].mean() - bins["sure"].mean()).abs()
         assert row["ece"] == pytest.approx((gap * bins.size()).sum() / len(its))
         assert [b["count"] for b in row["bins"]] == list(bins.size())
+        ranked = np.array_split(its.sort_values("sure", kind="stable")["right"].to_numpy(), len(its) // 25)
+        assert [point["accuracy"] for point in row["points"]] == pytest.approx([part.mean() for part in ranked])
+        assert all(point["count"] >= 25 for point in row["points"])
 
 
 def test_the_mistakes_are_the_surest_ones_and_have_every_arms_word(fake_sweep):
@@ -133,7 +170,7 @@ def test_several_sweeps_make_one_report_and_each_data_set_its_part(fake_run, tmp
     for sweep, data in (("one", "birds"), ("two", "digits")):
         for arm in ("finetune", "scratch_backbone"):
             fake_run(arm, data=data, sweep=sweep)
-    write(tmp_path / "both", tmp_path / "one", tmp_path / "two")
+    write(tmp_path / "both", judged(tmp_path / "one", tmp_path / "two"))
     said = json.loads((tmp_path / "both" / "report.json").read_text())
     assert said["sweeps"] == ["one", "two"]
     assert [data["name"] for data in said["data"]] == ["birds", "digits"]
@@ -181,30 +218,106 @@ def test_an_arm_that_failed_somewhere_is_refused_and_named(fake_sweep):
     runs.write_json(place / runs.RESULT, {**whole, "status": "failed", "error": "the loss is NaN"})
     (answer,) = report(sweep)["data"][0]["answers"]
     assert "finetune" in answer["refused"] and answer["declared"] is None and "finetune" not in answer["left"]
-    assert "Refused as evidence" in write(sweep).read_text()
+    assert answer["question"] == "Did pretraining help?"
+    assert answer["helped"] == "no answer: finetune was refused, because seed 1 failed: the loss is NaN"
+    notes = {row["arm"]: row["notes"] for row in report(sweep)["data"][0]["table"]}
+    assert notes == {"finetune": ["refused"], "frozen": [], "scratch_backbone": [], "scratch_cnn": []}
+    page = write(sweep).read_text()
+    assert "Refused as evidence" in page and "no answer: finetune was refused" in page and "<td>refused</td>" in page
 
 
-def test_predictions_that_are_lost_cost_the_closer_look_alone(fake_sweep):
+def test_what_an_unfinished_sweep_lacks_stands_at_the_top(fake_sweep, capsys):
+    sweep = fake_sweep(asked_seeds=[0, 1, 2, 3], asked_budgets=3, asked_arms=4)
+    for name in ("frozen-photos-40-seed0", "frozen-photos-40-seed1"):
+        (sweep / name).mkdir()
+        (sweep / name / runs.IDENTITY).write_text("begun")
+    page = write(sweep)
+    (state,) = read(page)["unfinished"]
+    assert [state[key] for key in ("sweep", "asked", "missing", "begun")] == ["sweep", 48, 24, 2]
+    assert state["text"].startswith("Not finished: 24 of 48 runs are missing, and 2 runs have begun.")
+    assert state["text"] in page.read_text().partition("<section>")[0]
+    show(judged(sweep))
+    assert capsys.readouterr().out.startswith(state["text"])
+
+
+def test_a_whole_sweep_and_runs_that_were_asked_for_alone_lack_nothing(fake_run, fake_sweep, tmp_path):
+    assert report(fake_sweep(asked_seeds=[0, 1, 2], asked_budgets=2, asked_arms=4))["unfinished"] == []
+    for seed, arm in ((0, "frozen"), (1, "finetune")):
+        fake_run(arm, seed, sweep="alone", asked_seeds=[seed], asked_budgets=1, asked_arms=0)
+    assert report(tmp_path / "alone")["unfinished"] == []
+
+
+def test_runs_that_two_sweeps_share_are_missing_in_neither(fake_run, tmp_path):
+    for sweep in ("one", "two"):
+        for arm in ("frozen", "finetune"):
+            fake_run(arm, sweep=sweep, identity=arm, asked_seeds=[0], asked_budgets=1, asked_arms=2)
+    assert report(tmp_path / "one", tmp_path / "two")["unfinished"] == []
+
+
+def test_the_search_for_settings_is_part_of_the_price(fake_sweep):
+    trials = [{"settings": {}, "seconds": 4.0}, {"settings": {"lr": 0.1}, "seconds": 6.5}]
+    page = write(fake_sweep(budgets=(5,), trials=trials))
+    assert {(run["trials"], run["tuning_seconds"]) for run in read(page)["runs"]} == {(2, 10.5)}
+    price = page.read_text().partition('<ul class="price">')[2].partition("</ul>")[0]
+    for part in ("10.5 of them tuning in 2 trials", "2.81 M", "22.2 M", "FLOPs an image", "1.10 GB"):
+        assert part in price
+
+
+def test_runs_of_one_seed_and_other_folds_are_kept_apart(fake_run, tmp_path):
+    for sweep in ("old", "new"):
+        fake_run("finetune", sweep=sweep)
+        fake_run("frozen", sweep=sweep)
+    for fold in range(2):
+        fake_run("frozen", sweep="new", fold=fold, folds=2, seed=1)
+    rows = report(tmp_path / "old", tmp_path / "new")["data"][0]["table"]
+    assert {(row["arm"], row["folds"], row["n"], *row["notes"]) for row in rows} == {
+        ("finetune", 1, 2, "several runs of one seed"),
+        ("frozen", 1, 2, "several runs of one seed"),
+        ("frozen", 2, 2, "2 folds"),
+    }
+
+
+def test_predictions_that_are_lost_cost_their_budgets_verdict_and_the_closer_look_alone(fake_sweep):
     sweep = fake_sweep(seeds=(0,))
     next(sweep.glob("finetune-photos-20-*/predictions.parquet")).write_bytes(b"half")
     said = read(write(sweep))
-    assert "cannot be read" in said["data"][0]["closer"]["missing"] and "cannot be read" in said["no_verdict"]
+    five, twenty = said["data"][0]["answers"]
+    assert "cannot be read" in said["data"][0]["closer"]["missing"] and "cannot be read" in twenty["unbeaten"]
+    assert five["left"] and five["declared"] and twenty["helped"] == "no answer" and not twenty["left"]
     assert len(said["data"][0]["table"]) == 8
 
 
 def test_the_audit_beside_the_runs_is_told(fake_sweep):
     sweep = fake_sweep(seeds=(0,), budgets=(5,))
     finding = {"paths": ["a.png", "b.png"], "text": "a.png stands twice"}
-    audit = {"counts": {"exact_duplicate": 1}, "findings": {"exact_duplicate": [finding]}}
-    runs.write_json(sweep / runs.AUDIT, audit)
+    audits = [
+        {"name": name, "counts": {"exact_duplicate": 1}, "findings": {"exact_duplicate": [finding]}}
+        for name in ("photos", "others")
+    ]
+    runs.write_json(sweep / runs.AUDIT, audits)
+    told = {"sweep": "sweep", "counts": {"exact_duplicate": 1}, "findings": [{"kind": "exact_duplicate", **finding}]}
     page = write(sweep)
-    told = [{"kind": "exact_duplicate", **finding}]
-    assert read(page)["audits"] == [{"sweep": "sweep", "counts": {"exact_duplicate": 1}, "findings": told}]
+    assert read(page)["audits"] == [{**told, "data": "photos"}, {**told, "data": "others"}]
     assert "a.png stands twice" in page.read_text()
+    assert report(sweep.parent)["audits"] == read(page)["audits"]  # of the folder above, too
 
 
 def test_a_place_that_cannot_be_written_is_named(fake_run, tmp_path):
     fake_run()
     (tmp_path / "taken").write_text("")
     with pytest.raises(HeadstartError, match="taken: no report can be written here"):
-        write(tmp_path / "taken", tmp_path / "sweep")
+        write(tmp_path / "taken", judged(tmp_path / "sweep"))
+
+
+def test_a_report_is_made_again_only_where_a_file_changed(fake_sweep, monkeypatch):
+    sweep = fake_sweep(seeds=(0,), budgets=(5,))
+    page = write(sweep)
+    made = []
+    monkeypatch.setattr("headstart.compare.page.render", lambda *args: made.append(args) or "new")
+    assert write(sweep) == page and not made and page.read_text() != "new"
+    metrics = next(sweep.glob("frozen-*")) / runs.METRICS
+    metrics.write_text(metrics.read_text() + "4,12,0.1,0.5\n")
+    write(sweep)
+    page.with_name("report.csv").unlink()
+    write(sweep)
+    assert len(made) == 2

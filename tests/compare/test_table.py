@@ -6,6 +6,7 @@ import math
 import pytest
 
 from headstart.compare import table
+from headstart.compare.judge import judged
 from headstart.compare.show import show
 from headstart.errors import HeadstartError
 
@@ -71,7 +72,7 @@ def test_budgets_and_data_sets_are_rows_of_their_own(a_run, capsys):
     assert list(found["data"]) == ["digits", "digits", "mnist"]
     assert found["labels_per_class"][0] == 5
     assert math.isnan(found["labels_per_class"][1])
-    show(sweep)
+    show(judged(sweep))
     assert capsys.readouterr().out.splitlines()[2].split()[:3] == ["digits", "finetune", "all"]
 
 
@@ -91,7 +92,7 @@ def test_the_printed_columns_line_up(a_run, capsys):
     a_run(arm="finetune", accuracy=0.912, seed=0)
     a_run(arm="finetune", accuracy=0.928, seed=1)
     sweep = a_run(arm="scratch_backbone", accuracy=1.0, budget=40)
-    show(sweep)
+    show(judged(sweep))
     header, first, second = capsys.readouterr().out.splitlines()
     assert header.split() == ["arm", "labels/class", "accuracy", "n", "trainable", "seconds"]
     assert first.split() == ["finetune", "5", "92.0", "±", "1.1", "2", "13,242", "15.0"]
@@ -105,7 +106,7 @@ def test_failed_and_half_written_runs_are_named_beneath(a_run, capsys):
     for name, text in [("lost", '{"status": "fini'), ("sad", '{"status": "failed", "error": "the loss is NaN"}')]:
         (sweep / name).mkdir()
         (sweep / name / "result.json").write_text(text)
-    show(sweep)
+    show(judged(sweep))
     captured = capsys.readouterr()
     assert captured.out.splitlines()[-1] == "failed: sad: the loss is NaN"
     assert captured.err.count("\n") == 1
@@ -114,6 +115,6 @@ def test_failed_and_half_written_runs_are_named_beneath(a_run, capsys):
 
 def test_a_folder_without_runs_is_an_error(tmp_path):
     with pytest.raises(HeadstartError, match="holds no run"):
-        show(tmp_path)
+        show(judged(tmp_path))
     with pytest.raises(HeadstartError, match="no such folder"):
-        show(tmp_path / "gone")
+        show(judged(tmp_path / "gone"))

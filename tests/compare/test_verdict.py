@@ -136,7 +136,9 @@ def test_refused_arms_leave_no_winner_by_default():
     table = outcomes(frozen=0.9)
     said = verdict(replace(table, refused={"scratch_cnn": "seed 0 never learned"}), alpha=0.05)
     assert words.unbeaten(said) == "no verdict: only frozen is fit to be compared"
-    assert any("scratch_cnn: seed 0 never learned" in sentence for sentence in words.cautions([said]))
+    assert any(
+        "scratch_cnn is refused as evidence: seed 0 never learned" in sentence for sentence in words.cautions([said])
+    )
     none = replace(table, correct={}, refused={"frozen": "seed 0 failed", "scratch_cnn": "seed 0 never learned"})
     assert "no arm is" in words.unbeaten(verdict(none, alpha=0.05))
 
@@ -144,8 +146,10 @@ def test_refused_arms_leave_no_winner_by_default():
 def test_it_is_always_said_what_the_frozen_arm_loses_at_most():
     said = verdict(outcomes(scratch_backbone=0.5, frozen=0.65, finetune=0.7), alpha=0.05)
     high = interval(said.contrasts["finetune", "frozen"], 0.05)[1]
-    assert words.frozen_loss(said) == f"frozen loses at most {np.ceil(1000 * high) / 10:g} points (to finetune)"
-    assert words.frozen_loss(verdict(outcomes(frozen=0.9, finetune=0.5), alpha=0.05)) == "frozen loses to no other arm"
+    most = f"frozen loses at most {np.ceil(1000 * high) / 10:g} points (to finetune)"
+    assert words.frozen_loss(said) == f"{most}, with 95 % confidence"
+    none = words.frozen_loss(verdict(outcomes(frozen=0.9, finetune=0.5), alpha=0.05 / 3))
+    assert none == "frozen loses to no other arm, with 98.3 % confidence"
     assert words.frozen_loss(verdict(outcomes(scratch_cnn=0.9, finetune=0.5), alpha=0.05)) is None
 
 
@@ -157,4 +161,40 @@ def test_a_second_look_is_told_with_what_it_does_to_the_level():
 def test_an_open_verdict_says_what_would_settle_it():
     said = words.next_steps([verdict(outcomes(images=150, seeds=1, scratch_backbone=0.7, finetune=0.72), alpha=0.05)])
     assert "one seed says nothing of how trainings scatter" in said[0]
-    assert "A tie within 1 point takes at least 299 test images; here are 150." in said
+    assert "At 10 labels per class, a tie within 1 point takes at least 299 test images; here are 150." in said
+
+
+def test_advice_that_holds_at_several_budgets_is_given_once_with_all_of_them():
+    table = outcomes(images=150, seeds=1, scratch_backbone=0.7, finetune=0.72)
+    told = words.next_steps(verdicts([replace(table, labels_per_class=k) for k in (5, 10, None)]))
+    (settling,) = [sentence for sentence in told if "one seed says nothing" in sentence]
+    assert settling.startswith(
+        "At 5 and 10 labels per class and with all labels, finetune against scratch_backbone: one"
+    )
+    assert sum("a tie within" in sentence for sentence in told) == 1
+    assert all(sentence[0].isupper() and sentence.endswith(".") for sentence in [*told[:-1]])
+    both = words.next_steps(verdicts([table, replace(table, data="birds")]))
+    assert both[0].startswith("flowers, at 10 labels per class, ") and both[1].startswith("birds, at 10 labels")
+
+
+def test_declared_arms_that_are_equal_within_the_margin_are_said_to_be_and_nothing_is_advised():
+    same = verdict(outcomes(images=60_000, seeds=10, scratch_backbone=0.95, finetune=0.95, frozen=0.7), alpha=0.05)
+    assert same.helped is None and same.close
+    assert words.helped(same) == "the same within the margin" and words.next_steps([same]) == []
+    lead = verdict(outcomes(images=60_000, seeds=10, scratch_backbone=0.950, finetune=0.956), alpha=0.05)
+    assert words.helped(lead) == "yes, by less than the margin"
+    assert words.helped(verdict(outcomes(images=150, scratch_backbone=0.7, finetune=0.7), alpha=0.05)) == "undecided"
+
+
+def test_a_tie_of_the_declared_arms_is_none_that_is_called_undecided():
+    arms = {"scratch_backbone": 0.99, "finetune": 0.99}
+    told = [verdict(outcomes(images=4000, seeds=5, rng=rng, **arms), alpha=0.05) for rng in range(20)]
+    assert {words.helped(said) for said in told if said.tie} == {"the same within the margin"}
+
+
+def test_a_refused_arm_of_the_contrast_leaves_the_question_with_the_reason():
+    table = outcomes(frozen=0.9, scratch_backbone=0.5)
+    models = {**table.models, "finetune": "finetune"}
+    said = verdict(replace(table, models=models, refused={"finetune": "seed 0 never learned"}), alpha=0.05)
+    assert words.question(said) == "Did pretraining help?" and said.declared is None
+    assert words.helped(said) == "no answer: finetune was refused, because seed 0 never learned"

@@ -61,6 +61,8 @@ def test_each_seeded_trouble_is_named_by_path_with_its_kind_and_nothing_else_is(
     (ant / "cut.jpg").write_bytes((ant / "0.jpg").read_bytes()[:600])
     (bee / "zero.jpg").touch()
     (bee / "diary.jpg").write_text("dear diary")
+    (bee / "notes.txt").write_text("mostly at the window")
+    picture(77).save(bee / "picture", format="png")  # an image all the same
     shutil.copy(ant / "1.jpg", tested / "copy.jpg")
     reencoded(ant / "2.jpg", tested / "again.jpg", quality=50)
     shutil.copy(ant / "3.jpg", bee / "mistaken.jpg")
@@ -80,8 +82,8 @@ def test_each_seeded_trouble_is_named_by_path_with_its_kind_and_nothing_else_is(
         ("mislabelled", "train/ant/3.jpg", "train/bee/mistaken.jpg"),
         ("exact_duplicate", "train/bee/4.jpg", "train/bee/4.png"),
         ("junk", "train/ant/.ipynb_checkpoints"),
-        ("empty_class", "train/wasp"),
-        ("empty_class", "test/wasp"),
+        ("empty_class", "test/wasp", "train/wasp"),
+        ("no_image", "train/bee/notes.txt"),
     }
     texts = {finding.paths[0]: finding.text for finding in audit(parts).findings}
     assert texts["train/ant/cut.jpg"] == "truncated" and texts["train/bee/zero.jpg"] == "empty"
@@ -173,7 +175,7 @@ def test_any_name_is_told_as_it_is(photos):
     root = photos(dict.fromkeys(NAMES, 2))
     for name in NAMES:
         (root / name / name).touch()
-    assert found(root) == {("unreadable", f"{name}/{name}") for name in NAMES}
+    assert found(root) == {("no_image", f"{name}/{name}") for name in NAMES}
 
 
 def test_an_audit_is_plain_json_and_its_summary_names_twenty_of_a_kind(photos):

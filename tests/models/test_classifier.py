@@ -32,6 +32,25 @@ def test_a_checkpoint_loads_with_no_argument_and_gives_the_same_logits(cls, sett
     assert torch.equal(model.eval()(images), again(images))
 
 
+@pytest.mark.parametrize("cls", ALL)
+def test_its_network_is_a_plain_module_of_its_own_parameters_that_can_be_traced(cls, spec):
+    model = cls(spec).eval()
+    if hasattr(model, "head"):
+        torch.nn.init.normal_(model.head.weight)  # the head of a transfer model starts at zero
+    images = torch.randint(0, 256, (2, *spec.shape), dtype=torch.uint8)
+    normalised = (images / 255 - model.pixel_mean) / model.pixel_std
+    traced = torch.fx.symbolic_trace(model.network)
+    torch.testing.assert_close(traced(normalised), model(images))
+    assert [id(p) for p in model.network.parameters()] == [id(p) for p in model.parameters()]
+    assert not any(isinstance(m, L.LightningModule) for m in model.network.modules())
+
+
+@pytest.mark.parametrize("cls", ALL)
+def test_a_checkpoint_names_each_tensor_once(cls, spec):
+    kept = cls(spec).state_dict(keep_vars=True)
+    assert len({id(tensor) for tensor in kept.values()}) == len(kept)
+
+
 def test_loading_a_checkpoint_reads_no_weight_file(spec, fitted, tmp_path, monkeypatch):
     trainer = fitted(FineTuned(spec, epochs=1))
     trainer.save_checkpoint(tmp_path / "kept.ckpt")

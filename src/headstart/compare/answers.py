@@ -1,16 +1,19 @@
 """A verdict as plain values: the two answers at one budget, in words and in numbers."""
 
+from dataclasses import asdict
 from typing import Any
 
 from headstart.compare import words
+from headstart.compare.planning import images_for_a_tie, needed
 from headstart.compare.statistics import interval
-from headstart.compare.verdict import Verdict
+from headstart.compare.verdict import Verdict, loss_of_frozen
 
 
 def answer(verdict: Verdict) -> dict[str, Any]:
     """Both answers, every pair's difference (first less second) with its interval, and what they rest on."""
     pairs = [(one, other) for one, other in verdict.contrasts if one < other]
-    declared = verdict.declared
+    declared, question = verdict.declared, words.question(verdict)
+    more, frozen = needed(verdict), loss_of_frozen(verdict)
     return {
         "labels_per_class": verdict.outcomes.labels_per_class,
         "metric": verdict.metric,
@@ -18,13 +21,19 @@ def answer(verdict: Verdict) -> dict[str, Any]:
         "test_images": verdict.outcomes.images,
         "folds": verdict.outcomes.folds,
         "looks": verdict.outcomes.looks,
-        "question": words.question(verdict) if declared else None,
-        "helped": words.helped(verdict) if declared else None,
+        "confidence": 1 - verdict.alpha,
+        "question": question,
+        "helped": words.helped(verdict) if question else None,
         "declared": _difference(verdict, declared, verdict.declared_alpha) if declared else None,
+        "needed": asdict(more) if more else None,
         "unbeaten": words.unbeaten(verdict),
+        "images_for_a_tie": images_for_a_tie(verdict.alpha, verdict.margin),
         "frozen_loss": words.frozen_loss(verdict),
+        "frozen": asdict(frozen) if frozen else None,
         "left": verdict.left,
         "refused": verdict.outcomes.refused,
+        "left_out": verdict.outcomes.left_out,
+        "constant": verdict.outcomes.constant,
         "pairs": [_difference(verdict, pair, verdict.alpha) for pair in pairs],
     }
 

@@ -6,8 +6,7 @@ from statistics import mean
 
 from headstart import runs
 from headstart.compare.arms import Result, arm_key, arm_names
-from headstart.compare.judge import judged
-from headstart.compare.table import Found, found
+from headstart.compare.judge import Judged, judged
 from headstart.errors import HeadstartError
 
 Run = tuple[Path, Result]
@@ -28,8 +27,8 @@ def best(sweep: str | Path) -> Choice:
     Raises:
         HeadstartError: there is no such sweep, it holds several data sets, or no arm can be compared.
     """
-    every = found(sweep)
-    finished = every.finished
+    told = judged(sweep)
+    finished = told.every.finished
     names = arm_names([result for _, result in finished])
     if len(data := sorted({result["data"] for _, result in finished})) > 1:
         raise HeadstartError(f"{sweep}: holds runs of {' and '.join(data)}; name a sweep of one data set")
@@ -42,16 +41,26 @@ def best(sweep: str | Path) -> Choice:
         if result["labels_per_class"] == largest:
             arms.setdefault(names[arm_key(result)], []).append((directory, result))
     at = "all labels" if largest is None else f"{largest} labels per class"
-    arm, why = _arm(arms, every, largest, at)
+    arm, why = _arm(arms, told, largest, at)
     (directory, result), how = _run(arms[arm])
-    return Choice(runs.checkpoint(directory), f"{arm} at {at}: {why}; seed {result['seed']}, {how}")
+    without = "".join(
+        f"; {other} is refused as evidence there: {reason}"
+        for verdict in told.verdicts
+        if verdict.outcomes.labels_per_class == largest
+        for other, reason in verdict.outcomes.refused.items()
+    )
+    return Choice(runs.checkpoint(directory), f"{arm} at {at}: {why}; seed {result['seed']}, {how}{without}")
 
 
-def _arm(arms: dict[str, list[Run]], every: Found, largest: int | None, at: str) -> tuple[str, str]:
-    if len(arms) == 1:
-        return next(iter(arms)), "the only arm there"
-    at_largest = [verdict for verdict in judged(every) if verdict.outcomes.labels_per_class == largest]
+def _arm(arms: dict[str, list[Run]], told: Judged, largest: int | None, at: str) -> tuple[str, str]:
+    at_largest = [verdict for verdict in told.verdicts if verdict.outcomes.labels_per_class == largest]
     refused = at_largest[0].outcomes.refused if at_largest else {}
+    if len(arms) == 1 and not arms.keys() & refused.keys():
+        others = "the only arm there" if not refused else "no other arm there is fit to be compared"
+        return next(iter(arms)), others
+    trouble = at_largest[0].outcomes.trouble if at_largest else told.trouble
+    if trouble:
+        raise HeadstartError(f"no verdict at {at}: {trouble}")
     if refused and not at_largest[0].left:
         raise HeadstartError(f"no verdict at {at}: no arm is fit to be compared ({'; '.join(refused.values())})")
     if not at_largest or not at_largest[0].left:

@@ -7,6 +7,7 @@ import numpy as np
 from headstart.compare.said import Answers
 
 BINS = 15
+FEWEST = 25  # answers of a point of the diagram: how often so many are right is known to 10 points
 
 
 def calibration(answers: Answers) -> dict[str, Any]:
@@ -15,21 +16,21 @@ def calibration(answers: Answers) -> dict[str, Any]:
     "On calibration of modern neural networks", equation 3; 15 bins, each open below and closed above).
 
     Returns:
-        ``ece`` (of 1), and ``bins`` that hold any: ``above``, ``up_to``, ``count``, ``confidence``, ``accuracy``.
+        ``ece`` (of 1); ``bins`` that hold any: ``above``, ``up_to``, ``count``, ``confidence``, ``accuracy``; and
+        ``points`` for a diagram, likewise but each of as many answers, from the least sure to the surest.
     """
     edges = np.linspace(0, 1, BINS + 1)
-    confidence = answers.confidence.astype(float)
+    confidence, correct = answers.confidence.astype(float), answers.correct
     place = np.digitize(confidence, edges[1:-1], right=True)
-    count = np.bincount(place, minlength=BINS)
-    sure, right = (np.bincount(place, weights=w, minlength=BINS) for w in (confidence, answers.correct))
     bins = [
-        {
-            "above": edges[b],
-            "up_to": edges[b + 1],
-            "count": int(count[b]),
-            "confidence": sure[b] / count[b],
-            "accuracy": right[b] / count[b],
-        }
-        for b in np.flatnonzero(count)
+        {"above": edges[b], "up_to": edges[b + 1], **_point(confidence[place == b], correct[place == b])}
+        for b in np.unique(place)
     ]
-    return {"ece": np.abs(sure - right).sum() / len(confidence), "bins": bins}
+    ece = sum(b["count"] * abs(b["confidence"] - b["accuracy"]) for b in bins) / len(confidence)
+    order = np.argsort(confidence, kind="stable")
+    parts = np.array_split(order, min(BINS, max(len(order) // FEWEST, 1)))
+    return {"ece": ece, "bins": bins, "points": [_point(confidence[part], correct[part]) for part in parts]}
+
+
+def _point(confidence: np.ndarray, correct: np.ndarray) -> dict[str, Any]:
+    return {"count": len(correct), "confidence": confidence.mean(), "accuracy": correct.mean()}

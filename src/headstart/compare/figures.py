@@ -81,23 +81,20 @@ def learning(curves: Sequence[dict[str, Any]], arms: Sequence[str], what: str, l
     return drawn(name, draw, f"{label.capitalize()} against the epoch, one line for each arm.")
 
 
-def reliability(bins: Sequence[dict[str, Any]], arm: int) -> str:
+def reliability(points: Sequence[dict[str, Any]], arm: int) -> str:
     """A reliability diagram: accuracy against confidence, beside the line on which they are equal."""
 
     def draw(axes: "Axes") -> None:
         axes.plot([0, 100], [0, 100], color=INK, linewidth=0.9, linestyle=(0, (2, 2)))
-        most = max(b["count"] for b in bins)
-        x, y = ([100 * b[key] for b in bins] for key in ("confidence", "accuracy"))
-        axes.plot(x, y, **(_look(arm) | {"marker": "", "linestyle": "-"}))
-        sizes = [12 + 90 * b["count"] / most for b in bins]
-        axes.scatter(x, y, s=sizes, color=COLOURS[arm % ARMS], marker=MARKERS[arm % len(MARKERS)], zorder=3)
+        x, y = ([100 * point[key] for point in points] for key in ("confidence", "accuracy"))
+        axes.plot(x, y, **(_look(arm) | {"linestyle": "-"}))
         axes.set_xlim(-3, 103)
         axes.set_ylim(-3, 103)
         axes.set_xlabel("how sure it was, %")
         axes.set_ylabel("how often it was right, %")
 
-    return drawn("reliability", draw, "How often the chosen arm was right against how sure it was, a point for each "
-                  "bin, larger with more images. On the dashed line both are equal.", height=3.4)  # fmt: skip
+    return drawn("reliability", draw, "How often the chosen arm was right against how sure it was, each point of as "
+                  "many answers. On the dashed line both are equal.", height=3.4)  # fmt: skip
 
 
 def swatch(arm: int) -> str:

@@ -4,20 +4,14 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from headstart import runs
 from headstart.compare.said import Said
-
-MOST = 12
+from headstart.surest import surest_mistakes
 
 
 def mistaken(said: Said) -> list[str]:
     """The test images that the mean of the arm's runs has wrong, the most confident first."""
-    predicted, confidence = said.probabilities.argmax(axis=1), said.probabilities.max(axis=1)
-    wrong = np.flatnonzero(predicted != said.labels)
-    order = wrong[np.argsort(-confidence[wrong], kind="stable")]
-    return [said.images[i] for i in order[:MOST]]
+    return [said.images[i] for i in surest_mistakes(said.labels, said.probabilities)]
 
 
 def opinions(said: Said, images: Sequence[str], classes: Sequence[str]) -> dict[str, dict[str, Any]]:

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -36,6 +36,7 @@ class Outcomes:
         folds: parts in which the images were tested, each by trainings of its own; 1: one split.
         looks: how often seeds were asked for, the later times after earlier ones had been seen.
         asked_budgets: over how many budgets the sweep was to go, those included that have not come to their end.
+        trouble: why the runs do not compare, in a line; then there is nothing in ``correct``.
     """
 
     data: str
@@ -50,6 +51,11 @@ class Outcomes:
     folds: int = 1
     looks: int = 1
     asked_budgets: int = 1
+    trouble: str | None = None
+
+    def arms(self, name: str) -> list[str]:
+        """The arms that a model or an arm's own name stands for, refused ones among them."""
+        return [arm for arm, model in self.models.items() if name in (arm, model)]
 
     @property
     def images(self) -> int:
@@ -59,11 +65,10 @@ class Outcomes:
 def outcomes(results: Sequence[Run]) -> list[Outcomes]:
     """The tables of each data set and budget that has two arms or more with a seed in common; small budgets first.
 
+    Where predictions cannot be read, or were made of other images, the budget has its trouble, and the others none.
+
     Args:
         results: run directories with what their ``result.json`` says, failed runs among them.
-
-    Raises:
-        HeadstartError: runs that are compared were tested on other images, or predictions cannot be read.
     """
     results = [(place, {"arm": result["model"], **result}) for place, result in results if result.keys() >= NEEDED]
     names = arm_names([result for _, result in results])
@@ -77,16 +82,38 @@ def outcomes(results: Sequence[Run]) -> list[Outcomes]:
 
 
 def _table(data: str, budget: int | None, folds: int, arms: dict[str, list[Run]]) -> Outcomes | None:
+    if len(arms) < 2:
+        return None
+    results = [result for of_arm in arms.values() for _, result in of_arm]
+    whole = Outcomes(
+        data,
+        budget,
+        (),
+        {},
+        {arm: of_arm[0][1]["model"] for arm, of_arm in arms.items()},
+        np.zeros(0, dtype=np.int64),
+        folds=folds,
+        looks=looks(results),
+        asked_budgets=max(result.get("asked_budgets") or 1 for result in results),
+    )
+    try:
+        return _compared(whole, arms)
+    except HeadstartError as error:
+        return replace(whole, trouble=str(error))
+
+
+def _compared(table: Outcomes, arms: dict[str, list[Run]]) -> Outcomes | None:
+    """The table with what its arms got right; None where no two of them have a seed in common."""
     found = {arm: _seeds(of_arm) for arm, of_arm in arms.items()}
     reasons = {arm: refusal(_results(seeds)) for arm, seeds in found.items()}
     refused = {arm: reason for arm, reason in reasons.items() if reason}
     whole = {
-        arm: {seed: by_fold for seed, by_fold in seeds.items() if len(by_fold) == folds}
+        arm: {seed: by_fold for seed, by_fold in seeds.items() if len(by_fold) == table.folds}
         for arm, seeds in found.items()
         if arm not in refused
     }
     shared = sorted(set.intersection(*map(set, whole.values()))) if whole else []
-    if len(arms) < 2 or not (refused or shared):
+    if not (refused or shared):
         return None
     tested = _Tested()
     compared = {arm: [_row(seeds[seed], tested) for seed in shared] for arm, seeds in whole.items() if shared}
@@ -94,19 +121,14 @@ def _table(data: str, budget: int | None, folds: int, arms: dict[str, list[Run]]
         arm: [seed for seed, row in zip(shared, rows, strict=True) if len(np.unique(row)) == 1]
         for arm, rows in compared.items()
     }
-    return Outcomes(
-        data,
-        budget,
-        tuple(shared),
-        {arm: np.array(rows) == tested.labels for arm, rows in compared.items()},
-        {arm: of_arm[0][1]["model"] for arm, of_arm in arms.items()},
-        np.array(tested.labels, dtype=np.int64),
-        {arm: left for arm, seeds in whole.items() if (left := sorted(set(found[arm]) - set(shared)))},
-        refused,
-        {arm: seeds for arm, seeds in constant.items() if seeds},
-        folds,
-        looks([result for of_arm in arms.values() for _, result in of_arm]),
-        max(result.get("asked_budgets") or 1 for of_arm in arms.values() for _, result in of_arm),
+    return replace(
+        table,
+        seeds=tuple(shared),
+        correct={arm: np.array(rows) == tested.labels for arm, rows in compared.items()},
+        labels=np.array(tested.labels, dtype=np.int64),
+        left_out={arm: left for arm, seeds in whole.items() if (left := sorted(set(found[arm]) - set(shared)))},
+        refused=refused,
+        constant={arm: seeds for arm, seeds in constant.items() if seeds},
     )
 
 

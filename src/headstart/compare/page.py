@@ -16,12 +16,13 @@ MOST_FINDINGS = 100  # of an audit; all are in report.json
 TEMPLATE = Path(__file__).with_name("report.html.jinja")
 
 
-def render(report: dict[str, Any], pictures: dict[str, bytes]) -> str:
+def render(report: dict[str, Any], pictures: dict[str, bytes], inputs: str) -> str:
     """The page.
 
     Args:
         report: what :func:`headstart.compare.report.report` says.
         pictures: small pictures of some test images, WebP by name.
+        inputs: the digest of what the report is made from, which the page keeps.
     """
     places = {arm: i for i, arm in enumerate(sorted({arm for data in report["data"] for arm in data["arms"]}))}
     swatches = [Markup(figures.swatch(i)) for i in range(len(places))]
@@ -29,7 +30,7 @@ def render(report: dict[str, Any], pictures: dict[str, bytes]) -> str:
     shown = {image: f"data:image/webp;base64,{b64encode(webp).decode()}" for image, webp in pictures.items()}
     page = template(TEMPLATE, budget=words.budget)
     drawn = {"places": places, "swatches": swatches, "charts": charts, "pictures": shown}
-    return page.render(**report, **drawn, most_findings=MOST_FINDINGS)
+    return page.render(**report, **drawn, most_findings=MOST_FINDINGS, inputs=inputs)
 
 
 def _charts(data: dict[str, Any], arms: list[str]) -> dict[str, Any]:
@@ -51,8 +52,8 @@ def _charts(data: dict[str, Any], arms: list[str]) -> dict[str, Any]:
                 drawn["learning"].append({"labels_per_class": budget, "what": label, "chart": chart})
     look = data["closer"]
     if look and "calibration" in look:
-        bins = next(row["bins"] for row in look["calibration"] if row["arm"] == look["arm"])
-        drawn["reliability"] = Markup(figures.reliability(bins, arms.index(look["arm"])))
+        points = next(row["points"] for row in look["calibration"] if row["arm"] == look["arm"])
+        drawn["reliability"] = Markup(figures.reliability(points, arms.index(look["arm"])))
     return drawn
 
 

@@ -28,7 +28,7 @@ class Needed:
     """What would settle an open contrast, if the difference is what it seems: from an even chance to ``POWER``.
 
     Args:
-        images: more test images, with the seeds there are; infinite where no number of them would do.
+        images: more test images, to two figures, with the seeds there are; infinite where no number of them would do.
         seeds: more seeds, with the images there are; infinite where no number of them would do.
     """
 
@@ -95,10 +95,11 @@ def needed(verdict: Verdict) -> Needed | None:
 
         images = _root(lambda n: lacks(n, found.seeds), found.images, MOST_IMAGES)
         seeds = _root(lambda s: lacks(found.images, s), found.seeds, MOST_SEEDS)
-        return each * (images - found.images), math.ceil(seeds - found.seeds) if seeds < math.inf else math.inf
+        more_seeds = max(math.ceil(seeds - found.seeds), 1) if seeds < math.inf else math.inf
+        return each * (images - found.images), more_seeds
 
     even, good = more(0.5), more(POWER)
-    return Needed(images=(even[0], good[0]), seeds=(even[1], good[1]))
+    return Needed(images=(_rough(even[0]), _rough(good[0])), seeds=(even[1], good[1]))
 
 
 def _reach(found: Crossed, images: float, seeds: float, alpha: float, power: float) -> float:
@@ -118,6 +119,11 @@ def _root(falling: Callable[[float], float], least: float, most: float) -> float
     if falling(most) > 0:
         return math.inf
     return float(brentq(falling, least, most)) if falling(least) > 0 else least
+
+
+def _rough(figure: float) -> float:
+    """To two figures: more are not known."""
+    return float(f"{max(figure, 1):.2g}")
 
 
 def images_for_a_tie(alpha: float, margin: float) -> int:

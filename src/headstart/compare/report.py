@@ -2,25 +2,25 @@
 
 import csv
 import io
-import json
 import math
 from collections import defaultdict
-from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from headstart import runs
-from headstart.compare import origins, words
+from headstart.compare import images, origins, words
 from headstart.compare.answers import answer
 from headstart.compare.arms import Result, arm_key, arm_names
 from headstart.compare.closer import closer
 from headstart.compare.crossover import crossovers
-from headstart.compare.judge import comparison, judged
+from headstart.compare.inputs import digest
+from headstart.compare.judge import Judged, differing, judged
 from headstart.compare.learning import learning
 from headstart.compare.mistakes import pictures
 from headstart.compare.said import Key
-from headstart.compare.table import Found, found, table
+from headstart.compare.table import GROUPED, table
+from headstart.compare.unfinished import unfinished
 from headstart.compare.verdict import Verdict
 from headstart.complaints import NOT_WRITABLE
 from headstart.errors import HeadstartError
@@ -28,7 +28,12 @@ from headstart.errors import HeadstartError
 PAGE, NUMBERS, RUNS = "report.html", "report.json", "report.csv"
 METRICS = ("accuracy", "balanced_accuracy", "macro_f1", "log_loss")
 COST = ("seconds", "seconds_in_all", "parameters", "trainable_parameters", "flops", "peak_memory_bytes")
-COLUMNS = ("run", "data", "labels_per_class", "arm", "seed", "fold", *METRICS, *COST, "command")
+TUNING = ("trials", "tuning_seconds")
+LEARNED = ("loss", "label_entropy")  # on the training images
+COLUMNS = (
+    *("run", "data", "labels_per_class", "arm", "seed", "fold", "folds"),
+    *(*METRICS, *(f"training_{name}" for name in LEARNED), *COST, *TUNING, "command"),
+)
 
 Run = tuple[Path, Result]
 
@@ -39,15 +44,16 @@ def report(*directories: str | Path) -> dict[str, Any]:
     Raises:
         HeadstartError: a directory does not exist, or holds no run.
     """
-    return _report(found(*directories), directories)
+    return _report(judged(*directories))
 
 
-def write(directory: str | Path, *sweeps: str | Path) -> Path:
-    """Writes report.json, report.csv and report.html into ``directory``, each whole or not at all.
+def write(directory: str | Path, told: Judged | None = None) -> Path:
+    """Writes report.json, report.csv and report.html into ``directory``, each whole or not at all, unless they stand
+    there already, made from the same files.
 
     Args:
         directory: made where it is not there.
-        sweeps: directories of runs; none: ``directory`` is one.
+        told: what is reported; None: the runs in ``directory``.
 
     Returns:
         The page.
@@ -57,11 +63,13 @@ def write(directory: str | Path, *sweeps: str | Path) -> Path:
     """
     from headstart.compare.page import render
 
-    directory, sweeps = Path(directory), sweeps or (directory,)
-    every = found(*sweeps)
-    said = _report(every, sweeps)
+    directory, told = Path(directory), told or judged(directory)
+    marker = digest(told.every)
+    if _stands(directory, marker):
+        return directory / PAGE
+    said = _report(told)
     shown = {row["image"] for data in said["data"] for row in (data["closer"] or {}).get("mistakes", ())}
-    page = render(said, pictures((place for place, _ in every.finished), shown))
+    page = render(said, pictures((place for place, _ in told.every.finished), shown), marker)
     try:
         directory.mkdir(parents=True, exist_ok=True)
         runs.write_json(directory / NUMBERS, said)
@@ -76,23 +84,34 @@ def write(directory: str | Path, *sweeps: str | Path) -> Path:
     return directory / PAGE
 
 
-def _report(every: Found, directories: Sequence[str | Path]) -> dict[str, Any]:
+def _stands(directory: Path, marker: str) -> bool:
+    try:
+        with (directory / PAGE).open(encoding="utf-8") as page:
+            return marker in page.read(2000) and all((directory / name).is_file() for name in (NUMBERS, RUNS))
+    except (OSError, ValueError):
+        return False
+
+
+def _report(told: Judged) -> dict[str, Any]:
+    every, verdicts = told.every, told.verdicts
     results = [result for _, result in every.finished]
     names = arm_names(results)
     named = [(names[arm_key(result)], (place, result)) for place, result in every.finished]
     rows = [_row(arm, place, result) for arm, (place, result) in named]
-    averages = _table(results, rows)
-    asked = comparison(every)
-    verdicts, missing = _judged(every)
+    averages = _table(results, rows, told)
     groups: dict[str, list[tuple[str, Run]]] = defaultdict(list)
     for arm, (place, result) in named:
         groups[str(result.get("data"))].append((arm, (place, result)))
+    states, declared = unfinished(every), differing(every)
     said = {
-        "sweeps": [Path(directory).resolve().name for directory in directories],
-        "level": asked.level,
-        "margin": asked.margin,
-        "no_verdict": missing,
-        "cautions": words.cautions(verdicts),
+        "sweeps": [directory.resolve().name for directory in every.directories],
+        "unfinished": [{**asdict(state), "text": words.unfinished(state)} for state in states],
+        "level": told.asked.level,
+        "margin": told.asked.margin,
+        **words.level(verdicts),
+        "declared": declared,
+        "no_verdict": told.trouble,
+        "cautions": [*words.differing(declared), *words.cautions(verdicts)],
         "next_steps": words.next_steps(verdicts),
         "data": [
             _data_set(
@@ -103,25 +122,19 @@ def _report(every: Found, directories: Sequence[str | Path]) -> dict[str, Any]:
             )
             for name, group in sorted(groups.items())
         ],
-        "audits": [audit for directory in directories if (audit := _audit(Path(directory)))],
+        "audits": [audit for directory in every.directories for audit in images.audits(directory)],
         "failed": [{"run": name, "error": line} for name, line in every.failed],
         "unreadable": [path.parent.name for path in every.unreadable],
-        "skipped": _skipped(results),
+        "skipped": images.skipped(results),
         "conditions": origins.conditions(results),
         "runs": rows,
     }
     return plain(said)
 
 
-def _judged(every: Found) -> tuple[list[Verdict], str | None]:
-    try:
-        return judged(every), None
-    except HeadstartError as error:
-        return [], str(error)
-
-
 def _row(arm: str, place: Path, result: Result) -> dict[str, Any]:
-    metrics, cost = result.get("metrics", {}), result.get("cost", {})
+    metrics, cost, training = (result.get(key) or {} for key in ("metrics", "cost", "training"))
+    trials = result.get("trials") or []
     return {
         "run": place.name,
         "data": str(result.get("data")),
@@ -129,8 +142,12 @@ def _row(arm: str, place: Path, result: Result) -> dict[str, Any]:
         "arm": arm,
         "seed": result.get("seed"),
         "fold": result.get("fold", 0),
+        "folds": result.get("folds") or 1,
         **{name: metrics.get(f"test/{name}") for name in METRICS},
+        **{f"training_{name}": training.get(name) for name in LEARNED},
         **{name: cost.get(name) for name in COST},
+        "trials": len(trials),
+        "tuning_seconds": sum(trial["seconds"] for trial in trials),
         "command": result.get("command"),
     }
 
@@ -153,14 +170,16 @@ def _data_set(name: str, group: list[tuple[str, Run]], averages: list[dict[str, 
     }
 
 
-def _table(results: list[Result], rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The table that a sweep ends in, with every part of the cost."""
+def _table(results: list[Result], rows: list[dict[str, Any]], told: Judged) -> list[dict[str, Any]]:
+    """The table that a sweep ends in, with every part of the cost, and what must be known of a row."""
     averages: list[dict[str, Any]] = table(results).to_dict("records")  # type: ignore[assignment]
+    averaged = ("parameters", "flops", "peak_memory_bytes", *TUNING)
     for row in averages:
         row["labels_per_class"] = None if math.isnan(row["labels_per_class"]) else int(row["labels_per_class"])
-        alike = ("data", "labels_per_class", "arm")
-        its = [run for run in rows if all(run[key] == row[key] for key in alike)]
-        row |= {name: _mean([run[name] for run in its]) for name in ("parameters", "flops", "peak_memory_bytes")}
+        its = [run for run in rows if all(run[key] == row[key] for key in GROUPED)]
+        row |= {name: _mean([run[name] for run in its]) for name in averaged}
+        refused = told.refused(row["data"], row["labels_per_class"], row["arm"])
+        row["notes"] = words.notes(row["folds"], row["n"] > row["seeds"], refused)
     return averages
 
 
@@ -213,21 +232,6 @@ def _closer(
         return {"labels_per_class": labels, "left": left, **closer(dict(sorted(places.items())), chosen, classes)}
     except HeadstartError as error:
         return {"labels_per_class": labels, "missing": str(error)}
-
-
-def _audit(directory: Path) -> dict[str, Any] | None:
-    try:
-        audit = json.loads((directory / runs.AUDIT).read_text(encoding="utf-8"))
-        findings = [{"kind": kind, **found} for kind, every in audit["findings"].items() for found in every]
-        return {"sweep": directory.resolve().name, "counts": dict(audit["counts"]), "findings": findings}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return None
-
-
-def _skipped(results: list[Result]) -> list[dict[str, str]]:
-    """Files that could not be read and were left out, each once."""
-    every = {row["image"]: row["reason"] for result in results for row in result.get("skipped") or []}
-    return [{"image": image, "reason": reason} for image, reason in sorted(every.items())]
 
 
 def plain(value: Any) -> Any:

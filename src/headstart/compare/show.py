@@ -2,63 +2,73 @@
 
 import math
 import sys
+from collections import defaultdict
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 from headstart.compare import words
-from headstart.compare.judge import judged
+from headstart.compare.judge import Judged, differing
 from headstart.compare.statistics import interval
-from headstart.compare.table import Found, found, table
+from headstart.compare.table import table
+from headstart.compare.unfinished import unfinished
 from headstart.compare.verdict import Verdict
-from headstart.errors import HeadstartError
-from headstart.terminal import print_table
+from headstart.errors import named
+from headstart.terminal import harmless, print_table
 
 
-def show(*directories: str | Path) -> None:
-    """Prints what the directories' runs say.
-
-    Raises:
-        HeadstartError: a directory does not exist, or holds no run.
-    """
-    every = found(*directories)
-    show_table(every)
-    try:
-        _show_verdicts(judged(every))
-    except HeadstartError as error:
-        print(f"\nno verdict: {error}")
+def show(told: Judged) -> None:
+    """Prints what some directories' runs say."""
+    every = told.every
+    for state in unfinished(every):
+        _say(words.unfinished(state))
+    show_table(told)
+    _show_verdicts(told.verdicts)
+    if told.trouble:
+        _say(f"\nno verdict: {told.trouble}")
+    for sentence in words.differing(differing(every)):
+        _say(sentence)
+    alike: dict[str, list[str]] = defaultdict(list)
     for name, line in every.failed:
-        print(f"failed: {name}: {line}")
+        alike[line].append(name)
+    for line, names in alike.items():
+        _say(f"failed: {named(names)}: {line}")
     for path in every.unreadable:
         print(f"{path}: not a whole result, passed over; the same command runs it again", file=sys.stderr)
 
 
-def show_table(every: Found) -> None:
+def show_table(told: Judged) -> None:
     """Prints a row for each data set, budget and arm."""
-    rows = table([result for _, result in every.finished])
+    rows = table([result for _, result in told.every.finished])
     headers = ["arm", "labels/class", "accuracy", "n", "trainable", "seconds"]
-    printed = [
-        [
-            row["arm"],
-            _number(row["labels_per_class"], "{:.0f}", missing="all"),
-            " ± ".join(_number(100 * row[part], "{:.1f}") for part in ("accuracy", "spread")),
-            str(row["n"]),
-            _number(row["trainable_parameters"], "{:,.0f}"),
-            _number(row["seconds"], "{:.1f}"),
-        ]
-        for row in rows.to_dict("records")
-    ]
-    _print(headers, printed, rows["data"])
+    printed, notes = [], []
+    for row in rows.to_dict("records"):
+        labels = None if math.isnan(row["labels_per_class"]) else int(row["labels_per_class"])
+        printed.append(
+            [
+                row["arm"],
+                words.budget(labels),
+                " ± ".join(_number(100 * row[part], "{:.1f}") for part in ("accuracy", "spread")),
+                str(row["n"]),
+                _number(row["trainable_parameters"], "{:,.0f}"),
+                _number(row["seconds"], "{:.1f}"),
+            ]
+        )
+        refused = told.refused(row["data"], labels, row["arm"])
+        notes.append(", ".join(words.notes(row["folds"], row["n"] > row["seeds"], refused)))
+    if any(notes):
+        headers, printed = [*headers, "note"], [[*cells, note] for cells, note in zip(printed, notes, strict=True)]
+    _print(headers, printed, rows["data"], left={"note"})
 
 
 def _show_verdicts(found: list[Verdict]) -> None:
-    declared = [verdict for verdict in found if verdict.declared]
-    if declared:
-        arms = " against ".join(declared[0].declared or ())
-        print(f"\n{words.question(declared[0])} {arms}, {_level(declared[0])} intervals in points")
-        rows = [[words.budget(v.outcomes.labels_per_class), *_difference(v), words.helped(v)] for v in declared]
+    asked = [verdict for verdict in found if words.question(verdict)]
+    if asked:
+        arms = " against ".join(words.contrast(asked[0]))
+        level = next((f", {_level(verdict)} intervals in points" for verdict in asked if verdict.declared), "")
+        _say(f"\n{words.question(asked[0])} {arms}{level}")
+        rows = [[words.budget(v.outcomes.labels_per_class), *_difference(v), words.helped(v)] for v in asked]
         headers = ["labels/class", "difference", "interval", "answer"]
-        _print(headers, rows, [v.outcomes.data for v in declared], left={"answer"})
+        _print(headers, rows, [v.outcomes.data for v in asked], left={"answer"})
     if found:
         print("\nWhich arms did nothing beat?")
         rows = [
@@ -72,15 +82,13 @@ def _show_verdicts(found: list[Verdict]) -> None:
         ]
         headers = ["labels/class", "seeds", "test images", "answer"]
         _print(headers, rows, [v.outcomes.data for v in found], left={"answer"})
-    for verdict in found:
-        if loss := words.frozen_loss(verdict):
-            print(f"{words.where(verdict)}, {loss}")
-    for sentence in [*words.cautions(found), *words.next_steps(found)]:
-        print(sentence)
+    for sentence in [*words.frozen_losses(found), *words.cautions(found), *words.next_steps(found)]:
+        _say(sentence)
 
 
 def _difference(verdict: Verdict) -> list[str]:
-    assert verdict.declared is not None
+    if verdict.declared is None:
+        return ["–", "–"]
     contrast = verdict.contrasts[verdict.declared]
     low, high = interval(contrast, verdict.declared_alpha)
     return [f"{100 * contrast.mean:+.1f}", f"{100 * low:+.1f} to {100 * high:+.1f}"]
@@ -97,6 +105,10 @@ def _print(headers: list[str], rows: list[list[str]], data: Iterable[str], left:
         headers, rows = ["data", *headers], [[name, *cells] for name, cells in zip(data, rows, strict=True)]
     if rows:
         print_table(headers, rows, numbers=[h for h in headers if h not in {"data", "arm", *left}])
+
+
+def _say(text: str) -> None:
+    print("\n".join(map(harmless, text.split("\n"))))
 
 
 def _number(value: Any, form: str, missing: str = "–") -> str:

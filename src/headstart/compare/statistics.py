@@ -10,8 +10,7 @@ from typing import Protocol
 
 import numpy as np
 from scipy.optimize import brentq
-from scipy.special import stdtrit
-from scipy.stats import beta, binom
+from scipy.special import bdtr, betaincinv, stdtrit
 
 Pair = tuple[str, str]
 
@@ -141,7 +140,7 @@ class OneSeed:
     @property
     def p_value(self) -> float:
         fewer, discordant = min(self.gained, self.lost), self.gained + self.lost
-        return min(1.0, 2 * float(binom.cdf(fewer, discordant, 0.5)))
+        return min(1.0, 2 * float(bdtr(fewer, discordant, 0.5)))
 
 
 def howe(seeds, images, by_seed, by_image, rest, alpha, folds=1):
@@ -218,6 +217,6 @@ def _crossed(table: np.ndarray, classes: np.ndarray, folds: int) -> Crossed:
 
 def _clopper_pearson(count: int, of: int, alpha: float) -> tuple[float, float]:
     """The exact 1 - ``alpha`` interval of a share (1934, Biometrika 26:404)."""
-    low = float(beta.ppf(alpha / 2, count, of - count + 1)) if count else 0.0
-    high = float(beta.ppf(1 - alpha / 2, count + 1, of - count)) if count < of else 1.0
+    low = float(betaincinv(count, of - count + 1, alpha / 2)) if count else 0.0
+    high = float(betaincinv(count + 1, of - count, 1 - alpha / 2)) if count < of else 1.0
     return low, high

@@ -9,7 +9,8 @@ from headstart import runs
 from headstart.compare.arms import Result, arm_key, arm_names
 from headstart.errors import HeadstartError
 
-COLUMNS = ["data", "labels_per_class", "arm", "accuracy", "spread", "n", "trainable_parameters", "seconds"]
+GROUPED = ["data", "labels_per_class", "folds", "arm"]
+COLUMNS = [*GROUPED, "accuracy", "spread", "n", "seeds", "trainable_parameters", "seconds"]
 
 
 @dataclass
@@ -21,12 +22,18 @@ class Found:
         failed: name and line of those that failed.
         failures: their directories and what they say.
         unreadable: files that are no whole result.
+        again: finished ones whose identity another one has, and what they say.
+        begun: directories of runs that have not come to an end.
+        directories: those that were looked through.
     """
 
     finished: list[tuple[Path, Result]] = field(default_factory=list)
     failed: list[tuple[str, str]] = field(default_factory=list)
     failures: list[tuple[Path, Result]] = field(default_factory=list)
     unreadable: list[Path] = field(default_factory=list)
+    again: list[tuple[Path, Result]] = field(default_factory=list)
+    begun: list[Path] = field(default_factory=list)
+    directories: tuple[Path, ...] = ()
 
 
 def found(*directories: str | Path) -> Found:
@@ -35,8 +42,8 @@ def found(*directories: str | Path) -> Found:
     Raises:
         HeadstartError: a directory does not exist, or holds no run.
     """
-    every, seen = Found(), set()
-    for directory in map(Path, directories):
+    every, seen = Found(directories=tuple(map(Path, directories))), set()
+    for directory in every.directories:
         if not directory.is_dir():
             raise HeadstartError(f"{directory}: there is no such folder; give a sweep's folder, such as those in runs/")
         for path in sorted(directory.rglob(runs.RESULT)):
@@ -49,6 +56,9 @@ def found(*directories: str | Path) -> Found:
             elif (identity := result.get("identity", str(path))) not in seen:
                 seen.add(identity)
                 every.finished.append((path.parent, result))
+            else:
+                every.again.append((path.parent, result))
+        every.begun += sorted(runs.begun(directory))
     if not (every.finished or every.failed or every.unreadable):
         raise HeadstartError(f"{', '.join(map(str, directories))}: holds no run that came to an end")
     return every
@@ -63,32 +73,35 @@ def table(results: list[Result]) -> pd.DataFrame:
     """A row for each data set, budget and arm, the best arm of a budget first.
 
     Returns:
-        Columns ``data``, ``labels_per_class`` (NaN: all), ``arm``, ``accuracy`` (mean over runs, of 1),
-        ``spread`` (their standard deviation, NaN for one run), ``n``, ``trainable_parameters`` and
-        ``seconds`` (means).
+        Columns ``data``, ``labels_per_class`` (NaN: all), ``folds``, ``arm``, ``accuracy`` (mean over runs, of 1),
+        ``spread`` (their standard deviation, NaN for one run), ``n`` runs, of so many ``seeds`` and folds (fewer than
+        ``n``, where several runs are of one), ``trainable_parameters`` and ``seconds`` (means).
     """
     names = arm_names(results)
     frame = pd.DataFrame(
         {
             "data": str(r.get("data")),
             "labels_per_class": r.get("labels_per_class"),
+            "folds": r.get("folds") or 1,
             "arm": names[arm_key(r)],
+            "seed": f"{r.get('seed', k)} {r.get('fold') or 0}",
             "accuracy": r["metrics"].get("test/accuracy"),
             "trainable_parameters": r.get("cost", {}).get("trainable_parameters"),
             "seconds": r.get("cost", {}).get("seconds"),
         }
-        for r in results
+        for k, r in enumerate(results)
     )
     if frame.empty:
         return pd.DataFrame(columns=COLUMNS)
     measured = ["labels_per_class", "accuracy", "trainable_parameters", "seconds"]
     frame[measured] = frame[measured].astype(float)
-    grouped = frame.groupby(["data", "labels_per_class", "arm"], dropna=False).agg(
+    grouped = frame.groupby(GROUPED, dropna=False).agg(
         accuracy=("accuracy", "mean"),
         spread=("accuracy", "std"),
         n=("accuracy", "size"),
+        seeds=("seed", "nunique"),
         trainable_parameters=("trainable_parameters", "mean"),
         seconds=("seconds", "mean"),
     )
-    order = ["data", "labels_per_class", "accuracy"]
-    return grouped.reset_index().sort_values(order, ascending=[True, True, False], ignore_index=True)
+    order = ["data", "labels_per_class", "folds", "accuracy"]
+    return grouped.reset_index().sort_values(order, ascending=[True, True, True, False], ignore_index=True)

@@ -1,9 +1,9 @@
 """What the runs of a sweep say: whether pretraining helped, and which arms nothing beat."""
 
+import math
 from collections import Counter
 from dataclasses import dataclass, field
 from itertools import combinations
-from math import comb
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from headstart.compare.outcomes import Outcomes
 from headstart.compare.statistics import Contrast, Pair, contrast, interval, reverse, step_down
 from headstart.errors import HeadstartError
 
+FROZEN = "frozen"  # the model whose loss is always said: it is the cheap one
 FIRST = 0.75  # the declared contrast's share of a budget's level; the other pairs have the rest, and all once it falls
 
 
@@ -27,6 +28,7 @@ class Verdict:
         contrasts: of every ordered pair, first less second.
         beaten: by arm that something beat, what beat it.
         metric: ``accuracy``, or ``balanced_accuracy``: the mean over classes of the accuracy on each.
+        asked: the contrast as it was declared, by models or names of arms, whether they are there or not.
     """
 
     outcomes: Outcomes
@@ -36,6 +38,7 @@ class Verdict:
     contrasts: dict[Pair, Contrast]
     beaten: dict[str, list[str]] = field(default_factory=dict)
     metric: str = "accuracy"
+    asked: Pair = DECLARED
 
     @property
     def declared_alpha(self) -> float:
@@ -64,6 +67,15 @@ class Verdict:
             return None
         first, second = self.declared
         return True if first in self.beaten.get(second, []) else False if second in self.beaten.get(first, []) else None
+
+    @property
+    def close(self) -> bool:
+        """Whether the declared arms differ by less than the margin: they are among a tie, or the interval of their
+        difference lies within."""
+        if self.declared is None:
+            return False
+        tied = self.tie and set(self.declared) <= set(self.left)
+        return tied or _within(self.contrasts[self.declared], self.declared_alpha, self.margin)
 
     @property
     def tie(self) -> bool:
@@ -96,7 +108,7 @@ def verdicts(
         level: of the sweep.
         margin: difference in accuracy, of 1, below which arms count as equal.
         metric: ``accuracy`` or ``balanced_accuracy``.
-        contrast: the models of the declared contrast.
+        contrast: the declared contrast, by models or by names of arms.
 
     Raises:
         HeadstartError: there is no such metric, or too few test images for it.
@@ -123,8 +135,8 @@ def verdict(
     first = _declared(table, declared)
     p_values = {pair: contrasts[pair].p_value for pair in combinations(table.correct, 2)}
     # Once two arms differ, at most all but one of the arms can still be equal.
-    together = comb(max(len(table.correct) - 1, 0), 2)
-    told = Verdict(table, alpha, margin, first, contrasts, {}, metric)
+    together = math.comb(max(len(table.correct) - 1, 0), 2)
+    told = Verdict(table, alpha, margin, first, contrasts, {}, metric, declared)
     fallen = {pair for pair, p in p_values.items() if first and set(pair) == set(first) and p <= told.declared_alpha}
     others = {pair: p for pair, p in p_values.items() if not (first and set(pair) == set(first))}
     if fallen or not first:
@@ -135,6 +147,31 @@ def verdict(
         better, worse = (one, other) if contrasts[one, other].mean > 0 else (other, one)
         told.beaten.setdefault(worse, []).append(better)
     return told
+
+
+@dataclass(frozen=True)
+class Loss:
+    """What ``arm`` loses at most, as a share rounded up to tenths of a point, and to which ``rival``."""
+
+    arm: str
+    rival: str
+    loss: float
+
+
+def loss_of_frozen(told: Verdict) -> Loss | None:
+    """What the frozen backbone costs at most against any other arm; None where there is no frozen arm.
+
+    The largest of the upper limits: whichever arm is truly best, the chance that its own limit falls short is
+    one interval's, so that looking at all of them asks for no correction.
+    """
+    correct = told.outcomes.correct
+    frozen = [arm for arm in correct if told.outcomes.models[arm] == FROZEN]
+    if not frozen or len(frozen) == len(correct):
+        return None
+    best = max(frozen, key=told.score)
+    others = [arm for arm in correct if arm not in frozen]
+    loss, rival = max((interval(told.contrasts[other, best], told.alpha)[1], other) for other in others)
+    return Loss(best, rival, math.ceil(1000 * loss) / 1000)
 
 
 def _contrasts(table: Outcomes, metric: str) -> dict[Pair, Contrast]:
@@ -150,9 +187,11 @@ def _contrasts(table: Outcomes, metric: str) -> dict[Pair, Contrast]:
 
 
 def _declared(table: Outcomes, wanted: Pair) -> Pair | None:
-    """The arms of the declared contrast, where there is just one of each of its models."""
-    found = [[arm for arm in table.correct if table.models[arm] == model] for model in wanted]
-    return (found[0][0], found[1][0]) if all(len(arms) == 1 for arms in found) else None
+    """The arms of the declared contrast, where there is just one of each and none is refused."""
+    first, second = (table.arms(name) for name in wanted)
+    if len(first) != 1 or len(second) != 1 or {*first, *second} - table.correct.keys():
+        return None
+    return first[0], second[0]
 
 
 def _within(found: Contrast, alpha: float, margin: float) -> bool:

@@ -1,17 +1,17 @@
 """The sentences of a verdict, for the terminal and the page alike."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
 from headstart.compare.comparison import DECLARED
 from headstart.compare.crossover import by_data, crossovers
 from headstart.compare.planning import images_for_a_tie, needed
-from headstart.compare.statistics import interval
-from headstart.compare.verdict import Verdict
+from headstart.compare.unfinished import Unfinished
+from headstart.compare.verdict import Verdict, loss_of_frozen
 
-FROZEN = "frozen"  # the model whose loss is always said: it is the cheap one
 FEW = 10  # test images of a class: its accuracy is then hardly known
 
 
@@ -20,33 +20,57 @@ def budget(labels_per_class: int | None) -> str:
     return "all" if labels_per_class is None else str(labels_per_class)
 
 
-def where(verdict: Verdict) -> str:
-    """``at 20 labels per class``, or ``with all labels``."""
-    labels = verdict.outcomes.labels_per_class
-    return "with all labels" if labels is None else f"at {labels} labels per class"
+def where(*verdicts: Verdict) -> str:
+    """``at 20 labels per class``, ``at 5 and 10 labels per class and with all labels``."""
+    budgets = {v.outcomes.labels_per_class: None for v in verdicts}
+    some = [budget(k) for k in budgets if k is not None]
+    at = [f"at {named(some)} labels per class"] if some else []
+    return " and ".join([*at, *(["with all labels"] if None in budgets else [])])
 
 
-def question(verdict: Verdict) -> str:
-    """What the declared contrast asks."""
-    if verdict.declared is None or _of_pretraining(verdict):
+def notes(folds: int, repeated: bool, refused: bool) -> list[str]:
+    """What must stand beside an arm's row: that it is no evidence, or what its runs are."""
+    said = ["refused"] if refused else []
+    said += [f"{folds} folds"] if folds > 1 else []
+    return said + (["several runs of one seed"] if repeated else [])
+
+
+def question(verdict: Verdict) -> str | None:
+    """What the declared contrast asks; None where its arms are not there."""
+    if not all(len(verdict.outcomes.arms(name)) == 1 for name in verdict.asked):
+        return None
+    if _of_pretraining(verdict):
         return "Did pretraining help?"
-    first, second = verdict.declared
+    first, second = contrast(verdict)
     return f"Is {first} better than {second}?"
+
+
+def contrast(verdict: Verdict) -> list[str]:
+    """The arms of the declared contrast, refused ones among them."""
+    return [arm for name in verdict.asked for arm in verdict.outcomes.arms(name)]
 
 
 def helped(verdict: Verdict) -> str:
     """The first answer: whether pretraining helped, or whatever else was asked."""
+    if verdict.declared is None:
+        refused = [arm for arm in contrast(verdict) if arm in verdict.outcomes.refused]
+        why = " and ".join(f"{arm} was refused, because {verdict.outcomes.refused[arm]}" for arm in refused)
+        return f"no answer: {why}" if why else "no answer"
+    if verdict.helped is None:
+        return "the same within the margin" if verdict.close else "undecided"
     worse = "no, it hurt" if _of_pretraining(verdict) else "no, it is worse"
-    return {True: "yes", False: worse, None: "undecided"}[verdict.helped]
+    return ("yes" if verdict.helped else worse) + (", by less than the margin" if verdict.close else "")
 
 
 def _of_pretraining(verdict: Verdict) -> bool:
-    return tuple(verdict.outcomes.models[arm] for arm in verdict.declared or ()) in ((), DECLARED)
+    return tuple(verdict.outcomes.models[arm] for arm in contrast(verdict)) == DECLARED
 
 
 def unbeaten(verdict: Verdict) -> str:
     """The second answer: a winner, a tie, or undecided among those that nothing beat."""
     left = verdict.left
+    if verdict.outcomes.trouble:
+        return f"no verdict: {verdict.outcomes.trouble}"
     if len(verdict.outcomes.correct) < 2:
         return f"no verdict: {f'only {left[0]} is' if left else 'no arm is'} fit to be compared"
     if len(left) == 1:
@@ -61,71 +85,122 @@ def unbeaten(verdict: Verdict) -> str:
 
 
 def frozen_loss(verdict: Verdict) -> str | None:
-    """What the frozen backbone costs at most against any other arm; None where there is no frozen arm.
-
-    The largest of the upper limits: whichever arm is truly best, the chance that its own limit falls short is
-    one interval's, so that looking at all of them asks for no correction.
-    """
-    correct = verdict.outcomes.correct
-    frozen = [arm for arm in correct if verdict.outcomes.models[arm] == FROZEN]
-    if not frozen or len(frozen) == len(correct):
+    """What the frozen backbone costs at most against any other arm; None where there is no frozen arm."""
+    found = loss_of_frozen(verdict)
+    if found is None:
         return None
-    best = max(frozen, key=verdict.score)
-    others = [arm for arm in correct if arm not in frozen]
-    loss, rival = max((interval(verdict.contrasts[other, best], verdict.alpha)[1], other) for other in others)
-    if loss <= 0:
-        return f"{best} loses to no other arm"
-    return f"{best} loses at most {points(math.ceil(1000 * loss) / 1000)} (to {rival})"
+    sure = f"with {100 * (1 - verdict.alpha):.3g} % confidence"
+    if found.loss <= 0:
+        return f"{found.arm} loses to no other arm, {sure}"
+    return f"{found.arm} loses at most {points(found.loss)} (to {found.rival}), {sure}"
+
+
+def frozen_losses(verdicts: Sequence[Verdict]) -> list[str]:
+    """What the frozen backbone costs, budget by budget."""
+    return _once(verdicts, lambda verdict: [loss] if (loss := frozen_loss(verdict)) else [])
+
+
+def unfinished(state: Unfinished) -> str:
+    """What is missing of a sweep."""
+    begun = _counted(state.begun, "run", "has", "have")
+    if not state.missing:
+        return f"Not finished: {begun} begun and not come to an end; the same command goes on."
+    also = f", and {begun} begun" if state.begun else ""
+    return (
+        f"Not finished: {state.missing:,} of {state.asked:,} runs are missing{also}. The answers are those of the runs "
+        "that are there; the same command goes on with the others."
+    )
+
+
+def differing(declared: Mapping[str, Sequence[Any]]) -> list[str]:
+    """That runs were declared to answer different questions."""
+    told = [f"compare.{key}: {' or '.join(map(_value, values))}" for key, values in declared.items()]
+    return [
+        f"These runs declared different comparisons ({'; '.join(told)}). They are judged by what the first to train "
+        "had declared, since whoever declared the others could know its result."
+    ] * bool(told)
+
+
+def level(verdicts: Sequence[Verdict]) -> dict[str, float]:
+    """The chance of any false answer: of all verdicts together, and of as many looks at them as there were."""
+    of_all = sum(verdict.alpha for verdict in verdicts)
+    return {"level_of_all": of_all, "false_at_most": min(1.0, _looks(verdicts) * of_all)}
+
+
+def _looks(verdicts: Sequence[Verdict]) -> int:
+    return max((verdict.outcomes.looks for verdict in verdicts), default=1)
 
 
 def cautions(verdicts: Sequence[Verdict]) -> list[str]:
     """What a reader must know before trusting the answers, the level first."""
     if not verdicts:
         return []
-    level = 100 * sum(verdict.alpha for verdict in verdicts)
+    chances = level(verdicts)
+    whole, more = (f"{100 * chances[key]:.3g} %" for key in ("level_of_all", "false_at_most"))
     split = f", split over {len(verdicts)} budgets" if len(verdicts) > 1 else ""
-    said = [f"Level: {level:.3g} %{split}; docs/protocol.md shows how often that errs where the truth is known."]
+    said = [f"Level: {whole}{split}; docs/protocol.md shows how often that errs where the truth is known."]
     if any(len(verdict.outcomes.seeds) == 1 for verdict in verdicts):
         said.append("With one seed a verdict speaks for these trained networks only.")
-    if (looks := max(verdict.outcomes.looks for verdict in verdicts)) > 1:
+    if (looks := _looks(verdicts)) > 1:
         said.append(
             f"Seeds were added {_times(looks - 1)} after results could be seen: {looks} looks, so that a false answer "
-            f"has a chance of up to {min(100, looks * level):.3g} % instead of {level:.3g} %."
+            f"has a chance of up to {more} instead of {whole}."
         )
-    return said + [sentence for verdict in verdicts for sentence in _about(verdict)]
+    return said + _once(verdicts, _about)
 
 
 def _about(verdict: Verdict) -> list[str]:
     table = verdict.outcomes
-    said = [f"refused {where(verdict)}: {arm}: {reason}" for arm, reason in table.refused.items()]
-    said += [
-        f"left out {where(verdict)}: {_seeds(seeds)} of {arm}, which other arms lack"
-        for arm, seeds in table.left_out.items()
-    ]
-    said += [
-        f"{where(verdict)}, {arm} took every test image for one class with {_seeds(seeds)}"
-        for arm, seeds in table.constant.items()
-    ]
+    said = [f"{arm} is refused as evidence: {reason}" for arm, reason in table.refused.items()]
+    said += [f"left out: {_seeds(seeds)} of {arm}, which other arms lack" for arm, seeds in table.left_out.items()]
+    said += [f"{arm} took every test image for one class with {_seeds(seeds)}" for arm, seeds in table.constant.items()]
     fewest = np.unique(table.labels, return_counts=True)[1].min(initial=FEW)
     if verdict.metric == "balanced_accuracy" and fewest < FEW:
-        said.append(f"{where(verdict)}, the rarest class has {fewest} test images, and balanced accuracy leans on them")
-    return said
+        said.append(f"the rarest class has {fewest} test images, and balanced accuracy leans on them")
+    return said + _not_asked(verdict)
+
+
+def _not_asked(verdict: Verdict) -> list[str]:
+    """Why the declared contrast has no answer, where that is no arm's fault."""
+    arms = {name: verdict.outcomes.arms(name) for name in verdict.asked}
+    if verdict.asked == DECLARED and not any(arms.values()):
+        return []  # nobody asked
+    no_answer = f"{' against '.join(arms)} has no answer"
+    return [f"{no_answer}: no run of {name} is here" for name, its in arms.items() if not its] + [
+        f"{no_answer}: {named(its)} are arms of {name}; compare.contrast may name one"
+        for name, its in arms.items()
+        if len(its) > 1
+    ]
+
+
+def _once(verdicts: Sequence[Verdict], told: Callable[[Verdict], list[str]]) -> list[str]:
+    """What is told of verdicts, as sentences: what holds at several budgets of a data set once, with all of them."""
+    same: dict[tuple[str, str], list[Verdict]] = {}
+    for verdict in verdicts:
+        for words in told(verdict):
+            same.setdefault((verdict.outcomes.data, words), []).append(verdict)
+    several = len(by_data(verdicts)) > 1
+    places = {key: f"{key[0]}, {where(*its)}" if several else _capital(where(*its)) for key, its in same.items()}
+    return [f"{places[data, words]}, {words}." for data, words in same]
 
 
 def next_steps(verdicts: Sequence[Verdict]) -> list[str]:
     """Where the order of arms changes, and what would settle what is open."""
     said = [sentence for found in by_data(verdicts).values() for sentence in _order(found)]
-    for verdict in verdicts:
-        if verdict.declared and verdict.helped is None:
-            said.append(f"{' against '.join(verdict.declared)} {where(verdict)}: {_settling(verdict)}")
-    open_ones = [verdict for verdict in verdicts if len(verdict.left) > 1 and not verdict.tie]
-    few = [v for v in open_ones if v.outcomes.images < images_for_a_tie(v.alpha, v.margin)]
-    if few:
-        least, have = images_for_a_tie(few[0].alpha, few[0].margin), few[0].outcomes.images
-        said.append(f"A tie within {points(few[0].margin)} takes at least {least} test images; here are {have}.")
-        if few[0].outcomes.folds == 1:
-            said.append("data.folds=5 tests every image once per seed, instead of one part of them.")
-    return said
+    said += _once(verdicts, _settling)
+    too_few = _once(verdicts, _tie_out_of_reach)
+    if too_few and all(verdict.outcomes.folds == 1 for verdict in verdicts):
+        too_few.append("data.folds=5 tests every image once per seed, instead of one part of them.")
+    return said + too_few
+
+
+def _tie_out_of_reach(verdict: Verdict) -> list[str]:
+    least = images_for_a_tie(verdict.alpha, verdict.margin)
+    if len(verdict.left) < 2 or verdict.tie or verdict.outcomes.images >= least:
+        return []
+    return [
+        f"a tie within {points(verdict.margin)} takes at least {least} test images; here are {verdict.outcomes.images}"
+    ]
 
 
 def _order(verdicts: Sequence[Verdict]) -> list[str]:
@@ -142,7 +217,7 @@ def _order(verdicts: Sequence[Verdict]) -> list[str]:
     ):
         first, last = (verdict.outcomes.labels_per_class for verdict in (declared[0], declared[-1]))
         arms, where_ = named(declared[0].declared or ()), _span(first, last)
-        if all(verdict.helped is None for verdict in declared):
+        if all(verdict.helped is None and not verdict.close for verdict in declared):
             said.append(f"Whether the order of {arms} changes between {where_} is open.")
         else:
             said.append(f"No crossover of {arms} is seen between {where_}.")
@@ -153,7 +228,14 @@ def _span(low: int | None, high: int | None) -> str:
     return f"{low} labels per class and all" if high is None else f"{low} and {high} labels per class"
 
 
-def _settling(verdict: Verdict) -> str:
+def _settling(verdict: Verdict) -> list[str]:
+    """What would answer the declared contrast, where it is open."""
+    if verdict.declared is None or verdict.helped is not None or verdict.close:
+        return []
+    return [f"{' against '.join(verdict.declared)}: {_what_it_takes(verdict)}"]
+
+
+def _what_it_takes(verdict: Verdict) -> str:
     more = needed(verdict)
     if more is None:
         return "one seed says nothing of how trainings scatter; give more, such as seed=0,1,2,3,4"
@@ -169,8 +251,8 @@ def _settling(verdict: Verdict) -> str:
 
 
 def _range(low: float, high: float) -> str:
-    """``500 to 900``, to two figures; ``at least 500`` where even a fair chance lies beyond what anybody collects."""
-    shown = [f"{float(f'{max(figure, 1):.2g}'):,.0f}" for figure in (low, high) if figure < math.inf]
+    """``500 to 900``; ``at least 500`` where even a fair chance lies beyond what anybody collects."""
+    shown = [f"{figure:,.0f}" for figure in (low, high) if figure < math.inf]
     return f"at least {shown[0]}" if len(shown) == 1 else " to ".join(dict.fromkeys(shown))
 
 
@@ -187,6 +269,19 @@ def points(difference: float) -> str:
 
 def _seeds(seeds: Sequence[int]) -> str:
     return f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}"
+
+
+def _counted(n: int, thing: str, one: str, more: str) -> str:
+    """``1 run has``, ``2 runs have``."""
+    return f"{n:,} {thing} {one}" if n == 1 else f"{n:,} {thing}s {more}"
+
+
+def _value(value: Any) -> str:
+    return f"[{','.join(map(str, value))}]" if isinstance(value, list) else str(value)
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _times(count: int) -> str:

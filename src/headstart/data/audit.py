@@ -12,6 +12,7 @@ from headstart.data.duplicates import Fingerprint, fingerprint
 from headstart.data.findings import KINDS, Finding
 from headstart.data.folder import File, class_folders, image_files, name_below, printable
 from headstart.errors import HeadstartError
+from headstart.images import is_image
 
 EXAMPLES = 20  # of each kind, in a summary
 
@@ -100,7 +101,8 @@ def audit(root: str | Path) -> Audit:
             good.append(file)
             prints.append(seen)
         else:
-            troubles.append(Finding("unreadable", (name,), seen))
+            kind = "unreadable" if is_image(file.path) else "no_image"
+            troubles.append(Finding(kind, (name,), seen))
     counts = {
         label: dict.fromkeys((p for p, f in folders if printable(f.name) == label), 0) for label in _labels(folders)
     }
@@ -122,6 +124,7 @@ def audit(root: str | Path) -> Audit:
 def _files(root: Path, folders: list[tuple[str, Path]]) -> tuple[list[File], list[Finding]]:
     """The files of all classes, and what is wrong with a class's folder."""
     files, troubles = [], []
+    empty: dict[str, list[str]] = {}
     for part, folder in folders:
         name = name_below(root, folder)
         try:
@@ -132,7 +135,10 @@ def _files(root: Path, folders: list[tuple[str, Path]]) -> tuple[list[File], lis
             continue
         files += sorted(inside, key=lambda file: file.path)
         if not inside:
-            troubles.append(Finding("empty_class", (name,), "no images in it; fill or remove the folder"))
+            empty.setdefault(printable(folder.name), []).append(name)
+    for names in empty.values():
+        mend = "fill or remove the folder" if len(names) == 1 else "fill or remove the folders"
+        troubles.append(Finding("empty_class", tuple(names), f"no images in it; {mend}"))
     return files, troubles
 
 

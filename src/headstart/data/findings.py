@@ -17,6 +17,7 @@ from headstart.images import is_image
 
 KINDS = {
     "unreadable": "cannot be read",
+    "no_image": "neither named nor made like an image; training refuses it, unless data.on_bad_file=skip",
     "mislabelled": "the same pixels under several labels",
     "cross_split": "the same pixels in several parts",
     "exact_duplicate": "the same pixels again",

@@ -8,9 +8,13 @@ _HOMES = {
     "Prediction": "classifier",
     "ScratchCNN": "scratch",
     "ScratchBackbone": "scratch",
+    "LeNet": "arc",
+    "AlexNet": "arc",
+    "PlainResNet": "arc",
     "Frozen": "frozen",
     "FineTuned": "finetuned",
     "Distilled": "distilled",
+    "Transplanted": "transplanted",
 }
 __all__ = list(_HOMES)
 

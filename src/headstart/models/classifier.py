@@ -7,7 +7,7 @@ from typing import Any, Self
 import lightning as L
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 from torchmetrics.functional.classification import multiclass_accuracy, multiclass_f1_score
 
 from headstart import checkpoints, runs
@@ -25,8 +25,11 @@ LIGHTNINGS_DEFAULT_EPOCHS = 1000  # what Trainer() has when nobody gave max_epoc
 class Classifier(L.LightningModule):
     """A network that classifies raw pixels, and the recipe that trains it.
 
-    A subclass builds its layers, sets ``pixel_mean`` and ``pixel_std`` by ``self.normalise_by(...)``,
-    and gives ``logits(images)`` and, where one rate for all will not do, ``parameter_groups()``.
+    A subclass sets ``network``, and ``pixel_mean`` and ``pixel_std`` by ``self.normalise_by(...)``. Where that is not
+    all, it gives ``logits(images)`` and, where one rate for all will not do, ``parameter_groups()``.
+
+    ``network`` is a plain module with the model's own parameters that gives logits, float (N, num_classes), of
+    normalised images, float (N, C, H, W): what can be traced and measured without Lightning.
 
     Args:
         spec: what the data tell the model; an ``ImageSpec`` or its plain dict.
@@ -38,6 +41,7 @@ class Classifier(L.LightningModule):
         augment: ``"auto"`` (what suits the data), ``"light"``, None, or strengths (``headstart.models.augment``).
     """
 
+    network: nn.Module
     pixel_mean: Tensor
     pixel_std: Tensor
 
@@ -71,25 +75,27 @@ class Classifier(L.LightningModule):
 
     def logits(self, images: Tensor) -> Tensor:
         """Class scores (N, num_classes) of normalised images, float (N, C, H, W)."""
-        raise NotImplementedError
+        return self.network(images)
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         return optim.groups(self, self.lr, self.weight_decay)
 
     def forward(self, images: Tensor) -> Tensor:
         """Class scores, float32 (N, num_classes), of raw images, uint8 (N, C, H, W)."""
-        return self._scores(images.float() / 255)
+        return self.logits(self.normalised(images.float() / 255))
 
-    def _scores(self, images: Tensor) -> Tensor:
+    def normalised(self, images: Tensor) -> Tensor:
+        """Images as the network takes them, float (N, C, H, W), of values in [0, 1]; grey ones as often as it has
+        channels."""
         if images.shape[1] < self.pixel_mean.shape[1]:
             images = images.expand(-1, self.pixel_mean.shape[1], -1, -1)
         images = (images - self.pixel_mean) / self.pixel_std
         # Channels last: a CPU computes depthwise convolutions and those of few channels a third faster so.
-        return self.logits(images.contiguous(memory_format=torch.channels_last))
+        return images.contiguous(memory_format=torch.channels_last)
 
     def loss(self, images: Tensor, labels: Tensor) -> Tensor:
         """Cross-entropy (nats, a scalar) of augmented raw images, uint8 (N, C, H, W)."""
-        scores = self._scores(augmented(images.float() / 255, self.strengths))
+        scores = self.logits(self.normalised(augmented(images.float() / 255, self.strengths)))
         return F.cross_entropy(scores, labels, label_smoothing=self.label_smoothing)
 
     def predict(self, images: Any, batch_size: int = 64) -> Prediction:

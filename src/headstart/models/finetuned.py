@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-from torch import Tensor
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from headstart import backbones
@@ -61,6 +60,3 @@ class FineTuned(Transfer):
             *optim.groups(self.backbone, self.backbone_lr, self.weight_decay),
             *optim.groups(self.head, self.lr, self.weight_decay),
         ]
-
-    def logits(self, images: Tensor) -> Tensor:
-        return self.head(self.backbone(images))

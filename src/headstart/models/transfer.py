@@ -6,11 +6,12 @@ from typing import Any
 from torch import nn
 
 from headstart import backbones
-from headstart.models.classifier import Classifier, positive
+from headstart.models.classifier import positive
+from headstart.models.headed import Headed
 from headstart.spec import ImageSpec
 
 
-class Transfer(Classifier):
+class Transfer(Headed):
     """A pretrained timm backbone and a new linear head.
 
     The weights are read in ``setup("fit")`` and never in the constructor: a checkpoint holds them
@@ -33,8 +34,7 @@ class Transfer(Classifier):
         self.start = {**resolved, "mean": mean, "std": std}
         self.architecture = {"name": self.start["name"], "options": self.start["options"]}
         self.save_hyperparameters({"backbone": {**self.start, "weights": "none"}}, logger=False)
-        self.backbone = backbones.build(self.start)
-        self.head = nn.Linear(backbones.width(self.backbone, self.start, self.spec.shape[1:]), self.spec.num_classes)
+        self.put_together(self.start)
         # At zero every class is equally likely, and the first steps move the head alone: its errors
         # reach a pretrained backbone only once it has learned something.
         nn.init.zeros_(self.head.weight)

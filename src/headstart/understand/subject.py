@@ -3,7 +3,10 @@
 from copy import deepcopy
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor, nn
+
+from headstart.seeding import key
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,42 @@ class Subject:
     classes: tuple[str, ...]
     trained_on: Tensor
     pretrained: nn.Module | None = None
+
+    @classmethod
+    def of(cls, network: nn.Module, images: Tensor, labels: Tensor | None = None, name: str = "network") -> "Subject":
+        """Any network with images that it was not trained on, held against itself from random weights.
+
+        Args:
+            network: gives logits, (N, num_classes), of ``images``; it stays as it is.
+            images: as the network takes them, float (N, C, H, W).
+            labels: int64 (N,).
+            name: what you call the network.
+        """
+        low, high = images.amin(dim=(0, 2, 3), keepdim=True), images.amax(dim=(0, 2, 3), keepdim=True)
+        pictures = ((images - low) / (high - low).clamp(min=1e-12) * 255).round().byte()
+        with torch.no_grad():
+            outputs = copied(network)(images[:1]).shape[1]
+        return cls(
+            name=name,
+            network=network,
+            random=untrained(network),
+            images=images,
+            pictures=pictures if images.shape[1] in (1, 3) else pictures[:, :1],
+            labels=labels,
+            classes=tuple(str(number) for number in range(outputs)),
+            trained_on=torch.zeros(len(images), dtype=torch.bool),
+        )
+
+
+def untrained(network: nn.Module) -> nn.Module:
+    """A copy from fresh random weights, by each layer's own ``reset_parameters``."""
+    copy = copied(network)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(key(0, "untrained"))  # of a stream that nobody's seed begins
+        for module in copy.modules():
+            if callable(reset := getattr(module, "reset_parameters", None)):
+                reset()
+    return copy
 
 
 def copied(network: nn.Module) -> nn.Module:

@@ -1,0 +1,31 @@
+"""What was found in the images themselves: by an audit before the training, and by the runs."""
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from headstart import runs
+from headstart.compare.arms import Result
+
+
+def audits(directory: Path) -> Iterator[dict[str, Any]]:
+    """What was found in the images of the sweeps below ``directory``, a data set after the other."""
+    for path in sorted(directory.rglob(runs.AUDIT)):
+        try:
+            for audit in json.loads(path.read_text(encoding="utf-8")):
+                findings = [{"kind": kind, **found} for kind, every in audit["findings"].items() for found in every]
+                yield {
+                    "sweep": path.resolve().parent.name,
+                    "data": audit["name"],
+                    "counts": dict(audit["counts"]),
+                    "findings": findings,
+                }
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            continue
+
+
+def skipped(results: Sequence[Result]) -> list[dict[str, str]]:
+    """Files that could not be read and were left out, each once."""
+    every = {row["image"]: row["reason"] for result in results for row in result.get("skipped") or []}
+    return [{"image": image, "reason": reason} for image, reason in sorted(every.items())]

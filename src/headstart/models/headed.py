@@ -1,0 +1,36 @@
+"""What every model on a backbone is made of: the backbone and a linear head, one after the other."""
+
+from collections import OrderedDict
+from typing import Any
+
+from torch import nn
+
+from headstart import backbones
+from headstart.models.classifier import Classifier
+
+
+class Headed(Classifier):
+    """A timm backbone and a linear head; a subclass calls ``put_together`` in its constructor."""
+
+    backbone: nn.Module
+    head: nn.Linear
+
+    def put_together(self, architecture: dict[str, Any]) -> None:
+        """Builds backbone and head from random weights.
+
+        Args:
+            architecture: ``{"name", "options"}`` of the backbone, resolved.
+
+        Raises:
+            HeadstartError: timm cannot build it, or it does not take images of this size.
+        """
+        self.backbone = self.built(architecture)
+        self.head = nn.Linear(backbones.width(self.backbone, architecture, self.spec.shape[1:]), self.spec.num_classes)
+
+    def built(self, architecture: dict[str, Any]) -> nn.Module:
+        return backbones.build(architecture)
+
+    @property
+    def network(self) -> nn.Module:  # type: ignore[override]
+        # Made anew each time: registered, it would name every parameter a second time in the checkpoint.
+        return nn.Sequential(OrderedDict(backbone=self.backbone, head=self.head))

@@ -1,0 +1,77 @@
+"""What probes, likeness and weight change say of freezing: the rules of the verdicts, and the advice."""
+
+import math
+from collections.abc import Sequence
+
+from headstart.understand.chapter import Verdict
+from headstart.understand.interval import Interval
+
+MARGIN = 0.05  # of accuracy: what a stage may lack and still count as good as another
+
+
+def universal(trained_over_pretrained: Interval) -> Verdict:
+    """Of the first stage: holds where training on these images can have bettered it by the margin at most; fails where
+    it bettered it for sure; else these images do not tell."""
+    if trained_over_pretrained.high <= MARGIN:
+        return "holds"
+    return "fails" if trained_over_pretrained.low > 0 else "depends"
+
+
+def serves(pretrained_over_random: Interval) -> Verdict:
+    """Of the first stage: holds where it is surely better for having been pretrained; fails where it can be so by the
+    margin at most; else these images do not tell."""
+    if pretrained_over_random.low > 0:
+        return "holds"
+    return "fails" if pretrained_over_random.high <= MARGIN else "depends"
+
+
+def higher_changed_most(alike: Sequence[Interval], changes: Sequence[float]) -> Verdict:
+    """Holds where the last stage is surely less like its beginning than the first is, and its weights moved further;
+    fails where it is not surely less like and they moved less.
+
+    Args:
+        alike: likeness of each stage to its beginning.
+        changes: relative weight change of each stage.
+    """
+    less_alike, further = alike[-1].high < alike[0].low, changes[-1] > changes[0]
+    return "holds" if less_alike and further else "depends" if less_alike or further else "fails"
+
+
+def stages_to_freeze(trained_over_pretrained: Sequence[Interval]) -> int:
+    """How many stages, from the image on, training bettered neither for sure nor, as measured, by over the margin."""
+    for position, gained in enumerate(trained_over_pretrained):
+        if gained.low > 0 or gained.middle > MARGIN:
+            return position
+    return len(trained_over_pretrained)
+
+
+def advice(names: Sequence[str], trained_over_pretrained: Sequence[Interval], alike: Sequence[Interval]) -> str:
+    """How many stages to freeze on this data, with the evidence.
+
+    Args:
+        names: of the stages.
+        trained_over_pretrained: by how much a probe reads more of each stage after training.
+        alike: likeness of each stage to its beginning.
+    """
+    count = stages_to_freeze(trained_over_pretrained)
+    kept, behind = trained_over_pretrained[:count], trained_over_pretrained[count:]
+    if not kept:
+        return (
+            "Advice: freeze nothing on this data. Already of the first stage a probe reads more after training on "
+            f"these images than before: {behind[0].points()}."
+        )
+    words = [
+        f"Advice: freeze up to stage {count} ({names[count - 1]}) on this data.",
+        f"Up to there a probe reads the pretrained features about as well as those trained here: the most that "
+        f"training gained is {max(kept).points()}.",
+    ]
+    least = min(one.middle for one in alike[:count])
+    if not math.isnan(least):
+        words.append(f"Their likeness to the pretrained ones is {least:.2f} or more.")
+    if behind:
+        words.append(f"Behind it training gained up to {max(behind).points()}: train that.")
+    else:
+        words.append("That is all of them: keep the backbone as it is and train a new last layer.")
+    if any(one.high > MARGIN for one in kept):
+        words.append(f"The images are too few to exclude that a frozen stage would gain more than {100 * MARGIN:.0f}.")
+    return " ".join(words)

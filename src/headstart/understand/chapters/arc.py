@@ -1,0 +1,257 @@
+"""The arc from LeNet to ResNet: what depth is worth with skip connections and without, on the subject's images."""
+
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from headstart.drawing import COLOURS, drawn
+from headstart.understand import depth
+from headstart.understand.chapter import Chapter, Claim, Picture, Table, Verdict
+from headstart.understand.subject import Subject, copied
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+CLAIMS = {
+    "deeper-is-worse-without-skips": "Without skip connections a deeper network trains worse than a shallower one.",
+    "skips-make-depth-harmless": "With skip connections more depth does no harm.",
+    "only-skips-keep-gradients": "It takes skip connections to keep the gradients of a deep network even.",
+    "each-network-beat-the-last": "LeNet, AlexNet, ResNet: each is more accurate than the one before.",
+}
+SHALLOW, DEEP = 20, 44  # two of the depths of He et al. 2016, section 4.2
+SIDE = 12  # pixels of a side at most, so that 32 layers on two cores take seconds
+IMAGES = 256
+STEPS = 40
+SEEDS = (0, 1, 2)
+ARC = ("lenet", "alexnet", "scratch_backbone")
+SWEEP = "headstart-train experiment=arc"
+Kind = tuple[bool, bool, int]  # skips, BatchNorm, depth
+KINDS: list[Kind] = [(False, True, SHALLOW), (False, True, DEEP), (True, True, SHALLOW), (True, True, DEEP)]
+KINDS += [(True, False, DEEP)]
+SAID = {
+    "deeper-is-worse-without-skips": {
+        "holds": "Without skips the deeper network trains worse, although it could do all that the shallower one does: "
+        "its further layers would only have to pass on what they get.",
+        "depends": "Whether the deeper network trains worse without skips differs from seed to seed here: so few steps "
+        "on these images do not tell the two apart.",
+        "fails": "Even without skips the deeper network trains as well as the shallower one here.",
+    },
+    "skips-make-depth-harmless": {
+        "holds": "With skips the deeper network trains as well as the shallower one, and needs no BatchNorm for that.",
+        "depends": "Skips are not enough for that by themselves, or the steps are too few to be sure; the table shows "
+        "which. A block adds to what it gets: without BatchNorm the numbers grow from block to block until they burst.",
+        "fails": "In so few steps the deeper network trains worse here in spite of its skips.",
+    },
+    "only-skips-keep-gradients": {
+        "holds": "BatchNorm alone does not keep the gradients even: without skips some layers are pulled far more "
+        "than others, at both depths.",
+        "depends": "Where a network is moderately deep, BatchNorm alone keeps the gradients even. Where it is deeper "
+        "it does not: they do not vanish, they grow a little in each layer on their way back to the image, and a "
+        "little many times is much.",
+        "fails": "BatchNorm alone keeps the gradients even here, or they are uneven with skips too: skips are not what "
+        "makes the difference.",
+    },
+}
+
+
+def chapter(subject: Subject, tell: Callable[[str], None]) -> Chapter:
+    """Small networks with and without skips, trained for a moment on the subject's images."""
+    images, labels = _small(subject)
+    told = Chapter("arc", "From LeNet to ResNet: depth and skip connections")
+    told.content.append(
+        "LeNet (1998) showed that convolutions can be learned, AlexNet (2012) that they scale, ResNet (2015) that a "
+        "network can be very deep. What made the last step? Here small networks are built to find out, the same in all "
+        f"but one thing at a time: {SHALLOW} or {DEEP} layers, with or without skip connections (the input of each "
+        "block of two layers is added to its output), with or without BatchNorm (each map is brought to mean 0 and "
+        "spread 1 over the batch). Skips add no weights, so two networks of one depth have equally many. The same "
+        "seed gives them the same first weights and the same images in the same order; the images are yours, "
+        f"averaged down to {images.shape[2]}×{images.shape[3]} pixels."
+    )
+    if len(labels.unique()) < 2:
+        told.content.append("All images have one label here, so there is nothing to learn from them.")
+        told.claims += [_unmeasured(name, "give images of two classes or more") for name in SAID]
+    else:
+        _depth(told, images, labels, tell)
+    told.claims.append(climb(None))
+    return told
+
+
+def climb(rows: Sequence[dict[str, Any]] | None) -> Claim:
+    """The claim that each network of the arc beat the one before, from a sweep's runs.
+
+    Args:
+        rows: a dict a run with the keys of its ``result.json``, of one data set and budget; None where there is none.
+    """
+    name = "each-network-beat-the-last"
+    by_seed = {
+        model: {row["seed"]: row["metrics"]["test/accuracy"] for row in rows or [] if row["model"] == model}
+        for model in ARC
+    }
+    seeds = sorted(set.intersection(*(set(its) for its in by_seed.values())))
+    if len(seeds) < 2:
+        return Claim(name, CLAIMS[name], "not measured", control="the same images and seeds for each", command=SWEEP)
+    accuracies = [[by_seed[model][seed] for seed in seeds] for model in ARC]
+    steps = [depth.difference(before, after) for before, after in pairwise(accuracies)]
+    shares = ", ".join(f"{model} {100 * np.mean(its):.1f} %" for model, its in zip(ARC, accuracies, strict=True))
+    gains = " and ".join(f"{100 * step.low:+.1f} to {100 * step.high:+.1f}" for step in steps)
+    return _claim(name, depth.each_is_better(steps), shares, f"{len(seeds)} seeds; gains in points {gains}")
+
+
+def _small(subject: Subject) -> tuple[Tensor, Tensor]:
+    """The first images, averaged down, and their labels counted from 0: the network's own where nobody gave any."""
+    images = subject.images[:IMAGES]
+    if subject.labels is None:
+        network = copied(subject.network)
+        with torch.no_grad():
+            labels = torch.cat([network(some).argmax(dim=1) for some in images.split(32)])
+    else:
+        labels = subject.labels[:IMAGES]
+    if max(images.shape[2:]) > SIDE:
+        images = F.adaptive_avg_pool2d(images, SIDE)
+    return images, labels.unique(return_inverse=True)[1]
+
+
+def _depth(told: Chapter, images: Tensor, labels: Tensor, tell: Callable[[str], None]) -> None:
+    classes = int(labels.max()) + 1
+    pulls, losses = {}, {}
+    for kind in KINDS:
+        skips, norm, layers = kind
+        tell(f"{layers} layers {_called(skips, norm)}: {STEPS} steps of training, {len(SEEDS)} times")
+        nets = [depth.stack(layers, skips, norm, images.shape[1], classes, seed) for seed in SEEDS]
+        pulls[kind] = [depth.gradients(net, images[:64], labels[:64]) for net in nets]
+        losses[kind] = [depth.trained(net, images, labels, STEPS, seed) for net, seed in zip(nets, SEEDS, strict=True)]
+    ends = {kind: [depth.reached(run, classes) for run in runs] for kind, runs in losses.items()}
+    uneven = {kind: float(np.median([depth.unevenness(run) for run in runs])) for kind, runs in pulls.items()}
+    told.claims += _depth_claims(ends, uneven, classes)
+    told.content += [
+        Picture(
+            _losses(losses),
+            f"Training loss with BatchNorm, the mean of {len(SEEDS)} seeds; lower is better. It is the loss on the "
+            "images that a network trains on: where it stays high the network does not overfit, it cannot be trained.",
+        ),
+        Picture(
+            _pulls(pulls),
+            f"How strongly the loss pulls at each of {DEEP - 1} convolutions before any training: the size of the "
+            "gradient relative to that of the weights, the median of the seeds. On a flat line all layers can learn at "
+            "one rate.",
+        ),
+        Table(
+            "Before training: the strongest pull at a layer as a multiple of the weakest. After it: the loss reached, "
+            f"in nats (guessing is {np.log(classes):.2f})",
+            ("network", "layers", "strongest / weakest", "loss reached"),
+            [(_called(s, n), d, _factor(uneven[s, n, d]), f"{np.mean(ends[s, n, d]):.2f}") for s, n, d in KINDS],
+        ),
+        *(SAID[claim.name][claim.verdict] for claim in told.claims),
+    ]
+    told.numbers["depth"] = [
+        {
+            "skips": s,
+            "batch_norm": n,
+            "layers": d,
+            "losses_reached": ends[s, n, d],
+            "unevenness": _plain(uneven[s, n, d]),
+            "pulls": [[_plain(pull) for pull in run] for run in pulls[s, n, d]],
+        }
+        for s, n, d in KINDS
+    ]
+
+
+def _depth_claims(ends: dict[Kind, list[float]], uneven: dict[Kind, float], classes: int) -> list[Claim]:
+    plain, skipped = (depth.difference(ends[skips, True, SHALLOW], ends[skips, True, DEEP]) for skips in (False, True))
+    alone = depth.difference(ends[True, True, DEEP], ends[True, False, DEEP])
+    learned = {skips: depth.learned(ends[skips, True, SHALLOW], classes) for skips in (False, True)}
+    even = {skips: [uneven[skips, True, layers] for layers in (SHALLOW, DEEP)] for skips in (False, True)}
+    above = f"{DEEP} layers end {{:+.2f}} nats above {SHALLOW}"
+    return [
+        _claim(
+            "deeper-is-worse-without-skips",
+            depth.deeper_is_worse(plain, learned[False]),
+            above.format(plain.mean),
+            f"with skips {skipped.mean:+.2f}",
+            (plain.low, plain.high),
+        ),
+        _claim(
+            "skips-make-depth-harmless",
+            depth.skips_make_depth_harmless(skipped, alone, learned[True]),
+            above.format(skipped.mean),
+            f"{DEEP} layers without BatchNorm end {alone.mean:+.2f} nats above {DEEP} with it",
+            (skipped.low, skipped.high),
+        ),
+        _claim(
+            "only-skips-keep-gradients",
+            depth.only_skips_even_gradients(even[False], even[True]),
+            f"without skips a factor of {_factor(even[False][0])} between the layers of {SHALLOW}, "
+            f"{_factor(even[False][1])} between those of {DEEP}",
+            f"with skips {_factor(even[True][0])} and {_factor(even[True][1])}",
+        ),
+    ]
+
+
+def _losses(losses: dict[Kind, list[list[float]]]) -> str:
+    def draw(axes: "Axes") -> None:
+        for i, (skips, norm, layers) in enumerate(kind for kind in KINDS if kind[1]):
+            mean = np.mean(losses[skips, norm, layers], axis=0)
+            axes.plot(range(1, len(mean) + 1), mean, "-" if skips else "--", color=COLOURS[i])
+            name = f"{layers}, {'skips' if skips else 'plain'}"
+            axes.annotate(
+                name, (len(mean), mean[-1]), (4, 0), textcoords="offset points", va="center", color=COLOURS[i]
+            )
+        axes.set_xlim(0, STEPS * 1.25)
+        axes.set_xlabel("step of training")
+        axes.set_ylabel("training loss, nats")
+
+    return drawn(
+        "arc-losses",
+        draw,
+        f"Training loss against steps for {SHALLOW} and {DEEP} layers, plain (dashed) and with skips (solid). The "
+        "losses reached are in the table below.",
+    )
+
+
+def _pulls(pulls: dict[Kind, list[list[float]]]) -> str:
+    deep = [kind for kind in KINDS if kind[2] == DEEP]
+
+    def draw(axes: "Axes") -> None:
+        for i, ((skips, norm, layers), dashes) in enumerate(zip(deep, ("--", "-", ":"), strict=True)):
+            median = np.median(pulls[skips, norm, layers], axis=0)
+            axes.plot(range(1, len(median) + 1), median, dashes, color=COLOURS[i], label=_called(skips, norm))
+        axes.set_yscale("log")
+        axes.set_xlabel("convolution, from the image to the output")
+        axes.set_ylabel("pull of the loss")
+        axes.legend(frameon=False, fontsize=8)
+
+    return drawn(
+        "arc-pulls",
+        draw,
+        f"Size of the gradient at each convolution of {DEEP} layers, on a logarithmic scale, for three kinds of "
+        "networks. How uneven each is stands in the table below.",
+    )
+
+
+def _claim(name: str, verdict: Verdict, value: str, control: str, interval: tuple[float, float] | None = None) -> Claim:
+    return Claim(name, CLAIMS[name], verdict, value.replace("-", "−"), control.replace("-", "−"), interval)
+
+
+def _unmeasured(name: str, mend: str) -> Claim:
+    return Claim(name, CLAIMS[name], "not measured", command=mend)
+
+
+def _called(skips: bool, norm: bool) -> str:
+    if skips:
+        return "skips and BatchNorm" if norm else "skips alone"
+    return "BatchNorm alone"
+
+
+def _factor(value: float) -> str:
+    """A factor in two digits."""
+    return "∞" if not np.isfinite(value) else f"{float(f'{value:.2g}'):,g}"
+
+
+def _plain(value: float) -> float | None:
+    """JSON knows no infinity."""
+    return value if np.isfinite(value) else None

@@ -1,0 +1,221 @@
+"""What the first layer looks for: its filters as pictures, and how many are edges, gradients or blobs of colour."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from headstart.drawing import COLOURS, drawn
+from headstart.understand.chapter import Chapter, Claim, Picture, Table, Verdict
+from headstart.understand.filters import FADED, Fits, first_filters, fits, pixels_shuffled
+from headstart.understand.images import sheet, shown
+from headstart.understand.subject import Subject
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+CLAIMS = {"early-layers-are-edges": "The first layer learns to find edges and changes of colour."}
+
+EXPLAINED = 0.9  # of a filter's energy: then it counts as a Gabor or a blob
+FEWEST = 8  # filters that a verdict needs
+ROOM = 2  # numbers of a filter for each number of a Gabor that a verdict needs
+SHUFFLES = 8
+RESAMPLES = 2000
+SHOWN = 64
+
+
+def chapter(subject: Subject, tell: Callable[[str], None]) -> Chapter:
+    """First-layer filters, what a Gabor or a blob explains of them, and the same of noise."""
+    shape = subject.images.shape[1], subject.images.shape[2], subject.images.shape[3]
+    filters = first_filters(subject.network, shape)
+    random = first_filters(subject.random, shape)
+    tell("fitting Gabors and blobs to the first layer")
+    trained, untrained = fits(filters), fits(random)
+    tell("fitting them to the same filters with their pixels shuffled")
+    kept = filters[trained.kept]
+    shuffled = torch.stack([fits(some).explained for some in pixels_shuffled(kept, SHUFFLES).chunk(SHUFFLES)])
+    verdict, why = judged(trained, shuffled, untrained)
+    share, low, high = _share(trained.explained)
+    rows: list[tuple[str | int | None, ...]] = [_row("this network", trained), _row("the same, untrained", untrained)]
+    if subject.pretrained is not None:
+        rows.insert(1, _row("the weights it began with", fits(first_filters(subject.pretrained, shape))))
+    mixed = shuffled.flatten()
+    rows.append(("this network, pixels shuffled", mixed.numel(), *_of(mixed), None, None))
+    claim = Claim(
+        name="early-layers-are-edges",
+        sentence=CLAIMS["early-layers-are-edges"],
+        verdict=verdict,
+        value=f"{100 * share:.0f} % of {len(kept)} filters are a Gabor or a blob; {why}",
+        control=f"untrained {_percent(untrained.explained)}, pixels shuffled {_percent(mixed)}",
+        interval=(100 * low, 100 * high) if len(kept) else None,
+        command=""
+        if verdict != "not measured"
+        else "headstart understand RUN --only filters, with larger first filters",
+    )
+    return Chapter(
+        name="filters",
+        title="What the first layer looks for",
+        content=[
+            *_introduction(filters, trained),
+            *_pictures(kept, trained, random),
+            _chart(trained, mixed, untrained),
+            _table(rows),
+            _reading(subject, filters, trained, mixed),
+        ],
+        claims=[claim],
+        numbers={
+            "kernel": list(filters.shape),
+            "filters": len(filters),
+            "faded": len(filters) - len(kept),
+            "gabor": trained.gabor.tolist(),
+            "blob": trained.blob.tolist(),
+            "explained_share": share,
+            "explained_share_random": _share(untrained.explained)[0],
+            "explained_share_shuffled": _share(mixed)[0],
+            "threshold": EXPLAINED,
+        },
+    )
+
+
+def judged(trained: Fits, shuffled: Tensor, untrained: Fits) -> tuple[Verdict, str]:
+    """What the fits say of the claim, and why.
+
+    It holds where at least half of the filters are explained, more of them than of the same filters with their
+    pixels shuffled and than of an untrained network's; it depends where fewer than half are, and it fails where
+    shuffling or not training gives as many. Nothing is said where a Gabor fits whatever the kernel holds.
+
+    Args:
+        trained, untrained: of the network's filters and of its untrained twin's.
+        shuffled: what is explained of the kept filters with their pixels in other orders, float32 (times, kept).
+    """
+    count = len(trained.explained)
+    if count < FEWEST:
+        return "not measured", f"{count} filters are too few for a verdict"
+    if trained.values < ROOM * trained.parameters:
+        return "not measured", (
+            f"a filter has {trained.values} numbers and a Gabor {trained.parameters}, so it fits almost anything: "
+            "the kernel is too small for a verdict"
+        )
+    by_chance = (shuffled > EXPLAINED).float()
+    hits = (trained.explained > EXPLAINED).float()
+    draw = torch.Generator().manual_seed(0)
+    again = torch.randint(count, (RESAMPLES, count), generator=draw)
+    surplus = (hits - by_chance.mean(dim=0))[again].mean(dim=1).quantile(0.025)
+    least = hits[again].mean(dim=1).quantile(0.025)
+    if surplus <= 0 and by_chance.mean() >= 0.5:
+        return "not measured", "so are they with their pixels shuffled: the kernel is too small for a verdict"
+    if surplus <= 0:
+        return "fails", "no more than with their pixels shuffled"
+    if least <= _share(untrained.explained)[0]:
+        return "fails", "no more than in the untrained network"
+    return ("holds", "most of them") if hits.mean() >= 0.5 else ("depends", "fewer than half, but more than by chance")
+
+
+def _share(explained: Tensor) -> tuple[float, float, float]:
+    """The share of filters that count as explained, and its 95 % interval (Wilson, J. Am. Statist. Assoc. 22:209)."""
+    count, z = len(explained), 1.959964
+    if not count:
+        return 0.0, 0.0, 1.0
+    share = float((explained > EXPLAINED).float().mean())
+    middle = (share + z**2 / (2 * count)) / (1 + z**2 / count)
+    half = z / (1 + z**2 / count) * (share * (1 - share) / count + z**2 / (4 * count**2)) ** 0.5
+    return share, max(middle - half, 0.0), min(middle + half, 1.0)
+
+
+def _percent(explained: Tensor) -> str:
+    return f"{100 * _share(explained)[0]:.0f} %"
+
+
+def _of(explained: Tensor) -> tuple[str, str]:
+    return _percent(explained), f"{100 * float(explained.mean()) if len(explained) else 0:.0f} %"
+
+
+def _row(whose: str, found: Fits) -> tuple[str | int | None, ...]:
+    return whose, len(found.explained), *_of(found.explained), *(_percent(part) for part in (found.blob, found.gabor))
+
+
+def _table(rows: list[tuple[str | int | None, ...]]) -> Table:
+    return Table(
+        caption=f"How many filters a fit explains to more than {100 * EXPLAINED:.0f} %, and how much of a filter the "
+        "better fit explains on average",
+        headers=("filters of", "count", "explained", "on average", "by a blob", "by a Gabor"),
+        rows=[tuple("–" if cell is None else cell for cell in row) for row in rows],
+    )
+
+
+def _introduction(filters: Tensor, trained: Fits) -> list[str]:
+    count, channels, height, width = filters.shape
+    faded = count - len(trained.explained)
+    gone = (
+        f" {faded} of them have faded, to less than {100 * FADED:.0f} % of the strongest one's norm; they are left out."
+    )
+    return [
+        f"The first layer has {count} filters of {height}×{width} pixels and {channels} "
+        f"{'channel' if channels == 1 else 'channels'}.{gone if faded else ''}",
+        "Two shapes are fitted to each. A Gabor is a wave that fades out to all sides: an edge, a bar, stripes or a "
+        "change from one colour to its opposite. A blob is a spot of one colour. What counts is the share of a "
+        "filter's energy (its squared weights) that the fit accounts for.",
+    ]
+
+
+def _pictures(kept: Tensor, trained: Fits, random: Tensor) -> list[str | Picture | Table]:
+    if not len(kept):
+        return ["All filters have faded: there is nothing to see."]
+    best = trained.explained.argsort(descending=True)[:SHOWN]
+    least = f"{100 * float(trained.explained[best[-1]]):.0f}"
+    return [
+        _filters(
+            kept[best], f"The filters, best explained first (the last shown to {least} %). Grey is a weight of 0."
+        ),
+        _filters(trained.fitted[best], "The same filters as their better fit draws them."),
+        _filters(random[:SHOWN], "Filters of the same network before any training."),
+    ]
+
+
+def _filters(filters: Tensor, caption: str) -> Picture:
+    """Each filter up to its own greatest weight, a weight of 0 in mid-grey; three channels as colours."""
+    seen = filters if filters.shape[1] == 3 else filters.mean(dim=1, keepdim=True)
+    most = seen.abs().amax(dim=(1, 2, 3), keepdim=True).clamp(min=1e-12)
+    pixels = ((seen / most + 1) * 127.5).round().byte()
+    return Picture(shown(sheet(pixels, columns=16), caption, scale=max(1, 28 // filters.shape[-1])), caption)
+
+
+def _chart(trained: Fits, mixed: Tensor, untrained: Fits) -> Picture:
+    def draw(axes: "Axes") -> None:
+        lines = [("this network", trained.explained), ("pixels shuffled", mixed), ("untrained", untrained.explained)]
+        for (name, explained), style, colour in zip(lines, ("-", "--", ":"), COLOURS, strict=False):
+            ranks = torch.linspace(0, 100, max(len(explained), 1))[: len(explained)]
+            axes.plot(ranks, 100 * explained.sort(descending=True).values, style, color=colour, label=name)
+        axes.axhline(100 * EXPLAINED, color=COLOURS[-1], linewidth=0.9)
+        axes.set(xlabel="filters, best explained first, %", ylabel="explained, %", ylim=(0, 102))
+        axes.legend(frameon=False)
+
+    caption = (
+        f"How much of each filter the better fit explains; the thin line is the {100 * EXPLAINED:.0f} % that count."
+    )
+    return Picture(drawn("filters", draw, caption), caption)
+
+
+def _reading(subject: Subject, filters: Tensor, trained: Fits, mixed: Tensor) -> str:
+    small = trained.values < ROOM * trained.parameters
+    text = (
+        f"A Gabor has {trained.parameters} numbers to choose, a filter {trained.values}. So the same fits are made to "
+        "filters that cannot be edges: those of the untrained network, and this network's own with their pixels "
+        "shuffled, which keeps their numbers and colours and leaves no shape. Only what goes beyond these says "
+        "something about edges. "
+    )
+    if small:
+        text += "Here a Gabor fits almost any filter, and the figure says next to nothing. "
+    elif float(mixed.mean()) > 0.75:
+        text += (
+            f"Here a fit accounts for {100 * float(mixed.mean()):.0f} % of even a shuffled filter: in so few pixels, "
+            "one colour is most of what there is to explain. "
+        )
+    if subject.pictures.shape[1] == 1 and filters.shape[1] == 3:
+        text += (
+            "The images here are grey, shown to the network as three equal channels: of its colours it sees the sum. "
+        )
+    if subject.pretrained is not None:
+        text += "This network began with weights that were trained before; the table has those too. "
+    return text.strip()

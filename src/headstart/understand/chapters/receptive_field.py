@@ -1,0 +1,355 @@
+"""Which pixels decide a unit: the fields of every layer, counted in two ways."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import avg_pool2d
+
+from headstart.errors import HeadstartError
+from headstart.understand.chapter import Chapter, Claim, Picture, Table, Verdict
+from headstart.understand.images import shown
+from headstart.understand.receptive_field import Field, Sight, receptive_fields, stages
+from headstart.understand.subject import Subject, copied
+from headstart.understand.support import Uniform
+
+CLAIMS = {
+    "stacks-see-3-5-7": "One 3×3 layer sees 3×3 pixels, two on top of each other 5×5, three 7×7.",
+    "strides-widen-faster": "Pooling and strides make fields grow faster than further layers do.",
+    "small-kernels-are-cheaper": "Stacked 3×3 kernels see as much as one large kernel, with fewer parameters.",
+}
+CHECKED = 4  # layers that both ways are asked about
+WIDTH = 280  # pixels, about, of a picture on the page
+LISTED = 12  # layers that are named before the rest is counted
+# One for each stage, dark to bright, which the colour-blind can order too.
+COLOURS = [(68, 1, 84), (49, 104, 142), (31, 158, 137), (109, 205, 89), (253, 231, 37), (255, 255, 255)]
+
+
+def chapter(subject: Subject, tell: Callable[[str], None]) -> Chapter:
+    """The fields of the subject's layers, over one of its pictures, and the lesson's three sentences about them."""
+    told = Chapter("receptive_field", "Receptive field: which pixels decide a unit")
+    shape: tuple[int, int, int] = tuple(subject.images.shape[1:])  # type: ignore[assignment]
+    told.claims = claims(shape[0])
+    tell("receptive fields: the operations of the network")
+    try:
+        sight = Sight(subject.network, shape)
+    except HeadstartError as reason:
+        told.content.append(f"The fields of this network cannot be counted: {reason}.")
+        told.numbers["unknown"] = str(reason)
+        return told
+    shown_stages = stages(sight.fields)
+    last = shown_stages[-1]
+    told.content += [
+        "A unit is one number of a layer's map. Its receptive field is the part of the image that can change it: "
+        "nothing outside can. It follows from kernels, strides, padding and dilation alone, whatever the weights.",
+        _table(shown_stages),
+        corner(last, shape),
+        _pictured(subject.pictures[0], shown_stages, (0, 0), "the top-left unit"),
+        _pictured(subject.pictures[0], shown_stages, None, "the centre unit"),
+    ]
+    tell("receptive fields: the first stride doubled")
+    doubled = first_stride_doubled(subject.network, shape, sight.fields)
+    told.content += [_stride_told(doubled), *([_stride_table(doubled)] if doubled else [])]
+    told.content += [whole_told(sight.fields, last, shape), *beyond_told(sight.fields, shape)]
+    tell("receptive fields: held against gradients")
+    checked, unequal = agreement(subject.network, shape, sight)
+    told.content.append(_agreement_told(checked, unequal))
+    told.numbers |= {
+        "stages": [_numbers(each) for each in shown_stages],
+        "layers": [_numbers(each) for each in sight.fields if each.layer],
+        "first_stride_doubled": doubled,
+        "checked_by_gradients": checked,
+        "unequal": unequal,
+    }
+    return told
+
+
+def claims(channels: int) -> list[Claim]:
+    """The lesson's sentences about fields, counted on stacks built for it; ``channels`` are those of the images."""
+    plain = [stack(["3"] * n) for n in (1, 2, 3)]
+    pairs = [
+        (stack(["3"] * 5), stack(["3", "p"] * 4 + ["3"])),
+        (stack(["3"] * 3), stack(["s", "3", "3"])),
+        (stack(["3"] * 4), stack(["s"] * 4)),
+    ]
+    costs = costs_of_stacks(channels)
+    told = "; ".join(f"{name}: {stacked:,} against {single:,}" for name, stacked, single in costs)
+    return [
+        Claim(
+            "stacks-see-3-5-7",
+            CLAIMS["stacks-see-3-5-7"],
+            stacks_verdict(plain),
+            f"{', '.join(f'{size}×{size}' for size in plain)} pixels at stride 1",
+            f"with stride 2 in the first layer: {', '.join(str(stack(['s', '3', '3'][:n])) for n in (1, 2, 3))}",
+        ),
+        Claim(
+            "strides-widen-faster",
+            CLAIMS["strides-widen-faster"],
+            faster_verdict(pairs),
+            f"five 3×3 layers with a 2×2 pool after each of the first four see {pairs[0][1]} pixels; four 3×3 layers "
+            f"of stride 2 see {pairs[2][1]}",
+            f"the same layers without pools {pairs[0][0]}, without strides {pairs[2][0]}",
+        ),
+        Claim(
+            "small-kernels-are-cheaper",
+            CLAIMS["small-kernels-are-cheaper"],
+            cheaper_verdict([(stacked, single) for _, stacked, single in costs]),
+            f"parameters: {told}",
+            "one kernel of the same field",
+        ),
+    ]
+
+
+def stack(layers: Sequence[str]) -> int:
+    """The field of a stack of 3×3 convolutions (``"3"``; of stride 2: ``"s"``) and 2×2 pools (``"p"``)."""
+    made = {"3": lambda: nn.Conv2d(1, 1, 3), "s": lambda: nn.Conv2d(1, 1, 3, stride=2), "p": lambda: nn.MaxPool2d(2)}
+    return receptive_fields(nn.Sequential(*(made[each]() for each in layers)), (1, 128, 128))[-1].size[0]
+
+
+def costs_of_stacks(channels: int) -> list[tuple[str, int, int]]:
+    """Parameters of stacks of 3×3 layers and of one layer that sees as much: between equal widths, and at the image."""
+
+    def weights(*layers: tuple[int, int, int]) -> int:
+        return sum(p.numel() for a, b, k in layers for p in nn.Conv2d(a, b, k).parameters())
+
+    wide = 64
+    return [
+        (f"two layers between {wide} channels", weights((wide, wide, 3), (wide, wide, 3)), weights((wide, wide, 5))),
+        (f"three between {wide}", weights(*[(wide, wide, 3)] * 3), weights((wide, wide, 7))),
+        (
+            f"two from the image's {channels} to {wide}",
+            weights((channels, wide, 3), (wide, wide, 3)),
+            weights((channels, wide, 5)),
+        ),
+    ]
+
+
+def stacks_verdict(sizes: Sequence[int]) -> Verdict:
+    """Holds where one, two and three layers see 3, 5 and 7 pixels."""
+    return "holds" if list(sizes) == [3, 5, 7] else "fails"
+
+
+def faster_verdict(pairs: Sequence[tuple[int, int]]) -> Verdict:
+    """Fields (without, with) strides or pools: holds where each is larger with, fails where none is."""
+    return _share([wide > plain for plain, wide in pairs])
+
+
+def cheaper_verdict(costs: Sequence[tuple[int, int]]) -> Verdict:
+    """Parameters (of the stack, of one kernel): holds where each stack has fewer, fails where none has."""
+    return _share([stacked < single for stacked, single in costs])
+
+
+def _share(cases: Sequence[bool]) -> Verdict:
+    return "holds" if all(cases) else "depends" if any(cases) else "fails"
+
+
+def first_stride_doubled(
+    network: nn.Module, shape: tuple[int, int, int], fields: list[Field]
+) -> list[tuple[str, int, int]]:
+    """(layer, its field now, its field with the first convolution's stride doubled), for each stage; heights in pixels.
+
+    The image is doubled along with it, so that all maps keep their sizes. Empty where the network takes no such image.
+    """
+    copy = copied(network)
+    first = next((module for module in copy.modules() if isinstance(module, nn.Conv2d)), None)
+    if first is None:
+        return []
+    first.stride = tuple(2 * each for each in first.stride)
+    try:
+        then = {each.name: each for each in receptive_fields(copy, (shape[0], 2 * shape[1], 2 * shape[2]))}
+    except HeadstartError:
+        return []
+    told = [each for each in stages(fields) if each.name in then and then[each.name].local]
+    return [(each.name, each.size[0], then[each.name].size[0]) for each in told]
+
+
+def agreement(network: nn.Module, shape: tuple[int, int, int], sight: Sight) -> tuple[int, list[str]]:
+    """How many layers were asked in both ways, corner and centre unit of each, and those whose pixels differ."""
+    try:
+        uniform = Uniform(network, shape)
+    except HeadstartError:
+        return 0, []
+    known = [each for each in sight.fields if uniform.knows(each) and each.layer]
+    picked = [known[round(k * (len(known) - 1) / max(CHECKED - 1, 1))] for k in range(CHECKED)] if known else []
+    unequal = []
+    for each in dict.fromkeys(picked):
+        for i, j in {(0, 0), (each.shape[1] // 2, each.shape[2] // 2)}:
+            if not torch.equal(sight.pixels(each.name, i, j), uniform.weights(each, i, j) > 0):
+                unequal.append(each.name)
+    return len(dict.fromkeys(picked)), sorted(set(unequal))
+
+
+def corner(last: Field, shape: tuple[int, int, int]) -> str:
+    """Which pixels decide the top-left unit of the last map."""
+    top, left, bottom, right = last.box(0, 0)
+    lost = [f"{p} {what}" for p, what in zip(last.padding, ("rows above", "columns left of"), strict=True) if p > 0]
+    outside = (
+        f" Its field begins {' and '.join(lost)} the image: there it sees the zeros of the padding, which say nothing."
+        if lost
+        else ""
+    )
+    if (bottom - top, right - left) == shape[1:]:
+        which = f"All {shape[1]}×{shape[2]} of them"
+    else:
+        which = (
+            f"Rows {top} to {bottom - 1} and columns {left} to {right - 1} of the image's {shape[1]}×{shape[2]} "
+            "(counted from 0), and no other: change any other pixel, and the unit stays as it is"
+        )
+    return (
+        f"Which pixels decide the top-left unit of the last map, {last.name}? {which}.{outside} A unit further down "
+        f"sees as many, {_size(last)}, "
+        f"{_plain(last.stride[0])} rows further down."
+    )
+
+
+def whole_told(fields: list[Field], last: Field, shape: tuple[int, int, int]) -> str:
+    """Why the whole image is seen after global pooling, and where something sees all of it before."""
+    pool = next((each for each in fields if not each.local), None)
+    early = next((each for each in fields if each.whole_image and each.local), None)
+    height, width = last.shape[1:]
+    text = f"Every unit of {last.name} sees its field alone: nothing in this network sees all of the image at once."
+    if pool is not None:
+        how = (
+            "each of its numbers weighs them all (global average pooling, which takes their mean, sees as much)"
+            if "linear" in pool.kind.lower()
+            else "global average pooling takes their mean"
+        )
+        text = (
+            f"Why is the field of {pool.name} the whole image? Because it puts all {height}×{width} units of the map "
+            f"before it together: {how}. It sees what any of them sees, and together their fields cover "
+            f"{_covered(last, shape):.0%} of the {shape[1]}×{shape[2]} pixels."
+        )
+    if early is not None:
+        text += (
+            f" From {early.name} on, something that sees all of the image acts on each unit as well (a mean over the "
+            "map, as in squeeze-excite gates and group normalisation, or attention). It is told apart here: the fields "
+            "in the table are those of the local way."
+        )
+    return text
+
+
+def beyond_told(fields: list[Field], shape: tuple[int, int, int]) -> list[str | Table]:
+    """The layers whose field is larger than the image, and what follows."""
+    beyond = list({each.size: each for each in reversed(fields) if each.local and exceeds(each, shape)}.values())[::-1]
+    if not beyond:
+        return [f"No layer's field is larger than the image's {shape[1]}×{shape[2]} pixels."]
+    rows = [(each.name, _size(each), f"{each.shape[1]}×{each.shape[2]}") for each in beyond[:LISTED]]
+    more = f"; {len(beyond) - LISTED} further ones are not listed" if len(beyond) > LISTED else ""
+    advice = (
+        f"From {beyond[0].name} on, a field is larger than the image: its units see all of it, or nearly, and zeros "
+        "around it, so that further layers combine what is there and add no new pixels. "
+    )
+    if fields and min(beyond[-1].shape[1:]) <= 2:
+        advice += (
+            f"At the end {beyond[-1].shape[1]}×{beyond[-1].shape[2]} units are left to say where something is. Where "
+            "small things decide, show larger images (data.image_size) or take a network with smaller strides."
+        )
+    else:
+        advice += "That is usual in deep networks: what they really look at is smaller, as the next chapter measures."
+    return [
+        advice,
+        Table(f"Layers that see beyond the image, the first at each size{more}", ("layer", "field", "map"), rows),
+    ]
+
+
+def exceeds(layer: Field, shape: tuple[int, int, int]) -> bool:
+    return layer.size[0] > shape[1] or layer.size[1] > shape[2]
+
+
+def _covered(layer: Field, shape: tuple[int, int, int]) -> float:
+    seen = torch.zeros(shape[1:], dtype=torch.bool)
+    for i in range(layer.shape[1]):
+        for j in range(layer.shape[2]):
+            top, left, bottom, right = layer.box(i, j)
+            seen[top:bottom, left:right] = True
+    return float(seen.double().mean())
+
+
+def _table(fields: list[Field]) -> Table:
+    rows = [
+        (
+            each.name,
+            f"{each.shape[1]}×{each.shape[2]}",
+            _size(each),
+            _plain(each.stride[0]),
+            each.padding[0],
+            "yes" if each.whole_image else "no",
+        )
+        for each in fields
+    ]
+    headers = ("layer", "units", "field", "stride", "begins outside by", "something sees all")
+    return Table("The last layer at each stride; fields, strides and padding in pixels of the image", headers, rows)
+
+
+def _stride_told(doubled: list[tuple[str, int, int]]) -> str:
+    question = "What does stride 2 in the first layer do to all later fields? "
+    if not doubled:
+        return question + (
+            "From then on neighbouring units lie twice as many pixels apart, so every later layer adds twice as many "
+            "pixels to the field. On this network it could not be tried."
+        )
+    name, now, then = doubled[-1]
+    return question + (
+        "It doubles whatever they add: behind it, neighbouring units lie twice as many pixels apart, and each later "
+        "kernel steps over units, not pixels. Tried on this network, with twice the stride that its first convolution "
+        f"has: {name} would see {then} pixels in place of {now}. The first layer itself sees what it saw."
+    )
+
+
+def _stride_table(doubled: list[tuple[str, int, int]]) -> Table:
+    headers = ("layer", "field", "field with the first stride doubled")
+    return Table("Height of fields in pixels, now and with the first stride doubled", headers, list(doubled))
+
+
+def _agreement_told(checked: int, unequal: list[str]) -> str:
+    if not checked:
+        return "The fields could not be held against gradients: made linear, this network does not run."
+    how = (
+        "Both counts are independent: one follows kernels and strides, the other asks by gradients which pixels reach "
+        "a unit once the network is made positive and linear, so that nothing cancels."
+    )
+    if unequal:
+        return f"{how} They differ at {', '.join(unequal)}: do not trust the fields there."
+    return f"{how} On {checked} layers, at a corner and in the centre, they name exactly the same pixels."
+
+
+def _pictured(picture: Tensor, fields: list[Field], unit: tuple[int, int] | None, who: str) -> Picture:
+    """The fields of a unit in each stage, as frames over a picture; the centre unit's where ``unit`` is None."""
+    small = -(-picture.shape[2] // (WIDTH // 2))  # large pictures are drawn at half or a third of their size
+    large = max(1, WIDTH // picture.shape[2])
+    canvas = picture if small == 1 else avg_pool2d(picture.float(), small).byte()
+    canvas = canvas.expand(3, -1, -1).repeat_interleave(large, 1).repeat_interleave(large, 2).clone()
+    for k, each in reversed(list(enumerate(fields))):
+        i, j = unit or (each.shape[1] // 2, each.shape[2] // 2)
+        top, left, bottom, right = (side * large // small for side in each.box(i, j))
+        _frame(canvas, (top, left, max(bottom, top + 1), max(right, left + 1)), COLOURS[min(k, len(COLOURS) - 1)])
+    names = ", ".join(f"{each.name} {_size(each)}" for each in fields)
+    caption = (
+        f"What {who} of each stage sees, from the smallest frame (dark) to the largest (bright): {names}. A frame that "
+        "is smaller than its field is cut by the image's border."
+    )
+    described = f"Frames over a picture: the field of {who} in {len(fields)} layers"
+    return Picture(shown(canvas, described, max(1, round(WIDTH / canvas.shape[2]))), caption)
+
+
+def _frame(canvas: Tensor, box: tuple[int, ...], colour: tuple[int, int, int]) -> None:
+    top, left, bottom, right = box
+    paint, thick = torch.tensor(colour, dtype=torch.uint8)[:, None, None], 1 + canvas.shape[2] // 160
+    canvas[:, top : top + thick, left:right] = paint
+    canvas[:, max(bottom - thick, top) : bottom, left:right] = paint
+    canvas[:, top:bottom, left : left + thick] = paint
+    canvas[:, top:bottom, max(right - thick, left) : right] = paint
+
+
+def _size(layer: Field) -> str:
+    return f"{layer.size[0]}×{layer.size[1]}"
+
+
+def _plain(stride: int | float) -> int | float:
+    return stride if isinstance(stride, int) else round(stride, 2)
+
+
+def _numbers(layer: Field) -> dict[str, Any]:
+    names = ("name", "kind", "shape", "size", "stride", "padding", "whole_image", "local")
+    return {name: getattr(layer, name) for name in names}

@@ -1,0 +1,197 @@
+"""What takes many trainings to know: how deep features transfer, and whether training from scratch overfits."""
+
+import json
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+from headstart.understand.chapter import Chapter, Claim, Picture, Table
+from headstart.understand.curve import WAYS, Curve, drawing, only_higher_adapt, transfers
+from headstart.understand.interval import Interval
+from headstart.understand.overfitting import Gap, gaps, overfits
+
+CLAIMS = {
+    "lower-layers-transfer": "The lower layers of a pretrained network do for other images as they are.",
+    "only-higher-layers-adapt": "Only the higher layers have to adapt to new images.",
+    "scratch-overfits": "A network that starts from random weights often overfits where images are few.",
+}
+CURVE = "headstart-train experiment=transferability, then headstart understand RUN --sweep DIR"
+COMPARISON = "headstart-train experiment=compare, then headstart understand RUN --sweep DIR"
+LIMITS = (
+    "Behind the stages that are kept, the others start from random weights. Where the new images differ by blur or "
+    "noise instead of by what they show, training the first stage alone was found best (surgical fine-tuning, Lee et "
+    "al. 2023, arXiv:2210.11466): whether only the higher layers have to adapt is a matter of the images."
+)
+
+SWEPT = ("model.kept", "model.kept_as")
+
+Row = dict[str, Any]
+
+
+def chapter(rows: list[Row] | None, tell: Callable[[str], None]) -> Chapter:
+    """The claims that a sweep decides.
+
+    Args:
+        rows: a dict a run, with the keys of its ``result.json``; None where no sweep was given.
+        tell: takes a short line of progress.
+    """
+    made = Chapter("sweeps", "What takes many trainings to know")
+    finished = [row for row in rows or [] if row.get("status") == "finished"]
+    alike = _comparable(finished)
+    if rows is None:
+        made.content.append("No sweep was given (--sweep DIR), so nothing here is measured yet.")
+    elif left := len(finished) - len(alike):
+        made.content.append(f"{left} runs are of other images or settings than most, and left out.")
+    kept, compared = [row for row in alike if _kept(row)], [row for row in alike if not _kept(row)]
+    tell(f"{len(kept)} runs of a transferability curve, {len(compared)} of a comparison")
+    _curve(made, kept)
+    _overfitting(made, compared)
+    return made
+
+
+def _comparable(rows: list[Row]) -> list[Row]:
+    """The runs of one data set and, of each model, of one choice of settings: of those that most runs have."""
+    rows = _most(rows, lambda row: str(row["data"]))
+    models = dict.fromkeys(row["model"] for row in rows)
+    return [row for model in models for row in _most([row for row in rows if row["model"] == model], _settings)]
+
+
+def _most(rows: list[Row], kind: Callable[[Row], str]) -> list[Row]:
+    kinds = Counter(map(kind, rows)).most_common(1)
+    return [row for row in rows if kind(row) == kinds[0][0]]
+
+
+def _settings(row: Row) -> str:
+    return json.dumps({k: v for k, v in row["settings"].items() if k not in SWEPT}, sort_keys=True)
+
+
+def _kept(row: Row) -> bool:
+    return "model.kept" in row["settings"]
+
+
+def _curve(made: Chapter, rows: list[Row]) -> None:
+    """The curve of the smallest budget that has one: there transfer matters most."""
+    budgets = sorted({row.get("labels_per_class") for row in rows}, key=lambda budget: budget or float("inf"))
+    chosen = [_point(row) for row in rows if row.get("labels_per_class") == budgets[0]] if budgets else []
+    curve = Curve(chosen)
+    lower, deepest = curve.lower(), curve.depths("frozen")[-1:]
+    scratch = curve.difference("frozen", "scratch", lower)
+    random = curve.difference("frozen", "random_frozen", lower)
+    tuned = curve.difference("frozen", "finetuned", lower)
+    every = curve.difference("frozen", "finetuned", deepest)
+    which = f"keeping {' or '.join(map(str, lower))} {'stage' if lower == [1] else 'stages'}"
+    if chosen:
+        seeds = len({row["seed"] for row in chosen})
+        made.content += [
+            f"The first stages of a network were kept from its pretraining and the others began at random weights; "
+            f"{len(chosen)} runs, {seeds} seeds, {budgets[0] or 'all'} labels per class. Nothing kept is training from "
+            "scratch (dotted). The control keeps stages of random weights.",
+            Picture(drawing(curve, "transferability"), "Accuracy by how many stages are kept; small points are runs."),
+            _table(curve),
+            LIMITS,
+        ]
+        made.numbers["curve"] = {
+            way: {kept: one.plain() for kept, one in zip(curve.depths(way), curve.accuracies(way), strict=True)}
+            for way in WAYS
+        }
+    made.claims.append(
+        _claim(
+            "lower-layers-transfer",
+            transfers(scratch, random),
+            f"{which}, frozen: {scratch.points()} against training from scratch",
+            f"{random.points()} against random ones",
+            scratch,
+        )
+        if scratch and random
+        else _unmeasured("lower-layers-transfer", CURVE)
+    )
+    made.claims.append(
+        _claim(
+            "only-higher-layers-adapt",
+            only_higher_adapt(tuned, every),
+            f"{which}, frozen against fine-tuned: {tuned.points()}",
+            f"keeping {deepest[0]}: {every.points()}; on these images alone",
+            tuned,
+        )
+        if tuned and every
+        else _unmeasured("only-higher-layers-adapt", CURVE)
+    )
+
+
+def _point(row: Row) -> Row:
+    settings = row["settings"]
+    return {
+        "kept": settings["model.kept"],
+        "kept_as": settings["model.kept_as"],
+        "seed": row["seed"],
+        "accuracy": row["metrics"]["test/accuracy"],
+    }
+
+
+def _table(curve: Curve) -> Table:
+    shown = {way: dict(zip(curve.depths(way), curve.accuracies(way), strict=True)) for way in WAYS}
+    depths = sorted({kept for of_way in shown.values() for kept in of_way})
+    rows = [(kept, *(shown[way][kept].percent() if kept in shown[way] else "–" for way in WAYS)) for kept in depths]
+    return Table("Accuracy with 95 % intervals over seeds.", ("stages kept", *WAYS.values()), rows)
+
+
+def _overfitting(made: Chapter, rows: list[Row]) -> None:
+    found = gaps([_run(row) for row in rows if "loss" in row.get("training", {})])
+    verdict = overfits(found)
+    if found:
+        made.content += [
+            "Overfitting shows as a gap: how much worse a network knows test images than those that trained it, in "
+            "nats of cross-entropy. Every flexible network has one; the question is whether it is larger from random "
+            "weights than from pretrained ones, at the same labels and seeds.",
+            Table(
+                "The gap between training and test images, with 95 % intervals over seeds.",
+                ("labels per class", "arm", "gap, nats", "above the largest pretrained one", "test accuracy"),
+                [_gap_row(gap) for gap in found],
+            ),
+        ]
+        made.numbers["gaps"] = [
+            [gap.labels_per_class, gap.arm, gap.gap.plain(), gap.more and gap.more.plain()] for gap in found
+        ]
+    compared = [gap for gap in found if gap.more is not None]
+    if verdict == "not measured":
+        made.claims.append(_unmeasured("scratch-overfits", COMPARISON))
+        return
+    worst = max(compared, key=lambda gap: gap.gap.middle)
+    made.claims.append(
+        _claim(
+            "scratch-overfits",
+            verdict,
+            f"in {sum(gap.overfits for gap in compared)} of {len(compared)} cases (an arm from scratch, a budget) the "
+            f"gap is surely the larger one; the widest is {worst.gap.decimal()} nats ({worst.arm}, "
+            f"{worst.labels_per_class or 'all'} labels per class)",
+            f"{worst.more.decimal() if worst.more else '–'} nats above the largest gap of a pretrained network",
+            worst.gap,
+            1,
+        )
+    )
+
+
+def _run(row: Row) -> Row:
+    begun = row.get("starts", {}).get("backbone", {}).get("weights", "none")
+    return {
+        "arm": row["model"],
+        "pretrained": begun != "none",
+        "labels_per_class": row.get("labels_per_class"),
+        "seed": row["seed"],
+        "train_loss": row["training"]["loss"],
+        "test_loss": row["metrics"]["test/log_loss"],
+        "accuracy": row["metrics"]["test/accuracy"],
+    }
+
+
+def _gap_row(gap: Gap) -> tuple[Any, ...]:
+    more = "–" if gap.more is None else gap.more.decimal()
+    return gap.labels_per_class or "all", gap.arm, gap.gap.decimal(), more, gap.accuracy.percent()
+
+
+def _claim(name: str, verdict: Any, value: str, control: str, figure: Interval, factor: float = 100) -> Claim:
+    return Claim(name, CLAIMS[name], verdict, value, control, figure.times(factor))
+
+
+def _unmeasured(name: str, command: str) -> Claim:
+    return Claim(name, CLAIMS[name], "not measured", command=command)

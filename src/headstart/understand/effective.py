@@ -1,0 +1,213 @@
+"""Effective receptive fields: how much each pixel moves a unit, instead of whether it can.
+
+Luo, Li, Urtasun and Zemel, NeurIPS 2016. The absolute value is taken before images are averaged, so that what moves a
+unit up in one image and down in another counts, and no logarithm is taken.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from headstart.errors import HeadstartError
+from headstart.understand.graph import Listener
+from headstart.understand.receptive_field import Field
+from headstart.understand.subject import copied
+from headstart.understand.support import unit_of
+
+BATCH = 16
+# Luo's measure: pixels that weigh more than 1 − this of the heaviest; it is a Gaussian's share within two σ.
+TWO_SIGMA = 0.9545
+
+
+@dataclass(frozen=True, eq=False)
+class Effective:
+    """The effective field of a layer's centre unit.
+
+    Args:
+        layer: what it is a field of.
+        weights: float64 (H, W), the share of each pixel, sum 1.
+        sigma: (rows, columns), standard deviations in pixels.
+        interval: of ``ratio``, 95 % by resampling the images; None where there was one.
+        side: of a square of as many pixels as weigh more than 4.55 % of the heaviest.
+        mass95: side in pixels of the smallest centred square that holds 95 % of the weight.
+        r2: how much of the weights' variance over the field a fitted Gaussian explains.
+        central: the share that the middle quarter of the seen field holds; 0.25 where all pixels weigh the same.
+        ratio: 4σ over the side of the theoretical field, mean over both axes.
+        clipped: whether the image cuts the theoretical field, so that σ is of what is left of it.
+    """
+
+    layer: Field
+    weights: Tensor
+    sigma: tuple[float, float]
+    interval: tuple[float, float] | None
+    side: float
+    mass95: int
+    r2: float
+    central: float
+    ratio: float
+    clipped: bool
+
+
+def centre(layer: Field) -> tuple[int, int]:
+    return layer.shape[1] // 2, layer.shape[2] // 2
+
+
+def influences(network: nn.Module, images: Tensor, layers: Sequence[Field]) -> list[Tensor]:
+    """|∂ centre unit / ∂ pixel| for each image, summed over channels: float64 (N, H, W) for each layer.
+
+    Args:
+        network: stays as it was; it is measured in eval mode.
+        images: as the network takes them, float32 (N, C, H, W).
+        layers: of the network (``receptive_fields``); a unit is the sum over its channels.
+
+    Raises:
+        HeadstartError: a layer is none of the network, or does not give one tensor.
+    """
+    copy = copied(network).requires_grad_(False)
+    kept: dict[str, Tensor] = {}
+
+    def keep(name: str, _kind: str, output: object, _layer: bool) -> None:
+        if name in names and isinstance(output, Tensor):
+            kept[name] = output.clone()  # before anything writes into it
+
+    names = {each.name for each in layers}
+    maps: list[list[Tensor]] = [[] for _ in layers]
+    for batch in images.split(BATCH):
+        batch = batch.detach().requires_grad_(True)
+        kept.clear()
+        with torch.enable_grad(), Listener(copy, keep):
+            copy(batch)
+        for layer, found in zip(layers, maps, strict=True):
+            if layer.name not in kept:
+                raise HeadstartError(f"{layer.name!r} is no layer of the network that gives one tensor: choose another")
+            unit = unit_of(kept[layer.name], layer, *centre(layer)).sum()
+            found.append(torch.autograd.grad(unit, batch, retain_graph=True)[0].double().abs().sum(1))
+    return [torch.cat(found) for found in maps]
+
+
+def effective(network: nn.Module, images: Tensor, layers: Sequence[Field]) -> list[Effective]:
+    """The effective field of each layer's centre unit, mean over the images: take at least 50 for a steady figure.
+
+    Raises:
+        HeadstartError: no pixel moves a unit at all (a dead layer), or ``influences`` raises it.
+    """
+    found = influences(network, images, layers)
+    return [described(each, layer) for each, layer in zip(found, layers, strict=True)]
+
+
+def described(influence: Tensor, layer: Field) -> Effective:
+    """What maps of influence, float64 (N, H, W) ≥ 0, say of a layer's centre unit."""
+    mean = influence.mean(0)
+    if not mean.any():
+        raise HeadstartError(
+            f"no pixel moves the centre unit of {layer.name!r} in any image: its effective field is empty"
+        )
+    weights = mean / mean.sum()
+    top, left, bottom, right = layer.box(*centre(layer))
+    seen = weights[top:bottom, left:right]
+    sigma = spread(weights)
+    begins = [c * s - p for c, s, p in zip(centre(layer), layer.stride, layer.padding, strict=True)]
+    ends = [begin + size for begin, size in zip(begins, layer.size, strict=True)]
+    clipped = min(begins) < 0 or ends[0] > weights.shape[0] or ends[1] > weights.shape[1]
+    middle = [(begin + end - 1) / 2 for begin, end in zip(begins, ends, strict=True)]
+    return Effective(
+        layer,
+        weights,
+        sigma,
+        _interval(influence, layer),
+        float((weights > (1 - TWO_SIGMA) * weights.max()).sum()) ** 0.5,
+        _mass_side(weights, middle, 0.95),
+        gaussian_r2(seen),
+        _central(seen),
+        _ratio(sigma, layer.size),
+        clipped,
+    )
+
+
+def spread(weights: Tensor) -> tuple[float, float]:
+    """The standard deviation of weights (H, W), sum 1, along rows and columns, in pixels."""
+    down, across = (variance(weights.sum(dim)) ** 0.5 for dim in (1, 0))
+    return down, across
+
+
+def variance(profile: Tensor) -> float:
+    """Of positions that weigh as ``profile`` (n,) says."""
+    at = torch.arange(len(profile), dtype=torch.float64)
+    share = profile.double() / profile.double().sum()
+    mean = (at * share).sum()
+    return float(((at - mean) ** 2 * share).sum())
+
+
+def stacked_variance(layers: Sequence[tuple[int, int, int]]) -> float:
+    """The variance, in pixels², of the field of a chain of layers that weigh all they read alike: Σ (d·j)²(k² − 1)/12.
+
+    Variances of independent steps add up, and k taps that lie d·j pixels apart have that one; j, the jump, is the
+    product of the strides before.
+
+    Args:
+        layers: (kernel, stride, dilation) of each convolution or pool, in order, along one axis.
+    """
+    jump, total = 1, 0.0
+    for kernel, stride, dilation in layers:
+        total += (dilation * jump) ** 2 * (kernel**2 - 1) / 12
+        jump *= stride
+    return total
+
+
+def gaussian_r2(weights: Tensor) -> float:
+    """The share of the weights' variance over the pixels that the best Gaussian explains; NaN below 5×5 pixels."""
+    from scipy.optimize import curve_fit
+
+    height, width = weights.shape
+    if min(height, width) < 5:  # a bell has five parameters, and nine pixels show none
+        return float("nan")
+    y, x = np.mgrid[:height, :width].reshape(2, -1).astype(float)
+    share = (weights / weights.max()).numpy().ravel()
+    middle = [float((place * share).sum() / share.sum()) for place in (y, x)]
+    sigma = [max(each, 0.5) for each in spread(weights / weights.sum())]
+
+    def bell(_: object, top: float, row: float, column: float, down: float, across: float) -> np.ndarray:
+        return top * np.exp(-((y - row) ** 2) / (2 * down**2) - (x - column) ** 2 / (2 * across**2))
+
+    try:
+        found, _ = curve_fit(bell, None, share, p0=[1.0, *middle, *sigma], maxfev=200)
+    except RuntimeError:  # no Gaussian comes near
+        return 0.0
+    return float(1 - ((share - bell(None, *found)) ** 2).sum() / ((share - share.mean()) ** 2).sum())
+
+
+def _ratio(sigma: tuple[float, float], size: tuple[int, int]) -> float:
+    return sum(4 * each / max(side, 1) for each, side in zip(sigma, size, strict=True)) / 2
+
+
+def _interval(influence: Tensor, layer: Field) -> tuple[float, float] | None:
+    """95 % of the ratio over 200 draws of the images with replacement."""
+    count = len(influence)
+    if count < 2:
+        return None
+    drawn = torch.randint(count, (200, count), generator=torch.Generator().manual_seed(0))
+    profiles = [influence.sum(dim) for dim in (2, 1)]
+    ratios = [
+        _ratio((variance(profiles[0][each].sum(0)) ** 0.5, variance(profiles[1][each].sum(0)) ** 0.5), layer.size)
+        for each in drawn
+    ]
+    low, high = np.quantile(ratios, [0.025, 0.975])
+    return float(low), float(high)
+
+
+def _mass_side(weights: Tensor, middle: Sequence[float], mass: float) -> int:
+    """The side of the smallest square about a middle that holds this share of the weights."""
+    away = [(torch.arange(length) - at).abs() for length, at in zip(weights.shape, middle, strict=True)]
+    distance, order = torch.maximum(away[0][:, None], away[1]).flatten().sort()
+    reached = weights.flatten()[order].cumsum(0) >= mass - 1e-12
+    return round(2 * float(distance[reached][0]) + 1)
+
+
+def _central(weights: Tensor) -> float:
+    """The share of the middle half of rows and columns."""
+    height, width = weights.shape
+    inner = weights[height // 4 : height - height // 4, width // 4 : width - width // 4]
+    return float(inner.sum() / weights.sum())

@@ -1,0 +1,68 @@
+"""The explanation as a whole: its chapters in the order of reading, and the claims that none of them measured."""
+
+from collections.abc import Callable, Collection
+from importlib import import_module
+from typing import Any
+
+from headstart.errors import HeadstartError
+from headstart.understand.chapter import Chapter, Claim
+from headstart.understand.subject import Subject
+
+CHAPTERS = (
+    "convolution",
+    "why_convolutions",
+    "pooling",
+    "receptive_field",
+    "effective_field",
+    "filters",
+    "hierarchy",
+    "attention",
+    "transfer",
+    "arc",
+    "sweeps",
+)
+OF_A_SWEEP = "sweeps"  # the one that reads runs, not the network
+
+
+def explained(
+    subject: Subject,
+    only: Collection[str] = (),
+    rows: list[dict[str, Any]] | None = None,
+    tell: Callable[[str], None] = lambda text: None,
+) -> list[Chapter]:
+    """The chapters, each measured on the network of ``subject``, which stays as it was.
+
+    A part that cannot be measured on this network says why, and its claims stay unmeasured; the others go on.
+
+    Args:
+        subject: a network and images.
+        only: names of the parts that are wanted; none: all.
+        rows: the results of a sweep, for the claims that take one; None: no sweep.
+        tell: is told in a line what is being done.
+
+    Raises:
+        HeadstartError: there is no such part.
+    """
+    if unknown := [name for name in only if name not in CHAPTERS]:
+        raise HeadstartError(f"there is no part {unknown[0]!r}; the parts are {', '.join(CHAPTERS)}")
+    wanted = [name for name in CHAPTERS if name in only or not only]
+    chapters = []
+    for position, name in enumerate(wanted, start=1):
+        room = import_module(f"headstart.understand.chapters.{name}")
+
+        def told(text: str, at: str = f"[{position}/{len(wanted)}] {name}") -> None:
+            tell(f"{at}: {text}")
+
+        told("begins")
+        try:
+            chapters.append(room.chapter(rows if name == OF_A_SWEEP else subject, told))
+        except HeadstartError as error:
+            told(f"left out: {error}")
+            chapters.append(_left_out(name, room.CLAIMS, error))
+    return chapters
+
+
+def _left_out(name: str, claims: dict[str, str], error: HeadstartError) -> Chapter:
+    unmeasured = [Claim(slug, sentence, "not measured", value=str(error)) for slug, sentence in claims.items()]
+    title = name.replace("_", " ").capitalize()
+    return Chapter(name, title, [f"This part could not be measured here: {error}."], unmeasured, {"error": str(error)})

@@ -1,0 +1,250 @@
+"""What a network does to an image, as a list of tensor operations: recorded while it runs on tensors without data.
+
+A tensor without data costs no arithmetic, and its size is known at each step: so functional pools, flattening and
+branches that ask for a size are seen as they happen. Only a network whose course hangs on an image's values has no
+such list. What does not come from the image (weights, tables of positions) is no part of it.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.overrides import TorchFunctionMode
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from headstart.errors import HeadstartError
+from headstart.understand.subject import copied
+
+# Functions that stand beside a network's modules by a name of their own; the rest (activations, views) change no field.
+FUNCTIONS = {
+    "conv2d": "conv2d",
+    "conv_transpose2d": "conv_transpose2d",
+    "max_pool2d": "max_pool2d",
+    "avg_pool2d": "avg_pool2d",
+    "adaptive_avg_pool2d": "adaptive_avg_pool2d",
+    "adaptive_max_pool2d": "adaptive_max_pool2d",
+    "interpolate": "interpolate",
+    "pixel_shuffle": "pixel_shuffle",
+    "pixel_unshuffle": "pixel_unshuffle",
+    "linear": "linear",
+    "mean": "mean",
+    "amax": "amax",
+    **dict.fromkeys(("add", "iadd", "radd"), "add"),
+    **dict.fromkeys(("mul", "imul", "rmul"), "mul"),
+    **dict.fromkeys(("cat", "concat", "concatenate"), "cat"),
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Value:
+    """A tensor that depends on the image, of this size."""
+
+    shape: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Fixed:
+    """A tensor of this size that no image changes."""
+
+    shape: tuple[int, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Call:
+    """One tensor operation.
+
+    Args:
+        name: of PyTorch's operator, such as ``"convolution"``; one that writes into its input is called as the other.
+        tags: PyTorch's own words about it, such as "pointwise".
+        arguments: by the operator's names; a tensor stands there as ``Value`` or ``Fixed``.
+        outputs: what it gives, in order; what is no tensor is left out.
+        where: the module that it happens in, ``""`` for the network itself.
+    """
+
+    name: str
+    tags: frozenset[Any]
+    arguments: dict[str, Any]
+    outputs: tuple[Value, ...]
+    where: str
+
+    def values(self) -> Iterator[Value]:
+        """The tensors that it reads and that depend on the image."""
+        for argument in self.arguments.values():
+            yield from (each for each in _each(argument) if isinstance(each, Value))
+
+
+@dataclass(frozen=True)
+class Point:
+    """A place in the network that has a name.
+
+    Args:
+        name: of the module, ``"layer1.0.conv1"``, or of a function in its module, ``"layer1.0.add"``; what comes
+            again is ``"relu_1"``.
+        kind: the module's class or the function's name.
+        value: what comes out there.
+        layer: False for a module that is made of others.
+    """
+
+    name: str
+    kind: str
+    value: Value
+    layer: bool
+
+
+@dataclass(frozen=True)
+class Graph:
+    """A network's operations on one image, in order, and the names of what they give."""
+
+    image: Value
+    calls: list[Call]
+    points: list[Point]
+
+
+class Listener(TorchFunctionMode):
+    """While it is on, tells what each module of a network gives, and each function beside them, by its name.
+
+    Args:
+        copy: of a network; it bears hooks meanwhile.
+        tell: is called with a point's name, kind, output and whether it is a layer.
+    """
+
+    def __init__(self, copy: nn.Module, tell: Callable[[str, str, Any, bool], None]) -> None:
+        super().__init__()
+        self._copy, self._tell = copy, tell
+
+    def __enter__(self) -> "Listener":
+        self._counts = Counter[str]()
+        self._path: list[tuple[str, bool]] = [("", False)]
+        modules = [(name, module) for name, module in self._copy.named_modules() if name]
+        self._hooks = [module.register_forward_pre_hook(partial(self._begin, name)) for name, module in modules]
+        self._hooks += [module.register_forward_hook(partial(self._end, name)) for name, module in modules]
+        super().__enter__()
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        super().__exit__(*error)
+        for hook in self._hooks:
+            hook.remove()
+
+    @property
+    def where(self) -> str:
+        """The module that is running, ``""`` for the network itself."""
+        return self._path[-1][0]
+
+    def _begin(self, name: str, module: nn.Module, _inputs: Any) -> None:
+        self._path.append((name, not any(True for _ in module.children())))
+
+    def _end(self, name: str, module: nn.Module, _inputs: Any, output: Any) -> None:
+        _, leaf = self._path.pop()
+        self._tell(self._numbered(name), type(module).__name__, output, leaf)
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        output = func(*args, **(kwargs or {}))
+        where, leaf = self._path[-1]
+        kind = FUNCTIONS.get(getattr(func, "__name__", "").strip("_"))
+        if kind is not None and not leaf:
+            self._tell(self._numbered(f"{where}.{kind}".lstrip(".")), kind, output, True)
+        return output
+
+    def _numbered(self, name: str) -> str:
+        self._counts[name] += 1
+        return f"{name}_{self._counts[name] - 1}" if self._counts[name] > 1 else name
+
+
+def traced(network: nn.Module, shape: tuple[int, int, int]) -> Graph:
+    """The operations of a network in eval mode on one image of C×H×W; the network stays as it was.
+
+    Raises:
+        HeadstartError: it takes no such image, its course depends on the image's values, or it writes into a part of
+            a tensor, which a list of operations cannot say.
+    """
+    first = next(network.parameters(), torch.zeros(()))
+    network = copied(network).requires_grad_(False)
+    try:
+        with torch.no_grad(), FakeTensorMode(allow_non_fake_inputs=True):
+            image = torch.zeros(1, *shape, dtype=first.dtype, device=first.device)
+            recorder = _Recorder(image)
+            listener = recorder.listener = Listener(network, recorder.point)
+            with recorder, listener:
+                network(image)
+    except HeadstartError:
+        raise
+    except Exception as error:
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        size = "x".join(map(str, shape))
+        raise HeadstartError(f"{type(network).__name__} cannot be traced on an image of {size}: {reason}") from error
+    return Graph(recorder.image, recorder.calls, recorder.points)
+
+
+class _Recorder(TorchDispatchMode):
+    """Notes each operation that depends on the image."""
+
+    def __init__(self, image: Tensor) -> None:
+        super().__init__()
+        self.calls: list[Call] = []
+        self.points: list[Point] = []
+        self.listener: Listener
+        self._values: dict[int, Value] = {}
+        self._kept: list[Tensor] = []  # alive, so that no other tensor takes its id
+        self._written: set[int] = set()
+        self.image = self._keep(image)
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        given = dict(zip((argument.name for argument in func._schema.arguments), args, strict=False)) | kwargs
+        arguments = {argument.name: argument.default_value for argument in func._schema.arguments}
+        arguments |= {name: self._read(value) for name, value in given.items()}
+        result = func(*args, **kwargs)
+        read = [each for value in arguments.values() for each in _each(value) if isinstance(each, Value)]
+        tensors = [each for each in _each(result) if isinstance(each, Tensor)]
+        if not read or not tensors:
+            return result
+        if func._schema.is_mutable:
+            self._overwrite(tensors[0], read)
+        name = func._schema.name.split("::")[1].rstrip("_")
+        outputs = tuple(self._keep(tensor) for tensor in tensors)
+        self.calls.append(Call(name, frozenset(func.tags), arguments, outputs, self.listener.where))
+        return result
+
+    def point(self, name: str, kind: str, output: Any, layer: bool) -> None:
+        if isinstance(output, Tensor) and id(output) in self._values:
+            self.points.append(Point(name, kind, self._values[id(output)], layer))
+
+    def _keep(self, tensor: Tensor) -> Value:
+        self._kept.append(tensor)
+        value = self._values[id(tensor)] = Value(tuple(tensor.shape))
+        return value
+
+    def _read(self, argument: Any) -> Any:
+        if isinstance(argument, (list, tuple)):
+            return tuple(self._read(each) for each in argument)
+        if not isinstance(argument, Tensor):
+            return argument
+        if id(argument) in self._values:
+            return self._values[id(argument)]
+        if self._written and argument.untyped_storage()._cdata in self._written:
+            where = self.listener.where or "the network"
+            raise HeadstartError(
+                f"{where} writes into a part of a tensor and reads it as another: it cannot be traced; "
+                "put the parts together by torch.cat"
+            )
+        return Fixed(tuple(argument.shape))
+
+    def _overwrite(self, target: Tensor, read: list[Value]) -> None:
+        """What shares memory with a tensor that took in another is no longer what was noted of it."""
+        if len(set(read)) == 1 and id(target) in self._values:
+            return
+        place = target.untyped_storage()._cdata
+        shared = [t for t in self._kept if t is not target and t.untyped_storage()._cdata == place]
+        for tensor in shared:
+            self._values.pop(id(tensor), None)
+        self._written.add(place)
+
+
+def _each(value: Any) -> list[Any]:
+    return list(value) if isinstance(value, (list, tuple)) else [value]

@@ -1,0 +1,62 @@
+"""A figure and the interval within which luck may have moved it."""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from headstart import pages
+
+
+class Interval(NamedTuple):
+    """A figure and its 95 % interval; the ends are NaN where it has none."""
+
+    middle: float
+    low: float
+    high: float
+
+    def points(self) -> str:
+        """Of a difference of shares: ``+2.0 points (−1.1 to +5.1)``."""
+        return f"{pages.points(self.middle)} points{self._ends(pages.points)}"
+
+    def percent(self) -> str:
+        """Of a share: ``80.1 % (75.2 to 84.5)``."""
+        return f"{pages.percent(self.middle)} %{self._ends(pages.percent)}"
+
+    def decimal(self) -> str:
+        """Of any number: ``0.85 (0.80 to 0.89)``; a dash where it is none."""
+        return "–" if math.isnan(self.middle) else f"{_decimal(self.middle)}{self._ends(_decimal)}"
+
+    def times(self, factor: float) -> tuple[float, float] | None:
+        """The interval in another unit."""
+        return None if math.isnan(self.low) else (factor * self.low, factor * self.high)
+
+    def of_shares(self) -> "Interval":
+        """With an interval that does not leave 0 to 1."""
+        return Interval(self.middle, max(self.low, 0.0), min(self.high, 1.0))
+
+    def plain(self) -> list[float | None]:
+        """Of JSON, which has no NaN."""
+        return [number if math.isfinite(number) else None for number in self]
+
+    def _ends(self, shown: Callable[[float], str]) -> str:
+        return "" if math.isnan(self.low) else f" ({shown(self.low)} to {shown(self.high)})"
+
+
+def _decimal(number: float) -> str:
+    return pages.decimal(number, 2).replace("-", "−")
+
+
+NO_FIGURE = Interval(math.nan, math.nan, math.nan)
+
+
+def of_seeds(values: Sequence[float]) -> Interval:
+    """The mean of a figure over seeds and Student's interval of it, which one seed does not have."""
+    from scipy import stats
+
+    n = len(values)
+    middle = math.fsum(values) / n
+    if n < 2:
+        return Interval(middle, math.nan, math.nan)
+    spread = math.sqrt(math.fsum((v - middle) ** 2 for v in values) / (n - 1))
+    half = float(stats.t.ppf(0.975, n - 1)) * spread / math.sqrt(n)
+    return Interval(middle, middle - half, middle + half)

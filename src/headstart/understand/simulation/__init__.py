@@ -1,0 +1,91 @@
+"""The simulation of receptive-field growth: one page that needs nothing but a browser."""
+
+import io
+import json
+from base64 import b64encode
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from markupsafe import Markup
+
+from headstart.pages import template
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+HERE = Path(__file__).parent
+PURE = ("fields", "presets", "notation")  # arithmetic and words without a page, which the tests run too
+PAGE = (
+    "dom", "state", "picture", "stage", "sheets", "cut", "sentence", "layers", "editor", "formula", "tries",
+    "stack", "byhand", "takeaway", "page",
+)  # fmt: skip
+FINEST = 64  # rows and columns of a measured map on the page
+PICTURES = 12
+
+
+def simulation(
+    own: Mapping[str, Any] | None = None,
+    effective: Mapping[str, "Tensor"] | None = None,
+    pictures: Sequence["Tensor"] | None = None,
+) -> str:
+    """The simulation as a page of its own, HTML without a single address.
+
+    Args:
+        own: a network beside the presets; ``own.layer_list`` makes it from a module.
+        effective: what was measured of its layers' centre units, by any name of a layer's place (``receptive_fields``
+            has them): maps of values ≥ 0 over the image, (H, W).
+        pictures: to lie under the field, uint8 (C, H, W) with C of 1 or 3; the first 12 are taken.
+    """
+    return template(HERE / "page.html.jinja").render(fragment=Markup(fragment(own, effective, pictures)))
+
+
+def fragment(
+    own: Mapping[str, Any] | None = None,
+    effective: Mapping[str, "Tensor"] | None = None,
+    pictures: Sequence["Tensor"] | None = None,
+) -> str:
+    """The same within another page that has the style of ``headstart.pages``: an element with a shadow tree, so that
+    neither's style and names reach the other; its colours are the page's. That page's policy must allow inline
+    scripts and ``img-src data: blob:``, and it holds one simulation.
+
+    Args:
+        own, effective, pictures: as ``simulation`` takes them.
+    """
+    scripts = [HERE / f"{name}.js" for name in PURE] + [HERE / "page" / f"{name}.js" for name in PAGE]
+    given = {
+        "own": own,
+        "measured": _measured(own, effective or {}),
+        "pictures": [_png(picture) for picture in (pictures or ())[:PICTURES]],
+    }
+    return template(HERE / "simulation.html.jinja").render(
+        own_style=Markup((HERE / "simulation.css").read_text(encoding="utf-8")),
+        script=Markup("\n".join(path.read_text(encoding="utf-8") for path in scripts)),
+        given=Markup(json.dumps(given).replace("<", "\\u003c")),
+    )
+
+
+def _measured(own: Mapping[str, Any] | None, effective: Mapping[str, "Tensor"]) -> dict[int, dict[str, Any]]:
+    """By the number of the layer, counted from 1: the map from 0 to 255 of its most, as bytes in base 64."""
+    found: dict[int, dict[str, Any]] = {}
+    for i, layer in enumerate(own["layers"] if own else (), 1):
+        names = layer.get("names", [layer.get("name")])
+        values = next((effective[name] for name in names if name in effective), None)
+        if values is None:
+            continue
+        from torch.nn.functional import adaptive_avg_pool2d
+
+        height, width = (min(n, FINEST) for n in values.shape)
+        coarse = adaptive_avg_pool2d(values[None].float(), (height, width))[0]
+        scaled = (coarse / coarse.max().clamp(min=1e-30) * 255).round().byte()
+        found[i] = {"height": height, "width": width, "values": b64encode(scaled.numpy().tobytes()).decode()}
+    return found
+
+
+def _png(picture: "Tensor") -> str:
+    from PIL import Image
+
+    array = picture.permute(1, 2, 0).numpy()
+    out = io.BytesIO()
+    Image.fromarray(array[:, :, 0] if array.shape[2] == 1 else array).save(out, format="PNG", optimize=True)
+    return f"data:image/png;base64,{b64encode(out.getvalue()).decode()}"

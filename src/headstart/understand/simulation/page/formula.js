@@ -1,0 +1,70 @@
+// How the chosen layer's field came from the one before, with the numbers in.
+
+const TIMES = " · ";
+const minus = (n) => (n < 0 ? `(−${-n})` : `${n}`);
+
+// One window of one axis, as [name, what is reckoned, result].
+function reckoned(before, after, window, a) {
+  const [k, s, p, d] = [window.kernel[a], window.stride[a], window.padding[a], window.dilation[a]];
+  return [
+    ["field", `field before + (kernel − 1)${TIMES}dilation${TIMES}jump before`, `${before.field[a]} + (${k} − 1)${TIMES}${d}${TIMES}${before.jump[a]}`, after.field[a]],
+    ["jump", `jump before${TIMES}stride`, `${before.jump[a]}${TIMES}${s}`, after.jump[a]],
+    ["first", `first before − padding${TIMES}jump before`, `${minus(before.first[a])} − ${p}${TIMES}${before.jump[a]}`, after.first[a]],
+    ["output", window.ceil ? "rounded up instead: a last window hangs over the edge" : `⌊(input + 2${TIMES}padding − dilation${TIMES}(kernel − 1) − 1) / stride⌋ + 1`, `⌊(${before.out[a]} + 2${TIMES}${p} − ${d}${TIMES}(${k} − 1) − 1) / ${s}⌋ + 1`, after.out[a]],
+  ];
+}
+
+const MEANING = {
+  field: "how many pixels a unit spans",
+  jump: "how far apart neighbours’ fields lie",
+  first: "where the field of unit 0 begins; below 0 lies padding",
+  output: "how many units there are",
+};
+
+function block(title, lines) {
+  const list = make("dl", { class: "reckoning" });
+  for (const [name, words, numbers, result] of lines) {
+    list.append(
+      make("dt", {}, make("strong", {}, name), make("span", { class: "quiet" }, ` ${MEANING[name]}`)),
+      make("dd", {}, make("span", { class: "quiet" }, `= ${words}`), make("br"), `= ${numbers} = `, make("strong", {}, number(result))),
+    );
+  }
+  return make("div", {}, make("h4", {}, title), list);
+}
+
+function reckoning(index) {
+  const row = rows[index];
+  if (index === 0) return [make("p", {}, "A pixel sees itself: field 1, jump 1, first 0. Choose a layer to see how it goes on.")];
+  const axes = ["kernel", "stride", "padding", "dilation"].some((key) => row.steps.some(({ window }) => window[key][0] !== window[key][1])) || `${row.field[0]}` !== `${row.field[1]}` || state.size[0] !== state.size[1] ? [0, 1] : [1];
+  const made = [];
+  for (const a of axes) {
+    let before = rows[index - 1];
+    row.steps.forEach(({ window }, i) => {
+      const after = slid(before, window);
+      const which = [row.name, row.steps.length > 1 && `convolution ${i + 1}`, axes.length > 1 && (a ? "across" : "down")].filter(Boolean).join(", ");
+      made.push(block(which, reckoned(before, after, window, a)));
+      before = after;
+    });
+  }
+  const { kind } = row.layer;
+  const notes = {
+    gap: `GAP is a pool whose window is the whole ${times(rows[index - 1].out)} map. Its field is all their fields together.`,
+    dense: `A fully connected layer is a convolution whose kernel is the whole ${times(rows[index - 1].out)} map.`,
+    residual: "The shortcut adds nothing: it reads what the middle of the window reads anyway. So a block sees what its convolutions see, but more of its ways lead straight down the middle.",
+    block: "These layers are drawn as one window: their outermost edges.",
+  };
+  if (notes[kind]) made.unshift(make("p", {}, notes[kind]));
+  const [i, [from, to]] = [state.unit[1], box(row, state.unit)[1]];
+  made.push(make("p", {}, `Across, unit ${i} begins at ${minus(row.first[1])} + ${i}${TIMES}${row.jump[1]} = ${number(from)} and ends at ${number(to)}.`));
+  return made;
+}
+
+function formula() {
+  let drawn = null;
+  drawers.push(() => {
+    const key = `${state.layer} ${state.unit}`;
+    if (state.tab !== "field" || (drawn?.rows === rows && drawn.key === key)) return;
+    drawn = { rows, key };
+    $("formula").replaceChildren(...reckoning(state.layer));
+  });
+}

@@ -1,0 +1,168 @@
+"""Receptive fields by a second way: gradients of the network made positive and linear.
+
+With weights of one sign, activations and normalisations left out and averages in place of maxima, nothing can cancel
+and nothing is ever off: a unit's gradient is then positive at exactly the pixels that it sees. It knows nothing of
+kernels and strides, so it can be held against the arithmetic of ``receptive_field``. What sees all of the image
+(global pooling, and the gates made of it) is cut off, since that is told apart there too.
+"""
+
+import math
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
+
+from headstart.errors import HeadstartError
+from headstart.understand.graph import Listener
+from headstart.understand.receptive_field import Field
+from headstart.understand.subject import copied
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+# Their first argument comes out as it is.
+LEFT_OUT = _words(
+    """
+    relu relu6 leaky_relu prelu elu celu selu gelu silu mish hardtanh hardswish hardsigmoid sigmoid logsigmoid tanh
+    softplus softsign softmax log_softmax dropout dropout2d alpha_dropout clamp clip exp sqrt rsqrt pow square abs
+    batch_norm instance_norm group_norm layer_norm rms_norm local_response_norm normalize
+    """
+)
+# What comes from the image in all of their arguments is added up; a gate of the network's own has no say.
+ADDED = _words(
+    """
+    add iadd radd mul imul multiply div truediv itruediv true_divide rtruediv sub isub rsub addcmul addcdiv maximum
+    minimum where lerp
+    """
+)
+# Of two tensors from the image, they sum over one of them whole: attention.
+PRODUCTS = _words("matmul rmatmul bmm baddbmm einsum")
+REDUCED = _words(
+    """
+    mean sum amax amin norm linalg_vector_norm vector_norm std var var_mean
+    """
+)
+
+
+class Uniform:
+    """A network made positive and linear, run on one image: each of its convolutions weighs all that it reads alike.
+
+    Args:
+        network: stays as it was.
+        shape: (C, H, W) of an image.
+
+    Raises:
+        HeadstartError: it does not run so.
+    """
+
+    def __init__(self, network: nn.Module, shape: tuple[int, int, int]) -> None:
+        copy = copied(network).requires_grad_(False).double()
+        self._outputs: dict[str, Tensor] = {}
+        device = next(copy.parameters(), torch.zeros(())).device
+        self._image = torch.full((1, *shape), 0.5, dtype=torch.float64, device=device, requires_grad=True)
+        try:
+            with torch.enable_grad(), _Linear(), Listener(copy, self._keep):
+                copy(self._image)
+        except Exception as error:
+            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+            raise HeadstartError(f"{type(network).__name__} does not run made linear: {reason}") from error
+
+    def _keep(self, name: str, _kind: str, output: object, _layer: bool) -> None:
+        if isinstance(output, Tensor):
+            self._outputs[name] = output
+
+    def knows(self, layer: Field) -> bool:
+        """Whether the layer gives a map, as it stands, that can be asked here."""
+        return layer.name in self._outputs and layer.shape[1] * layer.shape[2] > 1
+
+    def weights(self, layer: Field, i: int, j: int) -> Tensor:
+        """How much each pixel weighs in unit (i, j) of a module's output: float64 (H, W), sum 1; 0: it does not count.
+
+        Where the unit sees the image only by what sees all of it, every pixel weighs the same.
+        """
+        unit = unit_of(self._outputs[layer.name], layer, i, j)
+        found = (
+            torch.autograd.grad(unit.sum(), self._image, retain_graph=True, allow_unused=True)[0]
+            if unit.requires_grad
+            else None
+        )
+        total = torch.ones_like(self._image)[0, 0] if found is None else found[0].sum(0)
+        return (total / total.sum()).cpu() if total.any() else total.cpu()
+
+
+def unit_of(output: Tensor, layer: Field, i: int, j: int) -> Tensor:
+    """Unit (i, j) of what a layer gives for N images, (N, C): its channels may come first or last, its map be flat."""
+    channels, height, width = layer.shape
+    if output.shape[1:] == layer.shape:
+        return output[:, :, i, j]
+    return output.reshape(-1, height, width, channels)[:, i, j]
+
+
+def support(network: nn.Module, shape: tuple[int, int, int], layer: Field, i: int, j: int) -> Tensor:
+    """The pixels that unit (i, j) of a module sees, bool (H, W), by gradients."""
+    return Uniform(network, shape).weights(layer, i, j) > 0
+
+
+class _Linear(TorchFunctionMode):
+    """Calls a linear, positive function in place of each that is not."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        name = getattr(func, "__name__", "").strip("_")
+        live = [each for each in (*args, *kwargs.values()) if isinstance(each, Tensor) and each.requires_grad]
+        if not live:
+            return func(*args, **kwargs)
+        if name in LEFT_OUT:
+            return live[0]
+        if name in ADDED or (name in ("max", "min") and len(live) > 1):
+            tensors = [each for each in (*args, *kwargs.values()) if isinstance(each, Tensor)]
+            shape = torch.broadcast_shapes(*(each.shape for each in tensors))
+            return sum(each.expand(shape) for each in live)
+        if name.startswith("conv") and len(args) > 1 and isinstance(args[1], Tensor):
+            alike = torch.full_like(args[1], 1 / args[1].shape[0 if "transpose" in name else 1], dtype=args[0].dtype)
+            return func(args[0], alike, None, *args[3:], **{key: kwargs[key] for key in kwargs if key != "bias"})
+        if name == "linear":
+            return F.linear(args[0], torch.full_like(args[1], 1 / args[1].shape[1], dtype=args[0].dtype))
+        if name == "scaled_dot_product_attention":
+            return args[0]
+        if name in PRODUCTS and len(live) > 1:
+            return func(*args, **kwargs).detach()
+        if "max_pool" in name:
+            return _averaged(name, func, args, kwargs)
+        out = func(*args, **kwargs)
+        return out.detach() if _sees_all(name, args, kwargs, out) else out
+
+
+def _averaged(name: str, func: Any, args: Any, kwargs: Any) -> Tensor:
+    """An average over the windows of a maximum."""
+    if name.startswith("adaptive"):
+        out = F.adaptive_avg_pool2d(args[0], args[1] if len(args) > 1 else kwargs["output_size"])
+        return out.detach() if math.prod(out.shape[-2:]) == 1 else out
+    names = ("kernel_size", "stride", "padding", "dilation", "ceil_mode")
+    given = dict(zip(names, args[1:], strict=False)) | {name: kwargs[name] for name in names if name in kwargs}
+    kernel = given["kernel_size"]
+    images = args[0]
+    spread = given.get("dilation", 1)
+    if spread not in (1, (1, 1), [1, 1]):
+        count = images.shape[1]
+        weight = images.new_ones(count, 1, *((kernel, kernel) if isinstance(kernel, int) else kernel))
+        return F.conv2d(images, weight, None, given.get("stride") or kernel, given.get("padding", 0), spread, count)
+    return F.avg_pool2d(
+        images, kernel, given.get("stride") or kernel, given.get("padding", 0), bool(given.get("ceil_mode", False))
+    )
+
+
+def _sees_all(name: str, args: Any, kwargs: Any, out: Any) -> bool:
+    """Whether a function takes all of the image together: two dimensions at once, or a pool to one unit."""
+    if not isinstance(out, Tensor):
+        return False
+    if name.startswith("adaptive"):
+        return math.prod(out.shape[-2:]) == 1
+    if name not in REDUCED:
+        return False
+    over = kwargs.get("dim", next((each for each in args[1:] if isinstance(each, (tuple, list))), None))
+    return isinstance(over, (tuple, list)) and len(over) > 1

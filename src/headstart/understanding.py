@@ -1,0 +1,171 @@
+"""`headstart understand`: from a run to the page that explains its network. It reads from top to bottom."""
+
+import inspect
+import shlex
+from collections.abc import Callable, Collection
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
+
+from headstart import backbones, loading, runs
+from headstart.conditions import conditions
+from headstart.data import Folder
+from headstart.errors import HeadstartError
+from headstart.models import Classifier
+from headstart.models.transfer import Transfer
+from headstart.seeding import key
+from headstart.understand.explanation import explained
+from headstart.understand.page import render, to_json
+from headstart.understand.subject import Subject
+
+TRAINED, OTHERS = 128, 256  # images that are looked at, of those the network trained on and of the others
+FEWEST = 50  # images: the mean of a field over fewer is noise
+PAGE, NUMBERS = "understanding.html", "understanding.json"
+
+
+def understand(
+    path: str | Path,
+    data: str | Path | None = None,
+    only: Collection[str] = (),
+    sweep: str | Path | None = None,
+    out: str | Path | None = None,
+    tell: Callable[[str], None] = lambda text: None,
+) -> Path:
+    """Measures what the lesson says on a trained network, and writes it as a page and as JSON.
+
+    The sealed test images stay sealed: what is looked at are images beside them.
+
+    Args:
+        path: a checkpoint, or a run's directory.
+        data: a folder of images to look at; None: those of the run.
+        only: names of the parts that are wanted; none: all.
+        sweep: whose runs tell what takes a sweep.
+        out: the folder that gets the page; None: the run's, or the working directory for a lone checkpoint.
+        tell: is told in a line what is being done.
+
+    Returns:
+        The page.
+
+    Raises:
+        HeadstartError: there is no such model, sweep or part, or there are too few images.
+    """
+    checkpoint = runs.checkpoint(path)
+    rows = _rows(sweep) if sweep else None
+    run = runs.owner(checkpoint)
+    folder = Path(out or run or ".").expanduser()
+    tell("reading the model and its images")
+    subject, cautions = opened(loading.load(checkpoint), str(path), run, data)
+    command = " ".join(["headstart understand", shlex.quote(str(path)), *_options(data, only, sweep)])
+    chapters = explained(subject, only, rows, tell)
+    folder.mkdir(parents=True, exist_ok=True)
+    told = (subject.name, chapters, cautions, command)
+    runs.write_text(folder / NUMBERS, to_json(*told, versions=conditions()["versions"]))
+    runs.write_text(folder / PAGE, render(*told))
+    return folder / PAGE
+
+
+def opened(model: Classifier, called: str, run: Path | None, data: str | Path | None) -> tuple[Subject, list[str]]:
+    """The network of ``model`` with images beside the sealed test part; and what to know before one trusts it."""
+    settings = OmegaConf.load(run / runs.CONFIG) if run else None
+    assert settings is None or isinstance(settings, DictConfig)
+    cautions = []
+    source = _source(model, settings, data)
+    trained = runs.trained_on(run) if run else set()
+    if not run:
+        cautions.append("A checkpoint alone does not say which images trained it: all are taken for new ones.")
+    beside = np.setdiff1d(np.arange(len(source.catalogue.labels)), source.split.test)
+    seen = np.array([source.catalogue.digests[i] in trained for i in beside], dtype=bool)
+    chosen = np.concatenate([_spread(beside[seen], source, TRAINED), _spread(beside[~seen], source, OTHERS)])
+    if len(chosen) < FEWEST:
+        raise HeadstartError(
+            f"{source.name}: {len(chosen)} images beside the sealed test part are too few to look at; "
+            f"name a folder with {FEWEST} or more by --data"
+        )
+    pixels = torch.from_numpy(np.ascontiguousarray(source.pixels(chosen)))
+    known = tuple(source.catalogue.classes) == tuple(model.spec.classes)
+    if not known:
+        cautions.append("These images have other classes than the network: what takes their labels is left out.")
+    pretrained = _pretrained(model, settings, cautions)
+    return (
+        Subject(
+            name=called,
+            network=model.network.eval(),
+            random=_untrained(model).network.eval(),
+            images=model.normalised(pixels.float() / 255),
+            pictures=pixels,
+            labels=torch.from_numpy(source.catalogue.labels[chosen]) if known else None,
+            classes=tuple(model.spec.classes),
+            trained_on=torch.tensor([source.catalogue.digests[i] in trained for i in chosen]),
+            pretrained=pretrained.network.eval() if pretrained else None,
+        ),
+        cautions,
+    )
+
+
+def _source(model: Classifier, settings: DictConfig | None, data: str | Path | None) -> Any:
+    channels, height, _ = model.spec.shape
+    if data is not None:
+        return Folder(root=str(data), image_size=height, channels=channels, on_bad_file="skip", on_copies="skip")
+    if settings is None:
+        raise HeadstartError("a checkpoint outside of its run has no images with it; name a folder of them by --data")
+    return instantiate(settings.data)
+
+
+def _spread(indices: np.ndarray, source: Any, most: int) -> np.ndarray:
+    """At most so many of the images, the classes as equal as they can be, the choice by content alone."""
+    order = sorted(indices.tolist(), key=lambda i: source.catalogue.digests[i])
+    turns: dict[int, int] = {}
+    ranked = []
+    for i in order:
+        label = int(source.catalogue.labels[i])
+        turns[label] = turns.get(label, 0) + 1
+        ranked.append((turns[label], i))
+    return np.array(sorted(i for _, i in sorted(ranked)[:most]), dtype=np.int64)
+
+
+def _untrained(model: Classifier) -> Classifier:
+    """The same model before any training, from weights of a seed of its own."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(key(0, "untrained"))
+        asked = inspect.signature(type(model)).parameters
+        fresh = type(model)(**{name: value for name, value in model.hparams.items() if name in asked})
+        if isinstance(fresh, Transfer):
+            fresh.head.reset_parameters()  # it begins at zero, where nothing behind it has a gradient
+        return fresh
+
+
+def _pretrained(model: Classifier, settings: DictConfig | None, cautions: list[str]) -> Transfer | None:
+    """The same model as its training began; None where nothing was pretrained, or its weights are not to be had."""
+    if not isinstance(model, Transfer):
+        return None
+    before = _untrained(model)
+    assert isinstance(before, Transfer)
+    try:
+        if settings is None:
+            raise HeadstartError("a checkpoint alone does not name them")
+        start = backbones.resolve(OmegaConf.to_container(settings.model.backbone, resolve=True))  # type: ignore[arg-type]
+        backbones.load_weights(before.backbone, start)
+    except HeadstartError as error:
+        cautions.append(f"The weights that the training began from are not to be had ({error}): no comparison to them.")
+        return None
+    return before
+
+
+def _rows(sweep: str | Path) -> list[dict[str, Any]]:
+    rows = [found for _, found in runs.results(Path(sweep).expanduser()) if found["status"] == "finished"]
+    if not rows:
+        raise HeadstartError(
+            f"--sweep {sweep}: holds no finished run; give a directory of runs, such as those in runs/"
+        )
+    return rows
+
+
+def _options(data: str | Path | None, only: Collection[str], sweep: str | Path | None) -> list[str]:
+    """The options as they were typed, for the page's own command."""
+    typed: dict[str, list[Any]] = {"--data": [data], "--sweep": [sweep], "--only": list(only)}
+    given = {name: [str(value) for value in values if value] for name, values in typed.items()}
+    return [text for name, values in given.items() if values for text in (name, *map(shlex.quote, values))]

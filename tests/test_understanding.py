@@ -1,0 +1,149 @@
+"""`headstart understand`: from a run to its page, with the test part left sealed and the model left as it was."""
+
+import json
+import shutil
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+import headstart
+from headstart import cli, runs
+from headstart.data import Folder
+from headstart.understand import explanation
+from headstart.understand.chapter import Chapter, Claim
+from headstart.understanding import opened
+
+
+@pytest.fixture
+def chapters(monkeypatch):
+    """Two parts in the place of the real ones: ``easy`` measures, ``hard`` cannot. What they were given."""
+    given = []
+
+    def easy(subject, tell):
+        given.append(subject)
+        tell("counting")
+        return Chapter("easy", "Easy", ["All is well."], [Claim("c", "It is easy.", "holds")], {"images": 3})
+
+    def hard(rows, tell):
+        given.append(rows)
+        raise headstart.HeadstartError("the network knows an operation that nobody knows")
+
+    rooms = {"easy": SimpleNamespace(chapter=easy), "hard": SimpleNamespace(chapter=hard, CLAIMS={"h": "It is hard."})}
+    monkeypatch.setattr(explanation, "CHAPTERS", ("easy", "hard"))
+    monkeypatch.setattr(explanation, "OF_A_SWEEP", "hard")
+    monkeypatch.setattr(explanation, "import_module", lambda name: rooms[name.rpartition(".")[2]])
+    return given
+
+
+@pytest.fixture
+def trained(image_folder, command):
+    """A function that trains a run of an arm on two tiny classes; its directory and the folder of its images."""
+
+    def train(model="scratch_cnn", *more):
+        folder = image_folder(classes=2, per_class=60, size=16)
+        words = [f"model={model}", "data=folder", f"data.root={folder}", "data.image_size=16", "model.epochs=1"]
+        said = command(*words, "data.labels_per_class=20", *more)
+        assert said.code == 0, said.err
+        (result,) = said.folder.rglob(runs.RESULT)
+        return result.parent, folder
+
+    return train
+
+
+def test_a_run_gets_a_page_and_its_numbers_and_a_part_that_fails_does_not_stop_the_others(trained, chapters, capsys):
+    run, _ = trained()
+    capsys.readouterr()
+    assert cli.run(["understand", str(run)]) == 0
+    said = capsys.readouterr()
+    assert said.out == f"understanding: {run / 'understanding.html'}\n"
+    assert "[1/2] easy: counting" in said.err and "[2/2] hard: left out: the network knows an operation" in said.err
+    numbers = json.loads((run / "understanding.json").read_text())
+    assert [chapter["name"] for chapter in numbers["chapters"]] == ["easy", "hard"]
+    assert [c["verdict"] for chapter in numbers["chapters"] for c in chapter["claims"]] == ["holds", "not measured"]
+    page = (run / "understanding.html").read_text()
+    assert "All is well." in page and "an operation that nobody knows" in page
+    assert f"headstart understand {run}" in page
+
+
+def test_what_is_looked_at_lies_beside_the_sealed_test_part(trained):
+    run, folder = trained()
+    subject, cautions = opened(headstart.load(run), "it", run, None)
+    rows = json.loads((run / runs.SPLIT).read_text())
+    source = Folder(root=str(folder), image_size=16, labels_per_class=20)
+    sealed = {row["sha256"] for row in rows if row["part"] == "test"}
+    looked_at = {tuple(picture.flatten().tolist()) for picture in subject.pictures}
+    for i, digest in enumerate(source.catalogue.digests):
+        assert (tuple(source.pixels([i])[0].flatten().tolist()) in looked_at) == (digest not in sealed)
+    assert int(subject.trained_on.sum()) == sum(row["part"] == "train" for row in rows)
+    assert not cautions
+
+
+def test_the_subject_is_the_trained_network_beside_itself_before_and_without_any_training(trained):
+    run, _ = trained("finetune")
+    model = headstart.load(run)
+    subject, _ = opened(model, "it", run, None)
+    with torch.no_grad():
+        assert torch.equal(subject.network(subject.images[:4]), model(subject.pictures[:4]))
+    first = [next(network.parameters()) for network in (subject.network, subject.pretrained, subject.random)]
+    assert len({tuple(p.flatten().tolist()) for p in first}) == 3
+    embedded = headstart.FineTuned(spec=model.spec)
+    headstart.backbones.load_weights(embedded.backbone, embedded.start)
+    assert torch.equal(first[1], next(embedded.backbone.parameters()))
+
+
+def test_what_needs_no_pretraining_has_none(trained):
+    run, _ = trained()
+    assert opened(headstart.load(run), "it", run, None)[0].pretrained is None
+
+
+def test_a_checkpoint_alone_needs_a_folder_and_says_what_it_does_not_know(
+    trained, chapters, tmp_path, capsys, monkeypatch
+):
+    run, folder = trained()
+    alone = tmp_path / "alone.ckpt"
+    shutil.copy(runs.best(run), alone)
+    monkeypatch.chdir(tmp_path)
+    capsys.readouterr()
+    assert cli.run(["understand", str(alone)]) == 1
+    assert "name a folder of them by --data" in capsys.readouterr().err
+    assert cli.run(["understand", str(alone), "--data", str(folder)]) == 0
+    assert "does not say which images trained it" in (tmp_path / "understanding.html").read_text()
+    assert not chapters[0].trained_on.any()
+
+
+def test_images_of_other_classes_are_looked_at_without_their_labels(trained, image_folder, tmp_path):
+    run, _ = trained()
+    others = image_folder(classes=["x", "y", "z"], per_class=30, size=20, root=tmp_path / "others")
+    subject, cautions = opened(headstart.load(run), "it", run, others)
+    assert subject.labels is None and subject.pictures.shape[1:] == (3, 16, 16)
+    assert any("other classes" in caution for caution in cautions)
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (["--only", "easi"], "there is no part 'easi'; the parts are easy, hard"),
+        (["--sweep", "nowhere"], "--sweep nowhere: holds no finished run"),
+        (["--data", "nowhere"], "nowhere"),
+    ],
+)
+def test_bad_input_is_answered_in_one_line(trained, chapters, capsys, more, said):
+    run, _ = trained()
+    capsys.readouterr()
+    assert cli.run(["understand", str(run), *more]) == 1
+    assert said in capsys.readouterr().err.splitlines()[-1]
+    assert not (run / "understanding.html").exists()
+
+
+def test_too_few_images_are_refused(trained, chapters, image_folder, tmp_path, capsys):
+    run, _ = trained()
+    few = image_folder(classes=2, per_class=5, size=16, root=tmp_path / "few")
+    assert cli.run(["understand", str(run), "--data", str(few)]) == 1
+    assert "too few" in capsys.readouterr().err
+
+
+def test_what_takes_a_sweep_is_given_its_rows(trained, chapters):
+    run, _ = trained()
+    assert cli.run(["understand", str(run), "--sweep", str(run.parent), "--only", "hard"]) == 0
+    assert [row["model"] for row in chapters[-1]] == ["scratch_cnn"]

@@ -1,0 +1,73 @@
+"""What the chapter says of depth on a few small images."""
+
+import dataclasses
+import json
+
+import pytest
+import torch
+
+from headstart.understand.chapter import Picture, Table
+from headstart.understand.chapters import arc
+
+
+@pytest.fixture
+def shallow(monkeypatch):
+    """Networks of 8 and 14 layers, trained for two steps."""
+    kinds = [(skips, norm, {arc.SHALLOW: 8, arc.DEEP: 14}[layers]) for skips, norm, layers in arc.KINDS]
+    for name, value in {"KINDS": kinds, "SHALLOW": 8, "DEEP": 14, "STEPS": 2, "SIDE": 8}.items():
+        monkeypatch.setattr(arc, name, value)
+
+
+def weights(network):
+    return [tensor.clone() for tensor in network.state_dict().values()]
+
+
+def test_every_claim_has_a_verdict_and_the_subject_stays_as_it_is(shallow, subject):
+    before, steps = weights(subject.network), []
+    said = arc.chapter(subject, steps.append)
+    assert {claim.name for claim in said.claims} == set(arc.CLAIMS)
+    assert all(claim.verdict in ("holds", "depends", "fails") for claim in said.claims if claim.name in arc.SAID)
+    assert len(steps) == len(arc.KINDS) and [type(p) for p in said.content if not isinstance(p, str)] == [
+        Picture,
+        Picture,
+        Table,
+    ]
+    assert all(torch.equal(a, b) for a, b in zip(before, weights(subject.network), strict=True))
+    assert all(p.grad is None for p in subject.network.parameters())
+    json.dumps(said.numbers, allow_nan=False)
+
+
+def test_the_same_subject_gives_the_same_numbers(shallow, subject):
+    assert arc.chapter(subject, str).numbers == arc.chapter(subject, str).numbers
+
+
+def test_where_nobody_labelled_the_images_the_networks_own_labels_are_learned(shallow, subject):
+    images, labels = arc._small(dataclasses.replace(subject, labels=None))
+    said = subject.network(subject.images).argmax(dim=1)
+    assert images.shape == (60, 1, 8, 8) and torch.equal(labels, said.unique(return_inverse=True)[1])
+
+
+def test_images_of_one_label_teach_nothing(shallow, subject):
+    said = arc.chapter(dataclasses.replace(subject, labels=torch.zeros(60, dtype=torch.int64)), str)
+    assert {claim.verdict for claim in said.claims} == {"not measured"} and all(claim.command for claim in said.claims)
+
+
+def test_every_verdict_has_its_words():
+    assert all(set(words) == {"holds", "depends", "fails"} for words in arc.SAID.values())
+
+
+def runs(**accuracies):
+    return [
+        {"model": model, "seed": seed, "metrics": {"test/accuracy": accuracy}}
+        for model, its in accuracies.items()
+        for seed, accuracy in enumerate(its)
+    ]
+
+
+def test_the_climb_is_read_from_the_seeds_that_all_three_have():
+    rising = {"lenet": [0.7, 0.71, 0.9], "alexnet": [0.8, 0.81], "scratch_backbone": [0.9, 0.92]}
+    said = arc.climb(runs(**rising, plain_resnet=[0.1, 0.1]))
+    assert said.verdict == "holds" and said.value == "lenet 70.5 %, alexnet 80.5 %, scratch_backbone 91.0 %"
+    falling = {**rising, "alexnet": [0.5, 0.51]}
+    assert arc.climb(runs(**falling)).verdict == "fails"
+    assert arc.climb(runs(lenet=[0.7, 0.7])).verdict == arc.climb(None).verdict == "not measured"

@@ -1,0 +1,81 @@
+import dataclasses
+
+import pytest
+import torch
+from torch import nn
+
+from headstart.understand.chapters.filters import CLAIMS, chapter, judged
+from headstart.understand.filters import Fits
+
+
+def found(explained, values=147, parameters=10):
+    explained = torch.as_tensor(explained)
+    return Fits(torch.ones(len(explained), dtype=torch.bool), explained, explained * 0, explained, values, parameters)
+
+
+EDGES, NOISE = torch.full((20,), 0.95), torch.full((20,), 0.2)
+A_FEW = torch.cat([EDGES[:6], NOISE[6:]])
+
+
+def verdict(trained, shuffled=NOISE, untrained=NOISE, **kernel):
+    return judged(found(trained, **kernel), shuffled.expand(8, -1), found(untrained, **kernel))[0]
+
+
+def test_the_claim_holds_where_most_filters_are_explained_and_neither_shuffled_nor_untrained_ones_are():
+    assert verdict(EDGES) == "holds"
+    assert verdict(A_FEW) == "depends"
+
+
+def test_the_claim_fails_for_noise_for_shuffled_filters_as_good_and_for_an_untrained_network_as_good():
+    assert verdict(NOISE) == "fails"
+    assert verdict(A_FEW, shuffled=A_FEW) == "fails"
+    assert verdict(EDGES, untrained=EDGES) == "fails"
+
+
+def test_nothing_is_said_of_a_kernel_that_a_gabor_always_fits_nor_of_few_filters():
+    assert verdict(EDGES, values=9, parameters=8) == "not measured"
+    assert verdict(EDGES, shuffled=EDGES) == "not measured"
+    assert verdict(EDGES, shuffled=torch.cat([EDGES[:11], NOISE[11:]])) == "holds"
+    assert verdict(EDGES[:4], shuffled=NOISE[:4]) == "not measured"
+
+
+class Small(nn.Module):
+    """A first layer of 3×3×3, 16 filters: random, or Sobel's in some colours and turns."""
+
+    def __init__(self, edges):
+        super().__init__()
+        torch.manual_seed(0)
+        self.first = nn.Conv2d(3, 16, 3)
+        if edges:
+            turns = [
+                torch.tensor([[-1.0, 0, 1], [-2, 0, 2], [-1, 0, 1]]),
+                torch.tensor([[-2.0, -1, 0], [-1, 0, 1], [0, 1, 2]]),
+            ]
+            colours = torch.randn(16, 3, 1, 1)
+            self.first.weight.data = colours * torch.stack([turns[i % 2] for i in range(16)])[:, None]
+
+    def forward(self, images):
+        return self.first(images).mean(dim=(2, 3))[:, :4]
+
+
+@pytest.mark.parametrize(("edges", "verdict"), [(True, "holds"), (False, "fails")])
+def test_a_first_layer_of_edges_holds_and_a_random_one_fails(subject, edges, verdict):
+    colours = subject.images.expand(-1, 3, -1, -1)
+    it = dataclasses.replace(subject, network=Small(edges), random=Small(False), images=colours)
+    said = chapter(it, lambda text: None)
+    assert [claim.name for claim in said.claims] == list(CLAIMS)
+    assert said.claims[0].verdict == verdict
+    assert said.numbers["explained_share"] == (1 if edges else 0)
+
+
+def test_the_lessons_four_grey_filters_are_shown_and_not_judged(subject):
+    told = []
+    said = chapter(subject, told.append)
+    assert told and said.claims[0].verdict == "not measured" and said.claims[0].command
+    assert any("almost any filter" in text for text in said.content if isinstance(text, str))
+
+
+def test_a_layer_that_faded_altogether_says_so(subject):
+    subject.network.conv1.weight.data.zero_()
+    said = chapter(subject, lambda text: None)
+    assert "All filters have faded: there is nothing to see." in said.content

@@ -1,0 +1,96 @@
+"""The chapter that reads a sweep."""
+
+import json
+
+from headstart.understand.chapters.sweeps import CLAIMS, chapter
+
+
+def result(model, seed, accuracy=0.8, loss=0.5, data="digits", labels=5, **settings):
+    return {
+        "status": "finished",
+        "model": model,
+        "data": data,
+        "labels_per_class": labels,
+        "seed": seed,
+        "settings": {f"model.{name}": value for name, value in settings.items()},
+        "starts": {} if model.startswith("scratch") else {"backbone": {"weights": "embedded"}},
+        "metrics": {"test/accuracy": accuracy, "test/log_loss": loss},
+        "training": {"loss": 0.01},
+    }
+
+
+def curve(first=0.8):
+    ways = {"frozen": [0.8, first, 0.4], "finetuned": [0.8, 0.805, 0.9], "random_frozen": [0.8, 0.5, 0.2]}
+    return [
+        result("transplanted", seed, accuracies[kept] + 0.001 * (seed * kept % 2), kept=kept, kept_as=way)
+        for way, accuracies in ways.items()
+        for kept in range(3)
+        for seed in range(3)
+    ]
+
+
+def comparison(scratch=1.5):
+    return [
+        result(model, seed, loss=loss + 0.01 * (seed % 2))
+        for model, loss in {"scratch_cnn": scratch, "finetune": 0.6, "frozen": 0.4}.items()
+        for seed in range(3)
+    ]
+
+
+def said(rows):
+    made = chapter(rows, lambda _: None)
+    json.dumps(made.numbers, allow_nan=False)
+    return {claim.name: claim for claim in made.claims}, made
+
+
+def test_without_a_sweep_nothing_is_measured_and_each_claim_says_the_command():
+    claims, made = said(None)
+    assert set(claims) == set(CLAIMS) and {claim.verdict for claim in claims.values()} == {"not measured"}
+    assert "experiment=transferability" in claims["lower-layers-transfer"].command
+    assert "experiment=compare" in claims["scratch-overfits"].command and "--sweep" in made.content[0]
+
+
+def test_a_curve_and_a_comparison_measure_all_claims():
+    claims, made = said(curve() + comparison())
+    assert {claim.verdict for claim in claims.values()} == {"holds"}
+    assert claims["lower-layers-transfer"].interval is not None and not claims["lower-layers-transfer"].command
+    assert any("surgical" in text for text in made.content if isinstance(text, str))
+    assert set(made.numbers) == {"curve", "gaps"}
+
+
+def test_planted_sweeps_fail_the_claims():
+    claims, _ = said(curve(first=0.6) + comparison(scratch=0.2))
+    assert {claim.verdict for claim in claims.values()} == {"fails"}
+
+
+def test_one_kind_of_sweep_leaves_the_other_claims_unmeasured():
+    assert said(comparison())[0]["lower-layers-transfer"].verdict == "not measured"
+    assert said(curve())[0]["scratch-overfits"].verdict == "not measured"
+    assert {claim.verdict for claim in said([])[0].values()} == {"not measured"}
+
+
+def test_failed_runs_and_those_of_other_images_or_settings_do_not_count():
+    failed = {"status": "failed", "model": "finetune", "data": "digits"}
+    others = [{**row, "data": "flowers"} for row in comparison(scratch=0.2)]
+    tried = result("scratch_cnn", 0, loss=0.1, lr=1.0)
+    claims, made = said([failed, *curve(), *comparison(), *others, tried])
+    assert claims["scratch-overfits"].verdict == "holds"
+    assert made.content[0] == "10 runs are of other images or settings than most, and left out."
+
+
+def test_a_curve_without_depth_decides_nothing():
+    shallow = [row for row in curve() if row["settings"]["model.kept"] < 2]
+    assert said([row for row in shallow if row["settings"]["model.kept"]])[0]["only-higher-layers-adapt"].verdict == (
+        "not measured"
+    )
+
+
+def test_the_curve_is_that_of_the_smallest_budget():
+    more = [{**row, "labels_per_class": 20} for row in curve(first=0.6)]
+    assert said(more + curve())[0]["lower-layers-transfer"].verdict == "holds"
+
+
+def test_one_seed_gives_no_interval_and_decides_nothing():
+    claims, _ = said([row for row in curve() + comparison() if row["seed"] == 0])
+    assert {claim.verdict for claim in claims.values()} == {"depends"}
+    assert claims["scratch-overfits"].interval is None

@@ -1,0 +1,97 @@
+"""The chapter of probes, likeness and weight change."""
+
+import json
+from copy import deepcopy
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import nn
+
+from headstart.understand.chapter import Table
+from headstart.understand.chapters.transfer import CLAIMS, chapter
+from headstart.understand.transfer import calibrated, measured
+
+
+def said(subject):
+    made = chapter(subject, lambda _: None)
+    json.dumps(made.numbers, allow_nan=False)
+    return {claim.name: claim for claim in made.claims}, made
+
+
+@pytest.fixture
+def tuned(subject):
+    """A network whose second stage alone was retrained, and the one that it was before."""
+    network = deepcopy(subject.random)
+    with torch.no_grad():
+        network.conv2.weight += 2 * torch.randn(network.conv2.weight.shape, generator=torch.Generator().manual_seed(0))
+    return replace(subject, network=network, pretrained=subject.random, trained_on=torch.zeros(60, dtype=torch.bool))
+
+
+def test_each_claim_is_told_with_the_figures_of_each_stage(tuned):
+    claims, made = said(tuned)
+    assert list(claims) == list(CLAIMS) and "not measured" not in {claim.verdict for claim in claims.values()}
+    assert made.numbers["stages"] == ["conv1", "conv2"]
+    assert made.numbers["cka"][0][0] == pytest.approx(1) and made.numbers["cka"][1][0] < 0.999
+    assert made.numbers["weights"][0] == 0 < made.numbers["weights"][1]
+    assert len(made.numbers["probes"]["pretrained"]) == 2 and min(made.numbers["shuffled"]) < 0.5
+    assert any(text.startswith("Advice:") for text in made.content if isinstance(text, str))
+
+
+def test_a_network_that_is_as_it_was_before_in_its_first_stage_shows_no_gain_there(tuned):
+    first, _ = measured(tuned, lambda _: None).gains("trained", "pretrained")
+    assert first.middle == 0
+
+
+def test_a_pretrained_network_no_better_than_a_random_one_fails_to_serve(tuned):
+    assert said(tuned)[0]["edge-detectors-serve-another-task"].verdict in ("fails", "depends")
+
+
+def test_the_networks_stay_as_they_are(tuned):
+    before = deepcopy(tuned.network.state_dict())
+    said(replace(tuned, network=tuned.network.train()))
+    assert tuned.network.training and all(torch.equal(before[k], v) for k, v in tuned.network.state_dict().items())
+
+
+def test_a_network_from_random_weights_has_no_advice_and_says_how_to_get_one(subject):
+    claims, made = said(subject)
+    assert {claim.verdict for claim in claims.values()} == {"not measured"}
+    assert all("model=finetune" in claim.command for claim in claims.values())
+    assert "cannot be said here: this network was not pretrained" in made.content[-1]
+
+
+def test_a_frozen_backbone_leaves_the_probe_against_random_weights(tuned):
+    claims, _ = said(replace(tuned, network=deepcopy(tuned.pretrained)))
+    assert claims["edge-detectors-serve-another-task"].verdict != "not measured"
+    assert claims["lowest-layers-are-universal"].value.startswith("the backbone never changed")
+    assert claims["higher-layers-change-most"].verdict == "not measured"
+
+
+def test_images_that_trained_the_network_decide_nothing_about_it(tuned):
+    claims, made = said(replace(tuned, trained_on=torch.arange(60) < 40))
+    assert claims["lowest-layers-are-universal"].verdict == "not measured" and not made.numbers["held_out"]
+    assert any("too good" in text for text in made.content if isinstance(text, str))
+
+
+def test_the_images_that_did_not_train_the_network_are_those_that_are_probed(tuned):
+    found = measured(replace(tuned, trained_on=torch.arange(60) < 30), lambda _: None)
+    assert found.held_out and found.images == 30
+
+
+def test_without_labels_likeness_and_change_remain(tuned):
+    claims, made = said(replace(tuned, labels=None))
+    assert claims["higher-layers-change-most"].verdict != "not measured"
+    assert claims["edge-detectors-serve-another-task"].value == "too few images are labelled"
+    assert [part.headers[2] for part in made.content if isinstance(part, Table)] == ["likeness"]
+
+
+def test_a_random_network_has_the_statistics_of_the_images_and_the_random_stream_goes_on_as_it_was(subject):
+    network = nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.Dropout(0.5))
+    torch.manual_seed(7)
+    copy = calibrated(network, subject.images[:33])
+    after = torch.rand(1)
+    torch.manual_seed(7)
+    assert torch.equal(after, torch.rand(1))
+    mean = network[0](subject.images[:32]).mean(dim=(0, 2, 3))
+    assert torch.allclose(copy[1].running_mean, mean, atol=1e-4) and not network[1].running_mean.any()
+    assert not copy.training

@@ -1,0 +1,62 @@
+"""The page as a whole: one file that asks nothing of anyone."""
+
+import json
+import re
+from base64 import b64decode
+
+import torch
+
+from headstart.understand.simulation import HERE, PAGE, PURE, fragment, simulation
+
+OWN = {
+    "title": "</script><b>mine",
+    "size": [8, 8], "channels": 1, "notes": [],
+    "layers": [{"kind": "conv", "kernel": [3, 3], "padding": [1, 1], "channels": 2, "name": "a", "names": ["a", "b"]}],
+}  # fmt: skip
+
+
+def given(page):
+    return json.loads(re.search(r'<script type="application/json" id="given">(.*?)</script>', page, re.DOTALL)[1])
+
+
+def test_the_page_is_small_and_names_no_address():
+    page = simulation()
+    assert len(page.encode()) < 300_000
+    assert not re.search(r"https?:|//[a-z]+\.|@import|url\(|\bsrc=|<link|\bfetch\(|XMLHttpRequest|\bimport\(", page)
+    assert "default-src 'none'" in page
+
+
+def test_every_script_of_the_room_is_in_the_page():
+    there = {str(path.relative_to(HERE).with_suffix("")) for path in HERE.rglob("*.js")}
+    assert there == {*PURE, *(f"page/{name}" for name in PAGE)}
+
+
+def test_a_file_of_the_page_holds_one_idea():
+    for path in HERE.rglob("*.js"):
+        assert len(path.read_text().splitlines()) <= 300, path
+
+
+def test_the_fragment_is_what_the_page_holds():
+    assert fragment(OWN) in simulation(OWN)
+    assert "<html" not in fragment()
+
+
+def test_names_of_a_persons_cannot_leave_their_place():
+    page = simulation(OWN)
+    assert "</script><b>" not in page
+    assert given(page)["own"]["title"] == OWN["title"]
+
+
+def test_a_measured_map_is_found_by_any_name_of_its_place_and_kept_coarse():
+    values = torch.zeros(128, 96)
+    values[:2, :2] = 3.0
+    found = given(simulation(OWN, effective={"b": values}))["measured"]["1"]
+    pixels = b64decode(found["values"])
+    assert (found["height"], found["width"]) == (64, 64) and len(pixels) == 64 * 64
+    assert pixels[0] == 255 and pixels[-1] == 0
+
+
+def test_pictures_lie_in_the_page():
+    pictures = [torch.zeros(1, 8, 8, dtype=torch.uint8), torch.zeros(3, 8, 8, dtype=torch.uint8)]
+    page = simulation(pictures=pictures)
+    assert [address[:22] for address in given(page)["pictures"]] == ["data:image/png;base64,"] * 2

@@ -1,0 +1,46 @@
+"""The rules of the verdicts, each with a case in which it must fail."""
+
+from headstart.understand.advice import advice, higher_changed_most, serves, stages_to_freeze, universal
+from headstart.understand.interval import Interval
+
+NOTHING, SMALL, LARGE = Interval(0.0, -0.02, 0.02), Interval(0.01, 0.005, 0.03), Interval(0.2, 0.1, 0.3)
+UNKNOWN = Interval(0.02, -0.1, 0.14)
+
+
+def test_the_first_stage_is_universal_where_training_it_gains_nothing():
+    assert [universal(gained) for gained in (NOTHING, SMALL, LARGE, UNKNOWN)] == ["holds", "holds", "fails", "depends"]
+
+
+def test_first_filters_serve_another_task_where_random_ones_do_not_serve_as_well():
+    assert [serves(gained) for gained in (LARGE, NOTHING, UNKNOWN)] == ["holds", "fails", "depends"]
+
+
+def test_the_higher_stages_changed_most_where_likeness_and_weights_agree_that_they_did():
+    alike, unlike = Interval(0.98, 0.96, 1.0), Interval(0.6, 0.5, 0.7)
+    assert higher_changed_most([alike, unlike], [0.1, 0.5]) == "holds"
+    assert higher_changed_most([unlike, alike], [0.5, 0.1]) == "fails"
+    assert higher_changed_most([alike, alike], [0.5, 0.1]) == "fails"
+    assert higher_changed_most([alike, unlike], [0.5, 0.1]) == "depends"
+
+
+def test_stages_are_frozen_up_to_the_first_that_gained():
+    assert stages_to_freeze([NOTHING, UNKNOWN, LARGE, NOTHING]) == 2
+    assert stages_to_freeze([LARGE, NOTHING]) == 0
+    assert stages_to_freeze([NOTHING, NOTHING]) == 2
+    assert stages_to_freeze([SMALL, NOTHING]) == 0, "small, but sure"
+
+
+def test_the_advice_names_stage_and_evidence():
+    alike = [Interval(0.99, 0.98, 1.0), Interval(0.9, 0.8, 1.0), Interval(0.4, 0.3, 0.5)]
+    said = advice(["stem", "layer1", "layer2"], [NOTHING, UNKNOWN, LARGE], alike)
+    assert "freeze up to stage 2 (layer1) on this data" in said and "+2.0 points (−10.0 to +14.0)" in said
+    assert (
+        "likeness to the pretrained ones is 0.90 or more" in said
+        and "+20.0 points (+10.0 to +30.0): train that" in said
+    )
+    assert "too few to exclude" in said
+    assert "keep the backbone as it is" in advice(["stem"], [NOTHING], alike) and "keep the backbone" not in said
+    assert advice(["stem"], [LARGE], alike).startswith("Advice: freeze nothing")
+    assert "too few" not in advice(["stem"], [NOTHING], alike) and "train that" not in advice(
+        ["stem"], [NOTHING], alike
+    )

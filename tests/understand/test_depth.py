@@ -1,0 +1,141 @@
+"""Networks that differ in one thing, how they are trained, and what is said of it."""
+
+import math
+
+import pytest
+import torch
+from torch import nn
+
+from headstart.understand import depth
+from headstart.understand.depth import Difference
+
+DRAW = torch.Generator().manual_seed(0)
+IMAGES, LABELS = torch.randn(32, 1, 8, 8, generator=DRAW), torch.arange(32) % 4
+
+
+def kernels(network):
+    return [layer.weight for layer in network.modules() if isinstance(layer, nn.Conv2d)]
+
+
+@pytest.mark.parametrize("normalised", [True, False])
+def test_with_skips_and_without_a_network_has_the_same_first_weights(normalised):
+    plain, skipped = (depth.stack(20, skips, normalised, 1, 4, seed=3) for skips in (False, True))
+    assert len(kernels(plain)) == 19
+    assert all(torch.equal(a, b) for a, b in zip(plain.parameters(), skipped.parameters(), strict=True))
+    assert not torch.equal(plain(IMAGES), skipped(IMAGES))
+
+
+def test_the_seed_decides_the_weights_and_torchs_own_stream_stays_as_it_was():
+    torch.manual_seed(1)
+    untouched = torch.rand(1)
+    torch.manual_seed(1)
+    first, other = depth.stack(8, True, True, 1, 4, seed=0), depth.stack(8, True, True, 1, 4, seed=1)
+    assert torch.equal(torch.rand(1), untouched) and not torch.equal(kernels(first)[0], kernels(other)[0])
+
+
+def test_a_shortcut_without_weights_keeps_every_second_place_and_fills_up_with_zeros():
+    block = depth.Block(2, 4, stride=2, skips=True, normalised=False)
+    for kernel in block.parameters():
+        nn.init.zeros_(kernel)
+    maps = torch.rand(1, 2, 6, 6)
+    out = block(maps)
+    assert torch.equal(out[:, :2], maps[:, :, ::2, ::2]) and out[:, 2:].abs().sum() == 0
+
+
+def test_a_depth_that_three_stages_cannot_share_is_refused():
+    with pytest.raises(ValueError, match="6n \\+ 2"):
+        depth.stack(21, True, True, 1, 4)
+
+
+def test_the_pull_at_a_layer_is_its_gradient_relative_to_its_weights():
+    network = nn.Sequential(nn.Conv2d(1, 2, 8, bias=False), nn.Flatten())
+    labels = LABELS % 2
+    (pull,) = depth.gradients(network, IMAGES, labels)
+    nn.functional.cross_entropy(network(IMAGES), labels).backward()
+    weight = network[0].weight
+    assert pull == pytest.approx((weight.grad.norm() / weight.norm()).item(), rel=1e-5)
+
+
+def test_pulls_are_counted_from_the_image_on_and_leave_no_gradient():
+    network = depth.stack(20, False, True, 1, 4)
+    assert len(depth.gradients(network, IMAGES, LABELS)) == 19
+    assert all(p.grad is None for p in network.parameters())
+
+
+def test_batch_norm_without_skips_pulls_the_first_layers_of_a_deep_network_far_more_than_the_last():
+    uneven = {
+        skips: depth.unevenness(depth.gradients(depth.stack(44, skips, True, 1, 4), IMAGES, LABELS))
+        for skips in (False, True)
+    }
+    assert uneven[True] < depth.EVEN < uneven[False]
+
+
+def test_a_layer_that_is_not_pulled_at_all_makes_it_infinitely_uneven():
+    assert depth.unevenness([1.0, 4.0, 2.0]) == 4
+    assert depth.unevenness([1.0, 0.0]) == depth.unevenness([1.0, math.nan]) == math.inf
+
+
+def test_the_same_seed_trains_the_same_and_the_loss_falls():
+    runs = [depth.trained(depth.stack(8, True, True, 1, 4), IMAGES, LABELS, steps=25, seed=5) for _ in range(2)]
+    assert runs[0] == runs[1] and depth.reached(runs[0], 4) < runs[0][0]
+
+
+def test_what_bursts_counts_as_guessing():
+    assert depth.reached([1.0, math.nan, math.inf, 900.0, math.nan], classes=4) == pytest.approx(math.log(4))
+    assert depth.reached([9, 9, 9, 9, 9, 9, 0.2, 0.4], classes=4) == pytest.approx(0.3)
+
+
+def test_a_difference_is_paired_and_has_students_interval():
+    said = depth.difference([1.0, 2.0, 3.0], [2.0, 3.5, 3.5])
+    assert said.mean == pytest.approx(1.0)
+    assert said.high - said.mean == pytest.approx(4.302653 * 0.5 / math.sqrt(3), rel=1e-5)
+
+
+WORSE, SAME, OPEN = Difference(1.0, 0.5, 1.5), Difference(0.0, -0.02, 0.02), Difference(0.5, -0.5, 1.5)
+
+
+@pytest.mark.parametrize(
+    ("deeper", "learned", "verdict"),
+    [(WORSE, True, "holds"), (SAME, True, "fails"), (OPEN, True, "depends"), (SAME, False, "depends")],
+)
+def test_that_deeper_is_worse_fails_where_it_is_as_good(deeper, learned, verdict):
+    assert depth.deeper_is_worse(deeper, learned) == verdict
+
+
+@pytest.mark.parametrize(
+    ("deeper", "alone", "learned", "verdict"),
+    [
+        (SAME, SAME, True, "holds"),
+        (SAME, WORSE, True, "depends"),
+        (WORSE, SAME, True, "fails"),
+        (OPEN, SAME, True, "depends"),
+        (SAME, SAME, False, "depends"),
+    ],
+)
+def test_that_skips_make_depth_harmless_fails_where_the_deeper_one_is_worse(deeper, alone, learned, verdict):
+    assert depth.skips_make_depth_harmless(deeper, alone, learned) == verdict
+
+
+@pytest.mark.parametrize(
+    ("plain", "skipped", "verdict"),
+    [
+        ([500, 9000], [5, 9], "holds"),
+        ([16, 800], [5, 9], "depends"),
+        ([16, 20], [5, 9], "fails"),
+        ([500, 9000], [5, 900], "fails"),
+    ],
+)
+def test_that_it_takes_skips_fails_where_batch_norm_does_or_skips_do_not(plain, skipped, verdict):
+    assert depth.only_skips_even_gradients(plain, skipped) == verdict
+
+
+@pytest.mark.parametrize(
+    ("steps", "verdict"),
+    [([WORSE, WORSE], "holds"), ([WORSE, OPEN], "depends"), ([WORSE, Difference(-1.0, -1.5, -0.5)], "fails")],
+)
+def test_that_each_is_better_fails_where_one_is_worse(steps, verdict):
+    assert depth.each_is_better(steps) == verdict
+
+
+def test_runs_that_end_at_guessing_have_learned_nothing():
+    assert depth.learned([0.5, 1.0], classes=4) and not depth.learned([1.38, 1.39], classes=4)
