@@ -14,6 +14,7 @@ from headstart.understand.convolution import (
     edges_verdict,
     halves_verdict,
     lesson_image,
+    output_size,
     preserves_verdict,
     same_verdict,
     size_trials,
@@ -196,13 +197,14 @@ def _sizes(found: Chapter, passed: list[Layer]) -> None:
         "the Sobel kernel finds an edge of strength 4 along the left border and of −4 along the right one (3 and −3 in "
         "the corners), where the picture has none.",
     ]
+    lesson = [(28, output_size(28, 2, stride=2)), (5, output_size(5, 3, stride=2))]
     _claim(
-        found, "stride-halves", halves_verdict([*steps, (5, 2)]),
-        f"{halved} of {len(steps)} layers of stride 2 halve exactly; the lesson's 5×5 becomes 2×2",
+        found, "stride-halves", halves_verdict([*steps, *lesson]),
+        f"{halved} of {len(steps)} layers of stride 2 halve exactly; the lesson's pool makes 14 of 28, its Sobel 2 of 5",
         "the formula for the size, against torch",
     )  # fmt: skip
     _claim(
-        found, "padding-preserves", preserves_verdict([*padded, (5, 5)]),
+        found, "padding-preserves", preserves_verdict([*padded, (5, output_size(5, 3, padding=1))]),
         f"{kept} of {len(padded)} padded layers of stride 1 keep their size; the lesson's 5×5 stays 5×5 with padding 1",
         "without padding the lesson's 5×5 becomes 3×3",
     )  # fmt: skip

@@ -6,8 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from headstart.understand.chapter import Chapter, Claim, Table, Verdict
 from headstart.understand.bootstrap import over_images
+from headstart.understand.chapter import Chapter, Claim, Table, Verdict
 from headstart.understand.layers import Layer, layers, maps
 from headstart.understand.places import number
 from headstart.understand.pooling import (

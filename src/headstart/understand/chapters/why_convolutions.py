@@ -6,10 +6,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from headstart.understand.bootstrap import over_images
 from headstart.understand.chapter import Chapter, Claim, Picture, Table, Verdict
 from headstart.understand.equivariance import Moved, equivariance, equivariance_verdict, error_map
 from headstart.understand.images import heat, sheet, shown
-from headstart.understand.bootstrap import over_images
 from headstart.understand.layers import Layer, layers, milestones
 from headstart.understand.locality import Local, Unit, locality, locality_verdict
 from headstart.understand.permutation import FEWEST, SIDE, Permuted, permutation_test, permutation_verdict, permuted
