@@ -200,7 +200,7 @@ def _sizes(found: Chapter, passed: list[Layer]) -> None:
     lesson = [(28, output_size(28, 2, stride=2)), (5, output_size(5, 3, stride=2))]
     _claim(
         found, "stride-halves", halves_verdict([*steps, *lesson]),
-        f"{halved} of {len(steps)} layers of stride 2 halve exactly; the lesson's pool makes 14 of 28, its Sobel 2 of 5",
+        f"{halved} of {len(steps)} layers of stride 2 halve exactly; the lesson's pool makes 14 of 28, Sobel 2 of 5",
         "the formula for the size, against torch",
     )  # fmt: skip
     _claim(
