@@ -25,6 +25,7 @@ def places(image: Tensor, kernel: Tensor) -> str:
 
     def draw(axes: "Axes") -> None:
         axes.set_axis_off()
+        axes.set_position((0, 0, 1, 1))
         axes.set_xlim(-0.2, columns * (width + GAP) - GAP + 0.2)
         axes.set_ylim(rows * (height + GAP + 0.5) - 0.3, -0.2)
         for i in range(rows):

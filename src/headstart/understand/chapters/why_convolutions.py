@@ -158,8 +158,8 @@ def _local(found: Chapter, network: nn.Module, chosen: list[Layer], images: Tens
     whole = [row for row in rows if row.outside is None]
     height, width = images.shape[2:]
     found.content += [
-        "Which pixels decide a unit? For the unit in the middle of some convolutions' maps the field was found; then all "
-        "pixels outside were replaced by those of another picture, and after that one pixel in the middle of the field.",
+        "Which pixels decide a unit? For the unit amid the maps of some convolutions the field was found; then all "
+        "pixels outside were replaced by those of another picture, and after that one pixel amid the field.",
         Table(
             f"The field of the middle unit, and how much the unit changes, in per cent of itself; {height}×{width} "
             "pixels",
