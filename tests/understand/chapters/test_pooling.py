@@ -1,0 +1,26 @@
+import dataclasses
+
+import torch
+from torch import nn
+
+from headstart.understand.chapters.pooling import CLAIMS, chapter
+
+
+def test_every_claim_is_measured_on_the_lessons_network(subject):
+    found = chapter(subject, lambda text: None)
+    claims = {claim.name: claim for claim in found.claims}
+    assert set(claims) == set(CLAIMS)
+    assert claims["pooling-gives-invariance"].verdict == "depends" and claims["pooling-gives-invariance"].interval
+    assert claims["max-keeps-strongest"].verdict == claims["gap-saves-parameters"].verdict == "holds"
+    assert found.numbers["head"] == {"layer": "fc1", "map": [8, 7, 7], "gap": 288, "flatten": 12_576, "pools": False}
+    measured = {(row["kind"], row["size"]): row["measured"] for row in found.numbers["impulse"]}
+    assert measured["max", 2] == 0.5 and measured["max", 4] == 0.75 and measured["global", 2] == 1
+
+
+def test_a_network_without_maps_has_a_chapter_too(subject):
+    torch.manual_seed(0)
+    dense = dataclasses.replace(subject, network=nn.Sequential(nn.Flatten(), nn.Linear(784, 4)))
+    claims = {claim.name: claim for claim in chapter(dense, lambda text: None).claims}
+    assert set(claims) == set(CLAIMS)
+    for name in ("max-keeps-strongest", "average-is-smoother", "gap-saves-parameters"):
+        assert claims[name].verdict == "not measured" and claims[name].command, name
