@@ -202,10 +202,16 @@ def test_attention_sees_all_and_its_own_place():
     [
         (lambda maps: maps.roll(1, 2), "roll"),
         (lambda maps: maps.flip(3), "flip"),
-        (lambda maps: maps.cumsum(2).sort(3)[0], "sort"),
+        (lambda maps: maps.sort(3)[0], "sort"),
         (lambda maps: maps.mean(2), "mean over rows alone"),
         (lambda maps: maps.view(1, 1, 4, 2, 8), "view that parts rows"),
         (lambda maps: torch.cat([maps, maps], 3), "cat along a map"),
+        (lambda maps: maps.cumsum(2), "cumsum"),
+        (
+            lambda maps: nn.functional.conv_transpose2d(maps, torch.ones(1, 1, 1, 1), stride=2),
+            "convolution that leaves gaps",
+        ),
+        (lambda maps: nn.functional.conv2d(maps, maps), "convolution by weights that depend on the image"),
     ],
 )
 def test_an_operation_that_is_not_known_is_named_with_its_place(operation, name):

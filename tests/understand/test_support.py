@@ -7,8 +7,9 @@ import torch.nn.functional as F
 import torchvision
 from torch import nn
 
+from headstart.understand import support as it
 from headstart.understand.receptive_field import Sight
-from headstart.understand.support import Uniform, support
+from headstart.understand.support import Uniform, agreement, support
 
 
 def conv(a=2, b=2, kernel=3, **options):
@@ -22,7 +23,7 @@ class Mixed(nn.Module):
         super().__init__()
         self.first = conv(1, 4, 7, stride=2, padding_mode="reflect")
         self.left, self.right = conv(2, 2, 5, dilation=2, padding=4), nn.Conv2d(2, 2, (1, 5), padding=(0, 2))
-        self.norm, self.last = nn.LayerNorm(4), nn.Linear(4, 4)
+        self.norm, self.norm2, self.last = nn.LayerNorm(4), conv(4, 4, 5), nn.Linear(4, 4)
         self.gate, self.end = conv(4, 4, 1), conv(4, 4, 3, padding=0)
 
     def forward(self, images):
@@ -32,6 +33,7 @@ class Mixed(nn.Module):
         maps = maps + self.last(self.norm(maps.permute(0, 2, 3, 1))).permute(0, 3, 1, 2)
         maps *= self.gate(F.adaptive_avg_pool2d(maps, 1)).sigmoid()
         small = F.avg_pool2d(maps, 2, ceil_mode=True)
+        maps = torch.stack([maps, 2 * maps], dim=2)[:, :, 1] + torch.stack([maps, self.norm2(maps)]).amax(0)
         maps = maps - F.interpolate(small, size=maps.shape[-2:])
         return self.end(F.pad(maps, (1, 0, 2, 0)))
 
@@ -51,7 +53,7 @@ def same(network, shape, names=None, units=((0, 0), (1, 2), (-1, -1))):
 
 
 def test_on_what_people_build():
-    assert same(Mixed(), (1, 40, 36)) == 12
+    assert same(Mixed(), (1, 40, 36)) == 16
 
 
 def test_on_the_lessons_network_functions_too(lesson):
@@ -100,3 +102,20 @@ def test_where_only_the_whole_is_seen_every_pixel_weighs_the_same():
     network = nn.Sequential(conv(1, 2), nn.AdaptiveAvgPool2d(1))
     uniform, [*_, last] = Uniform(network, (1, 4, 4)), Sight(network, (1, 4, 4)).fields
     assert uniform.weights(last, 0, 0).tolist() == [[1 / 16] * 4] * 4
+
+
+def test_layers_where_the_two_ways_differ_are_named(lesson, monkeypatch):
+    class Wrong(Uniform):
+        def weights(self, layer, i, j):
+            found = super().weights(layer, i, j)
+            return torch.ones_like(found) if layer.name == "conv2" else found
+
+    network, shape = lesson(), (1, 28, 28)
+    assert agreement(network, shape, Sight(network, shape)) == (4, [])
+    monkeypatch.setattr(it, "Uniform", Wrong)
+    assert agreement(network, shape, Sight(network, shape)) == (4, ["conv2"])
+
+
+def test_flattened_maps_are_asked_in_the_order_of_their_channels():
+    assert same(nn.Sequential(conv(1, 3), nn.Flatten(), nn.Linear(3 * 49, 2)), (1, 7, 7)) == 2
+    assert same(nn.Sequential(conv(1, 3), nn.Flatten(2)), (1, 7, 7)) == 2

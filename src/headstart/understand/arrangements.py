@@ -32,7 +32,8 @@ def _stacked(call: Call, of: dict[Value, Seen | None]) -> Seen:
     k = call.arguments["dim"] % len(shape)
     inputs = [each for each in (of[value] for value in call.values()) if each is not None]
     placed = [Seen((*s.dims[:k], other(1), *s.dims[k:]), s.axes, s.whole, s.local()) for s in inputs]
-    return united(shape, placed, k)
+    whole = united(shape, placed, k)
+    return Seen(whole.dims, whole.axes, whole.whole, tuple(source for each in inputs for source in each.local()))
 
 
 def _same(call: Call, of: dict[Value, Seen | None]) -> Seen:

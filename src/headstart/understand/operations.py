@@ -85,7 +85,7 @@ def _product(call: Call, of: dict[Value, Seen | None]) -> Seen:
     for each, summed, place in ((a, -1, -2), (b, -2, -1)):
         if each is None:
             continue
-        if gone(each.dims, [each.dims[summed]]) or (kept is not None and each.axes is not None):
+        if gone([each.dims[summed]]) or (kept is not None and each.axes is not None):
             whole = True
         elif each.axes is not None:
             kept = each
@@ -103,8 +103,6 @@ def _attention(call: Call, of: dict[Value, Seen | None]) -> Seen:
 
 
 PRODUCTS = {"addmm": ("mat1", "mat2"), "mm": ("self", "mat2"), "bmm": ("self", "mat2"), "baddbmm": ("batch1", "batch2")}
-
-
 # What they give depends on a tensor's size alone.
 SIZES_ONLY = {f"{kind}_like" for kind in ("empty", "zeros", "ones", "full", "rand", "randn")} | {
     f"new_{kind}" for kind in ("empty", "zeros", "ones", "full")
@@ -120,7 +118,7 @@ RULES: dict[str, Rule] = {
         ("native_batch_norm", "_native_batch_norm_legit", "_native_batch_norm_legit_no_training"), _normalised
     ),
     **dict.fromkeys(("native_group_norm", "native_layer_norm", "_fused_rms_norm"), _normalised),
-    **dict.fromkeys(("_softmax", "_safe_softmax", "_log_softmax", "cumsum"), _softmax),
+    **dict.fromkeys(("_softmax", "_safe_softmax", "_log_softmax"), _softmax),
     **dict.fromkeys(PRODUCTS, _product),
     **dict.fromkeys(
         (

@@ -117,8 +117,13 @@ def stages(fields: list[Field]) -> list[Field]:
     """The last module or function at each stride, as long as units see the image locally: where the map gets smaller.
 
     A block that makes the map smaller begins at the stride before; what is inside of it is no end of a stage.
+
+    Raises:
+        HeadstartError: every layer sees all of the image.
     """
     local = [each for each in fields if each.local]
+    if not local:
+        raise HeadstartError("every layer of this network sees all of the image: there is no field to tell")
     strides = {each.name: each.stride for each in local}
     within: dict[str, set[object]] = {}
     for each in local:

@@ -16,6 +16,8 @@ ROWS, COLUMNS = "rows", "columns"
 
 
 class Factor(NamedTuple):
+    """What runs along a dimension, ``""`` for what is no part of the image's plane, and how many there are of it."""
+
     along: str
     size: int
 
@@ -40,9 +42,11 @@ class Seen:
     sources: tuple[tuple["Seen", Window | None, Window | None], ...] = ()
 
     def length(self, along: str) -> int:
+        """Units along rows or columns."""
         return prod(factor.size for dim in self.dims for factor in dim if factor.along == along)
 
     def local(self) -> tuple[tuple["Seen", None, None], ...]:
+        """Itself as the one source of a tensor that reads it unit by unit."""
         return ((self, None, None),) if self.axes else ()
 
 
@@ -51,18 +55,22 @@ class UnknownUseError(Exception):
 
 
 def other(size: int) -> Dimension:
+    """A dimension of channels, or whatever else is no part of the image's plane."""
     return (Factor("", size),)
 
 
 def length_of(dim: Dimension) -> int:
+    """Its size in the tensor."""
     return prod(factor.size for factor in dim)
 
 
 def image_along(dims: Sequence[Dimension]) -> set[str]:
+    """Which of rows and columns run along some dimensions."""
     return {factor.along for dim in dims for factor in dim} - {""}
 
 
 def only(call: Call, of: dict[Value, Seen | None], name: str) -> Seen:
+    """What is seen by the tensor that an operation takes by this name."""
     value = call.arguments[name]
     found = of.get(value) if isinstance(value, Value) else None
     if found is None:
@@ -70,17 +78,17 @@ def only(call: Call, of: dict[Value, Seen | None], name: str) -> Seen:
     return found
 
 
-def gone(whole: Sequence[Dimension], lost: Sequence[Dimension]) -> bool:
-    """Whether all of the image is lost from the dimensions; losing rows alone or columns alone is not known."""
+def gone(lost: Sequence[Dimension]) -> bool:
+    """Whether all of the image is lost with some dimensions; losing rows alone or columns alone is not known."""
     if not image_along(lost):
         return False
     if image_along(lost) != {ROWS, COLUMNS}:
-        raise UnknownUseError(f"over {' and '.join(image_along(lost))} alone")
+        raise UnknownUseError(f"over {image_along(lost).pop()} alone")
     return True
 
 
 def windowed(call: Call, source: Seen, windows: dict[int, Callable[[int, int], Window]]) -> Seen:
-    """``windows`` by dimension, each made from the units given and taken along it."""
+    """What is seen through ``windows``, by dimension, each made from the units given and taken along it."""
     dims, axes = list(source.dims), dict(zip((ROWS, COLUMNS), source.axes or (None, None), strict=True))
     ways: dict[str, Window | None] = {ROWS: None, COLUMNS: None}
     given = call.outputs[0].shape

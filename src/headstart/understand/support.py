@@ -16,7 +16,7 @@ from torch.overrides import TorchFunctionMode
 
 from headstart.errors import HeadstartError
 from headstart.understand.graph import Listener
-from headstart.understand.receptive_field import Field
+from headstart.understand.receptive_field import Field, Sight
 from headstart.understand.subject import copied
 
 
@@ -46,6 +46,9 @@ REDUCED = _words(
     mean sum amax amin norm linalg_vector_norm vector_norm std var var_mean
     """
 )
+
+
+CHECKED = 4  # layers that both ways are asked about
 
 
 class Uniform:
@@ -99,12 +102,30 @@ def unit_of(output: Tensor, layer: Field, i: int, j: int) -> Tensor:
     channels, height, width = layer.shape
     if output.ndim > 3 and output.shape[-2:] == (height, width):
         return output.flatten(1, -3)[:, :, i, j]
+    if output.ndim == 2 or output.shape[1:] == (channels, height * width):
+        return output.reshape(-1, channels, height, width)[:, :, i, j]
     return output.reshape(-1, height, width, channels)[:, i, j]
 
 
 def support(network: nn.Module, shape: tuple[int, int, int], layer: Field, i: int, j: int) -> Tensor:
     """The pixels that unit (i, j) of a layer sees, bool (H, W), by gradients."""
     return Uniform(network, shape).weights(layer, i, j) > 0
+
+
+def agreement(network: nn.Module, shape: tuple[int, int, int], sight: Sight) -> tuple[int, list[str]]:
+    """How many layers were asked in both ways, corner and centre unit of each, and those whose pixels differ."""
+    try:
+        uniform = Uniform(network, shape)
+    except HeadstartError:
+        return 0, []
+    known = [each for each in sight.fields if uniform.knows(each) and each.layer]
+    picked = [known[round(k * (len(known) - 1) / max(CHECKED - 1, 1))] for k in range(CHECKED)] if known else []
+    unequal = []
+    for each in dict.fromkeys(picked):
+        for i, j in {(0, 0), (each.shape[1] // 2, each.shape[2] // 2)}:
+            if not torch.equal(sight.pixels(each.name, i, j), uniform.weights(each, i, j) > 0):
+                unequal.append(each.name)
+    return len(dict.fromkeys(picked)), sorted(set(unequal))
 
 
 class _Linear(TorchFunctionMode):

@@ -31,8 +31,10 @@ def _transposed(kernel: int, stride: int, padding: int, dilation: int) -> Callab
     def window(units: int, taken: int) -> Window:
         def reads(i: int) -> list[int]:
             places = [i + padding - tap * dilation for tap in range(kernel)]
-            return [place // stride for place in places if place % stride == 0] or [(i + padding) // stride]
+            return [place // stride for place in places if place % stride == 0]
 
+        if not all(reads(i) for i in range(stride)):
+            raise UnknownUseError("that leaves gaps between its units")
         return Window(units, taken, reads, up=stride)
 
     return window
@@ -89,7 +91,7 @@ def _adaptive(call: Call, of: dict[Value, Seen | None]) -> Seen:
 def pooled(source: Seen, over: Sequence[int], call: Call) -> Seen:
     """All of some dimensions becomes one number."""
     over = [k % len(source.dims) for k in over]
-    if gone(source.dims, [source.dims[k] for k in over]):
+    if gone([source.dims[k] for k in over]):
         source = Seen(source.dims, None, True)
     kept = len(call.outputs[0].shape) == len(source.dims)
     dims = [other(1) if k in over else dim for k, dim in enumerate(source.dims) if kept or k not in over]

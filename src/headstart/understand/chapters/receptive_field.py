@@ -1,25 +1,32 @@
 """Which pixels decide a unit: the fields of every layer, counted in two ways."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
 from headstart.errors import HeadstartError
-from headstart.understand.chapter import Chapter, Claim, Picture, Table, Verdict
+from headstart.understand.chapter import Chapter, Claim, Picture, Table
+from headstart.understand.growth import (
+    cheaper_verdict,
+    costs_of_stacks,
+    faster_verdict,
+    first_stride_doubled,
+    stack,
+    stacks_verdict,
+)
 from headstart.understand.images import shown
-from headstart.understand.receptive_field import Field, Sight, receptive_fields, stages
-from headstart.understand.subject import Subject, copied
-from headstart.understand.support import Uniform
+from headstart.understand.receptive_field import Field, Sight, stages
+from headstart.understand.subject import Subject
+from headstart.understand.support import agreement
 
 CLAIMS = {
     "stacks-see-3-5-7": "One 3×3 layer sees 3×3 pixels, two on top of each other 5×5, three 7×7.",
     "strides-widen-faster": "Pooling and strides make fields grow faster than further layers do.",
     "small-kernels-are-cheaper": "Stacked 3×3 kernels see as much as one large kernel, with fewer parameters.",
 }
-CHECKED = 4  # layers that both ways are asked about
 WIDTH = 280  # pixels, about, of a picture on the page
 LISTED = 12  # layers that are named before the rest is counted
 # One for each stage, dark to bright, which the colour-blind can order too.
@@ -34,11 +41,11 @@ def chapter(subject: Subject, tell: Callable[[str], None]) -> Chapter:
     tell("receptive fields: the operations of the network")
     try:
         sight = Sight(subject.network, shape)
+        shown_stages = stages(sight.fields)
     except HeadstartError as reason:
         told.content.append(f"The fields of this network cannot be counted: {reason}.")
         told.numbers["unknown"] = str(reason)
         return told
-    shown_stages = stages(sight.fields)
     last = shown_stages[-1]
     told.content += [
         "A unit is one number of a layer's map. Its receptive field is the part of the image that can change it: "
@@ -99,85 +106,6 @@ def claims(channels: int) -> list[Claim]:
             "one kernel of the same field",
         ),
     ]
-
-
-def stack(layers: Sequence[str]) -> int:
-    """The field of a stack of 3×3 convolutions (``"3"``; of stride 2: ``"s"``) and 2×2 pools (``"p"``)."""
-    made = {"3": lambda: nn.Conv2d(1, 1, 3), "s": lambda: nn.Conv2d(1, 1, 3, stride=2), "p": lambda: nn.MaxPool2d(2)}
-    return receptive_fields(nn.Sequential(*(made[each]() for each in layers)), (1, 128, 128))[-1].size[0]
-
-
-def costs_of_stacks(channels: int) -> list[tuple[str, int, int]]:
-    """Parameters of stacks of 3×3 layers and of one layer that sees as much: between equal widths, and at the image."""
-
-    def weights(*layers: tuple[int, int, int]) -> int:
-        return sum(p.numel() for a, b, k in layers for p in nn.Conv2d(a, b, k).parameters())
-
-    wide = 64
-    return [
-        (f"two layers between {wide} channels", weights((wide, wide, 3), (wide, wide, 3)), weights((wide, wide, 5))),
-        (f"three between {wide}", weights(*[(wide, wide, 3)] * 3), weights((wide, wide, 7))),
-        (
-            f"two from the image's {channels} to {wide}",
-            weights((channels, wide, 3), (wide, wide, 3)),
-            weights((channels, wide, 5)),
-        ),
-    ]
-
-
-def stacks_verdict(sizes: Sequence[int]) -> Verdict:
-    """Holds where one, two and three layers see 3, 5 and 7 pixels."""
-    return "holds" if list(sizes) == [3, 5, 7] else "fails"
-
-
-def faster_verdict(pairs: Sequence[tuple[int, int]]) -> Verdict:
-    """Fields (without, with) strides or pools: holds where each is larger with, fails where none is."""
-    return _share([wide > plain for plain, wide in pairs])
-
-
-def cheaper_verdict(costs: Sequence[tuple[int, int]]) -> Verdict:
-    """Parameters (of the stack, of one kernel): holds where each stack has fewer, fails where none has."""
-    return _share([stacked < single for stacked, single in costs])
-
-
-def _share(cases: Sequence[bool]) -> Verdict:
-    return "holds" if all(cases) else "depends" if any(cases) else "fails"
-
-
-def first_stride_doubled(
-    network: nn.Module, shape: tuple[int, int, int], fields: list[Field]
-) -> list[tuple[str, int, int]]:
-    """(layer, its field now, its field with the first convolution's stride doubled), for each stage; heights in pixels.
-
-    The image is doubled along with it, so that all maps keep their sizes. Empty where the network takes no such image.
-    """
-    copy = copied(network)
-    first = next((module for module in copy.modules() if isinstance(module, nn.Conv2d)), None)
-    if first is None:
-        return []
-    first.stride = tuple(2 * each for each in first.stride)
-    try:
-        then = {each.name: each for each in receptive_fields(copy, (shape[0], 2 * shape[1], 2 * shape[2]))}
-    except HeadstartError:
-        return []
-    told = [each for each in stages(fields) if each.name in then and then[each.name].local]
-    return [(each.name, each.size[0], then[each.name].size[0]) for each in told]
-
-
-def agreement(network: nn.Module, shape: tuple[int, int, int], sight: Sight) -> tuple[int, list[str]]:
-    """How many layers were asked in both ways, corner and centre unit of each, and those whose pixels differ."""
-    try:
-        uniform = Uniform(network, shape)
-    except HeadstartError:
-        return 0, []
-    known = [each for each in sight.fields if uniform.knows(each) and each.layer]
-    picked = [known[round(k * (len(known) - 1) / max(CHECKED - 1, 1))] for k in range(CHECKED)] if known else []
-    unequal = []
-    for each in dict.fromkeys(picked):
-        for i, j in {(0, 0), (each.shape[1] // 2, each.shape[2] // 2)}:
-            if not torch.equal(sight.pixels(each.name, i, j), uniform.weights(each, i, j) > 0):
-                unequal.append(each.name)
-    return len(dict.fromkeys(picked)), sorted(set(unequal))
 
 
 def corner(last: Field, shape: tuple[int, int, int]) -> str:
