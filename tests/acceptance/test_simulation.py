@@ -166,6 +166,16 @@ def test_a_unit_is_pointed_at_pinned_and_walked(browser, page):
     untroubled(browser)
 
 
+def test_a_residual_blocks_kernel_stays_odd(browser, page):
+    browser.open(address(page))
+    press(browser, "ResNet-18")
+    browser.evaluate(f"{ROOT}.querySelector('#dials [type=range]').focus()")
+    before = columns(browser)[5][1]
+    browser.key("ArrowRight")
+    assert columns(browser)[5][1] == before + 2 * 8 + 2 * 8  # both of its 3×3 are 5×5 now, at jump 8
+    untroubled(browser)
+
+
 def test_what_is_set_stands_in_the_address_and_comes_back(browser, page):
     browser.open(address(page))
     press(browser, "LeNet-5")

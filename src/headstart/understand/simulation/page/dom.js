@@ -1,6 +1,8 @@
 // Elements, colours and words: what every part of the page takes.
 
 const host = document.getElementById("receptive-field-simulation");
+const template = host.querySelector("template"); // still there where a browser does not know shadow trees in HTML
+if (template) host.attachShadow({ mode: "open" }).append(template.content);
 const root = host.shadowRoot;
 const $ = (id) => root.getElementById(id);
 const calm = matchMedia("(prefers-reduced-motion: reduce)");
@@ -69,7 +71,7 @@ function percent(share) {
 
 // A slider and a number box for one number, with one label.
 function dial(label, { least, most, value, step = 1, hint = "" }, changed) {
-  const limit = (text) => Math.min(Math.max(Math.round(Number(text) / step) * step || least, least), most);
+  const limit = (text) => Math.min(Math.max(least + Math.round((Number(text) - least) / step) * step, least), most);
   const slider = make("input", { type: "range", min: least, max: most, step, value, "aria-label": `${label}, slider` });
   const box = make("input", { type: "number", min: least, max: most, step, value, "aria-label": label });
   slider.addEventListener("input", () => changed(limit((box.value = slider.value))));

@@ -48,7 +48,8 @@ function layerSlider() {
   const chosen = dial("layer", { least: 0, most: 1, value: 0 }, chooseLayer);
   $("layer-dial").append(chosen);
   const forward = (first) => {
-    const next = first && state.layer === last() ? 0 : state.layer + 1;
+    const anew = first && (!calm.matches || state.layer === last());
+    const next = anew ? 0 : state.layer + 1;
     if (next > last()) return false;
     change({ layer: next });
     change({ unit: middle(rows[next]) }, true);

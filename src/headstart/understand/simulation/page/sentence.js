@@ -49,7 +49,7 @@ function words() {
     const { layer, unit } = looked();
     $("sentence").textContent = sentence(layer, unit);
     $("crowd").textContent = crowd(layer, unit);
-    $("units-name").textContent = `Pick a unit of ${rows[state.layer].name}`;
+    $("units-name").textContent = `Pick a unit of ${rows[layer].name}`;
     $("units").setAttribute("aria-label", `Units of ${rows[state.layer].name}, ${times(rows[state.layer].out)}. Arrow keys walk, Page Up and Page Down change the layer.`);
     $("seen").setAttribute("aria-label", `The image. ${$("sentence").textContent} ${$("crowd").textContent}`);
   });
