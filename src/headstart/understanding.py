@@ -62,7 +62,7 @@ def understand(
     run = runs.owner(checkpoint)
     folder = Path(out or run or ".").expanduser()
     tell("reading the model and its images")
-    subject, cautions = opened(loading.load(checkpoint), str(path), run, data)
+    subject, cautions = opened(loading.load(checkpoint), _called(checkpoint, run), run, data)
     command = " ".join(["headstart understand", shlex.quote(str(path)), *_options(data, only, sweeps)])
     chapters = explained(subject, only, rows, tell)
     folder.mkdir(parents=True, exist_ok=True)
@@ -82,9 +82,12 @@ def layers_of(path: str | Path) -> dict[str, Any]:
     Raises:
         HeadstartError: there is no such model, or what it does to an image is not known.
     """
-    model = loading.load(runs.checkpoint(path))
+    checkpoint = runs.checkpoint(path)
+    model = loading.load(checkpoint)
     one = model.normalised(torch.zeros(1, *model.spec.shape))
-    return layer_list(str(path), model.network, (one.shape[1], one.shape[2], one.shape[3]))
+    return layer_list(
+        _called(checkpoint, runs.owner(checkpoint)), model.network, (one.shape[1], one.shape[2], one.shape[3])
+    )
 
 
 def _simulated(subject: Subject, chapters: list[Chapter]) -> str:
@@ -134,6 +137,15 @@ def opened(model: Classifier, called: str, run: Path | None, data: str | Path | 
         ),
         cautions,
     )
+
+
+def _called(checkpoint: Path, run: Path | None) -> str:
+    """What a page calls a network: its run in words, a lone checkpoint by its file."""
+    told = runs.finished(run) if run else None
+    if told is None:
+        return checkpoint.name
+    labels = told["labels_per_class"] or "all"
+    return f"{told['model']} on {told['data']}, {labels} labels per class, seed {told['seed']}"
 
 
 def _source(model: Classifier, settings: DictConfig | None, data: str | Path | None) -> Any:

@@ -2,6 +2,7 @@
 
 import json
 import math
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,9 @@ def render(name: str, chapters: list[Chapter], cautions: list[str], command: str
     counts = {verdict: sum(claim.verdict == verdict for claim, _ in claims) for verdict in MARKS}
     return template(TEMPLATE, interval=interval, cell=cell, markup=Markup).render(
         name=name,
-        chapters=[(chapter, [(_kind(part), part) for part in chapter.content]) for chapter in chapters],
+        chapters=[
+            (chapter, [(kind, list(parts)) for kind, parts in groupby(chapter.content, _kind)]) for chapter in chapters
+        ],
         claims=claims,
         counts=counts,
         marks=MARKS,

@@ -33,7 +33,7 @@ def test_the_three_questions_are_answered_for_this_network(told):
     assert "begins 3 rows above and 3 columns left of the image" in said
     assert "twice the stride that its first convolution has: max_pool2d_1 would see 17 pixels in place of 10" in said
     assert "Why is the field of fc1 the whole image? Because it puts all 7×7 units" in said
-    assert "cover 100% of the 28×28 pixels" in said
+    assert "cover 100 % of the 28×28 pixels" in said
 
 
 def test_fields_stand_in_a_table_and_over_the_picture(told):

@@ -116,7 +116,7 @@ def _own_pictures(found: Chapter, subject: Subject) -> None:
         Picture(
             shown(sheet(torch.cat([seen, shades]), PICTURES), "Your pictures and their vertical edges", scale=2),
             "Some of your own pictures in grey, and below each what the Sobel kernel makes of it. Middle grey is 0, "
-            f"white a rising edge, black a falling one. Of the strongest tenth {dark:.0%} are dark.",
+            f"white a rising edge, black a falling one. Of the strongest tenth {100 * dark:.0f} % are dark.",
         )
     )
     square = convolved(lesson_image(), torch.tensor(SOBEL)[None, None])[0, 0]
@@ -124,8 +124,8 @@ def _own_pictures(found: Chapter, subject: Subject) -> None:
     across = convolved(lesson_image(), torch.tensor(SOBEL).T[None, None])[0, 0]
     _claim(
         found, "edges-by-hand", edges_verdict(square, edges),
-        f"the square's left edge gives 4, its right edge −4; in your pictures {dark:.0%} of the strongest edges are "
-        "dark",
+        f"the square's left edge gives 4, its right edge −4; in your pictures {100 * dark:.0f} % of the strongest "
+        "edges are dark",
         f"the kernel for horizontal edges finds them nowhere ({edges_verdict(across, edges)})",
     )  # fmt: skip
     found.numbers["dark_edges"] = dark

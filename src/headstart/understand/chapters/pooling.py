@@ -75,8 +75,8 @@ def _impulse(found: Chapter) -> list[float]:
             ("pooling", "window", "blind to a move, derived", "measured", "height left", "largest change"),
             [
                 (
-                    r.kind, "all" if r.kind == "global" else f"{r.size}×{r.size}", f"{r.derived:.0%}",
-                    f"{r.measured:.0%}", f"{r.height:.2g}", f"{100 * r.change:.0f} %",
+                    r.kind, "all" if r.kind == "global" else f"{r.size}×{r.size}", f"{100 * r.derived:.0f} %",
+                    f"{100 * r.measured:.0f} %", f"{r.height:.2g}", f"{100 * r.change:.0f} %",
                 )
                 for r in rows
             ],
@@ -104,19 +104,19 @@ def _consistency(found: Chapter, network: nn.Module, subject: Subject, shares: l
     _, share, low, high = rows[0]
     found.content += [
         f"Now your network. {len(images)} pictures are moved in four directions, a mirrored strip comes in, and the "
-        f"network is asked again. Two different pictures get the same class in {chance:.0%}.",
+        f"network is asked again. Two different pictures get the same class in {100 * chance:.0f} %.",
         Table(
             "How often the network names the same class after a shift, with a 95 % interval over pictures",
             ("shift in pixels", "same class", "interval"),
-            [(shift, f"{s:.1%}", f"{a:.1%} to {b:.1%}") for shift, s, a, b in rows],
+            [(shift, f"{100 * s:.1f} %", f"{100 * a:.1f} % to {100 * b:.1f} %") for shift, s, a, b in rows],
         ),
     ]
     _claim(
         found, "pooling-gives-invariance", invariance_verdict(shares, (low, high)),
-        f"an impulse moved by a pixel: {', '.join(f'{s:.0%}' for s in sorted(set(shares)))} unchanged (2×2, 4×4, "
-        "global); "
-        f"your network keeps its class in {share:.1%} of shifts by a pixel",
-        f"two different pictures: {chance:.0%}", interval=(100 * low, 100 * high),
+        f"an impulse moved by a pixel: {', '.join(f'{100 * s:.0f} %' for s in sorted(set(shares)))} unchanged "
+        "(2×2, 4×4, global); "
+        f"your network keeps its class in {100 * share:.1f} % of shifts by a pixel",
+        f"two different pictures: {100 * chance:.0f} %", interval=(100 * low, 100 * high),
     )  # fmt: skip
     found.numbers["consistency"] = [
         {"shift": shift, "share": s, "interval": [a, b], "by_chance": chance} for shift, s, a, b in rows
@@ -160,18 +160,19 @@ def _kept(found: Chapter, network: nn.Module, passed: list[Layer], images: Tenso
     share = {kind: float(values.mean()) for kind, values in peaks.items()}
     found.content.append(
         f"The maps of {wide[0].name}, without their negative values, were pooled 2×2 both ways. Of the greatest value "
-        f"of a map the maximum keeps {share['max']:.0%} and the average {share['average']:.0%}. Neighbours differ by "
-        f"{_figure(less)} % less after averaging. But averages are smaller too: relative to the values they differ by "
-        f"{_figure(relative)} % less; below 0 is more. In brackets stand 95 % intervals."
+        f"of a map the maximum keeps {100 * share['max']:.0f} % and the average {100 * share['average']:.0f} %. "
+        f"Neighbours differ by {_figure(less)} % less after averaging. But averages are smaller too: relative to the "
+        f"values they differ by {_figure(relative)} % less; below 0 is more. In brackets stand 95 % intervals."
     )
     _claim(
         found, "max-keeps-strongest", strongest_verdict(peaks["max"]),
-        f"{share['max']:.0%} of the greatest value of each map is left", f"average: {share['average']:.0%}",
+        f"{100 * share['max']:.0f} % of the greatest value of each map is left",
+        f"average: {100 * share['average']:.0f} %",
     )  # fmt: skip
     _claim(
         found, "average-is-smoother", smoother_verdict(less[1:], relative[1:]),
         f"differences of neighbours {less[0]:.0f} % smaller, relative to the values {number(round(relative[0]))} %; "
-        f"{share['average']:.0%} of the greatest value left",
+        f"{100 * share['average']:.0f} % of the greatest value left",
         "the same maps, pooled by maximum", interval=less[1:],
     )  # fmt: skip
     found.numbers["kept"] = {

@@ -146,7 +146,7 @@ def whole_told(fields: list[Field], last: Field, shape: tuple[int, int, int]) ->
         text = (
             f"Why is the field of {pool.name} the whole image? Because it puts all {height}×{width} units of the map "
             f"before it together: {how}. It sees what any of them sees, and together their fields cover "
-            f"{_covered(last, shape):.0%} of the {shape[1]}×{shape[2]} pixels."
+            f"{100 * _covered(last, shape):.0f} % of the {shape[1]}×{shape[2]} pixels."
         )
     if early is not None:
         text += (

@@ -138,15 +138,14 @@ def _elsewhere(found: Chapter, network: nn.Module, images: Tensor) -> None:
     chance = answers_by_chance(network, images)
     found.content.append(
         f"Then {len(images)} pictures are moved by a quarter of their side ({distance} pixels) up, down, left and "
-        "right. "
-        f"The network names the same class in {stayed.mean():.0%} of the cases (95 % interval {low:.0%} to "
-        f"{high:.0%}). "
-        f"Two different pictures get the same class in {chance:.0%}."
+        f"right. The network names the same class in {100 * stayed.mean():.0f} % of the cases (95 % interval "
+        f"{100 * low:.0f} to {100 * high:.0f} %). "
+        f"Two different pictures get the same class in {100 * chance:.0f} %."
     )
     _claim(
         found, "recognised-elsewhere", recognised_verdict((low, high), chance),
-        f"same class after a shift by a quarter of the side: {stayed.mean():.0%}",
-        f"two different pictures: {chance:.0%}", interval=(100 * low, 100 * high),
+        f"same class after a shift by a quarter of the side: {100 * stayed.mean():.0f} %",
+        f"two different pictures: {100 * chance:.0f} %", interval=(100 * low, 100 * high),
     )  # fmt: skip
     found.numbers["elsewhere"] = {"share": float(stayed.mean()), "interval": [low, high], "by_chance": chance}
 
@@ -201,7 +200,8 @@ def _shared(found: Chapter, subject: Subject, rows: list[Twins]) -> None:
         "Sharing is counted. To lead from one map of 28×28 to another, a fully connected layer needs 784² = "
         f"{784**2:,} weights, one for each pair of pixels. With a window of 3×3 but a kernel of its own at each place "
         f"it needs {784 * 9:,}. With the same kernel everywhere: 9. But mind where a network's parameters are: in the "
-        f"lesson's own network {lesson[1]:.0%} of them are in its first fully connected layer, which shares nothing."
+        f"lesson's own network {100 * lesson[1]:.0f} % of them are in its first fully connected layer, which shares "
+        "nothing."
     )
     if not rows:
         return _none(found, "parameter-sharing", "How much does sharing save?")
@@ -219,7 +219,8 @@ def _shared(found: Chapter, subject: Subject, rows: list[Twins]) -> None:
     )
     mine = first_dense(subject.network)
     if mine:
-        found.content.append(f"Your network's first fully connected layer holds {mine[1]:.1%} of its parameters.")
+        held = f"{100 * mine[1]:.1f} % of its parameters"
+        found.content.append(f"Your network's first fully connected layer holds {held}.")
     _claim(
         found, "parameter-sharing", sharing_verdict(rows),
         f"{own:,} weights instead of {local:,} in the same windows without sharing: {local / own:,.1f} times fewer",
