@@ -29,7 +29,7 @@ class Progress(Callback):
         self.title, self.images, self.left = title, images, left
         self.console = Console(stderr=True, highlight=False)
         self._seen = 0
-        self._began = time.monotonic()
+        self._began: float | None = None
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         self._began = self._shown = time.monotonic()
@@ -47,7 +47,7 @@ class Progress(Callback):
             return
         if now - self._shown > SECONDS_BETWEEN_LINES[self.console.is_terminal]:
             self._shown = now
-            speed = self._seen / max(now - self._began, 1e-9)
+            speed = self._seen / max(now - (self._began or now), 1e-9)
             total = self.images * ((trainer.max_epochs or 1) - self._first)
             left = (total - self._seen) / max(speed, 1e-9) + (self.left or 0.0)
             text = f"{self.title}: epoch {trainer.current_epoch + 1}/{trainer.max_epochs}, {speed:,.0f} images/s"
@@ -55,8 +55,9 @@ class Progress(Callback):
 
     def on_test_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         accuracy = float(trainer.callback_metrics["test/accuracy"])
-        seconds = time.monotonic() - self._began
-        self._line(f"{self.title}: accuracy {accuracy:.1%}, {duration(seconds)}")
+        # A search trained this model long before, under titles of its own.
+        took = f", {duration(time.monotonic() - self._began)}" if self._began else ""
+        self._line(f"{self.title}: accuracy {accuracy:.1%}{took}")
 
     def _line(self, text: str, end: str = "\n") -> None:
         if self.console.is_terminal:
