@@ -72,7 +72,7 @@ def test_several_values_without_the_flag_say_how_to_sweep():
 def test_a_mistyped_choice_is_answered_with_the_near_one():
     line = refusal("model=finetuned")
     assert line.startswith(
-        "no choice 'finetuned' in group 'model'; did you mean 'finetune'? (choices: distilled, finetune, frozen"
+        "no choice 'finetuned' in group 'model'; did you mean 'finetune'? (choices: alexnet, distilled, finetune"
     )
     assert "did you mean 'compare'" in refusal("experiment=compre")
 
