@@ -147,3 +147,59 @@ def test_what_takes_a_sweep_is_given_its_rows(trained, chapters):
     run, _ = trained()
     assert cli.run(["understand", str(run), "--sweep", str(run.parent), "--only", "hard"]) == 0
     assert [row["model"] for row in chapters[-1]] == ["scratch_cnn"]
+
+
+def test_a_real_page_holds_its_parts_and_the_simulation_with_the_networks_own_layers(trained, capsys):
+    run, _ = trained()
+    assert cli.run(["understand", str(run), "--only", "receptive_field", "effective_field", "pooling", "width"]) == 0
+    assert "left out" not in capsys.readouterr().err
+    page = (run / "understanding.html").read_text()
+    told = json.loads((run / "understanding.json").read_text())
+    assert [chapter["name"] for chapter in told["chapters"]] == [
+        "pooling",
+        "receptive_field",
+        "effective_field",
+        "width",
+    ]
+    assert all(chapter["numbers"] and chapter["claims"] for chapter in told["chapters"])
+    assert '"title": "scratch_cnn on images, 20 labels per class, seed 0"' in page and "network.conv1" not in page
+    own = json.loads(page.split('"own": ', 1)[1].split(', "measured"', 1)[0])
+    assert [layer["name"] for layer in own["layers"]][:2] == ["conv1", "pool1"]
+
+
+def test_the_simulation_comes_alone_with_a_network_and_without(trained, tmp_path, capsys):
+    run, _ = trained()
+    alone, own = tmp_path / "alone.html", tmp_path / "own.html"
+    assert cli.run(["understand", "--simulation", str(alone)]) == 0
+    assert cli.run(["understand", str(run), "--simulation", str(own)]) == 0
+    title = "scratch_cnn on images, 20 labels per class, seed 0"
+    assert title not in alone.read_text() and title in own.read_text()
+    assert cli.run(["understand"]) == 1 and "name a run's directory" in capsys.readouterr().err
+
+
+def test_a_part_that_breaks_on_a_network_says_so_and_the_others_go_on(trained, chapters, monkeypatch, capsys):
+    run, _ = trained()
+
+    def breaks(subject, tell):
+        raise IndexError("list index out of range\nand more")
+
+    room = SimpleNamespace(chapter=breaks, CLAIMS={"e": "It is easy."})
+    real = explanation.import_module
+    monkeypatch.setattr(explanation, "import_module", lambda name: room if name.endswith("easy") else real(name))
+    assert cli.run(["understand", str(run)]) == 0
+    assert "left out: IndexError: list index out of range\n" in capsys.readouterr().err
+    assert "It is hard." in (run / "understanding.html").read_text()
+
+
+def test_a_folder_that_cannot_be_written_is_told_before_anything_is_measured(trained, chapters, tmp_path, capsys):
+    run, _ = trained()
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    assert cli.run(["understand", str(run), "--out", str(blocked)]) == 1
+    assert f"--out {blocked}" in capsys.readouterr().err and not chapters
+
+
+def test_a_transplanted_network_is_compared_with_no_beginning(trained):
+    run, _ = trained("transplanted", "model.kept=1")
+    subject, cautions = opened(headstart.load(run), "it", run, None)
+    assert subject.pretrained is None and any("partly from random weights" in caution for caution in cautions)

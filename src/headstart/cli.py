@@ -29,7 +29,7 @@ def run(argv: list[str]) -> int:
         mend = f"did you mean '{near[0]}'?" if near else f"the commands are {', '.join(commands)}"
         parser.error(f"no command '{argv[0]}'; {mend}")
     args = parser.parse_args(argv)
-    return told(PROGRAM, lambda: commands[args.command](args))
+    return told(PROGRAM, lambda: commands[args.command](args), again="")
 
 
 def predict(args: argparse.Namespace) -> int:

@@ -14,7 +14,7 @@ FULL = 74  # of sysexits.h, for trouble of input or output: the disk is full
 NOT_WRITABLE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.EEXIST, errno.ENOTDIR}
 
 
-def told(program: str, work: Callable[[], int]) -> int:
+def told(program: str, work: Callable[[], int], again: str = "; the same command goes on where it stopped") -> int:
     """Does the work; whatever it raises is told in one line. The exit code.
 
     ``HYDRA_FULL_ERROR=1`` shows the trace as well.
@@ -27,7 +27,7 @@ def told(program: str, work: Callable[[], int]) -> int:
         terminated = isinstance(end, SystemExit) and type(end) is not SystemExit
         if isinstance(end, SystemExit) and not terminated and not isinstance(end.__context__, KeyboardInterrupt):
             raise
-        print(f"\n{program}: interrupted; the same command goes on where it stopped", file=sys.stderr)
+        print(f"\n{program}: interrupted{again}", file=sys.stderr)
         return TERMINATED if terminated else INTERRUPTED
     except BrokenPipeError:  # a reader such as `head` has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -2,6 +2,7 @@
 
 import inspect
 import shlex
+import tempfile
 from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
@@ -17,9 +18,10 @@ from headstart.data import Folder
 from headstart.errors import HeadstartError
 from headstart.models import Classifier
 from headstart.models.transfer import Transfer
+from headstart.models.transplanted import Transplanted
 from headstart.seeding import key
 from headstart.understand.chapter import Chapter
-from headstart.understand.explanation import explained
+from headstart.understand.explanation import explained, parts
 from headstart.understand.page import render, to_json
 from headstart.understand.simulation import fragment
 from headstart.understand.simulation.own import layer_list
@@ -57,20 +59,30 @@ def understand(
     Raises:
         HeadstartError: there is no such model, sweep or part, or there are too few images.
     """
+    parts(only)
     checkpoint = runs.checkpoint(path)
     rows = [row for sweep in sweeps for row in _rows(sweep)] if sweeps else None
     run = runs.owner(checkpoint)
-    folder = Path(out or run or ".").expanduser()
+    folder = _writable(Path(out or run or ".").expanduser())
     tell("reading the model and its images")
     subject, cautions = opened(loading.load(checkpoint), _called(checkpoint, run), run, data)
     command = " ".join(["headstart understand", shlex.quote(str(path)), *_options(data, only, sweeps)])
     chapters = explained(subject, only, rows, tell)
-    folder.mkdir(parents=True, exist_ok=True)
     told = (subject.name, chapters, cautions, command)
     simulated = _simulated(subject, chapters) if not only or WITH_SIMULATION in only else ""
     runs.write_text(folder / NUMBERS, to_json(*told, versions=conditions()["versions"]))
     runs.write_text(folder / PAGE, render(*told, simulated))
     return folder / PAGE
+
+
+def _writable(folder: Path) -> Path:
+    """The folder, made where it is not there; found out before minutes are spent on what goes into it."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return folder
+    except OSError as error:
+        raise HeadstartError(f"--out {folder}: {error.strerror}; name a folder that can be written") from error
 
 
 def layers_of(path: str | Path) -> dict[str, Any]:
@@ -182,7 +194,9 @@ def _untrained(model: Classifier) -> Classifier:
 
 def _pretrained(model: Classifier, settings: DictConfig | None, cautions: list[str]) -> Transfer | None:
     """The same model as its training began; None where nothing was pretrained, or its weights are not to be had."""
-    if not isinstance(model, Transfer):
+    if isinstance(model, Transplanted):
+        cautions.append("Its stages began partly from random weights: there is no one beginning to compare it to.")
+    if not isinstance(model, Transfer) or isinstance(model, Transplanted):
         return None
     before = _untrained(model)
     assert isinstance(before, Transfer)

@@ -33,6 +33,14 @@ class ScratchCNN(Classifier):
         self.network = ConvolutionalNetwork(self.spec.shape, self.spec.num_classes, pooling, gap)
         self.normalise_by(self.spec.mean, self.spec.std)
 
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        # Its layers once were the model's own: conv1.weight is network.conv1.weight now.
+        layers = {f"{name}.": f"network.{name}." for name in ("conv1", "conv2", "fc1", "fc2")}
+        checkpoint["state_dict"] = {
+            next((new + key.removeprefix(old) for old, new in layers.items() if key.startswith(old)), key): tensor
+            for key, tensor in checkpoint["state_dict"].items()
+        }
+
 
 class ScratchBackbone(Headed):
     """The network of the transfer models, from random weights.

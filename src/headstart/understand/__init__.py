@@ -7,5 +7,6 @@
 
 The functions behind the chapters stand on their own, one idea a file:
 ``receptive_field.receptive_fields(network, (3, 224, 224))``, ``effective.effective(network, images, fields)``,
-``cka.cka(one, other)``, ``cam.grad_cam(network, images, classes, layer)``, ``convolution.convolved(image, kernel)`` and others.
+``cka.cka(one, other)``, ``cam.grad_cam(network, images, classes, layer)``, ``convolution.convolved(image, kernel)`` and
+others.
 """

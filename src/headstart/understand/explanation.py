@@ -44,9 +44,7 @@ def explained(
     Raises:
         HeadstartError: there is no such part.
     """
-    if unknown := [name for name in only if name not in CHAPTERS]:
-        raise HeadstartError(f"there is no part {unknown[0]!r}; the parts are {', '.join(CHAPTERS)}")
-    wanted = [name for name in CHAPTERS if name in only or not only]
+    wanted = parts(only)
     chapters = []
     for position, name in enumerate(wanted, start=1):
         room = import_module(f"headstart.understand.chapters.{name}")
@@ -57,13 +55,30 @@ def explained(
         told("begins")
         try:
             chapters.append(room.chapter(rows if name == OF_A_SWEEP else subject, told))
-        except HeadstartError as error:
-            told(f"left out: {error}")
-            chapters.append(_left_out(name, room.CLAIMS, error))
+        except Exception as error:  # whatever a stranger's network does to one part, the others are worth having
+            reason = _reason(error)
+            told(f"left out: {reason}")
+            chapters.append(_left_out(name, room.CLAIMS, reason))
     return chapters
 
 
-def _left_out(name: str, claims: dict[str, str], error: HeadstartError) -> Chapter:
-    unmeasured = [Claim(slug, sentence, "not measured", value=str(error)) for slug, sentence in claims.items()]
+def parts(only: Collection[str]) -> list[str]:
+    """The names of the parts that are wanted, in the order of reading.
+
+    Raises:
+        HeadstartError: there is no such part.
+    """
+    if unknown := [name for name in only if name not in CHAPTERS]:
+        raise HeadstartError(f"there is no part {unknown[0]!r}; the parts are {', '.join(CHAPTERS)}")
+    return [name for name in CHAPTERS if name in only or not only]
+
+
+def _reason(error: Exception) -> str:
+    line = next(iter(str(error).splitlines()), "")
+    return line if isinstance(error, HeadstartError) else f"{type(error).__name__}: {line}"
+
+
+def _left_out(name: str, claims: dict[str, str], reason: str) -> Chapter:
+    unmeasured = [Claim(slug, sentence, "not measured", value=reason) for slug, sentence in claims.items()]
     title = name.replace("_", " ").capitalize()
-    return Chapter(name, title, [f"This part could not be measured here: {error}."], unmeasured, {"error": str(error)})
+    return Chapter(name, title, [f"This part could not be measured here: {reason}."], unmeasured, {"error": reason})
