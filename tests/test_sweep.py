@@ -4,6 +4,7 @@ import errno
 import json
 import multiprocessing
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from filelock import FileLock
 from headstart import app, estimate, runs, sweep, train
 from headstart.compare import judge, report
 from headstart.complaints import FULL, TERMINATED
+from headstart.data.folder import Folder
 from headstart.plan import Plan, planned
 
 TINY = ["-m", "model=scratch_cnn", "data=folder", "data.image_size=16", "model.epochs=2"]
@@ -155,6 +157,26 @@ def test_every_folder_of_a_sweep_is_audited_once(image_folder, monkeypatch, tmp_
     sweep._audited(plan)
     told = json.loads((tmp_path / "sweep" / runs.AUDIT).read_text())
     assert [(audit["name"], audit["counts"]) for audit in told] == [("one", {}), ("other", {"no_image": 1})]
+
+
+def test_images_are_audited_anew_where_they_changed_and_only_there(image_folder, monkeypatch, tmp_path):
+    images = image_folder(classes=2, per_class=12, size=16)
+    monkeypatch.chdir(tmp_path)
+    looked = []
+    look = Folder.audit
+    monkeypatch.setattr(Folder, "audit", lambda self: looked.append(self.name) or look(self))
+
+    def audited():
+        sweep._audited(planned([*TINY, f"data.root={images}", "hydra.sweep.dir=sweep"]))
+        (audit,) = runs.audits(tmp_path / "sweep")
+        return audit["counts"], len(looked)
+
+    assert audited() == ({}, 1) and audited() == ({}, 1)
+    shutil.copy(images / "class0" / "1.png", images / "class1" / "copy.png")
+    counts, times = audited()
+    assert counts["mislabelled"] == 1 and times == 2
+    (tmp_path / "sweep" / runs.AUDIT).write_text("[{")
+    assert audited() == (counts, 3)
 
 
 @pytest.mark.parametrize("typed", ["compare.metric=f1", "compare.margin=-1", "compare.contrast=[frozen]"])

@@ -132,7 +132,7 @@ def planned(argv: list[str]) -> Plan:
     done = [result for place in places if (result := runs.finished(place))]
     took = [result["cost"]["seconds_in_all"] for result in done]
     folders = {(arm.data._target_, arm.data.root): arm for arm in reversed(arms)}
-    looked_at = tuple(_changed(arm, data={"labels_per_class": None}) for arm in reversed(folders.values()))
+    looked_at = tuple(_changed(arm, seed=0, data={"labels_per_class": None}) for arm in reversed(folders.values()))
     left = len(places) - len(took)
     # An arm without a backbone is one, whatever backbones the others have.
     apart = len(set(places)) // (len(seeds) * len(budgets) * len(folds))

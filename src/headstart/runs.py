@@ -75,6 +75,17 @@ def trained_on(directory: Path) -> set[str]:
     return {row["sha256"] for row in rows if row["part"] == "train"}
 
 
+def config(directory: Path) -> dict[str, Any]:
+    """What ``config.yaml`` says; empty where there is none that can be read."""
+    import yaml
+
+    try:
+        read = yaml.safe_load((directory / CONFIG).read_text(encoding="utf-8"))
+    except (OSError, ValueError, yaml.YAMLError):
+        return {}
+    return read if isinstance(read, dict) else {}
+
+
 def result(directory: Path) -> dict[str, Any] | None:
     """What ``result.json`` says; None where there is none, or none that is whole."""
     try:
@@ -95,6 +106,15 @@ def results(directory: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
     for path in sorted(directory.rglob(RESULT)):
         if found := result(path.parent):
             yield path.parent, found
+
+
+def audits(directory: Path) -> list[dict[str, Any]]:
+    """What a sweep's audit found, a folder of images after the other; nothing where there is none that is whole."""
+    try:
+        read = json.loads((directory / AUDIT).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return []
+    return [audit for audit in read if isinstance(audit, dict)] if isinstance(read, list) else []
 
 
 def begun(directory: Path) -> Iterator[Path]:

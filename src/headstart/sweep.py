@@ -41,18 +41,21 @@ def carry_out(run: Run, argv: list[str]) -> int:
 
 
 def _audited(plan: Plan) -> None:
-    """Looks at the sweep's images once, before anything trains; the report tells what was found."""
+    """Looks at the sweep's images before anything trains, anew where they changed; the report tells what was found."""
     assert plan.directory is not None
-    if (plan.directory / runs.AUDIT).exists():
-        return
+    before = {(audit.get("name"), audit.get("digest")): audit for audit in runs.audits(plan.directory)}
     told = []
     for cfg in plan.looked_at:
-        if (found := opened(cfg).audit()) is None:
+        source = opened(cfg)
+        if known := before.get((source.name, source.digest)):
+            told.append(known)
             continue
-        told.append(found)
+        if (found := source.audit()) is None:
+            continue
+        told.append(found | {"digest": source.digest})
         if counts := ", ".join(f"{count:,} {kind}" for kind, count in found["counts"].items()):
             print(f"the images: {counts}; headstart audit {cfg.data.root} names them", file=sys.stderr)
-    if told:
+    if told and told != [*before.values()]:
         plan.directory.mkdir(parents=True, exist_ok=True)
         runs.write_json(plan.directory / runs.AUDIT, told)
 

@@ -68,7 +68,7 @@ def kept(cfg: DictConfig, source: Any, identity: str, how: How) -> dict[str, Any
             "asked_seeds": list(how.seeds),
             "asked_budgets": how.budgets,
             "asked_arms": how.arms,
-            "started": datetime.now(UTC).isoformat(timespec="seconds"),
+            "started": datetime.now(UTC).isoformat(timespec="milliseconds"),
             "command": " ".join(["headstart-train", *map(shlex.quote, HydraConfig.get().overrides.task)]),
         }
         title = how.place + run_title(cfg, HydraConfig.get().runtime.choices)

@@ -34,11 +34,19 @@ def _reason(result: Result) -> str | None:
     return None
 
 
-def looks(results: Sequence[Result]) -> int:
-    """How often seeds were added to those asked for before, the first time included.
+def looks(results: Sequence[Result], superseded: Sequence[Sequence[Result]] = ()) -> int:
+    """How often seeds were added to those asked for before, the first time included; those of superseded runs as well.
 
     A command that goes on after a kill asks for nothing new. Results of older versions do not say what was asked.
+
+    Args:
+        results: those that count.
+        superseded: those whose place others have taken, a time that all was trained anew after the other.
     """
+    return sum(map(_looks, [results, *superseded]))
+
+
+def _looks(results: Sequence[Result]) -> int:
     asked = [(result.get("started") or "", result["asked_seeds"]) for result in results if result.get("asked_seeds")]
     dated = all(started for started, _ in asked)
     count = 0

@@ -1,6 +1,5 @@
 """What was found in the images themselves: by an audit before the training, and by the runs."""
 
-import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,8 +11,8 @@ from headstart.compare.arms import Result
 def audits(directory: Path) -> Iterator[dict[str, Any]]:
     """What was found in the images of the sweeps below ``directory``, a data set after the other."""
     for path in sorted(directory.rglob(runs.AUDIT)):
-        try:
-            for audit in json.loads(path.read_text(encoding="utf-8")):
+        for audit in runs.audits(path.parent):
+            try:
                 findings = [{"kind": kind, **found} for kind, every in audit["findings"].items() for found in every]
                 yield {
                     "sweep": path.resolve().parent.name,
@@ -21,8 +20,8 @@ def audits(directory: Path) -> Iterator[dict[str, Any]]:
                     "counts": dict(audit["counts"]),
                     "findings": findings,
                 }
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
-            continue
+            except (ValueError, KeyError, TypeError, AttributeError):
+                continue
 
 
 def skipped(results: Sequence[Result]) -> list[dict[str, str]]:

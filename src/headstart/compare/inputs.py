@@ -26,7 +26,7 @@ def _files(every: Found) -> Iterator[Path]:
     for directory in every.directories:
         yield directory.resolve() / "report"  # it names the directories
         yield from sorted(directory.rglob(runs.AUDIT))
-    for place, _ in [*every.finished, *every.again, *every.failures]:
+    for place, _ in [*every.finished, *every.again, *every.superseded, *every.failures]:
         yield from (place / name for name in KEPT)
     yield from every.unreadable
     yield from (place / runs.IDENTITY for place in every.begun)

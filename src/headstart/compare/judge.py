@@ -46,7 +46,7 @@ def judged(*directories: str | Path) -> Judged:
     every = found(*directories)
     try:
         asked = comparison(every)
-        tables = outcomes([*every.finished, *every.failures])
+        tables = outcomes([*every.finished, *every.failures], every.superseded)
         told = verdicts(tables, asked.level, asked.margin, asked.metric, asked.contrast)
         return Judged(every, asked, told)
     except HeadstartError as error:
@@ -74,4 +74,6 @@ def differing(every: Found) -> dict[str, list[Any]]:
 
 
 def _declarations(every: Found) -> list[dict[str, Any]]:
-    return [result for _, result in every.finished if isinstance(result.get("compare"), dict)]
+    # Those of superseded runs, too: whoever declared anew could know their result.
+    every_one = [*every.finished, *every.superseded]
+    return [result for _, result in every_one if isinstance(result.get("compare"), dict)]

@@ -10,6 +10,7 @@ import numpy as np
 from headstart import runs
 from headstart.compare.arms import Result, arm_key, arm_names
 from headstart.compare.evidence import looks, refusal
+from headstart.compare.superseded import generations
 from headstart.errors import HeadstartError
 
 NEEDED = {"model", "data", "labels_per_class", "seed"}  # a result without them is none of a comparison's
@@ -62,26 +63,32 @@ class Outcomes:
         return len(self.labels)
 
 
-def outcomes(results: Sequence[Run]) -> list[Outcomes]:
+def outcomes(results: Sequence[Run], superseded: Sequence[Run] = ()) -> list[Outcomes]:
     """The tables of each data set and budget that has two arms or more with a seed in common; small budgets first.
 
     Where predictions cannot be read, or were made of other images, the budget has its trouble, and the others none.
 
     Args:
         results: run directories with what their ``result.json`` says, failed runs among them.
+        superseded: likewise, those whose place others have taken: nothing but looks.
     """
     results = [(place, {"arm": result["model"], **result}) for place, result in results if result.keys() >= NEEDED]
     names = arm_names([result for _, result in results])
     groups: dict[tuple[str, int | None, int], dict[str, list[Run]]] = defaultdict(lambda: defaultdict(list))
     for place, result in results:
-        where = result["data"], result["labels_per_class"], result.get("folds") or 1
-        groups[where][names[arm_key(result)]].append((place, result))
+        groups[_where(result)][names[arm_key(result)]].append((place, result))
     ordered = sorted(groups.items(), key=lambda item: (item[0][0], item[0][1] or np.inf, item[0][2]))
-    found = (_table(data, budget, folds, arms) for (data, budget, folds), arms in ordered)
+    found = (_table(*where, arms, [run for run in superseded if _where(run[1]) == where]) for where, arms in ordered)
     return [table for table in found if table is not None]
 
 
-def _table(data: str, budget: int | None, folds: int, arms: dict[str, list[Run]]) -> Outcomes | None:
+def _where(result: Result) -> tuple[str, int | None, int]:
+    return str(result.get("data")), result.get("labels_per_class"), result.get("folds") or 1
+
+
+def _table(
+    data: str, budget: int | None, folds: int, arms: dict[str, list[Run]], superseded: Sequence[Run]
+) -> Outcomes | None:
     if len(arms) < 2:
         return None
     results = [result for of_arm in arms.values() for _, result in of_arm]
@@ -93,7 +100,7 @@ def _table(data: str, budget: int | None, folds: int, arms: dict[str, list[Run]]
         {arm: of_arm[0][1]["model"] for arm, of_arm in arms.items()},
         np.zeros(0, dtype=np.int64),
         folds=folds,
-        looks=looks(results),
+        looks=looks(results, generations(superseded)),
         asked_budgets=max(result.get("asked_budgets") or 1 for result in results),
     )
     try:

@@ -7,6 +7,7 @@ import pandas as pd
 
 from headstart import runs
 from headstart.compare.arms import Result, arm_key, arm_names
+from headstart.compare.superseded import superseded
 from headstart.errors import HeadstartError
 
 GROUPED = ["data", "labels_per_class", "folds", "arm"]
@@ -23,6 +24,7 @@ class Found:
         failures: their directories and what they say.
         unreadable: files that are no whole result.
         again: finished ones whose identity another one has, and what they say.
+        superseded: ended ones whose place a later one of the same sweep has taken, and what they say.
         begun: directories of runs that have not come to an end.
         directories: those that were looked through.
     """
@@ -32,6 +34,7 @@ class Found:
     failures: list[tuple[Path, Result]] = field(default_factory=list)
     unreadable: list[Path] = field(default_factory=list)
     again: list[tuple[Path, Result]] = field(default_factory=list)
+    superseded: list[tuple[Path, Result]] = field(default_factory=list)
     begun: list[Path] = field(default_factory=list)
     directories: tuple[Path, ...] = ()
 
@@ -59,6 +62,10 @@ def found(*directories: str | Path) -> Found:
             else:
                 every.again.append((path.parent, result))
         every.begun += sorted(runs.begun(directory))
+    every.superseded = superseded([*every.finished, *every.failures])
+    older = {place for place, _ in every.superseded}
+    every.finished = [run for run in every.finished if run[0] not in older]
+    every.failures = [run for run in every.failures if run[0] not in older]
     if not (every.finished or every.failed or every.unreadable):
         raise HeadstartError(f"{', '.join(map(str, directories))}: holds no run that came to an end")
     return every
