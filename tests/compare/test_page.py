@@ -11,8 +11,10 @@ import pytest
 
 from headstart import runs
 from headstart.compare import words
+from headstart.compare.judge import judged
 from headstart.compare.page import render
 from headstart.compare.report import write
+from headstart.compare.show import show
 from headstart.pages import percent, points, si
 
 HOSTILE = (
@@ -195,7 +197,8 @@ def test_every_section_stands_on_the_page_with_what_it_has_to_say(fake_sweep):
     shown_in = {
         "no verdict": "No verdict: there is none",
         "question": f"{answer['question']} {answer['helped']}",
-        "difference of the verdict": f"finetune less scratch_backbone: {points(answer['declared']['difference'])} points",
+        "declared contrast": "finetune less scratch_backbone:",
+        "difference of the verdict": f"{points(answer['declared']['difference'])} points, ",
         "interval of the verdict": f"{points(answer['declared']['low'])} to {points(answer['declared']['high'])}",
         "what nothing beat": f"Which arms did nothing beat? {answer['unbeaten']} 3 seeds, 60 test images",
         "frozen loss": answer["frozen_loss"],
@@ -218,6 +221,22 @@ def test_every_section_stands_on_the_page_with_what_it_has_to_say(fake_sweep):
     text = visible(render({**said, "no_verdict": "there is none"}, {}, ""))
     assert said["next_steps"] and said["cautions"]
     assert [section for section, told in shown_in.items() if told not in text] == []
+
+
+def test_a_metric_that_is_not_accuracy_is_named_wherever_it_counts(fake_sweep, capsys):
+    sweep = fake_sweep(budgets=(5,), compare={"metric": "balanced_accuracy"})
+    text = visible(write(sweep).read_text())
+    show(judged(sweep))
+    for part in ("points of balanced accuracy, ", "points of balanced accuracy interval",
+                 "points of balanced accuracy (to", "Plain accuracy on the sealed", "Which arms did nothing beat by balanced accuracy?",
+                 "go by balanced accuracy; the table shows plain accuracy."):  # fmt: skip
+        assert part in text
+    said = capsys.readouterr().out
+    for part in ("intervals in points of balanced accuracy", "beat by balanced accuracy?", "balanced accuracy (to",
+                 "go by balanced accuracy; the table shows plain accuracy."):  # fmt: skip
+        assert part in said
+    plain = fake_sweep(budgets=(5,), sweep="plain").with_name("plain")
+    assert "balanced accuracy" not in visible(write(plain).read_text())
 
 
 def test_names_that_people_give_are_shown_and_nothing_of_them_runs(fake_sweep, fake_run, tmp_path):

@@ -28,7 +28,7 @@ def render(report: dict[str, Any], pictures: dict[str, bytes], inputs: str) -> s
     swatches = [Markup(figures.swatch(i)) for i in range(len(places))]
     charts = {data["name"]: _charts(data, list(places)) for data in report["data"]}
     shown = {image: f"data:image/webp;base64,{b64encode(webp).decode()}" for image, webp in pictures.items()}
-    page = template(TEMPLATE, budget=words.budget)
+    page = template(TEMPLATE, budget=words.budget, of_metric=words.of_metric, which=words.which)
     drawn = {"places": places, "swatches": swatches, "charts": charts, "pictures": shown}
     return page.render(**report, **drawn, most_findings=MOST_FINDINGS, inputs=inputs)
 

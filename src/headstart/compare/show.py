@@ -65,13 +65,14 @@ def _show_verdicts(found: list[Verdict]) -> None:
     asked = [verdict for verdict in found if words.question(verdict)]
     if asked:
         arms = " against ".join(words.contrast(asked[0]))
-        level = next((f", {_level(verdict)} intervals in points" for verdict in asked if verdict.declared), "")
+        of = words.of_metric(asked[0].metric)
+        level = next((f", {_level(verdict)} intervals in points{of}" for verdict in asked if verdict.declared), "")
         _say(f"\n{words.question(asked[0])} {arms}{level}")
         rows = [[words.budget(v.outcomes.labels_per_class), *_difference(v), words.helped(v)] for v in asked]
         headers = ["labels/class", "difference", "interval", "answer"]
         _print(headers, rows, [v.outcomes.data for v in asked], left={"answer"})
     if found:
-        print("\nWhich arms did nothing beat?")
+        print(f"\n{words.which(found[0].metric)}")
         rows = [
             [
                 words.budget(v.outcomes.labels_per_class),
