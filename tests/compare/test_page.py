@@ -228,7 +228,8 @@ def test_a_metric_that_is_not_accuracy_is_named_wherever_it_counts(fake_sweep, c
     text = visible(write(sweep).read_text())
     show(judged(sweep))
     for part in ("points of balanced accuracy, ", "points of balanced accuracy interval",
-                 "points of balanced accuracy (to", "Plain accuracy on the sealed", "Which arms did nothing beat by balanced accuracy?",
+                 "points of balanced accuracy (to", "Plain accuracy on the sealed",
+                 "Which arms did nothing beat by balanced accuracy?",
                  "go by balanced accuracy; the table shows plain accuracy."):  # fmt: skip
         assert part in text
     said = capsys.readouterr().out
