@@ -240,6 +240,17 @@ def test_a_metric_that_is_not_accuracy_is_named_wherever_it_counts(fake_sweep, c
     assert "balanced accuracy" not in visible(write(plain).read_text())
 
 
+def test_probabilities_that_are_no_numbers_leave_the_rest_of_the_page(fake_sweep):
+    page = write(fake_sweep(budgets=(5,), seeds=(0,), nan=True))
+    assert "Its probabilities are no numbers (NaN)." in visible(page.read_text())
+    assert strangers(page) == []
+
+
+def test_every_table_can_be_scrolled_where_it_is_wider_than_a_phone(fake_sweep):
+    text = write(fake_sweep(budgets=(5,), seeds=(0,))).read_text()
+    assert text.count("<table") == len(re.findall(r'<div class="scroll"[^>]*>\s*<table', text)) > 5
+
+
 def test_names_that_people_give_are_shown_and_nothing_of_them_runs(fake_sweep, fake_run, tmp_path):
     files = [f"{HOSTILE[i % 6]}/{i} $x$ .png" for i in range(60)]
     sweep = fake_sweep(budgets=(5,), seeds=(0,), classes=HOSTILE, data=HOSTILE[2], names=files)

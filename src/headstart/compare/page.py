@@ -50,10 +50,10 @@ def _charts(data: dict[str, Any], arms: list[str]) -> dict[str, Any]:
             if its:
                 chart = Markup(figures.learning(its, arms, what, label, scale))
                 drawn["learning"].append({"labels_per_class": budget, "what": label, "chart": chart})
-    look = data["closer"]
-    if look and "calibration" in look:
-        points = next(row["points"] for row in look["calibration"] if row["arm"] == look["arm"])
-        drawn["reliability"] = Markup(figures.reliability(points, arms.index(look["arm"])))
+    look = data["closer"] or {}
+    points = next((row["points"] for row in look.get("calibration", ()) if row["arm"] == look["arm"]), ())
+    if known := [point for point in points if point["confidence"] is not None]:  # None: a probability was NaN
+        drawn["reliability"] = Markup(figures.reliability(known, arms.index(look["arm"])))
     return drawn
 
 
