@@ -16,7 +16,7 @@ def fake_run(tmp_path):
 
     def write(
         arm="finetune", seed=0, budget=5, right=0.7, classes=("ant", "bee", "cat"), images=60, data="photos",
-        sweep="sweep", fold=0, settings=None, names=None, **more,
+        sweep="sweep", fold=0, settings=None, names=None, nan=False, **more,
     ):  # fmt: skip
         k = len(classes)
         place = tmp_path / sweep / f"{arm}-{data}-{budget}-seed{seed}-{fold}-{len(json.dumps(settings))}"
@@ -25,6 +25,7 @@ def fake_run(tmp_path):
         labels = np.arange(images) % k
         logits = draw.normal(size=(images, k)) + 4 * right * np.eye(k)[np.where(draw.random(images) < right, labels, 0)]
         probabilities = (np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)).astype(np.float32)
+        probabilities = np.full_like(probabilities, np.nan) if nan else probabilities
         names = names or [f"{classes[label]}/{fold}-{i:05}.png" for i, label in enumerate(labels)]
         runs.write_predictions(place, names, labels, probabilities)
         tested = [{"image": name, "sha256": "0", "class": classes[label], "part": "test"}

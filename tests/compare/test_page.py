@@ -11,8 +11,11 @@ import pytest
 
 from headstart import runs
 from headstart.compare import words
+from headstart.compare.judge import judged
+from headstart.compare.page import render
 from headstart.compare.report import write
-from headstart.pages import si
+from headstart.compare.show import show
+from headstart.pages import percent, points, si
 
 HOSTILE = (
     "<script>alert(1)</script>",
@@ -177,6 +180,75 @@ def test_the_checker_finds_a_number_that_is_not(fake_sweep):
     page = write(fake_sweep(seeds=(0,)))
     page.write_text(page.read_text().replace("</footer>", " 777.7 % and 98,765</footer>"))
     assert [number for number, _ in strangers(page)] == ["777.7", "98,765"]
+
+
+def visible(text):
+    """The page's words as a reader sees them, charts left out."""
+    text = re.sub(r"<(style|svg|title)\b.*?</\1>", "", text, flags=re.DOTALL)
+    words_ = " ".join(html.unescape(re.sub(r"<[^>]*>", " ", text)).split())
+    return re.sub(r" (?=[,.:;])", "", words_)
+
+
+def test_every_section_stands_on_the_page_with_what_it_has_to_say(fake_sweep):
+    said = json.loads(write(fake_sweep(compare={"margin": 0.01})).with_name("report.json").read_text())
+    data = said["data"][0]
+    answer, look, split, run = data["answers"][0], data["closer"], data["splits"][0], said["runs"][0]
+    pair, same, row = answer["pairs"][0], look["agreement"][0], look["confusion"]["recall"][0]
+    shown_in = {
+        "no verdict": "No verdict: there is none",
+        "question": f"{answer['question']} {answer['helped']}",
+        "declared contrast": "finetune less scratch_backbone:",
+        "difference of the verdict": f"{points(answer['declared']['difference'])} points, ",
+        "interval of the verdict": f"{points(answer['declared']['low'])} to {points(answer['declared']['high'])}",
+        "what nothing beat": f"Which arms did nothing beat? {answer['unbeaten']} 3 seeds, 60 test images",
+        "frozen loss": answer["frozen_loss"],
+        "price": "of memory",
+        "next steps": f"What to do next {' '.join(said['next_steps'])}",
+        "cautions": f"Before you trust it {' '.join(said['cautions'])}",
+        "heading of the pairs": "The difference of every two arms first less second labels per class",
+        "pairs": f"{pair['first']} less {pair['second']} 5 {points(pair['difference'])} "
+        f"{points(pair['low'])} to {points(pair['high'])} {pair['p_value']:.4f}",
+        "confusion": " ".join(map(str, [row["class"], *look["confusion"]["counts"][0], percent(row["recall"])])),
+        "calibration": f"{look['arm']} {percent(look['calibration'][0]['ece'])}",
+        "agreement": f"{same['first']} and {same['second']} {percent(same['same'])} {percent(same['both_right'])}",
+        "origins": "finetune and frozen begin from: resnet18, weights embedded, trained on photographs, 45.5 %",
+        "names in common": "It saw 3 classes; of the same name as yours: ant, bee",
+        "splits": f"5 {split['train']} {split['val']} {split['test']} 3 20 1 0, 1, 2",
+        "skipped": "1 file left out broken.png: is truncated",
+        "command": run["command"],
+        "versions": "cores 2, gpu none, system Linux; headstart 0.1.0, torch 2.13.0",
+    }  # fmt: skip
+    text = visible(render({**said, "no_verdict": "there is none"}, {}, ""))
+    assert said["next_steps"] and said["cautions"]
+    assert [section for section, told in shown_in.items() if told not in text] == []
+
+
+def test_a_metric_that_is_not_accuracy_is_named_wherever_it_counts(fake_sweep, capsys):
+    sweep = fake_sweep(budgets=(5,), compare={"metric": "balanced_accuracy"})
+    text = visible(write(sweep).read_text())
+    show(judged(sweep))
+    for part in ("points of balanced accuracy, ", "points of balanced accuracy interval",
+                 "points of balanced accuracy (to", "Plain accuracy on the sealed",
+                 "Which arms did nothing beat by balanced accuracy?",
+                 "go by balanced accuracy; the table shows plain accuracy."):  # fmt: skip
+        assert part in text
+    said = capsys.readouterr().out
+    for part in ("intervals in points of balanced accuracy", "beat by balanced accuracy?", "balanced accuracy (to",
+                 "go by balanced accuracy; the table shows plain accuracy."):  # fmt: skip
+        assert part in said
+    plain = fake_sweep(budgets=(5,), sweep="plain").with_name("plain")
+    assert "balanced accuracy" not in visible(write(plain).read_text())
+
+
+def test_probabilities_that_are_no_numbers_leave_the_rest_of_the_page(fake_sweep):
+    page = write(fake_sweep(budgets=(5,), seeds=(0,), nan=True))
+    assert "Its probabilities are no numbers (NaN)." in visible(page.read_text())
+    assert strangers(page) == []
+
+
+def test_every_table_can_be_scrolled_where_it_is_wider_than_a_phone(fake_sweep):
+    text = write(fake_sweep(budgets=(5,), seeds=(0,))).read_text()
+    assert text.count("<table") == len(re.findall(r'<div class="scroll"[^>]*>\s*<table', text)) > 5
 
 
 def test_names_that_people_give_are_shown_and_nothing_of_them_runs(fake_sweep, fake_run, tmp_path):

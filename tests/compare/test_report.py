@@ -261,6 +261,14 @@ def test_runs_that_two_sweeps_share_are_missing_in_neither(fake_run, tmp_path):
     assert report(tmp_path / "one", tmp_path / "two")["unfinished"] == []
 
 
+def test_the_whole_price_stands_in_the_terminal_too(fake_sweep, capsys):
+    trials = [{"settings": {}, "seconds": 4.0}, {"settings": {"lr": 0.1}, "seconds": 6.5}]
+    show(judged(fake_sweep(budgets=(5,), trials=trials)))
+    header, first = (line.rstrip() for line in capsys.readouterr().out.splitlines()[:2])
+    assert header.split()[4:] == ["trainable", "FLOPs", "memory", "seconds", "tuning"]
+    assert first.endswith("22.2 M  1.10 GB     11.5    10.5") and len(header) <= 100
+
+
 def test_the_search_for_settings_is_part_of_the_price(fake_sweep):
     trials = [{"settings": {}, "seconds": 4.0}, {"settings": {"lr": 0.1}, "seconds": 6.5}]
     page = write(fake_sweep(budgets=(5,), trials=trials))

@@ -31,7 +31,12 @@ def a_run(tmp_path):
             "fold": 0,
             "identity": identity or f"{count:08x}",
             "metrics": {"test/accuracy": accuracy},
-            "cost": {"seconds": 10.0 * (seed + 1), "parameters": 2000000, "trainable_parameters": 13242},
+            "cost": {
+                "seconds": 10.0 * (seed + 1),
+                "parameters": 2000000,
+                "trainable_parameters": 13242,
+                "flops": 22246400,
+            },
             "settings": settings,
         }
         (directory / "result.json").write_text(json.dumps(result))
@@ -94,9 +99,9 @@ def test_the_printed_columns_line_up(a_run, capsys):
     sweep = a_run(arm="scratch_backbone", accuracy=1.0, budget=40)
     show(judged(sweep))
     header, first, second = capsys.readouterr().out.splitlines()
-    assert header.split() == ["arm", "labels/class", "accuracy", "n", "trainable", "seconds"]
-    assert first.split() == ["finetune", "5", "92.0", "±", "1.1", "2", "13,242", "15.0"]
-    assert second.split() == ["scratch_backbone", "40", "100.0", "±", "–", "1", "13,242", "10.0"]
+    assert header.split() == ["arm", "labels/class", "accuracy", "n", "trainable", "FLOPs", "memory", "seconds"]
+    assert first.split() == ["finetune", "5", "92.0", "±", "1.1", "2", "13,242", "22.2", "M", "–", "15.0"]
+    assert second.split() == ["scratch_backbone", "40", "100.0", "±", "–", "1", "13,242", "22.2", "M", "–", "10.0"]
     assert header.index("trainable") + len("trainable") == first.index("13,242") + len("13,242")
     assert second.index("13,242") == first.index("13,242")
 

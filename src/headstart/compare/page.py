@@ -28,7 +28,7 @@ def render(report: dict[str, Any], pictures: dict[str, bytes], inputs: str) -> s
     swatches = [Markup(figures.swatch(i)) for i in range(len(places))]
     charts = {data["name"]: _charts(data, list(places)) for data in report["data"]}
     shown = {image: f"data:image/webp;base64,{b64encode(webp).decode()}" for image, webp in pictures.items()}
-    page = template(TEMPLATE, budget=words.budget)
+    page = template(TEMPLATE, budget=words.budget, of_metric=words.of_metric, which=words.which)
     drawn = {"places": places, "swatches": swatches, "charts": charts, "pictures": shown}
     return page.render(**report, **drawn, most_findings=MOST_FINDINGS, inputs=inputs)
 
@@ -50,10 +50,10 @@ def _charts(data: dict[str, Any], arms: list[str]) -> dict[str, Any]:
             if its:
                 chart = Markup(figures.learning(its, arms, what, label, scale))
                 drawn["learning"].append({"labels_per_class": budget, "what": label, "chart": chart})
-    look = data["closer"]
-    if look and "calibration" in look:
-        points = next(row["points"] for row in look["calibration"] if row["arm"] == look["arm"])
-        drawn["reliability"] = Markup(figures.reliability(points, arms.index(look["arm"])))
+    look = data["closer"] or {}
+    points = next((row["points"] for row in look.get("calibration", ()) if row["arm"] == look["arm"]), ())
+    if known := [point for point in points if point["confidence"] is not None]:  # None: a probability was NaN
+        drawn["reliability"] = Markup(figures.reliability(known, arms.index(look["arm"])))
     return drawn
 
 

@@ -14,6 +14,7 @@ from headstart.compare.table import table
 from headstart.compare.unfinished import unfinished
 from headstart.compare.verdict import Verdict
 from headstart.errors import named
+from headstart.pages import si
 from headstart.terminal import harmless, print_table
 
 
@@ -38,10 +39,10 @@ def show(told: Judged) -> None:
 
 
 def show_table(told: Judged) -> None:
-    """Prints a row for each data set, budget and arm."""
+    """Prints a row for each data set, budget and arm: its accuracy, and its price."""
     rows = table([result for _, result in told.every.finished])
-    headers = ["arm", "labels/class", "accuracy", "n", "trainable", "seconds"]
-    printed, notes = [], []
+    headers = ["arm", "labels/class", "accuracy", "n", "trainable", "FLOPs", "memory", "seconds"]
+    printed, tuning, notes = [], [], []
     for row in rows.to_dict("records"):
         labels = None if math.isnan(row["labels_per_class"]) else int(row["labels_per_class"])
         printed.append(
@@ -51,13 +52,17 @@ def show_table(told: Judged) -> None:
                 " ± ".join(_number(100 * row[part], "{:.1f}") for part in ("accuracy", "spread")),
                 str(row["n"]),
                 _number(row["trainable_parameters"], "{:,.0f}"),
+                _large(row["flops"]),
+                _large(row["peak_memory_bytes"], "B"),
                 _number(row["seconds"], "{:.1f}"),
             ]
         )
+        tuning.append(_number(row["tuning_seconds"] or math.nan, "{:.1f}", missing=""))
         refused = told.refused(row["data"], labels, row["arm"])
         notes.append(", ".join(words.notes(row["folds"], row["n"] > row["seeds"], refused)))
-    if any(notes):
-        headers, printed = [*headers, "note"], [[*cells, note] for cells, note in zip(printed, notes, strict=True)]
+    for header, column in (("tuning", tuning), ("note", notes)):
+        if any(column):
+            headers, printed = [*headers, header], [[*cells, c] for cells, c in zip(printed, column, strict=True)]
     _print(headers, printed, rows["data"], left={"note"})
 
 
@@ -65,13 +70,14 @@ def _show_verdicts(found: list[Verdict]) -> None:
     asked = [verdict for verdict in found if words.question(verdict)]
     if asked:
         arms = " against ".join(words.contrast(asked[0]))
-        level = next((f", {_level(verdict)} intervals in points" for verdict in asked if verdict.declared), "")
+        of = words.of_metric(asked[0].metric)
+        level = next((f", {_level(verdict)} intervals in points{of}" for verdict in asked if verdict.declared), "")
         _say(f"\n{words.question(asked[0])} {arms}{level}")
         rows = [[words.budget(v.outcomes.labels_per_class), *_difference(v), words.helped(v)] for v in asked]
         headers = ["labels/class", "difference", "interval", "answer"]
         _print(headers, rows, [v.outcomes.data for v in asked], left={"answer"})
     if found:
-        print("\nWhich arms did nothing beat?")
+        print(f"\n{words.which(found[0].metric)}")
         rows = [
             [
                 words.budget(v.outcomes.labels_per_class),
@@ -110,6 +116,10 @@ def _print(headers: list[str], rows: list[list[str]], data: Iterable[str], left:
 
 def _say(text: str) -> None:
     print("\n".join(map(harmless, text.split("\n"))))
+
+
+def _large(value: float, unit: str = "") -> str:
+    return "–" if math.isnan(value) else si(value) + unit
 
 
 def _number(value: Any, form: str, missing: str = "–") -> str:

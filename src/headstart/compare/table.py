@@ -11,7 +11,8 @@ from headstart.compare.superseded import superseded
 from headstart.errors import HeadstartError
 
 GROUPED = ["data", "labels_per_class", "folds", "arm"]
-COLUMNS = [*GROUPED, "accuracy", "spread", "n", "seeds", "trainable_parameters", "seconds"]
+COST = ["trainable_parameters", "seconds", "flops", "peak_memory_bytes"]
+COLUMNS = [*GROUPED, "accuracy", "spread", "n", "seeds", *COST, "tuning_seconds"]
 
 
 @dataclass
@@ -82,7 +83,8 @@ def table(results: list[Result]) -> pd.DataFrame:
     Returns:
         Columns ``data``, ``labels_per_class`` (NaN: all), ``folds``, ``arm``, ``accuracy`` (mean over runs, of 1),
         ``spread`` (their standard deviation, NaN for one run), ``n`` runs, of so many ``seeds`` and folds (fewer than
-        ``n``, where several runs are of one), ``trainable_parameters`` and ``seconds`` (means).
+        ``n``, where several runs are of one), and the price, all means: ``trainable_parameters``, ``seconds``,
+        ``flops`` (of one image, forward), ``peak_memory_bytes`` and ``tuning_seconds``.
     """
     names = arm_names(results)
     frame = pd.DataFrame(
@@ -93,22 +95,21 @@ def table(results: list[Result]) -> pd.DataFrame:
             "arm": names[arm_key(r)],
             "seed": f"{r.get('seed', k)} {r.get('fold') or 0}",
             "accuracy": r["metrics"].get("test/accuracy"),
-            "trainable_parameters": r.get("cost", {}).get("trainable_parameters"),
-            "seconds": r.get("cost", {}).get("seconds"),
+            **{name: r.get("cost", {}).get(name) for name in COST},
+            "tuning_seconds": sum(trial["seconds"] for trial in r.get("trials") or []),
         }
         for k, r in enumerate(results)
     )
     if frame.empty:
         return pd.DataFrame(columns=COLUMNS)
-    measured = ["labels_per_class", "accuracy", "trainable_parameters", "seconds"]
+    measured = ["labels_per_class", "accuracy", *COST, "tuning_seconds"]
     frame[measured] = frame[measured].astype(float)
     grouped = frame.groupby(GROUPED, dropna=False).agg(
         accuracy=("accuracy", "mean"),
         spread=("accuracy", "std"),
         n=("accuracy", "size"),
         seeds=("seed", "nunique"),
-        trainable_parameters=("trainable_parameters", "mean"),
-        seconds=("seconds", "mean"),
+        **{name: (name, "mean") for name in (*COST, "tuning_seconds")},
     )
     order = ["data", "labels_per_class", "folds", "accuracy"]
     return grouped.reset_index().sort_values(order, ascending=[True, True, True, False], ignore_index=True)

@@ -26,6 +26,11 @@ def where(*verdicts: Verdict) -> str:
     return " and ".join([*at, *(["with all labels"] if None in budgets else [])])
 
 
+def of_metric(metric: str) -> str:
+    """What points are of, to follow them: nothing where they are of plain accuracy, which is what anybody expects."""
+    return "" if metric == "accuracy" else f" of {metric.replace('_', ' ')}"
+
+
 def notes(folds: int, repeated: bool, refused: bool) -> list[str]:
     """What must stand beside an arm's row: that it is no evidence, or what its runs are."""
     said = ["refused"] if refused else []
@@ -64,6 +69,11 @@ def _of_pretraining(verdict: Verdict) -> bool:
     return tuple(verdict.outcomes.models[arm] for arm in contrast(verdict)) == DECLARED
 
 
+def which(metric: str) -> str:
+    """The second question."""
+    return "Which arms did nothing beat" + ("?" if metric == "accuracy" else f" by {metric.replace('_', ' ')}?")
+
+
 def unbeaten(verdict: Verdict) -> str:
     """The second answer: a winner, a tie, or undecided among those that nothing beat."""
     left = verdict.left
@@ -74,7 +84,7 @@ def unbeaten(verdict: Verdict) -> str:
     if len(left) == 1:
         return f"{left[0]} wins" + (", by less than the margin" if verdict.lead_is_small else "")
     if verdict.tie:
-        return f"a tie of {named(left)}: within {points(verdict.margin)}"
+        return f"a tie of {named(left)}: within {points(verdict.margin)}{of_metric(verdict.metric)}"
     beats_all = all(set(left) <= set(winners) for winners in verdict.beaten.values())
     if verdict.beaten and beats_all:
         return f"undecided between {named(left)}; each beats {' and '.join(sorted(verdict.beaten))}"
@@ -90,7 +100,8 @@ def frozen_loss(verdict: Verdict) -> str | None:
     sure = f"with {100 * (1 - verdict.alpha):.3g} % confidence"
     if found.loss <= 0:
         return f"{found.arm} loses to no other arm, {sure}"
-    return f"{found.arm} loses at most {points(found.loss)} (to {found.rival}), {sure}"
+    most = f"{points(found.loss)}{of_metric(verdict.metric)}"
+    return f"{found.arm} loses at most {most} (to {found.rival}), {sure}"
 
 
 def frozen_losses(verdicts: Sequence[Verdict]) -> list[str]:
@@ -144,6 +155,8 @@ def cautions(verdicts: Sequence[Verdict]) -> list[str]:
             f"Seeds were added {_times(looks - 1)} after results could be seen: {looks} looks, so that a false answer "
             f"has a chance of up to {more} instead of {whole}."
         )
+    if (metric := verdicts[0].metric) != "accuracy":
+        said.append(f"The verdicts go by {metric.replace('_', ' ')}; the table shows plain accuracy.")
     return said + once(verdicts, _about)
 
 
