@@ -134,7 +134,7 @@ def at_depth(verdict: Verdict, fields: Sequence[int]) -> Verdict:
 
 
 def smaller_verdict(ratios: Sequence[tuple[float, float]]) -> Verdict:
-    """Intervals of 4σ over the field's side, by stage: holds where all lie below a half, fails where none goes below."""
+    """Intervals of 4σ over the field's side, by stage: holds where all are below a half, fails where none is."""
     return _judged(ratios, lambda each: each[1] < 0.5, lambda each: each[0] < 0.5)
 
 
