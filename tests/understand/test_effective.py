@@ -112,6 +112,13 @@ def test_a_field_that_the_image_cuts_is_flagged():
     assert described(weights[None], layer).clipped
 
 
+@pytest.mark.parametrize("side", [5, 6, 7, 8, 11, 16])
+def test_the_middle_quarter_of_a_plate_is_a_quarter(side):
+    network = nn.Conv2d(1, 1, side)
+    [layer] = receptive_fields(nn.Sequential(network), (1, side, side))
+    assert described(torch.ones(1, side, side, dtype=torch.float64), layer).central == pytest.approx(0.25, abs=1e-12)
+
+
 def test_a_gaussian_is_one_and_a_plate_is_none():
     at = torch.arange(31.0) - 15
     bell = torch.exp(-(at[:, None] ** 2) / 50 - at**2 / 20)

@@ -7,7 +7,6 @@ from headstart.understand.pooling import (
     head,
     head_verdict,
     impulse,
-    invariance_verdict,
     peak_kept,
     pooled,
     roughness,
@@ -67,13 +66,6 @@ def test_an_average_that_is_rougher_fails():
     assert smoother_verdict((20.0, 24.0), (1.0, 3.0)) == "holds"
     assert smoother_verdict((20.0, 24.0), (-7.0, -5.0)) == "depends"
     assert smoother_verdict((-3.0, -1.0), (-7.0, -5.0)) == "fails"
-
-
-def test_pooling_that_never_leaves_anything_as_it_was_gives_no_invariance():
-    assert invariance_verdict([1.0, 1.0], (0.995, 1.0)) == "holds"
-    assert invariance_verdict([1.0], (0.9, 1.0)) == "depends"
-    assert invariance_verdict([0.5, 0.75, 1.0], (0.995, 1.0)) == "depends"
-    assert invariance_verdict([0.0, 0.0], (0.9, 1.0)) == "fails"
 
 
 def test_the_lessons_head_flattens_and_would_be_smaller_with_a_global_average(lesson):

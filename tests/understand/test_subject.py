@@ -1,6 +1,11 @@
-import torch
+import threading
 
-from headstart.understand.subject import Subject, copied
+import pytest
+import torch
+from torch import nn
+
+from headstart.errors import HeadstartError
+from headstart.understand.subject import Subject, copied, untrained
 
 
 def test_a_copy_to_measure_on_has_no_hooks_and_takes_gradients_and_the_original_keeps_its_own(lesson):
@@ -34,3 +39,100 @@ def test_the_untrained_twin_is_the_same_each_time_and_leaves_the_random_stream_a
     torch.manual_seed(5)
     assert torch.equal(torch.rand(1), drawn)
     assert torch.equal(once.conv1.weight, Subject.of(network, images).random.conv1.weight)
+
+
+def test_a_copy_has_no_hook_of_any_kind(lesson):
+    network = lesson()
+    network.conv1.register_forward_hook(lambda *_, **__: 1 / 0, with_kwargs=True, always_call=True)
+    network.conv2.register_forward_pre_hook(lambda *_, **__: 1 / 0, with_kwargs=True)
+    copy = copied(network)
+    copy(torch.zeros(1, 1, 28, 28))
+    assert not [key for module in copy.modules() for key, held in vars(module).items() if "forward" in key and held]
+
+
+@pytest.mark.parametrize("normalised", [nn.utils.weight_norm, nn.utils.spectral_norm])
+@pytest.mark.filterwarnings("ignore::FutureWarning")
+def test_a_network_of_normalised_weights_is_copied_as_it_computes(lesson, normalised):
+    network, images = lesson(), torch.ones(2, 1, 28, 28)
+    normalised(network.conv2)
+    network.train()(images)
+    before = copied(network)(images)
+    with torch.no_grad():
+        for weights in network.conv2.parameters():
+            weights.mul_(2)
+    after = copied(network)(images)
+    assert torch.allclose(after, network.eval()(images)) and not torch.allclose(after, before)
+    assert not torch.allclose(untrained(network)(images), after)
+
+
+class Token(nn.Module):
+    """Holds parameters of its own, as transformers and ConvNeXts do."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(1, 8, 8, stride=8)
+        self.gamma = nn.Parameter(torch.full((8,), 3.0))
+        self.bias = nn.Parameter(torch.full((8,), 5.0))
+        self.place = nn.Parameter(torch.full((1, 8, 1, 1), 7.0))
+
+    def forward(self, images):
+        maps = self.conv(images) * self.gamma[:, None, None] + self.bias[:, None, None] + self.place
+        return maps.mean((2, 3))
+
+
+def test_an_untrained_twin_keeps_nothing_that_was_learned_outside_of_layers():
+    network = Token()
+    fresh = untrained(network)
+    assert fresh.gamma.tolist() == [1.0] * 8 and fresh.bias.tolist() == [0.0] * 8
+    assert (fresh.place != 7).all() and 2 < fresh.place.square().mean().sqrt() < 14
+    assert torch.equal(fresh.place, untrained(network).place)
+    assert (fresh.conv.weight != network.conv.weight).all() and (network.place == 7).all()
+
+
+class Answers(nn.Module):
+    """Gives what it was told to give."""
+
+    def __init__(self, give):
+        super().__init__()
+        self.conv, self.give = nn.Conv2d(1, 3, 3), give
+
+    def forward(self, images):
+        return self.give(self.conv(images).mean((2, 3)))
+
+
+def broken(network):
+    with torch.no_grad():
+        network.conv.bias[0] = float("nan")
+    return network
+
+
+def locked(network):
+    network.lock = threading.Lock()
+    return network
+
+
+SAME = torch.Tensor.clone
+
+
+@pytest.mark.parametrize(
+    ("network", "images", "line"),
+    [
+        (Answers(lambda x: {"logits": x}), torch.zeros(2, 1, 8, 8), "Answers gives a dict; wrap it"),
+        (Answers(lambda x: (x, x)), torch.zeros(2, 1, 8, 8), "Answers gives a tuple; wrap it"),
+        (Answers(lambda x: x[:, :, None]), torch.zeros(2, 1, 8, 8), r"gives \(2, 3, 1\) of 2 images, not logits"),
+        (Answers(lambda x: x / 0), torch.zeros(2, 1, 8, 8), "Answers gives NaN or infinity"),
+        (broken(Answers(SAME)), torch.zeros(2, 1, 8, 8), "conv.bias: holds NaN or infinity"),
+        (Answers(SAME), torch.full((2, 1, 8, 8), torch.inf), "the images: holds NaN or infinity"),
+        (Answers(SAME).double(), torch.zeros(2, 1, 8, 8).double(), "the images: float64 is not measured"),
+        (Answers(SAME).double(), torch.zeros(2, 1, 8, 8), "conv.weight: float64 is not measured"),
+        (Answers(SAME), torch.zeros(2, 1, 8, 8, dtype=torch.uint8), "the images: uint8 is not measured"),
+        (Answers(SAME), torch.zeros(2, 1, 8, 7), "images of 8×7 pixels are too small"),
+        (Answers(SAME), torch.zeros(1, 8, 8), r"images of shape \(1, 8, 8\) are none"),
+        (Answers(SAME), torch.zeros(2, 3, 8, 8), r"Answers does not take images of \(2, 3, 8, 8\)"),
+        (locked(Answers(SAME)), torch.zeros(2, 1, 8, 8), "Answers cannot be copied to be measured"),
+    ],
+)
+def test_what_cannot_be_measured_is_refused_in_one_line(network, images, line):
+    with pytest.raises(HeadstartError, match=line) as refused:
+        Subject.of(network, images)
+    assert "\n" not in str(refused.value)

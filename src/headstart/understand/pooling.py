@@ -1,6 +1,5 @@
 """Pooling: what each kind keeps of a map, what a shift changes in it, and what it saves in the head."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 
@@ -13,7 +12,6 @@ from headstart.understand.layers import Layer, layers
 from headstart.understand.shifts import directions
 
 KINDS = ("max", "average", "blur", "global")
-STAYS = 0.99  # share of answers under a shift, from which on a network is called invariant
 
 
 def pooled(maps: Tensor, kind: str, size: int = 2) -> Tensor:
@@ -152,17 +150,6 @@ def _head(last: Layer, dense: Layer) -> Head | None:
     if side and side * side * channels == taken:
         return Head(dense.name, (channels, side, side), dense.given[-1], False)
     return Head(dense.name, (channels, height, width), dense.given[-1], True if taken == channels else None)
-
-
-def invariance_verdict(shares: Sequence[float], consistency: tuple[float, float]) -> Verdict:
-    """Whether pooling makes a network blind to shifts.
-
-    Holds where it leaves every output as it was and the network's answers stay, at the lower end of their interval,
-    in 99 % of shifts; fails where no kind of pooling ever leaves an output as it was; depends in between.
-    """
-    if all(share == 1 for share in shares) and consistency[0] >= STAYS:
-        return "holds"
-    return "fails" if all(share == 0 for share in shares) else "depends"
 
 
 def strongest_verdict(kept: Tensor) -> Verdict:

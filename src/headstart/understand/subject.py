@@ -5,8 +5,18 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.spectral_norm import SpectralNorm
+from torch.nn.utils.weight_norm import WeightNorm
 
+from headstart.errors import HeadstartError
 from headstart.seeding import key
+
+LEAST = 8  # pixels along a side: pictures are moved by up to four
+TRIED = 8  # images that a network is tried on
+HOOKS = (
+    "_forward_hooks", "_forward_hooks_with_kwargs", "_forward_hooks_always_called", "_forward_pre_hooks",
+    "_forward_pre_hooks_with_kwargs", "_backward_hooks", "_backward_pre_hooks",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -40,15 +50,18 @@ class Subject:
         """Any network with images that it was not trained on, held against itself from random weights.
 
         Args:
-            network: gives logits, (N, num_classes), of ``images``; it stays as it is.
-            images: as the network takes them, float (N, C, H, W).
+            network: gives logits, float32 (N, num_classes), of ``images``; it stays as it is.
+            images: as the network takes them, float32 (N, C, H, W), of 8×8 pixels or more.
             labels: int64 (N,).
             name: what you call the network.
+
+        Raises:
+            HeadstartError: the network or the images are none that can be measured, or it cannot be copied.
         """
+        _measurable(network, images)
+        outputs = _logits(copied(network), images[:TRIED]).shape[1]
         low, high = images.amin(dim=(0, 2, 3), keepdim=True), images.amax(dim=(0, 2, 3), keepdim=True)
         pictures = ((images - low) / (high - low).clamp(min=1e-12) * 255).round().byte()
-        with torch.no_grad():
-            outputs = copied(network)(images[:1]).shape[1]
         return cls(
             name=name,
             network=network,
@@ -62,21 +75,89 @@ class Subject:
 
 
 def untrained(network: nn.Module) -> nn.Module:
-    """A copy from fresh random weights, by each layer's own ``reset_parameters``."""
+    """A copy from fresh random weights, by each layer's own ``reset_parameters``.
+
+    What no such method reaches (a class token, a layer's scale, which blocks hold themselves) is drawn anew here: as
+    normal numbers of the trained ones' root mean square; along one dimension 0 for a bias, 1 for a scale.
+
+    Raises:
+        HeadstartError: ``copied`` raises it.
+    """
     copy = copied(network)
-    with torch.random.fork_rng(devices=[]):
+    trained = {name: (each, each._version, each.detach().clone()) for name, each in copy.named_parameters()}
+    with torch.random.fork_rng(devices=[]), torch.no_grad():
         torch.manual_seed(key(0, "untrained"))  # of a stream that nobody's seed begins
         for module in copy.modules():
             if callable(reset := getattr(module, "reset_parameters", None)):
                 reset()
+        for name, weights in copy.named_parameters():
+            each, version, values = trained[name]
+            if weights is each and weights._version == version and torch.equal(weights, values):
+                _draw(weights, name)
     return copy
+
+
+def _draw(weights: nn.Parameter, name: str) -> None:
+    if weights.ndim > 1:
+        weights.normal_(std=float(weights.square().mean().sqrt()))
+    else:
+        weights.fill_(0.0 if name.endswith(("bias", "beta")) else 1.0)
 
 
 def copied(network: nn.Module) -> nn.Module:
-    """A copy to measure on, in eval mode, without hooks, all of it open to gradients; the original stays as it is."""
-    copy = deepcopy(network).eval().requires_grad_(True)
+    """A copy to measure on, in eval mode, without hooks, all of it open to gradients; the original stays as it is.
+
+    The hooks by which torch's own weight and spectral normalisation compute a weight are part of the network and stay.
+
+    Raises:
+        HeadstartError: something in the network cannot be copied.
+    """
+    held = (each for module in network.modules() for each in (*vars(module).values(), *module._buffers.values()))
+    # Python copies no tensor that others were computed into, such as a normalised weight: its values do.
+    memo = {id(each): each.detach().clone() for each in held if isinstance(each, Tensor) and each.grad_fn is not None}
+    try:
+        copy = deepcopy(network, memo).eval().requires_grad_(True)
+    except Exception as error:
+        raise HeadstartError(f"{type(network).__name__} cannot be copied to be measured: {_line(error)}") from error
     for module in copy.modules():
-        for hooks in (module._forward_hooks, module._forward_pre_hooks, module._backward_hooks):
-            hooks.clear()
-        module._backward_pre_hooks.clear()
+        before = module._forward_pre_hooks
+        own = {each: hook for each, hook in before.items() if isinstance(hook, WeightNorm | SpectralNorm)}
+        for hooks in HOOKS:
+            getattr(module, hooks).clear()
+        before.update(own)
     return copy
+
+
+def _measurable(network: nn.Module, images: Tensor) -> None:
+    """Raises HeadstartError where weights or images are none that can be measured."""
+    if images.ndim != 4 or len(images) == 0:
+        raise HeadstartError(f"images of shape {tuple(images.shape)} are none: give (N, C, H, W), one or more")
+    if min(images.shape[2:]) < LEAST:
+        side = f"{images.shape[2]}×{images.shape[3]}"
+        raise HeadstartError(f"images of {side} pixels are too small to measure on: give {LEAST}×{LEAST} or more")
+    for name, values in [("the images", images), *network.named_parameters(), *network.named_buffers()]:
+        if values.dtype != torch.float32 and (values.is_floating_point() or values is images):
+            kind = str(values.dtype).removeprefix("torch.")
+            raise HeadstartError(f"{name}: {kind} is not measured; give network.float() and images.float()")
+        if not values.isfinite().all():
+            raise HeadstartError(f"{name}: holds NaN or infinity; give a network and images of finite numbers")
+
+
+def _logits(network: nn.Module, images: Tensor) -> Tensor:
+    called = type(network).__name__
+    try:
+        with torch.no_grad():
+            outputs = network(images)
+    except Exception as error:
+        raise HeadstartError(f"{called} does not take images of {tuple(images.shape)}: {_line(error)}") from error
+    if not isinstance(outputs, Tensor):
+        raise HeadstartError(f"{called} gives a {type(outputs).__name__}; wrap it so that it gives logits alone")
+    if outputs.ndim != 2 or len(outputs) != len(images):
+        raise HeadstartError(f"{called} gives {tuple(outputs.shape)} of {len(images)} images, not logits (N, classes)")
+    if not outputs.isfinite().all():
+        raise HeadstartError(f"{called} gives NaN or infinity for these images; normalise them as in its training")
+    return outputs
+
+
+def _line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

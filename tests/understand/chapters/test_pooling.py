@@ -1,8 +1,10 @@
 import dataclasses
 
+import pytest
 import torch
 from torch import nn
 
+from headstart.understand.chapters import pooling
 from headstart.understand.chapters.pooling import CLAIMS, chapter
 
 
@@ -15,6 +17,15 @@ def test_every_claim_is_measured_on_the_lessons_network(subject):
     assert found.numbers["head"] == {"layer": "fc1", "map": [8, 7, 7], "gap": 288, "flatten": 12_576, "pools": False}
     measured = {(row["kind"], row["size"]): row["measured"] for row in found.numbers["impulse"]}
     assert measured["max", 2] == 0.5 and measured["max", 4] == 0.75 and measured["global", 2] == 1
+
+
+@pytest.mark.parametrize(("kept", "verdict"), [(0.0, "fails"), (0.3, "fails"), (0.9, "depends"), (0.999, "holds")])
+def test_invariance_is_judged_by_the_answers_of_the_network_itself(subject, monkeypatch, kept, verdict):
+    stayed = (torch.arange(1000) < 1000 * kept).view(250, 4).T
+    monkeypatch.setattr(pooling, "same_answers", lambda network, images, shifts: stayed)
+    monkeypatch.setattr(pooling, "answers_by_chance", lambda network, images: 0.1)
+    [claim] = [c for c in chapter(subject, lambda text: None).claims if c.name == "pooling-gives-invariance"]
+    assert claim.verdict == verdict
 
 
 def test_a_network_without_maps_has_a_chapter_too(subject):

@@ -19,6 +19,8 @@ CLAIMS = {
     "effective-is-gaussian": "From the centre outwards, the weight of pixels falls like a Gaussian.",
 }
 IMAGES = 50
+DEEP = 15  # pixels: below that side a field has hardly a rim, and tells nothing of deeper layers
+LARGER = "headstart understand RUN --only effective_field, of a run with a larger data.image_size"
 WIDTH = 200  # pixels, about, of a map on the page
 
 
@@ -28,7 +30,7 @@ def chapter(subject: Subject, tell: Callable[[str], None]) -> Chapter:
     shape: tuple[int, int, int] = tuple(subject.images.shape[1:])  # type: ignore[assignment]
     try:
         shown_stages = stages(receptive_fields(subject.network, shape))
-        states, by_stage = _measured(subject, shown_stages, tell)
+        states, by_stage, before = _measured(subject, shown_stages, tell)
     except HeadstartError as reason:
         told.content.append(f"Effective fields cannot be measured on this network: {reason}.")
         told.claims = [Claim(name, sentence, "not measured", str(reason)) for name, sentence in CLAIMS.items()]
@@ -45,24 +47,25 @@ def chapter(subject: Subject, tell: Callable[[str], None]) -> Chapter:
         _table("The same in each stage of the trained network", {each.layer.name: each for each in by_stage}),
         _depth_told(),
     ]
-    told.claims = claims(by_stage, states["untrained"])
+    told.claims = claims(by_stage, before)
     told.maps = {each.layer.name: each.weights for each in by_stage}
     told.numbers = {
         "images": count,
         "states": {state: _numbers(each) for state, each in states.items()},
         "stages": [_numbers(each) for each in by_stage],
+        "stages_untrained": [_numbers(each) for each in before],
     }
     return told
 
 
 def _measured(
     subject: Subject, layers: list[Field], tell: Callable[[str], None]
-) -> tuple[dict[str, Effective], list[Effective]]:
-    """The last layer's field in each state of the network, and the field of every layer of the trained one."""
+) -> tuple[dict[str, Effective], list[Effective], list[Effective]]:
+    """The last layer's field in each state of the network, and every layer's of the trained and the untrained one."""
     images, last = subject.images[:IMAGES], layers[-1:]
-    states: dict[str, Effective] = {}
-    tell("effective fields: untrained")
-    [states["untrained"]] = effective(subject.random, images, last)
+    tell("effective fields: untrained, every stage")
+    before = effective(subject.random, images, layers)
+    states = {"untrained": before[-1]}
     if subject.pretrained is not None:
         tell("effective fields: pretrained")
         [states["pretrained"]] = effective(subject.pretrained, images, last)
@@ -72,41 +75,50 @@ def _measured(
         _, *shape = images.shape
         alike = Uniform(subject.network, (shape[0], shape[1], shape[2]))
         states["all weights alike"] = described(alike.weights(last[0], *centre(last[0]))[None], last[0])
-    return states | {"trained": by_stage[-1]}, by_stage
+    return states | {"trained": by_stage[-1]}, by_stage, before
 
 
-def claims(by_stage: Sequence[Effective], untrained: Effective) -> list[Claim]:
-    """The lesson's sentences, on the stages of the trained network; ``untrained`` is its last map's before training."""
-    told = [each for each in by_stage if decisive(each)]
-    left = [each.layer.name for each in by_stage if each not in told]
+def claims(by_stage: Sequence[Effective], untrained: Sequence[Effective]) -> list[Claim]:
+    """The lesson's sentences, on the stages of the trained network; ``untrained`` are the same before training."""
+    told, before = ([each for each in stages if decisive(each)] for stages in (by_stage, untrained))
+    left = [each.layer.name for each in by_stage if not decisive(each)]
     out = f"; {', '.join(left)} left out: the image cuts the field, or it is below 5 pixels" if left else ""
+    fields = [min(each.layer.size) for each in told]
 
-    def figures(of: Callable[[Effective], float]) -> str:
-        return (", ".join(f"{each.layer.name} {of(each):.2f}" for each in told) or "none") + out
+    def figures(of: Callable[[Effective], str]) -> str:
+        return (", ".join(f"{each.layer.name} {of(each)}" for each in told) or "none") + out
+
+    def control(of: Callable[[Effective], str]) -> str:
+        return f"untrained: {', '.join(f'{each.layer.name} {of(each)}' for each in before) or 'none'}"
+
+    def claim(name: str, verdict: Verdict, figure: str, of: Callable[[Effective], str], alike: str) -> Claim:
+        interval = told[-1].interval if told and name == "effective-is-smaller" else None
+        return Claim(
+            name, CLAIMS[name], at_depth(verdict, fields), f"{figure}: {figures(of)}", f"{control(of)}; {alike}",
+            interval, "" if told else LARGER,
+        )  # fmt: skip
 
     return [
-        Claim(
+        claim(
             "effective-is-smaller",
-            CLAIMS["effective-is-smaller"],
-            smaller_verdict([each.ratio for each in told]),
-            f"4σ over the field's side: {figures(lambda each: each.ratio)}",
-            f"untrained, at {untrained.layer.name}: {untrained.ratio:.2f}; stacks of 3×3 layers that weigh all pixels "
-            f"alike: {_alike()}",
-            told[-1].interval if told else None,
+            smaller_verdict([each.interval or (each.ratio, each.ratio) for each in told]),
+            "4σ over the field's side",
+            _ratio_told,
+            f"stacks of 3×3 layers that weigh all pixels alike: {_alike()}",
         ),
-        Claim(
+        claim(
             "effective-is-central",
-            CLAIMS["effective-is-central"],
             central_verdict([each.central for each in told]),
-            f"the weight in the middle quarter of the field: {figures(lambda each: each.central)}",
-            f"untrained, at {untrained.layer.name}: {untrained.central:.2f}; 0.25 where all pixels count alike",
+            "the weight in the middle quarter of the field",
+            lambda each: f"{each.central:.2f}",
+            "0.25 where all pixels count alike",
         ),
-        Claim(
+        claim(
             "effective-is-gaussian",
-            CLAIMS["effective-is-gaussian"],
             gaussian_verdict([each.r2 for each in told]),
-            f"R² of the best Gaussian: {figures(lambda each: each.r2)}",
-            f"untrained, at {untrained.layer.name}: {untrained.r2:.2f}; 1 is a Gaussian exactly",
+            "R² of the best Gaussian",
+            lambda each: f"{each.r2:.2f}",
+            "1 is a Gaussian exactly",
         ),
     ]
 
@@ -116,14 +128,22 @@ def decisive(found: Effective) -> bool:
     return not found.clipped and min(found.layer.size) >= 5
 
 
-def smaller_verdict(ratios: Sequence[float]) -> Verdict:
-    """4σ over the field's side for each stage: holds where all are below a half, fails where none is."""
-    return _judged(ratios, lambda ratio: ratio < 0.5, lambda ratio: ratio < 0.5)
+def at_depth(verdict: Verdict, fields: Sequence[int]) -> Verdict:
+    """A verdict on fields of these sides: where none has 15 pixels it depends, on layers that are deeper."""
+    return "depends" if fields and max(fields) < DEEP else verdict
+
+
+def smaller_verdict(ratios: Sequence[tuple[float, float]]) -> Verdict:
+    """Intervals of 4σ over the field's side, by stage: holds where all are below a half, fails where none is."""
+    return _judged(ratios, lambda each: each[1] < 0.5, lambda each: each[0] < 0.5)
 
 
 def central_verdict(shares: Sequence[float]) -> Verdict:
-    """The share of the middle quarter for each stage: holds where all are a half, fails where none exceeds 0.25."""
-    return _judged(shares, lambda share: share >= 0.5, lambda share: share > 0.25)
+    """The share of the middle quarter, by stage: holds where all are a half; fails where none is above 0.3.
+
+    Where all pixels weigh the same it is 0.25.
+    """
+    return _judged(shares, lambda share: share >= 0.5, lambda share: share > 0.3)
 
 
 def gaussian_verdict(r2: Sequence[float]) -> Verdict:
@@ -131,10 +151,15 @@ def gaussian_verdict(r2: Sequence[float]) -> Verdict:
     return _judged(r2, lambda each: each >= 0.9, lambda each: each >= 0.75)
 
 
-def _judged(values: Sequence[float], well: Callable[[float], bool], somewhat: Callable[[float], bool]) -> Verdict:
+def _judged(values: Sequence[Any], well: Callable[[Any], bool], somewhat: Callable[[Any], bool]) -> Verdict:
     if not values:
         return "not measured"
     return "holds" if all(map(well, values)) else "depends" if any(map(somewhat, values)) else "fails"
+
+
+def _ratio_told(found: Effective) -> str:
+    span = f" ({found.interval[0]:.2f} to {found.interval[1]:.2f})" if found.interval else ""
+    return f"{found.ratio:.2f}{span}"
 
 
 def _few(count: int) -> list[str]:
