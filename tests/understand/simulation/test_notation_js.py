@@ -4,6 +4,8 @@ import pytest
 import torch
 from torch import nn
 
+from headstart.understand.simulation import HERE
+
 NAMES = ("lesson", "three", "dilated", "lenet", "alexnet", "vgg16", "resnet18")
 STATE = {
     "tab": "stack", "layer": 3, "unit": [2, 5], "show": "paths", "axis": 0, "stack": {"depth": 7, "channels": 16},
@@ -47,6 +49,39 @@ def test_an_address_asks_for_nothing_that_would_take_forever(js):
     for part, huge in (("1x15x15", "1x99999x15"), ("k3.", "k9999."), ("stack=7.16", "stack=9e9.16")):
         assert part in address
         assert js("fromAddress(address)", address=address.replace(part, huge, 1)) is None
+
+
+def hostile(js, layers, layer):
+    return state(js, "three", size=[1024, 1024], layers=[js("complete(l)", l=layer)] * layers, layer=layers, unit=[0, 0])
+
+
+def test_a_hostile_address_is_refused_or_its_network_ends_where_it_grows_beyond_drawing(js):
+    wide = {"kind": "conv", "kernel": 64, "padding": 64}
+    assert js("fromAddress(toAddress(given))", given=hostile(js, 400, wide)) is None
+    problems = js("table(fromAddress(toAddress(given))).map((row) => row.problem)", given=hostile(js, 100, wide))
+    assert problems.index("its map would be 2064×2064, wider than the 2048 that are drawn") == 16
+
+
+def test_the_ways_through_a_huge_network_are_too_many_to_count_and_its_fields_are_not(js):
+    given = hostile(js, 100, {"kind": "conv", "kernel": 63, "padding": 31})
+    taps = js(
+        "((rows) => [work(rows, 100) > MOST_WORK, rows.map((_, l) => trace(rows, l, [512, 512])[0][0].length).at(-1)])"
+        "(table(fromAddress(toAddress(given))))",
+        given=given,
+    )
+    assert taps == [True, 1024]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_ways_through_each_preset_are_few_enough(js, name):
+    assert js("((rows) => rows.every((_, l) => work(rows, l) <= MOST_WORK))(table(PRESETS[name]))", name=name)
+
+
+def test_an_image_has_as_many_channels_as_its_dial_admits(js):
+    given = state(js, "three", channels=js("MOST.inputs"))
+    assert js("fromAddress(toAddress(given))", given=given) == given
+    assert js("fromAddress(toAddress(given))", given={**given, "channels": given["channels"] + 1}) is None
+    assert "most: MOST.inputs, value: state.channels" in (HERE / "page/editor.js").read_text()
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -17,6 +17,8 @@
 
 const KINDS = ["conv", "max", "avg", "residual", "gap", "dense", "block"];
 const SHORT = { conv: "conv", max: "pool", avg: "pool", residual: "residual", gap: "GAP", dense: "dense", block: "block" };
+const WIDEST = 2048; // units of a map along an axis: a wider one, which only padding makes, is a mistake
+const MOST_WORK = 1e8; // additions that counting the ways to a unit may take: about a third of a second
 const both = (make) => [make(0), make(1)];
 
 // A layer with what is not said of it: kernel 3 (pooling 2), stride 1 (pooling its kernel), no padding, no dilation.
@@ -86,6 +88,7 @@ function problem(layer, before, out) {
   if (layer.kind === "residual" && layer.kernel.some((k) => k % 2 === 0)) return "a residual block takes an odd kernel";
   if (layer.kind === "conv" && (before.channels % (layer.groups ?? 1) || layer.channels % (layer.groups ?? 1))) return "its groups do not divide its channels";
   if (out.some((n) => n < 1)) return `the window does not fit: its input is ${before.out.join("×")}`;
+  if (out.some((n) => n > WIDEST)) return `its map would be ${out.join("×")}, wider than the ${WIDEST} that are drawn`;
   return "";
 }
 
@@ -131,16 +134,24 @@ function box(row, unit) {
   });
 }
 
-// Of one axis: the inputs that these outputs read, ascending, padding left out.
+// Of one axis: the inputs that these outputs read, both ascending, padding left out. Each window opens where it begins
+// and closes behind its last tap, counted in steps of the dilation: so the kernel's size costs nothing.
 function read(indices, { window, size }, axis) {
-  const seen = new Set();
+  if (!indices.length) return [];
+  const [stride, padding, step] = [window.stride[axis], window.padding[axis], window.dilation[axis]];
+  const start = indices[0] * stride - padding;
+  const reach = window.kernel[axis] * step;
+  const open = new Int32Array((indices.at(-1) - indices[0]) * stride + reach + 1);
   for (const i of indices) {
-    for (let m = 0; m < window.kernel[axis]; m++) {
-      const t = i * window.stride[axis] - window.padding[axis] + m * window.dilation[axis];
-      if (t >= 0 && t < size[axis]) seen.add(t);
-    }
+    open[(i - indices[0]) * stride]++;
+    open[(i - indices[0]) * stride + reach]--;
   }
-  return [...seen].sort((a, b) => a - b);
+  const seen = [];
+  open.forEach((_, t) => {
+    if (t >= step) open[t] += open[t - step];
+    if (open[t] && start + t >= 0 && start + t < size[axis]) seen.push(start + t);
+  });
+  return seen;
 }
 
 // What a unit of a layer sees in every layer before it and in the image: for each row up to its own, the indices of
@@ -209,6 +220,19 @@ function ways(rows, layer, unit, axes = [0, 1]) {
     maps[l - 1] = map;
   }
   return maps;
+}
+
+// How many additions `paths` takes for a unit of a layer, at most.
+function work(rows, layer) {
+  let [total, span] = [0, [1, 1]];
+  for (const { steps } of rows.slice(1, layer + 1).reverse()) {
+    for (const { window: { kernel, stride, dilation }, size } of [...steps].reverse()) {
+      const wide = both((a) => Math.min(size[a], (span[a] - 1) * stride[a] + (kernel[a] - 1) * dilation[a] + 1));
+      total += span[0] * kernel[0] * span[1] + wide[0] * span[1] * kernel[1];
+      span = wide;
+    }
+  }
+  return total;
 }
 
 // The ways from the image to a unit.

@@ -1,7 +1,7 @@
 // A network in other words: as the end of an address, and as PyTorch.
 
 const LETTERS = { kernel: "k", stride: "s", padding: "p", dilation: "d" };
-const MOST = { size: 1024, channels: 65536, layers: 400, kernel: 64, stride: 64, padding: 64, dilation: 64 };
+const MOST = { size: 1024, inputs: 256, channels: 65536, layers: 120, unit: 1e9, kernel: 64, stride: 64, padding: 64, dilation: 64 };
 
 // One number where both axes agree: 3, else 3x5.
 const pairWord = ([rows, columns]) => (rows === columns ? `${rows}` : `${rows}x${columns}`);
@@ -46,13 +46,17 @@ function layerOf(text) {
   return complete(layer);
 }
 
+// A network's own part of an address.
+function networkWords({ size, channels, layers }) {
+  return [`in=${channels}x${size.join("x")}`, `net=${layers.map(layerWord).join("_")}`];
+}
+
 // What a person sees, as the end of an address: `#sim&in=1x28x28&net=conv.k3…_max.k2…&at=2.0.0&…`.
 function toAddress(state) {
   const { convolution: c } = state;
   return [
     "#sim",
-    `in=${state.channels}x${state.size.join("x")}`,
-    `net=${state.layers.map(layerWord).join("_")}`,
+    ...networkWords(state),
     `at=${[state.layer, ...state.unit].join(".")}`,
     `show=${state.show}`, `axis=${state.axis}`, `tab=${state.tab}`,
     `stack=${state.stack.depth}.${state.stack.channels}`,
@@ -61,16 +65,17 @@ function toAddress(state) {
   ].join("&");
 }
 
-// The state of such an address, or null where it is none or says what cannot be.
+// The state of such an address, or null where it is none or says what cannot be. Its unit may lie beyond its map, as
+// its layer beyond the last one: whoever shows it takes the nearest that there is.
 function fromAddress(text) {
   try {
     const [head, ...parts] = text.split("&");
     if (head !== "#sim") return null;
     const said = Object.fromEntries(parts.map((part) => [part.slice(0, part.indexOf("=")), part.slice(part.indexOf("=") + 1)]));
-    const [channels, ...size] = said.in.split("x").map((word) => whole(word, MOST.size, 1));
+    const [channels, ...size] = said.in.split("x").map((word, i) => whole(word, i ? MOST.size : MOST.inputs, 1));
     const layers = said.net ? said.net.split("_").map(layerOf) : [];
     if (size.length !== 2 || layers.length > MOST.layers) return null;
-    const [layer, ...unit] = said.at.split(".").map((word) => whole(word, MOST.size));
+    const [layer, ...unit] = said.at.split(".").map((word) => whole(word, MOST.unit)); // a map may be wider than the image
     const [depth, wide] = said.stack.split(".").map((word) => whole(word, MOST.channels, 1));
     const [stride, padding, dilation, step] = said["by-hand"].split("_").map((word) => whole(word, 1000));
     const grid = (words, n) => {

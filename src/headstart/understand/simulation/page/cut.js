@@ -45,13 +45,19 @@ function drawCut() {
   }
 }
 
-// The lines from each unit of a row to all that it reads; the more ways lead through a unit, the darker its lines.
+const MOST_LINES = 6000; // from one row to the next: beyond that there is only a surface to see
+
+// The lines from each unit of a row to all that it reads; the more ways lead through a unit, the darker its lines. Where
+// they would be too many, they are those of every second unit, every third, and so on.
 function drawWays(context, ink, l, indices, map, across, level) {
   const { axis } = state;
   const most = map.values.reduce((high, value) => Math.max(high, value), 0);
   const [above, below] = [rows[l], rows[l - 1]];
   context.strokeStyle = ink.field;
-  for (const i of indices) {
+  const taps = above.steps.reduce((product, { window }) => product * window.kernel[axis], 1);
+  const every = Math.ceil((indices.length * Math.min(taps, below.out[axis])) / MOST_LINES);
+  for (let at = 0; at < indices.length; at += every) {
+    const i = indices[at];
     const share = map.values[i - map.from[axis]] / most;
     context.globalAlpha = 0.1 + 0.8 * share ** 0.8;
     context.lineWidth = 0.6 + 1.1 * share;

@@ -50,12 +50,12 @@ function dials(index) {
 }
 
 function imageDials() {
-  const limits = { least: 4, most: 512 };
+  const limits = { least: 1, most: MOST.size };
   const resized = (update) => change({ ...update, keeps: null });
   const made = apart
     ? both((a) => dial(a ? "columns" : "rows", { ...limits, value: state.size[a] }, (value) => resized({ size: both((b) => (b === a ? value : state.size[b])) })))
     : [dial("size", { ...limits, value: state.size[0] }, (value) => resized({ size: [value, value] }))];
-  made.push(dial("channels", { least: 1, most: 16, value: state.channels }, (channels) => resized({ channels })));
+  made.push(dial("channels", { least: 1, most: MOST.inputs, value: state.channels }, (channels) => resized({ channels })));
   const values = () => [...(apart ? state.size : [state.size[0]]), state.channels];
   return { made, show: () => values().forEach((value, i) => made[i].show(value)) };
 }

@@ -68,11 +68,7 @@ tabs();
 if (given.own) PRESETS.own = { title: given.own.title, ...given.own };
 const asked = fromAddress(location.hash);
 load(given.own ? "own" : "lesson");
-if (asked) {
-  change(asked, true);
-  // An untouched network of the page's own keeps what was measured of it.
-  if (given.own && toAddress({ ...state, layers: PRESETS.own.layers.map(complete), size: PRESETS.own.size, channels: PRESETS.own.channels }) === toAddress(state)) origin = "own";
-}
+if (asked) follow(asked, true);
 pictures();
 for (const part of [presets, stage, sheets, cut, words, shown, layerSlider, layersTable, editor, formula, tries, stackView, convolutionView, takeaway, address]) part();
 new ResizeObserver(redraw).observe(host);

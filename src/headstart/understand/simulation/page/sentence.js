@@ -32,6 +32,7 @@ function crowd(layer, unit) {
   }
   if (state.show !== "paths" || layer === 0) return "";
   const map = seen().map();
+  if (!map) return "There are too many ways to this unit to count them here; what is drawn is the field alone.";
   const [one, other] = both((a) => Math.sqrt(spread(map, a).variance));
   const closed = rows.slice(1, layer + 1).some(({ layer: { kind } }) => kind === "block");
   const deviation = one === other ? `${number(one, 2)} pixels` : `${number(one, 2)} pixels down, ${number(other, 2)} across`;

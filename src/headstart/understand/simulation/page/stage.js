@@ -1,13 +1,15 @@
 // The image with the field on it, and the map of the layer from which a unit is picked.
 
-// What a unit sees, kept until another is looked at; the ways to each pixel only where somebody asks for them.
+// What a unit sees, kept until another is looked at; the ways to each pixel only where somebody asks for them
+// and they are not too many to count (then null).
 let known = { key: "" };
 function seen() {
   const { layer, unit } = looked();
   const key = JSON.stringify([layer, unit]);
   if (known.key !== key || known.rows !== rows) {
     let map = null;
-    known = { key, rows, sets: trace(rows, layer, unit), map: () => (map ??= paths(rows, layer, unit)) };
+    const few = work(rows, layer) <= MOST_WORK;
+    known = { key, rows, sets: trace(rows, layer, unit), map: () => (few ? (map ??= paths(rows, layer, unit)) : null) };
   }
   return known;
 }

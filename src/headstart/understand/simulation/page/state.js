@@ -57,6 +57,12 @@ function chooseLayer(layer) {
   change({ layer: to, unit: both((a) => Math.floor(share[a] * rows[to].out[a])) });
 }
 
+// What an address says; a network that is still the page's own keeps what was measured of it.
+function follow(said, quiet) {
+  const own = PRESETS.own && `${networkWords(said)}` === `${networkWords({ ...PRESETS.own, layers: PRESETS.own.layers.map(complete) })}`;
+  change({ ...said, keeps: own ? "own" : null }, quiet);
+}
+
 function load(name) {
   const preset = PRESETS[name];
   const layers = preset.layers.map(complete);

@@ -83,6 +83,6 @@ function address() {
   });
   addEventListener("hashchange", () => {
     const said = fromAddress(location.hash);
-    if (said) change(said);
+    if (said) follow(said);
   });
 }

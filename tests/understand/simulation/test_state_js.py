@@ -1,0 +1,43 @@
+"""What the page has before it, in a JavaScript engine that draws nothing."""
+
+import json
+
+import pytest
+from py_mini_racer import MiniRacer
+
+from headstart.understand.simulation import HERE, PURE
+
+
+@pytest.fixture
+def page():
+    """A function that runs statements of the page, its own network being the three layers of a preset."""
+    engine = MiniRacer()
+    for name in (*PURE, "page/state"):
+        engine.eval((HERE / f"{name}.js").read_text(encoding="utf-8"))
+    engine.eval("globalThis.requestAnimationFrame = () => 1; const say = () => {};")
+    engine.eval("PRESETS.own = { ...PRESETS.three, title: 'mine' }; load('own');")
+    yield lambda code: json.loads(engine.eval(f"JSON.stringify({code}) ?? 'null'"))
+    engine.close()
+
+
+def test_an_address_of_the_own_network_keeps_what_was_measured_of_it(page):
+    address = page("toAddress({ ...state, layer: 2, unit: [1, 4], show: 'measured' })")
+    page(f"(load('lesson'), follow(fromAddress({address!r})))")
+    assert page("[origin, state.layer, state.unit, state.show]") == ["own", 2, [1, 4], "measured"]
+
+
+@pytest.mark.parametrize("other", ["k5.s1", "k3.s2"])
+def test_an_address_of_another_network_has_nothing_measured(page, other):
+    address = page("toAddress(state)").replace("k3.s1", other, 1)
+    page(f"follow(fromAddress({address!r}))")
+    assert page("origin") is None
+
+
+def test_a_unit_of_a_map_wider_than_the_image_comes_back_and_one_beyond_it_is_clamped(page):
+    page("change({ size: [1024, 1024], layers: [complete({ kind: 'conv', kernel: 1, padding: 20 })], layer: 1 })")
+    page("change({ unit: [1060, 3] })")
+    address = page("toAddress(state)")
+    page(f"(load('lesson'), follow(fromAddress({address!r})))")
+    assert page("[state.layer, state.unit]") == [1, [1060, 3]]
+    page(f"follow(fromAddress({address.replace('1060', '5000')!r}))")
+    assert page("[state.layer, state.unit]") == [1, [1063, 3]]
