@@ -52,7 +52,9 @@ def test_an_address_asks_for_nothing_that_would_take_forever(js):
 
 
 def hostile(js, layers, layer):
-    return state(js, "three", size=[1024, 1024], layers=[js("complete(l)", l=layer)] * layers, layer=layers, unit=[0, 0])
+    return state(
+        js, "three", size=[1024, 1024], layers=[js("complete(l)", l=layer)] * layers, layer=layers, unit=[0, 0]
+    )
 
 
 def test_a_hostile_address_is_refused_or_its_network_ends_where_it_grows_beyond_drawing(js):
