@@ -105,7 +105,7 @@ def ended_sweep(tmp_path):
 
 def test_a_sweep_ends_with_its_table_and_its_report_judged_once(ended_sweep, capsys, monkeypatch):
     times, look = [], judge.outcomes
-    monkeypatch.setattr(judge, "outcomes", lambda runs: times.append(runs) or look(runs))
+    monkeypatch.setattr(judge, "outcomes", lambda *given: times.append(given) or look(*given))
     assert sweep._ended(ended_sweep, 0) == 0 and len(times) == 1
     said = capsys.readouterr().out
     assert "50.0 ± –" in said and said.endswith(f"report: {ended_sweep.directory / 'report.html'}\n")
