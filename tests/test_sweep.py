@@ -16,6 +16,7 @@ from headstart import app, estimate, runs, sweep, train
 from headstart.compare import judge, report
 from headstart.complaints import FULL, TERMINATED
 from headstart.data.folder import Folder
+from headstart.errors import HeadstartError
 from headstart.plan import Plan, planned
 
 TINY = ["-m", "model=scratch_cnn", "data=folder", "data.image_size=16", "model.epochs=2"]
@@ -95,6 +96,29 @@ def test_a_run_that_failed_in_this_command_is_not_tried_by_its_other_processes(i
     assert failed.count("scratch_cnn-folder-all-seed") == 2  # the same line once, with both names
 
 
+def test_a_run_that_fails_before_it_can_train_says_what_it_was(image_folder, command, monkeypatch):
+    images = image_folder(classes=2, per_class=12, size=16)
+    claimed = runs.claimed
+
+    def refused(directory, *how):
+        if "lenet" in directory.name and "seed1" in directory.name:
+            directory.mkdir(parents=True, exist_ok=True)
+            raise HeadstartError("boom")
+        return claimed(directory, *how)
+
+    monkeypatch.setattr(runs, "claimed", refused)
+    arms = ["model=scratch_cnn,lenet", "data.image_size=32", "model.epochs=4", "data.batch_size=2", "model.lr=1e-2"]
+    done = command(*TINY, f"data.root={images}", "seed=0,1", *arms)
+    one, other = (
+        next(r for name, r in results(done.folder).items() if f"lenet-folder-all-seed{s}" in name) for s in "01"
+    )
+    what = {"model", "arm", "data", "labels_per_class", "fold", "folds", "settings", "asked_seeds", "compare"}
+    assert other["status"] == "failed" and other["seed"] == 1
+    assert {key: one[key] for key in what} == {key: other[key] for key in what}
+    (verdict,) = judge.judged(next(done.folder.glob("runs/*"))).verdicts
+    assert verdict.outcomes.refused["lenet"] == "seed 1 failed: boom"
+
+
 @pytest.fixture
 def ended_sweep(tmp_path):
     result = {"status": "finished", "arm": "frozen", "labels_per_class": 5, "metrics": {"test/accuracy": 0.5}}
@@ -105,7 +129,7 @@ def ended_sweep(tmp_path):
 
 def test_a_sweep_ends_with_its_table_and_its_report_judged_once(ended_sweep, capsys, monkeypatch):
     times, look = [], judge.outcomes
-    monkeypatch.setattr(judge, "outcomes", lambda runs: times.append(runs) or look(runs))
+    monkeypatch.setattr(judge, "outcomes", lambda *runs: times.append(runs) or look(*runs))
     assert sweep._ended(ended_sweep, 0) == 0 and len(times) == 1
     said = capsys.readouterr().out
     assert "50.0 ± –" in said and said.endswith(f"report: {ended_sweep.directory / 'report.html'}\n")
