@@ -16,6 +16,7 @@ from headstart import app, estimate, runs, sweep, train
 from headstart.compare import judge, report
 from headstart.complaints import FULL, TERMINATED
 from headstart.data.folder import Folder
+from headstart.errors import HeadstartError
 from headstart.plan import Plan, planned
 
 TINY = ["-m", "model=scratch_cnn", "data=folder", "data.image_size=16", "model.epochs=2"]
@@ -93,6 +94,29 @@ def test_a_run_that_failed_in_this_command_is_not_tried_by_its_other_processes(i
     assert done.code == 1 and statuses == ["failed", "failed", "finished", "finished"]
     (failed,) = [line for line in done.out.splitlines() if line.startswith("failed: ")]
     assert failed.count("scratch_cnn-folder-all-seed") == 2  # the same line once, with both names
+
+
+def test_a_run_that_fails_before_it_can_train_says_what_it_was(image_folder, command, monkeypatch):
+    images = image_folder(classes=2, per_class=12, size=16)
+    claimed = runs.claimed
+
+    def refused(directory, *how):
+        if "lenet" in directory.name and "seed1" in directory.name:
+            directory.mkdir(parents=True, exist_ok=True)
+            raise HeadstartError("boom")
+        return claimed(directory, *how)
+
+    monkeypatch.setattr(runs, "claimed", refused)
+    arms = ["model=scratch_cnn,lenet", "data.image_size=32", "model.epochs=4", "data.batch_size=2", "model.lr=1e-2"]
+    done = command(*TINY, f"data.root={images}", "seed=0,1", *arms)
+    one, other = (
+        next(r for name, r in results(done.folder).items() if f"lenet-folder-all-seed{s}" in name) for s in "01"
+    )
+    what = {"model", "arm", "data", "labels_per_class", "fold", "folds", "settings", "asked_seeds", "compare"}
+    assert other["status"] == "failed" and other["seed"] == 1
+    assert {key: one[key] for key in what} == {key: other[key] for key in what}
+    (verdict,) = judge.judged(next(done.folder.glob("runs/*"))).verdicts
+    assert verdict.outcomes.refused["lenet"] == "seed 1 failed: boom"
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ from omegaconf import DictConfig
 
 from headstart import app, runs
 from headstart.complaints import FULL, INTERRUPTED, TERMINATED, disk_is_full, one_line
+from headstart.described import described
 from headstart.estimate import shares
 from headstart.identity import opened
 from headstart.plan import How, Plan, planned
@@ -130,8 +131,9 @@ def _pass(run: Run, plan: Plan, at_once: int, threads: int, wait: bool = False) 
             return
         left = sum(took) / len(took) * (plan.total - number) / at_once if took else None
         began = time.monotonic()
+        how = How(f"[{number}/{plan.total}] ", left, threads, wait, plan.seeds, plan.budgets, plan.arms)
         try:
-            run(cfg, How(f"[{number}/{plan.total}] ", left, threads, wait, plan.seeds, plan.budgets, plan.arms))
+            run(cfg, how)
         except runs.BusyError:
             if wait:
                 raise
@@ -143,7 +145,8 @@ def _pass(run: Run, plan: Plan, at_once: int, threads: int, wait: bool = False) 
                     return
                 raise
             if directory.is_dir() and not runs.result(directory):  # it failed before it could say so itself
-                runs.write_json(directory / runs.RESULT, {"status": "failed", "error": one_line(error)})
+                told = {"status": "failed", "error": one_line(error), **described(cfg, how)}
+                runs.write_json(directory / runs.RESULT, told)
             raise
         took.append(time.monotonic() - began)
 

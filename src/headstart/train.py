@@ -1,12 +1,10 @@
 """`headstart-train`: one run, from its configuration to a run directory. It reads from top to bottom."""
 
 import logging
-import shlex
 import sys
 import time
 import warnings
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +14,9 @@ from omegaconf import DictConfig, OmegaConf
 
 from headstart import runs
 from headstart.complaints import one_line
+from headstart.described import described
 from headstart.estimate import typed_length
-from headstart.identity import arm_settings, identify, opened, run_name, run_title, starts
+from headstart.identity import identify, opened, run_name, run_title, starts
 from headstart.plan import How
 
 # Hydra names the run directory by it (conf/train.yaml).
@@ -54,23 +53,7 @@ def kept(cfg: DictConfig, source: Any, identity: str, how: How) -> dict[str, Any
             return ended
         runs.write_text(directory / runs.CONFIG, OmegaConf.to_yaml(cfg, resolve=True))
         runs.write_json(directory / runs.SPLIT, source.split.rows())
-        what = {
-            "model": HydraConfig.get().runtime.choices["model"],
-            "arm": HydraConfig.get().runtime.choices["model"],
-            "data": source.name,
-            "labels_per_class": cfg.data.labels_per_class,
-            "seed": cfg.seed,
-            "fold": cfg.data.fold,
-            "folds": cfg.data.folds,
-            "identity": identity,
-            "settings": arm_settings(cfg),
-            "compare": OmegaConf.to_container(cfg.compare, resolve=True),
-            "asked_seeds": list(how.seeds),
-            "asked_budgets": how.budgets,
-            "asked_arms": how.arms,
-            "started": datetime.now(UTC).isoformat(timespec="milliseconds"),
-            "command": " ".join(["headstart-train", *map(shlex.quote, HydraConfig.get().overrides.task)]),
-        }
+        what = described(cfg, how) | {"identity": identity}
         title = how.place + run_title(cfg, HydraConfig.get().runtime.choices)
         try:
             result = {"status": "finished", **what, **trained_and_tested(cfg, source, directory, identity, title, how)}
