@@ -154,6 +154,12 @@ def test_it_is_always_said_what_the_frozen_arm_loses_at_most():
     assert words.frozen_loss(verdict(outcomes(scratch_cnn=0.9, finetune=0.5), alpha=0.05)) is None
 
 
+def test_no_interval_and_no_loss_goes_beyond_a_hundred_points():
+    said = verdict(outcomes(images=12, seeds=2, scratch_backbone=0.2, frozen=0.4, finetune=0.9), alpha=0.05)
+    assert all(-1 <= limit <= 1 for found in said.contrasts.values() for limit in interval(found, 0.001))
+    assert words.frozen_loss(said).startswith("frozen loses at most 100 points (to ")
+
+
 def test_a_second_look_is_told_with_what_it_does_to_the_level():
     said = words.cautions([verdict(replace(outcomes(frozen=0.8, finetune=0.8), looks=2), alpha=0.05)])
     assert any("2 looks" in sentence and "up to 10 % instead of 5 %" in sentence for sentence in said)

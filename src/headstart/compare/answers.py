@@ -5,7 +5,7 @@ from typing import Any
 
 from headstart.compare import words
 from headstart.compare.planning import images_for_a_tie, needed
-from headstart.compare.statistics import interval
+from headstart.compare.statistics import Pair, interval
 from headstart.compare.verdict import Verdict, loss_of_frozen
 
 
@@ -24,7 +24,7 @@ def answer(verdict: Verdict) -> dict[str, Any]:
         "confidence": 1 - verdict.alpha,
         "question": question,
         "helped": words.helped(verdict) if question else None,
-        "declared": _difference(verdict, declared, verdict.declared_alpha) if declared else None,
+        "declared": difference(verdict, declared, verdict.declared_alpha) if declared else None,
         "needed": asdict(more) if more else None,
         "unbeaten": words.unbeaten(verdict),
         "images_for_a_tie": images_for_a_tie(verdict.alpha, verdict.margin),
@@ -34,11 +34,12 @@ def answer(verdict: Verdict) -> dict[str, Any]:
         "refused": verdict.outcomes.refused,
         "left_out": verdict.outcomes.left_out,
         "constant": verdict.outcomes.constant,
-        "pairs": [_difference(verdict, pair, verdict.alpha) for pair in pairs],
+        "pairs": [difference(verdict, pair, verdict.alpha) for pair in pairs],
     }
 
 
-def _difference(verdict: Verdict, pair: tuple[str, str], alpha: float) -> dict[str, Any]:
+def difference(verdict: Verdict, pair: Pair, alpha: float) -> dict[str, Any]:
+    """The first arm of a pair less the second, of 1, with its 1 - ``alpha`` interval and its p-value."""
     contrast = verdict.contrasts[pair]
     low, high = interval(contrast, alpha)
     sure = {"low": low, "high": high, "confidence": 1 - alpha, "p_value": contrast.p_value}

@@ -8,8 +8,8 @@ from typing import Any
 
 from headstart.compare import words
 from headstart.compare.advice import next_steps
+from headstart.compare.answers import difference
 from headstart.compare.judge import Judged, differing
-from headstart.compare.statistics import interval
 from headstart.compare.table import table
 from headstart.compare.unfinished import unfinished
 from headstart.compare.verdict import Verdict
@@ -67,15 +67,8 @@ def show_table(told: Judged) -> None:
 
 
 def _show_verdicts(found: list[Verdict]) -> None:
-    asked = [verdict for verdict in found if words.question(verdict)]
-    if asked:
-        arms = " against ".join(words.contrast(asked[0]))
-        of = words.of_metric(asked[0].metric)
-        level = next((f", {_level(verdict)} intervals in points{of}" for verdict in asked if verdict.declared), "")
-        _say(f"\n{words.question(asked[0])} {arms}{level}")
-        rows = [[words.budget(v.outcomes.labels_per_class), *_difference(v), words.helped(v)] for v in asked]
-        headers = ["labels/class", "difference", "interval", "answer"]
-        _print(headers, rows, [v.outcomes.data for v in asked], left={"answer"})
+    if asked := [verdict for verdict in found if words.question(verdict)]:
+        _show_declared(asked)
     if found:
         print(f"\n{words.which(found[0].metric)}")
         rows = [
@@ -93,16 +86,31 @@ def _show_verdicts(found: list[Verdict]) -> None:
         _say(sentence)
 
 
+def _show_declared(asked: list[Verdict]) -> None:
+    """The first answer, with the intervals' level above the table, or in each row where rows differ in it."""
+    levels = [_level(verdict) if verdict.declared else "–" for verdict in asked]
+    known = {level for level in levels if level != "–"}
+    above = f"{known.pop()} intervals" if len(known) == 1 else "intervals" if known else ""
+    of = f", {above} in points{words.of_metric(asked[0].metric)}" if above else ""
+    _say(f"\n{words.question(asked[0])} {' against '.join(words.contrast(asked[0]))}{of}")
+    headers = ["labels/class", "difference", "interval", *(["level"] if known else []), "answer"]
+    rows = [
+        [words.budget(v.outcomes.labels_per_class), *_difference(v), *([level] if known else []), words.helped(v)]
+        for v, level in zip(asked, levels, strict=True)
+    ]
+    _print(headers, rows, [v.outcomes.data for v in asked], left={"answer"})
+
+
 def _difference(verdict: Verdict) -> list[str]:
     if verdict.declared is None:
         return ["–", "–"]
-    contrast = verdict.contrasts[verdict.declared]
-    low, high = interval(contrast, verdict.declared_alpha)
-    return [f"{100 * contrast.mean:+.1f}", f"{100 * low:+.1f} to {100 * high:+.1f}"]
+    told = difference(verdict, verdict.declared, verdict.declared_alpha)
+    of, low, high = (f"{100 * told[part]:+.1f}" for part in ("difference", "low", "high"))
+    return [of, f"{low} to {high}"]
 
 
 def _level(verdict: Verdict) -> str:
-    return f"{100 * (1 - verdict.declared_alpha):.3g} %"
+    return f"{100 * (1 - verdict.declared_alpha):.4g} %"
 
 
 def _print(headers: list[str], rows: list[list[str]], data: Iterable[str], left: Iterable[str] = ()) -> None:

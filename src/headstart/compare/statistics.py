@@ -62,9 +62,9 @@ def reverse(found: Contrast) -> Contrast:
 
 
 def interval(found: Contrast, alpha: float) -> tuple[float, float]:
-    """The 1 - ``alpha`` confidence interval of the difference."""
+    """The 1 - ``alpha`` confidence interval of the difference, within -1 and 1, beyond which no difference lies."""
     below, above = found.half_widths(alpha)
-    return found.mean - below, found.mean + above
+    return max(found.mean - below, -1.0), min(found.mean + above, 1.0)
 
 
 @dataclass(frozen=True)
