@@ -1,7 +1,6 @@
 """Convolution by hand: the sum of the textbook, window by window, and the size of what comes out."""
 
 from collections.abc import Sequence
-from copy import deepcopy
 from itertools import pairwise
 
 import torch
@@ -125,11 +124,11 @@ def difference(layer: nn.Conv2d) -> float | None:
     (kh, kw), (sy, sx), (dy, dx) = layer.kernel_size, layer.stride, layer.dilation
     shape = (1, layer.in_channels, dy * (kh - 1) + 1 + sy, dx * (kw - 1) + 1 + sx)
     image = torch.randn(shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    copy = deepcopy(layer).double()
-    by_hand = convolved(image, copy.weight, layer.stride, layer.padding, layer.dilation, layer.groups)
-    if copy.bias is not None:
-        by_hand = by_hand + copy.bias[:, None, None]
-    given = F.conv2d(image, copy.weight, copy.bias, copy.stride, copy.padding, copy.dilation, copy.groups)
+    kernels, bias = layer.weight.detach().double(), None if layer.bias is None else layer.bias.detach().double()
+    by_hand = convolved(image, kernels, layer.stride, layer.padding, layer.dilation, layer.groups)
+    if bias is not None:
+        by_hand = by_hand + bias[:, None, None]
+    given = F.conv2d(image, kernels, bias, layer.stride, layer.padding, layer.dilation, layer.groups)
     return float((by_hand - given).abs().max() / given.abs().max().clamp(min=1e-12))
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import torch
 from torch import nn
 
 from headstart.errors import HeadstartError
@@ -10,12 +11,14 @@ from headstart.understand.receptive_field import Field, receptive_fields, stages
 from headstart.understand.subject import copied
 
 
+@torch.random.fork_rng(devices=[])  # fresh layers draw from the stream that everybody shares
 def stack(layers: Sequence[str]) -> int:
     """The field of a stack of 3×3 convolutions (``"3"``; of stride 2: ``"s"``) and 2×2 pools (``"p"``)."""
     made = {"3": lambda: nn.Conv2d(1, 1, 3), "s": lambda: nn.Conv2d(1, 1, 3, stride=2), "p": lambda: nn.MaxPool2d(2)}
     return receptive_fields(nn.Sequential(*(made[each]() for each in layers)), (1, 128, 128))[-1].size[0]
 
 
+@torch.random.fork_rng(devices=[])  # fresh layers draw from the stream that everybody shares
 def costs_of_stacks(channels: int) -> list[tuple[str, int, int]]:
     """Parameters of stacks of 3×3 layers and of one layer that sees as much: between equal widths, and at the image."""
 

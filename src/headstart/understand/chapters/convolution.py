@@ -41,6 +41,7 @@ PICTURES = 3
 SIDE = 64  # pixels of a picture on the page
 
 
+@torch.random.fork_rng(devices=[])  # fresh layers draw from the stream that everybody shares
 def chapter(subject: Subject, tell: Callable[[str], None]) -> Chapter:
     found = Chapter("convolution", "Convolution by hand")
     tell("the sum by hand")

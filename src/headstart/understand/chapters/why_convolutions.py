@@ -31,6 +31,7 @@ SCATTER = 3  # of 16 pixels
 MORE = "headstart understand RUN --data FOLDER --only why_convolutions"
 
 
+@torch.random.fork_rng(devices=[])  # fresh layers draw from the stream that everybody shares
 def chapter(subject: Subject, tell: Callable[[str], None]) -> Chapter:
     found = Chapter("why_convolutions", "Why convolutions")
     network = copied(subject.network)
