@@ -90,12 +90,13 @@ def _show_declared(asked: list[Verdict]) -> None:
     """The first answer, with the intervals' level above the table, or in each row where rows differ in it."""
     levels = [_level(verdict) if verdict.declared else "–" for verdict in asked]
     known = {level for level in levels if level != "–"}
-    above = f"{known.pop()} intervals" if len(known) == 1 else "intervals" if known else ""
+    differ = len(known) > 1
+    above = "intervals" if differ else "".join(f"{level} intervals" for level in known)
     of = f", {above} in points{words.of_metric(asked[0].metric)}" if above else ""
     _say(f"\n{words.question(asked[0])} {' against '.join(words.contrast(asked[0]))}{of}")
-    headers = ["labels/class", "difference", "interval", *(["level"] if known else []), "answer"]
+    headers = ["labels/class", "difference", "interval", *(["level"] if differ else []), "answer"]
     rows = [
-        [words.budget(v.outcomes.labels_per_class), *_difference(v), *([level] if known else []), words.helped(v)]
+        [words.budget(v.outcomes.labels_per_class), *_difference(v), *([level] if differ else []), words.helped(v)]
         for v, level in zip(asked, levels, strict=True)
     ]
     _print(headers, rows, [v.outcomes.data for v in asked], left={"answer"})
@@ -110,7 +111,7 @@ def _difference(verdict: Verdict) -> list[str]:
 
 
 def _level(verdict: Verdict) -> str:
-    return f"{100 * (1 - verdict.declared_alpha):.4g} %"
+    return f"{100 * (1 - verdict.declared_alpha):.3g} %"
 
 
 def _print(headers: list[str], rows: list[list[str]], data: Iterable[str], left: Iterable[str] = ()) -> None:
