@@ -279,6 +279,7 @@ def test_a_page_of_refused_arms_says_so_once_and_has_no_price(fake_sweep, nan):
         assert part in text
     reason = said["data"][0]["answers"][0]["refused"]["finetune"]
     assert text.count(f"finetune is refused as evidence: {reason}") == 1 and "The price of" not in text
+    assert "0 seeds" not in text and "The difference of every two arms" not in text
     assert strangers(page) == []
 
 

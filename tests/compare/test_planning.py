@@ -71,9 +71,12 @@ def test_what_is_settled_needs_nothing_and_one_seed_cannot_tell():
 @pytest.mark.parametrize(
     ("gained", "told"),
     [
-        ((19, 20, 21, 20, 20), "more test images have a chance of 50 % to 80 % of an answer, if"),
-        ((5, 10, 22, 35, 40), "it seems; more test images alone do not, up to 1,000,000 test images in all."),
-        ((15, 15, 15, 15, 15), "neither 100 seeds nor 1,000,000 test images in all have a chance of 50 % of an answer"),
+        ((19, 20, 21, 20, 20), "more test images give an answer with a chance of 50 % to 80 %, if"),
+        ((5, 10, 22, 35, 40), "it seems; more test images alone do not, up to 1,000,000 in all."),
+        (
+            (15, 15, 15, 15, 15),
+            "neither 100 seeds nor 1,000,000 test images in all give an answer with a chance of 50",
+        ),
     ],
 )
 def test_advice_says_the_chance_and_how_far_was_looked(gained, told):

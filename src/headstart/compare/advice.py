@@ -64,15 +64,17 @@ def _what_it_takes(verdict: Verdict) -> str:
     if more is None:
         return "one seed says nothing of how trainings scatter; give more, such as seed=0,1,2,3,4"
     seeds, images = (_range(*figure) if figure[0] < math.inf else None for figure in (more.seeds, more.images))
-    most_seeds, most_images = f"{more.most_seeds:,} seeds", f"{more.most_images:,.0f} test images"
     even, good = (f"{100 * chance:.0f} %" for chance in more.chances)
     supposed = "if the difference is what it seems"
     if not images and not seeds:
-        return f"neither {most_seeds} nor {most_images} in all have a chance of {even} of an answer, {supposed}"
+        most = f"{more.most_seeds:,} seeds nor {more.most_images:,.0f} test images in all"
+        return f"neither {most} give an answer with a chance of {even}, {supposed}"
     ways = [f"{seeds} more seeds"] * bool(seeds) + [f"{images} more test images"] * bool(images)
-    alone = "" if images and seeds else f"; more {'test images' if seeds else 'seeds'} alone do not, up to "
-    alone += "" if images and seeds else f"{most_images if seeds else most_seeds} in all"
-    return f"{' or '.join(ways)} have a chance of {even} to {good} of an answer, {supposed}{alone}"
+    said = f"{' or '.join(ways)} give an answer with a chance of {even} to {good}, {supposed}"
+    if images and seeds:
+        return said
+    other, most = ("test images", more.most_images) if seeds else ("seeds", more.most_seeds)
+    return f"{said}; more {other} alone do not, up to {most:,.0f} in all"
 
 
 def _range(low: float, high: float) -> str:

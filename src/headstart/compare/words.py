@@ -166,7 +166,7 @@ def cautions(verdicts: Sequence[Verdict]) -> list[str]:
     several = len(by_data(verdicts)) > 1
     split = f", split over {len(verdicts)} budgets" if len(verdicts) > 1 else ""
     level_ = f"{each} for each data set, {whole} for all together" if several else f"{whole}{split}"
-    said = [f"Level: {level_}: the chance at most that any arm is called worse than one that it equals. {TESTED}"]
+    said = [f"Level: {level_}: any arm is called worse than one that it equals with at most this chance. {TESTED}"]
     if any(len(verdict.outcomes.seeds) == 1 for verdict in verdicts):
         said.append("With one seed a verdict speaks for these trained networks only.")
     if (looks := _looks(verdicts)) > 1:
