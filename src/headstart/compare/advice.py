@@ -73,8 +73,8 @@ def _what_it_takes(verdict: Verdict) -> str:
     said = f"{' or '.join(ways)} give an answer with a chance of {even} to {good}, {supposed}"
     if images and seeds:
         return said
-    other, most = ("test images", more.most_images) if seeds else ("seeds", more.most_seeds)
-    return f"{said}; more {other} alone do not, up to {most:,.0f} in all"
+    other, limit = ("test images", more.most_images) if seeds else ("seeds", more.most_seeds)
+    return f"{said}; more {other} alone do not, up to {limit:,.0f} in all"
 
 
 def _range(low: float, high: float) -> str:
