@@ -168,7 +168,7 @@ def test_the_images_are_audited_before_anything_trains_and_the_report_tells(imag
     monkeypatch.setattr(train, "trained_and_tested", looked)
     done = command(*TINY, f"data.root={images}")
     assert done.code == 0 and seen
-    assert "the images: 1 junk" in done.err
+    assert "the images: folders that are passed over (1)" in done.err
     assert ".ipynb_checkpoints" in next(done.folder.rglob("report.json")).read_text()
 
 

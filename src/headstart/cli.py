@@ -88,8 +88,9 @@ def best(args: argparse.Namespace) -> int:
 
 def audit(args: argparse.Namespace) -> int:
     """Tells what may be wrong with a folder of images: unreadable files, copies, classes, sizes."""
-    from headstart.data.audit import EXAMPLES, KINDS
+    from headstart.data.audit import EXAMPLES
     from headstart.data.audit import audit as look_through
+    from headstart.kinds import KINDS
     from headstart.terminal import harmless, print_table
 
     found = look_through(args.folder)

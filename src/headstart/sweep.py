@@ -20,6 +20,7 @@ from headstart.complaints import FULL, INTERRUPTED, TERMINATED, disk_is_full, on
 from headstart.described import described
 from headstart.estimate import shares
 from headstart.identity import opened
+from headstart.kinds import KINDS
 from headstart.plan import How, Plan, planned
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def _audited(plan: Plan) -> None:
         if (found := source.audit()) is None:
             continue
         told.append(found | {"digest": source.digest})
-        if counts := ", ".join(f"{count:,} {kind}" for kind, count in found["counts"].items()):
+        if counts := ", ".join(f"{KINDS[kind]} ({count:,})" for kind, count in found["counts"].items()):
             print(f"the images: {counts}; headstart audit {cfg.data.root} names them", file=sys.stderr)
     if told and told != [*before.values()]:
         plan.directory.mkdir(parents=True, exist_ok=True)

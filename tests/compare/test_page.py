@@ -5,6 +5,7 @@ import json
 import re
 from html.parser import HTMLParser
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -135,6 +136,10 @@ def strangers(page):
     return lost
 
 
+def read(page):
+    return json.loads(page.with_name("report.json").read_text())
+
+
 def pattern(texts):
     """Any of the texts, the longest first, where no word goes on."""
     longest = sorted(texts, key=len, reverse=True)
@@ -197,16 +202,17 @@ def test_every_section_stands_on_the_page_with_what_it_has_to_say(fake_sweep):
     shown_in = {
         "no verdict": "No verdict: there is none",
         "question": f"{answer['question']} {answer['helped']}",
-        "declared contrast": "finetune less scratch_backbone:",
+        "declared contrast": "finetune minus scratch_backbone:",
         "difference of the verdict": f"{points(answer['declared']['difference'])} points, ",
         "interval of the verdict": f"{points(answer['declared']['low'])} to {points(answer['declared']['high'])}",
         "what nothing beat": f"Which arms did nothing beat? {answer['unbeaten']} 3 seeds, 60 test images",
         "frozen loss": answer["frozen_loss"],
         "price": "of memory",
+        "arms": "The arms finetune: a pretrained network that goes on training on these images frozen:",
         "next steps": f"What to do next {' '.join(said['next_steps'])}",
         "cautions": f"Before you trust it {' '.join(said['cautions'])}",
-        "heading of the pairs": "The difference of every two arms first less second labels per class",
-        "pairs": f"{pair['first']} less {pair['second']} 5 {points(pair['difference'])} "
+        "heading of the pairs": "The difference of every two arms first minus second labels per class",
+        "pairs": f"{pair['first']} minus {pair['second']} 5 {points(pair['difference'])} "
         f"{points(pair['low'])} to {points(pair['high'])} {pair['p_value']:.4f}",
         "confusion": " ".join(map(str, [row["class"], *look["confusion"]["counts"][0], percent(row["recall"])])),
         "calibration": f"{look['arm']} {percent(look['calibration'][0]['ece'])}",
@@ -244,6 +250,57 @@ def test_probabilities_that_are_no_numbers_leave_the_rest_of_the_page(fake_sweep
     page = write(fake_sweep(budgets=(5,), seeds=(0,), nan=True))
     assert "Its probabilities are no numbers (NaN)." in visible(page.read_text())
     assert strangers(page) == []
+
+
+def test_a_long_name_of_an_arm_stands_once_and_a_letter_in_the_sentences(fake_run, tmp_path):
+    long = {"model.augment": "x" * 30 + "<b>", "model.head_lr": 0.001}
+    for seed in range(2):
+        fake_run("frozen", seed, settings=long)
+        fake_run("frozen", seed, settings={"model.augment": "y" * 50, "model.head_lr": 0.001})
+        fake_run("finetune", seed)
+    page = write(tmp_path / "sweep")
+    names = [name for name in read(page)["data"][0]["arms"] if "y" in name]
+    text = visible(page.read_text())
+    assert text.count(names[0]) == 1 and f"frozen A: {names[0]}; a pretrained network as it is" in text
+    assert "frozen A" in text.partition("The arms")[0] and strangers(page) == []
+
+
+@pytest.mark.parametrize("nan", [False, True])
+def test_a_page_of_refused_arms_says_so_once_and_has_no_price(fake_sweep, nan):
+    loss = float("nan") if nan else 1.09
+    page = write(fake_sweep(budgets=(5,), training={"loss": loss, "label_entropy": 1.0986}, nan=nan))
+    text, said = visible(page.read_text()), read(page)
+    for part in (
+        "no answer: finetune and scratch_backbone were refused",
+        "no verdict: no arm is fit",
+        "finetune, frozen, scratch_backbone, scratch_cnn; why stands below",
+        "accurate arm, refused as evidence.",
+    ):
+        assert part in text
+    reason = said["data"][0]["answers"][0]["refused"]["finetune"]
+    assert text.count(f"finetune is refused as evidence: {reason}") == 1 and "The price of" not in text
+    assert "0 seeds" not in text and "The difference of every two arms" not in text
+    assert strangers(page) == []
+
+
+def test_a_difference_that_rounds_to_nothing_has_no_minus():
+    assert points(-0.0001) == "+0.0" and points(-0.001) == "−0.1"
+
+
+def test_the_page_names_the_protocol_by_its_title(fake_sweep):
+    first = (Path(__file__).parents[2] / "docs" / "protocol.md").read_text().splitlines()[0]
+    title = first.removeprefix("# Protocol: ")
+    assert f"“{title[0].upper()}{title[1:]}”" in words.PROTOCOL
+    text = visible(write(fake_sweep(budgets=(5,), seeds=(0,))).read_text())
+    assert text.count(words.PROTOCOL) == 2 and "of Headstart" in words.PROTOCOL
+
+
+def test_the_level_is_each_data_sets_where_there_are_several(fake_sweep):
+    for data in ("photos", "plants"):
+        sweep = fake_sweep(data=data)
+    page = write(sweep)
+    first = read(page)["cautions"][0]
+    assert first.startswith("Level: 5 % for each data set, 10 % for all together: ") and strangers(page) == []
 
 
 def test_every_table_can_be_scrolled_where_it_is_wider_than_a_phone(fake_sweep):

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 
+from headstart.compare.advice import next_steps
 from headstart.compare.outcomes import Outcomes
 from headstart.compare.planning import detectable, images_for_a_tie, needed
 from headstart.compare.statistics import agreeing
@@ -52,6 +53,7 @@ def test_the_power_is_what_was_foretold():
 
 def test_a_small_difference_of_calm_trainings_takes_images():
     said = needed(a_verdict(19, 20, 21, 20, 20))
+    assert (said.chances, said.most_images, said.most_seeds) == ((0.5, 0.8), 1_000_000, 100)
     assert 10 < said.images[0] < said.images[1] < math.inf
 
 
@@ -64,6 +66,27 @@ def test_where_trainings_scatter_only_seeds_settle_it():
 def test_what_is_settled_needs_nothing_and_one_seed_cannot_tell():
     assert needed(a_verdict(40, 41, 42, 40, 41)) is None
     assert needed(a_verdict(17)) is None
+
+
+@pytest.mark.parametrize(
+    ("gained", "told"),
+    [
+        ((19, 20, 21, 20, 20), "more test images give an answer with a chance of 50 % to 80 %, if"),
+        ((5, 10, 22, 35, 40), "it seems; more test images alone do not, up to 1,000,000 in all."),
+        (
+            (15, 15, 15, 15, 15),
+            "neither 100 seeds nor 1,000,000 test images in all give an answer with a chance of 50",
+        ),
+    ],
+)
+def test_advice_says_the_chance_and_how_far_was_looked(gained, told):
+    assert any(told in sentence for sentence in next_steps([a_verdict(*gained)]))
+
+
+def test_advice_on_a_tie_names_the_metric():
+    table = a_verdict(19, 20, 21, 20, 20).outcomes
+    said = next_steps([verdict(table, alpha=0.05, metric="balanced_accuracy")])
+    assert any("a tie within 1 point of balanced accuracy takes at least" in sentence for sentence in said)
 
 
 @pytest.mark.parametrize("alpha", [0.05, 0.05 / 3])

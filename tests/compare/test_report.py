@@ -219,11 +219,16 @@ def test_an_arm_that_failed_somewhere_is_refused_and_named(fake_sweep):
     (answer,) = report(sweep)["data"][0]["answers"]
     assert "finetune" in answer["refused"] and answer["declared"] is None and "finetune" not in answer["left"]
     assert answer["question"] == "Did pretraining help?"
-    assert answer["helped"] == "no answer: finetune was refused, because seed 1 failed: the loss is NaN"
+    assert answer["helped"] == "no answer: finetune was refused"
     notes = {row["arm"]: row["notes"] for row in report(sweep)["data"][0]["table"]}
     assert notes == {"finetune": ["refused"], "frozen": [], "scratch_backbone": [], "scratch_cnn": []}
     page = write(sweep).read_text()
-    assert "Refused as evidence" in page and "no answer: finetune was refused" in page and "<td>refused</td>" in page
+    assert (
+        "seed 1 failed: the loss is NaN" in page
+        and "Refused as evidence" in page
+        and "no answer: finetune was refused" in page
+        and "<td>refused</td>" in page
+    )
 
 
 def test_what_an_unfinished_sweep_lacks_stands_at_the_top(fake_sweep, capsys):
@@ -313,7 +318,8 @@ def test_the_audit_beside_the_runs_is_told(fake_sweep):
     told = {"sweep": "sweep", "counts": {"exact_duplicate": 1}, "findings": [{"kind": "exact_duplicate", **finding}]}
     page = write(sweep)
     assert read(page)["audits"] == [{**told, "data": "photos"}, {**told, "data": "others"}]
-    assert "a.png stands twice" in page.read_text()
+    assert "a.png stands twice" in page.read_text() and "the same pixels again: 1" in page.read_text()
+    assert "exact_duplicate" not in page.read_text()
     assert report(sweep.parent)["audits"] == read(page)["audits"]  # of the folder above, too
 
 

@@ -48,7 +48,7 @@ def test_the_tutorials_two_accuracies_are_undecided():
     said = verdict(table, alpha=0.05)
     assert said.contrasts["frozen", "finetune"].p_value == pytest.approx(0.125)
     assert said.left == ["frozen", "finetune"] and not said.beaten and not said.tie
-    assert words.unbeaten(said) == "undecided among frozen and finetune"
+    assert words.unbeaten(said) == "undecided between frozen and finetune"
 
 
 def test_both_transfer_arms_may_win_while_their_order_is_open():
@@ -204,4 +204,4 @@ def test_a_refused_arm_of_the_contrast_leaves_the_question_with_the_reason():
     models = {**table.models, "finetune": "finetune"}
     said = verdict(replace(table, models=models, refused={"finetune": "seed 0 never learned"}), alpha=0.05)
     assert words.question(said) == "Did pretraining help?" and said.declared is None
-    assert words.helped(said) == "no answer: finetune was refused, because seed 0 never learned"
+    assert words.helped(said) == "no answer: finetune was refused"

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from headstart.compare.crossover import by_data, crossovers
 from headstart.compare.planning import images_for_a_tie, needed
 from headstart.compare.verdict import Verdict
-from headstart.compare.words import named, once, points
+from headstart.compare.words import named, of_metric, once, points
 
 
 def next_steps(verdicts: Sequence[Verdict]) -> list[str]:
@@ -23,9 +23,8 @@ def _tie_out_of_reach(verdict: Verdict) -> list[str]:
     least = images_for_a_tie(verdict.alpha, verdict.margin)
     if len(verdict.left) < 2 or verdict.tie or verdict.outcomes.images >= least:
         return []
-    return [
-        f"a tie within {points(verdict.margin)} takes at least {least} test images; here are {verdict.outcomes.images}"
-    ]
+    margin = f"{points(verdict.margin)}{of_metric(verdict.metric)}"
+    return [f"a tie within {margin} takes at least {least} test images; here are {verdict.outcomes.images}"]
 
 
 def _order(verdicts: Sequence[Verdict]) -> list[str]:
@@ -65,14 +64,17 @@ def _what_it_takes(verdict: Verdict) -> str:
     if more is None:
         return "one seed says nothing of how trainings scatter; give more, such as seed=0,1,2,3,4"
     seeds, images = (_range(*figure) if figure[0] < math.inf else None for figure in (more.seeds, more.images))
+    even, good = (f"{100 * chance:.0f} %" for chance in more.chances)
     supposed = "if the difference is what it seems"
+    if not images and not seeds:
+        most = f"{more.most_seeds:,} seeds nor {more.most_images:,.0f} test images in all"
+        return f"neither {most} give an answer with a chance of {even}, {supposed}"
+    ways = [f"{seeds} more seeds"] * bool(seeds) + [f"{images} more test images"] * bool(images)
+    said = f"{' or '.join(ways)} give an answer with a chance of {even} to {good}, {supposed}"
     if images and seeds:
-        return f"{seeds} more seeds or {images} more test images would settle it, {supposed}"
-    if seeds:
-        return f"no number of test images can settle it, only more seeds: {seeds}, {supposed}"
-    if images:
-        return f"no number of seeds can settle it, only more test images: {images}, {supposed}"
-    return "neither more seeds nor more test images alone would settle a difference as small as it seems"
+        return said
+    other, limit = ("test images", more.most_images) if seeds else ("seeds", more.most_seeds)
+    return f"{said}; more {other} alone do not, up to {limit:,.0f} in all"
 
 
 def _range(low: float, high: float) -> str:

@@ -3,14 +3,16 @@
 Every name in it is untrusted text: the template escapes all that is not a chart of ours.
 """
 
+import re
 from base64 import b64encode
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from headstart.compare import figures, words
-from headstart.pages import template
+from headstart.pages import LONGEST, short, template
 
 MOST_FINDINGS = 100  # of an audit; all are in report.json
 TEMPLATE = Path(__file__).with_name("report.html.jinja")
@@ -28,9 +30,30 @@ def render(report: dict[str, Any], pictures: dict[str, bytes], inputs: str) -> s
     swatches = [Markup(figures.swatch(i)) for i in range(len(places))]
     charts = {data["name"]: _charts(data, list(places)) for data in report["data"]}
     shown = {image: f"data:image/webp;base64,{b64encode(webp).decode()}" for image, webp in pictures.items()}
-    page = template(TEMPLATE, budget=words.budget, of_metric=words.of_metric, which=words.which)
-    drawn = {"places": places, "swatches": swatches, "charts": charts, "pictures": shown}
-    return page.render(**report, **drawn, most_findings=MOST_FINDINGS, inputs=inputs)
+    letters = _letters(list(places))
+    told = {f.__name__: f for f in (words.budget, words.of_metric, words.which, words.meaning, words.found)}
+    page = template(TEMPLATE, **told, arm_name=partial(_name, letters), spoken=partial(_spoken, letters))
+    drawn = {"places": places, "swatches": swatches, "charts": charts, "pictures": shown, "letters": letters}
+    return page.render(**report, **drawn, most_findings=MOST_FINDINGS, protocol=words.PROTOCOL, inputs=inputs)
+
+
+def _letters(arms: list[str]) -> dict[str, str]:
+    """Model and letter for arms whose names are too long for a sentence; the list of arms has both."""
+    long = [arm for arm in arms if len(arm) > LONGEST]
+    return {arm: f"{arm.partition(' ')[0]} {chr(65 + i % 26) * (1 + i // 26)}" for i, arm in enumerate(long)}
+
+
+def _name(letters: dict[str, str], arm: str) -> Markup:
+    """An arm's name, or its letter, with the name in its title."""
+    return Markup('<bdi title="{}">{}</bdi>').format(arm, letters[arm]) if arm in letters else short(arm)
+
+
+def _spoken(letters: dict[str, str], sentence: str) -> Markup:
+    """A sentence in which long names of arms are letters."""
+    if not letters:
+        return escape(sentence)
+    names = re.compile(f"({'|'.join(map(re.escape, sorted(letters, key=len, reverse=True)))})")
+    return Markup("").join(_name(letters, part) if part in letters else part for part in names.split(sentence))
 
 
 def _charts(data: dict[str, Any], arms: list[str]) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from headstart.compare.statistics import Crossed, agreeing, howe
 from headstart.compare.verdict import FIRST, Verdict
 
 POWER = 0.8  # the chance of finding a difference that is there
+EVEN = 0.5  # the least chance for which anybody would go on
 # What pairs of arms had on digits, flowers5 and hymenoptera (docs/protocol.md):
 SPREAD = 0.03  # standard deviation of their difference from seed to seed: 0 to 4 points
 DISCORDANT = 0.25  # share of the test images on which one seed's runs differ: 3 to 39 %
@@ -28,12 +29,18 @@ class Needed:
     """What would settle an open contrast, if the difference is what it seems: from an even chance to ``POWER``.
 
     Args:
-        images: more test images, to two figures, with the seeds there are; infinite where no number of them would do.
-        seeds: more seeds, with the images there are; infinite where no number of them would do.
+        images: more test images, to two figures, with the seeds there are; infinite where ``most_images`` do not do.
+        seeds: more seeds, with the images there are; infinite where ``most_seeds`` do not do.
+        most_images: test images in all that were tried.
+        most_seeds: seeds in all that were tried.
+        chances: of an answer with the first and the second number.
     """
 
     images: tuple[float, float]
     seeds: tuple[float, float]
+    most_images: float
+    most_seeds: int = MOST_SEEDS
+    chances: tuple[float, float] = (EVEN, POWER)
 
 
 def detectable(
@@ -98,8 +105,9 @@ def needed(verdict: Verdict) -> Needed | None:
         more_seeds = max(math.ceil(seeds - found.seeds), 1) if seeds < math.inf else math.inf
         return each * (images - found.images), more_seeds
 
-    even, good = more(0.5), more(POWER)
-    return Needed(images=(_rough(even[0]), _rough(good[0])), seeds=(even[1], good[1]))
+    even, good = more(EVEN), more(POWER)
+    images, seeds = (_rough(even[0]), _rough(good[0])), (even[1], good[1])
+    return Needed(images, seeds, most_images=_rough(each * MOST_IMAGES))
 
 
 def _reach(found: Crossed, images: float, seeds: float, alpha: float, power: float) -> float:

@@ -9,7 +9,18 @@ from headstart.compare.comparison import DECLARED
 from headstart.compare.crossover import by_data
 from headstart.compare.unfinished import Unfinished
 from headstart.compare.verdict import Verdict, loss_of_frozen
+from headstart.kinds import KINDS
 
+PROTOCOL = "“How a comparison is made, and what its answer means” (docs/protocol.md of Headstart)"
+TESTED = f"{PROTOCOL} shows how often that errs where the truth is known."
+MEANINGS = {  # of the models, for whoever meets their names
+    "finetune": "a pretrained network that goes on training on these images",
+    "frozen": "a pretrained network as it is; only a new last layer is trained",
+    "scratch_backbone": "the network of the pretrained arms, trained from random weights",
+    "scratch_cnn": "a small network, trained from random weights",
+    "distilled": "a pretrained network that goes on training and learns from a larger one, too",
+    "transplanted": "the first stages of a pretrained network, the others from random weights",
+}
 FEW = 10  # test images of a class: its accuracy is then hardly known
 
 
@@ -57,8 +68,8 @@ def helped(verdict: Verdict) -> str:
     """The first answer: whether pretraining helped, or whatever else was asked."""
     if verdict.declared is None:
         refused = [arm for arm in contrast(verdict) if arm in verdict.outcomes.refused]
-        why = " and ".join(f"{arm} was refused, because {verdict.outcomes.refused[arm]}" for arm in refused)
-        return f"no answer: {why}" if why else "no answer"
+        were = "was" if len(refused) == 1 else "were"
+        return f"no answer: {named(refused)} {were} refused" if refused else "no answer"
     if verdict.helped is None:
         return "the same within the margin" if verdict.close else "undecided"
     worse = "no, it hurt" if _of_pretraining(verdict) else "no, it is worse"
@@ -85,11 +96,12 @@ def unbeaten(verdict: Verdict) -> str:
         return f"{left[0]} wins" + (", by less than the margin" if verdict.lead_is_small else "")
     if verdict.tie:
         return f"a tie of {named(left)}: within {points(verdict.margin)}{of_metric(verdict.metric)}"
+    undecided = f"undecided {'between' if len(left) == 2 else 'among'} {named(left)}"
     beats_all = all(set(left) <= set(winners) for winners in verdict.beaten.values())
     if verdict.beaten and beats_all:
-        return f"undecided between {named(left)}; each beats {' and '.join(sorted(verdict.beaten))}"
+        return f"{undecided}; each beats {' and '.join(sorted(verdict.beaten))}"
     beaten = f"; beaten: {', '.join(sorted(verdict.beaten))}" if verdict.beaten else ""
-    return f"undecided among {named(left)}{beaten}"
+    return undecided + beaten
 
 
 def frozen_loss(verdict: Verdict) -> str | None:
@@ -131,9 +143,14 @@ def differing(declared: Mapping[str, Sequence[Any]]) -> list[str]:
 
 
 def level(verdicts: Sequence[Verdict]) -> dict[str, float]:
-    """The chance of any false answer: of all verdicts together, and of as many looks at them as there were."""
-    of_all = sum(verdict.alpha for verdict in verdicts)
-    return {"level_of_all": of_all, "false_at_most": min(1.0, _looks(verdicts) * of_all)}
+    """The chance of any false answer: of a data set, of all verdicts together, and of as many looks as there were."""
+    of_each = [sum(verdict.alpha for verdict in its) for its in by_data(verdicts).values()]
+    of_all = sum(of_each)
+    return {
+        "level_of_each": max(of_each, default=0.0),
+        "level_of_all": of_all,
+        "false_at_most": min(1.0, _looks(verdicts) * of_all),
+    }
 
 
 def _looks(verdicts: Sequence[Verdict]) -> int:
@@ -145,9 +162,11 @@ def cautions(verdicts: Sequence[Verdict]) -> list[str]:
     if not verdicts:
         return []
     chances = level(verdicts)
-    whole, more = (f"{100 * chances[key]:.3g} %" for key in ("level_of_all", "false_at_most"))
+    each, whole, more = (f"{100 * chance:.3g} %" for chance in chances.values())
+    several = len(by_data(verdicts)) > 1
     split = f", split over {len(verdicts)} budgets" if len(verdicts) > 1 else ""
-    said = [f"Level: {whole}{split}; docs/protocol.md shows how often that errs where the truth is known."]
+    level_ = f"{each} for each data set, {whole} for all together" if several else f"{whole}{split}"
+    said = [f"Level: {level_}: any arm is called worse than one that it equals with at most this chance. {TESTED}"]
     if any(len(verdict.outcomes.seeds) == 1 for verdict in verdicts):
         said.append("With one seed a verdict speaks for these trained networks only.")
     if (looks := _looks(verdicts)) > 1:
@@ -193,6 +212,16 @@ def once(verdicts: Sequence[Verdict], told: Callable[[Verdict], list[str]]) -> l
     several = len(by_data(verdicts)) > 1
     places = {key: f"{key[0]}, {where(*its)}" if several else _capital(where(*its)) for key, its in same.items()}
     return [f"{places[data, words]}, {words}." for data, words in same]
+
+
+def meaning(arm: str) -> str:
+    """What an arm is, by its name; nothing where its model has no meaning here."""
+    return MEANINGS.get(arm.partition(" ")[0], "")
+
+
+def found(kind: str) -> str:
+    """What an audit found, in plain words."""
+    return KINDS.get(kind, kind.replace("_", " "))
 
 
 def named(arms: Sequence[str]) -> str:

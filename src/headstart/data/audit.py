@@ -9,10 +9,11 @@ from typing import Any
 
 from headstart.data import cache, findings, places
 from headstart.data.duplicates import Fingerprint, fingerprint
-from headstart.data.findings import KINDS, Finding
+from headstart.data.findings import Finding
 from headstart.data.folder import File, class_folders, image_files, name_below, printable
 from headstart.errors import HeadstartError
 from headstart.images import is_image
+from headstart.kinds import KINDS
 
 EXAMPLES = 20  # of each kind, in a summary
 

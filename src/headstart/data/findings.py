@@ -15,21 +15,6 @@ from headstart.data.folder import JUNK, File, name_below, printable, wanted
 from headstart.errors import named
 from headstart.images import is_image
 
-KINDS = {
-    "unreadable": "cannot be read",
-    "no_image": "neither named nor made like an image; training refuses it, unless data.on_bad_file=skip",
-    "mislabelled": "the same pixels under several labels",
-    "cross_split": "the same pixels in several parts",
-    "exact_duplicate": "the same pixels again",
-    "near_duplicate": "pairs that look the same",
-    "empty_class": "a class without images",
-    "missing_class": "a class that a part lacks",
-    "single_class": "nothing to tell apart",
-    "case": "classes whose names differ only by case",
-    "imbalance": "a class with few images beside the largest",
-    "size": "far from the rest in size",
-    "junk": "folders that are passed over",
-}
 LISTED = 1000  # pairs that look the same
 FEW = 3  # times fewer images than the largest class
 FAR, SPREADS = np.log2(3), 5  # a side three times the median side, and five robust standard deviations away
@@ -40,7 +25,7 @@ class Finding:
     """One thing that was found.
 
     Args:
-        kind: one of ``KINDS``.
+        kind: one of ``headstart.kinds.KINDS``.
         paths: the files or folders, by their names below the root, or the classes.
         text: what was found, in a few words.
     """

@@ -1,0 +1,17 @@
+"""What an audit may find, in plain words: for the audit, and for the sweep and the page that tell of it."""
+
+KINDS = {
+    "unreadable": "cannot be read",
+    "no_image": "neither named nor made like an image (training refuses it, unless data.on_bad_file=skip)",
+    "mislabelled": "the same pixels under several labels",
+    "cross_split": "the same pixels in several parts",
+    "exact_duplicate": "the same pixels again",
+    "near_duplicate": "pairs that look the same",
+    "empty_class": "a class without images",
+    "missing_class": "a class that a part lacks",
+    "single_class": "nothing to tell apart",
+    "case": "classes whose names differ only by case",
+    "imbalance": "a class with few images beside the largest",
+    "size": "far from the rest in size",
+    "junk": "folders that are passed over",
+}
