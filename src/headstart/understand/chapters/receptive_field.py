@@ -1,6 +1,7 @@
 """Which pixels decide a unit: the fields of every layer, counted in two ways."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from statistics import fmean
 from typing import Any
 
 import torch
@@ -10,23 +11,29 @@ from torch.nn.functional import avg_pool2d
 from headstart.errors import HeadstartError
 from headstart.understand.chapter import Chapter, Claim, Picture, Table
 from headstart.understand.growth import (
+    Added,
+    added,
+    by_stride,
     cheaper_verdict,
     costs_of_stacks,
     faster_verdict,
     first_stride_doubled,
     stack,
+    stacks,
     stacks_verdict,
 )
 from headstart.understand.images import shown
+from headstart.understand.places import number
 from headstart.understand.receptive_field import Field, Sight, stages
 from headstart.understand.subject import Subject
-from headstart.understand.support import agreement
+from headstart.understand.support import Uniform, agreement
 
 CLAIMS = {
     "stacks-see-3-5-7": "One 3×3 layer sees 3×3 pixels, two on top of each other 5×5, three 7×7.",
     "strides-widen-faster": "Pooling and strides make fields grow faster than further layers do.",
     "small-kernels-are-cheaper": "Stacked 3×3 kernels see as much as one large kernel, with fewer parameters.",
 }
+OTHER = "headstart understand OTHER_RUN --only receptive_field"
 WIDTH = 280  # pixels, about, of a picture on the page
 LISTED = 12  # layers that are named before the rest is counted
 # One for each stage, dark to bright, which the colour-blind can order too.
@@ -37,13 +44,13 @@ def chapter(subject: Subject, tell: Callable[[str], None]) -> Chapter:
     """The fields of the subject's layers, over one of its pictures, and the lesson's three sentences about them."""
     told = Chapter("receptive_field", "Receptive field: which pixels decide a unit")
     shape: tuple[int, int, int] = tuple(subject.images.shape[1:])  # type: ignore[assignment]
-    told.claims = claims(shape[0])
     tell("receptive fields: the operations of the network")
     try:
         sight = Sight(subject.network, shape)
         shown_stages = stages(sight.fields)
     except HeadstartError as reason:
         told.content.append(f"The fields of this network cannot be counted: {reason}.")
+        told.claims = claims(shape[0], [], str(reason))
         told.numbers["unknown"] = str(reason)
         return told
     last = shown_stages[-1]
@@ -60,9 +67,16 @@ def chapter(subject: Subject, tell: Callable[[str], None]) -> Chapter:
     told.content += [_stride_told(doubled), *([_stride_table(doubled)] if doubled else [])]
     told.content += [whole_told(sight.fields, last, shape), *beyond_told(sight.fields, shape)]
     tell("receptive fields: held against gradients")
-    checked, unequal = agreement(subject.network, shape, sight)
-    told.content.append(_agreement_told(checked, unequal))
+    try:
+        uniform = Uniform(subject.network, shape)
+        checked, unequal = agreement(sight, uniform)
+        layers, unknown = added(subject.network, sight.fields, uniform), ""
+    except HeadstartError as reason:
+        checked, unequal, layers, unknown = 0, [], [], str(reason)
+    told.content += [_agreement_told(checked, unequal), *([_added_table(layers)] if layers else [])]
+    told.claims = claims(shape[0], layers, unknown)
     told.numbers |= {
+        "added": [{**each._asdict(), "layer": each.layer.name, "adds": each.adds} for each in layers],
         "stages": [_numbers(each) for each in shown_stages],
         "layers": [_numbers(each) for each in sight.fields if each.layer],
         "first_stride_doubled": doubled,
@@ -72,40 +86,71 @@ def chapter(subject: Subject, tell: Callable[[str], None]) -> Chapter:
     return told
 
 
-def claims(channels: int) -> list[Claim]:
-    """The lesson's sentences about fields, counted on stacks built for it; ``channels`` are those of the images."""
-    plain = [stack(["3"] * n) for n in (1, 2, 3)]
-    pairs = [
-        (stack(["3"] * 5), stack(["3", "p"] * 4 + ["3"])),
-        (stack(["3"] * 3), stack(["s", "3", "3"])),
-        (stack(["3"] * 4), stack(["s"] * 4)),
-    ]
-    costs = costs_of_stacks(channels)
+def claims(channels: int, layers: Sequence[Added], reason: str = "") -> list[Claim]:
+    """The lesson's sentences about fields.
+
+    Args:
+        channels: of the images.
+        layers: what the network's convolutions add to the field.
+        reason: why nothing is known of them; empty where it is.
+    """
+    return [_stacked(stacks(layers), reason), _widened(layers, reason), _cheaper(channels)]
+
+
+def _stacked(own: list[list[tuple[str, int]]], reason: str) -> Claim:
+    name = "stacks-see-3-5-7"
+    none = reason or "no two 3×3 layers of this network lie on top of each other, with their fields within the image"
+    told = "; ".join(", ".join(f"{layer} {size}×{size}" for layer, size in run) for run in own)
+    return Claim(
+        name,
+        CLAIMS[name],
+        stacks_verdict([[size for _, size in run] for run in own]),
+        f"your stacks, by gradients, in units of the map that each begins on: {told}" if own else none,
+        f"layers built for it: {_built('333')}; with stride 2 in the first {_built('s33')}",
+        command="" if own else OTHER,
+    )
+
+
+def _built(layers: str) -> str:
+    return ", ".join(str(stack(list(layers[: n + 1]))) for n in range(len(layers)))
+
+
+def _widened(layers: Sequence[Added], reason: str) -> Claim:
+    name, adds = "strides-widen-faster", by_stride(layers)
+    none = reason or "no convolutions before and behind a stride, with their fields within the image"
+    without = {
+        stride: fmean(each.adds / each.step for each in layers if each.step == stride) for stride in adds
+    }  # fmt: skip
+    return Claim(
+        name,
+        CLAIMS[name],
+        faster_verdict(list(adds.values())),
+        "pixels that a convolution of yours adds to the field, by gradients: " + _at_strides(adds)
+        if len(adds) > 1
+        else none,
+        f"the same kernels without any stride before them: {_at_strides(without)}" if len(adds) > 1 else "",
+        command="" if len(adds) > 1 else OTHER,
+    )
+
+
+def _at_strides(adds: dict[int | float, float]) -> str:
+    return ", ".join(f"{number(round(pixels, 1))} at stride {number(stride)}" for stride, pixels in adds.items())
+
+
+def _cheaper(channels: int) -> Claim:
+    name, costs = "small-kernels-are-cheaper", costs_of_stacks(channels)
     told = "; ".join(f"{name}: {stacked:,} against {single:,}" for name, stacked, single in costs)
-    return [
-        Claim(
-            "stacks-see-3-5-7",
-            CLAIMS["stacks-see-3-5-7"],
-            stacks_verdict(plain),
-            f"{', '.join(f'{size}×{size}' for size in plain)} pixels at stride 1",
-            f"with stride 2 in the first layer: {', '.join(str(stack(['s', '3', '3'][:n])) for n in (1, 2, 3))}",
-        ),
-        Claim(
-            "strides-widen-faster",
-            CLAIMS["strides-widen-faster"],
-            faster_verdict(pairs),
-            f"five 3×3 layers with a 2×2 pool after each of the first four see {pairs[0][1]} pixels; four 3×3 layers "
-            f"of stride 2 see {pairs[2][1]}",
-            f"the same layers without pools {pairs[0][0]}, without strides {pairs[2][0]}",
-        ),
-        Claim(
-            "small-kernels-are-cheaper",
-            CLAIMS["small-kernels-are-cheaper"],
-            cheaper_verdict([(stacked, single) for _, stacked, single in costs]),
-            f"parameters: {told}",
-            "one kernel of the same field",
-        ),
+    verdict = cheaper_verdict([(stacked, single) for _, stacked, single in costs])
+    return Claim(name, CLAIMS[name], verdict, f"parameters: {told}", "one kernel of the same field")
+
+
+def _added_table(layers: Sequence[Added]) -> Table:
+    rows = [
+        (each.layer.name, "×".join(map(str, each.kernel)), each.step, each.read, each.sees, each.adds)
+        for each in layers
     ]
+    headers = ("layer", "kernel", "stride of what it reads", "field of that", "its own field", "adds")
+    return Table("What convolutions add to the field, by gradients, in pixels: at most three a stride", headers, rows)
 
 
 def corner(last: Field, shape: tuple[int, int, int]) -> str:
