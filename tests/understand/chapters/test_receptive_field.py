@@ -40,6 +40,22 @@ def test_the_three_questions_are_answered_for_this_network(told):
     assert "cover 100 % of the 28×28 pixels" in said
 
 
+def test_what_is_said_is_true_of_a_last_map_of_one_unit():
+    network = nn.Sequential(
+        *(nn.Conv2d(1, 1, 3, stride=2, padding=1) for _ in range(4)), nn.AdaptiveAvgPool2d(1), nn.Flatten()
+    )
+    fields, shape = receptive_fields(network, (1, 16, 16)), (1, 16, 16)
+    said = it.corner(fields[3], shape)
+    assert "It is the only unit of that map" in said and "further down" not in said and "say nothing" not in said
+    said = it.whole_told(fields, fields[3], shape)
+    assert "one unit already" in said and "puts all" not in said and "100 % of the 16×16 pixels" in said
+    assert "At the end one unit is left" in it.beyond_told(fields, shape)[0]
+
+
+def test_a_map_of_more_units_is_told_by_the_unit_below(told):
+    assert "The unit below it sees as many, 10×10, 4 rows further down" in text(told)
+
+
 def test_fields_stand_in_a_table_and_over_the_picture(told):
     [stages] = [rows for caption, rows in tables(told).items() if caption.startswith("The last layer")]
     assert [row[0] for row in stages] == ["conv1", "conv2", "max_pool2d_1"]
