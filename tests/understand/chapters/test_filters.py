@@ -14,6 +14,7 @@ def found(explained, values=147, parameters=10):
 
 
 EDGES, NOISE = torch.full((20,), 0.95), torch.full((20,), 0.2)
+HALF = torch.cat([EDGES[:10], NOISE[10:]])
 A_FEW = torch.cat([EDGES[:6], NOISE[6:]])
 
 
@@ -29,7 +30,17 @@ def test_the_claim_holds_where_most_filters_are_explained_and_neither_shuffled_n
 def test_the_claim_fails_for_noise_for_shuffled_filters_as_good_and_for_an_untrained_network_as_good():
     assert verdict(NOISE) == "fails"
     assert verdict(A_FEW, shuffled=A_FEW) == "fails"
-    assert verdict(EDGES, untrained=EDGES) == "fails"
+    assert verdict(HALF, untrained=HALF) == "fails"
+
+
+def test_the_interval_of_the_share_decides_whether_they_are_most():
+    ten_of_sixteen = torch.cat([EDGES[:10], NOISE[:6]])
+    assert verdict(ten_of_sixteen, shuffled=NOISE[:16], untrained=NOISE[:16]) == "depends"
+    assert verdict(torch.cat([EDGES[:16], NOISE[:4]])) == "holds"
+
+
+def test_nothing_is_said_where_the_untrained_network_leaves_no_room_for_more():
+    assert verdict(EDGES, untrained=EDGES) == "not measured"
 
 
 def test_nothing_is_said_of_a_kernel_that_a_gabor_always_fits_nor_of_few_filters():

@@ -10,7 +10,7 @@ from headstart.drawing import COLOURS, drawn
 from headstart.understand.chapter import Chapter, Claim, Picture, Table, Verdict
 from headstart.understand.filters import FADED, Fits, first_filters, fits, pixels_shuffled
 from headstart.understand.images import sheet, shown
-from headstart.understand.interval import Interval
+from headstart.understand.interval import Interval, of_share
 from headstart.understand.subject import Subject
 
 if TYPE_CHECKING:
@@ -83,9 +83,10 @@ def chapter(subject: Subject, tell: Callable[[str], None]) -> Chapter:
 def judged(trained: Fits, shuffled: Tensor, untrained: Fits) -> tuple[Verdict, str]:
     """What the fits say of the claim, and why.
 
-    It holds where at least half of the filters are explained, more of them than of the same filters with their
-    pixels shuffled and than of an untrained network's; it depends where fewer than half are, and it fails where
-    shuffling or not training gives as many. Nothing is said where a Gabor fits whatever the kernel holds.
+    It holds where more than half of the filters are explained, by the whole of the interval, and more of them than of
+    the same filters with their pixels shuffled and than of an untrained network's; it depends where that is not sure,
+    and it fails where shuffling or not training gives as many. Nothing is said where a Gabor fits whatever the kernel
+    holds, nor where the untrained network leaves no room for more.
 
     Args:
         trained, untrained: of the network's filters and of its untrained twin's.
@@ -109,9 +110,16 @@ def judged(trained: Fits, shuffled: Tensor, untrained: Fits) -> tuple[Verdict, s
         return "not measured", "so are they with their pixels shuffled: the kernel is too small for a verdict"
     if surplus <= 0:
         return "fails", "no more than with their pixels shuffled"
-    if least <= _share(untrained.explained).middle:
+    before, share = _share(untrained.explained).middle, _share(trained.explained)
+    if of_share(1.0, count).low <= before:
+        return "not measured", "the untrained network's are too: even all of these would not be more for sure"
+    if least <= before:
         return "fails", "no more than in the untrained network"
-    return ("holds", "most of them") if hits.mean() >= 0.5 else ("depends", "fewer than half, but more than by chance")
+    if share.low > 0.5:
+        return "holds", "most of them"
+    if share.high < 0.5:
+        return "depends", "fewer than half, but more than by chance"
+    return "depends", "more than by chance; too few filters to tell whether they are most"
 
 
 def _some(filters: Tensor) -> Tensor:
@@ -120,14 +128,8 @@ def _some(filters: Tensor) -> Tensor:
 
 
 def _share(explained: Tensor) -> Interval:
-    """The share of filters that count as explained, and its 95 % interval (Wilson, J. Am. Statist. Assoc. 22:209)."""
-    count, z = len(explained), 1.959964
-    if not count:
-        return Interval(0.0, 0.0, 1.0)
-    share = float((explained > EXPLAINED).float().mean())
-    middle = (share + z**2 / (2 * count)) / (1 + z**2 / count)
-    half = z / (1 + z**2 / count) * (share * (1 - share) / count + z**2 / (4 * count**2)) ** 0.5
-    return Interval(share, middle - half, middle + half).of_shares()
+    """The share of filters that count as explained."""
+    return of_share(float((explained > EXPLAINED).float().mean()) if len(explained) else 0.0, len(explained))
 
 
 def _percent(explained: Tensor) -> str:
