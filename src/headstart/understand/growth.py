@@ -11,7 +11,7 @@ from torch import nn
 from headstart.errors import HeadstartError
 from headstart.understand.chapter import Verdict
 from headstart.understand.effective import centre
-from headstart.understand.receptive_field import Field, receptive_fields, stages
+from headstart.understand.receptive_field import Field, at_each_stride, receptive_fields
 from headstart.understand.subject import copied
 from headstart.understand.support import Uniform
 
@@ -82,7 +82,7 @@ def first_stride_doubled(
         then = {each.name: each for each in receptive_fields(copy, (shape[0], 2 * shape[1], 2 * shape[2]))}
     except HeadstartError:
         return []
-    told = [each for each in stages(fields) if each.name in then and then[each.name].local]
+    told = [each for each in at_each_stride(fields) if each.name in then and then[each.name].local]
     return [(each.name, each.size[0], then[each.name].size[0]) for each in told]
 
 

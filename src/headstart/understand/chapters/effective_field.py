@@ -9,7 +9,7 @@ from headstart.errors import HeadstartError
 from headstart.understand.chapter import Chapter, Claim, Picture, Table, Verdict
 from headstart.understand.effective import Effective, centre, described, effective, stacked_variance
 from headstart.understand.images import heat, shown
-from headstart.understand.receptive_field import Field, receptive_fields, stages
+from headstart.understand.receptive_field import Field, at_each_stride, receptive_fields
 from headstart.understand.subject import Subject
 from headstart.understand.support import Uniform
 
@@ -29,7 +29,7 @@ def chapter(subject: Subject, tell: Callable[[str], None]) -> Chapter:
     told = Chapter("effective_field", "Effective receptive field: which pixels count")
     shape: tuple[int, int, int] = tuple(subject.images.shape[1:])  # type: ignore[assignment]
     try:
-        shown_stages = stages(receptive_fields(subject.network, shape))
+        shown_stages = at_each_stride(receptive_fields(subject.network, shape))
         states, by_stage, before = _measured(subject, shown_stages, tell)
     except HeadstartError as reason:
         told.content.append(f"Effective fields cannot be measured on this network: {reason}.")

@@ -12,7 +12,7 @@ from headstart.understand.chapter import Chapter, Picture, Table
 from headstart.understand.field_claims import CLAIMS, claims
 from headstart.understand.growth import Added, added, first_stride_doubled
 from headstart.understand.images import shown
-from headstart.understand.receptive_field import Field, Sight, stages
+from headstart.understand.receptive_field import Field, Sight, at_each_stride
 from headstart.understand.subject import Subject
 from headstart.understand.support import Uniform, agreement
 
@@ -31,7 +31,7 @@ def chapter(subject: Subject, tell: Callable[[str], None]) -> Chapter:
     tell("receptive fields: the operations of the network")
     try:
         sight = Sight(subject.network, shape)
-        shown_stages = stages(sight.fields)
+        shown_stages = at_each_stride(sight.fields)
     except HeadstartError as reason:
         told.content.append(f"The fields of this network cannot be counted: {reason}.")
         told.claims = claims(shape[0], [], str(reason))
