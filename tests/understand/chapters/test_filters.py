@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import nn
 
+from headstart.understand.chapter import Table
 from headstart.understand.chapters.filters import CLAIMS, chapter, judged
 from headstart.understand.filters import Fits
 
@@ -77,6 +78,18 @@ def test_a_first_layer_of_edges_holds_and_a_random_one_fails(subject, edges, ver
     assert [claim.name for claim in said.claims] == list(CLAIMS)
     assert said.claims[0].verdict == verdict
     assert said.numbers["explained_share"] == (1 if edges else 0)
+
+
+def test_the_weights_that_it_began_with_have_a_row_of_their_own_on_the_page_and_in_the_numbers(subject):
+    colours = subject.images.expand(-1, 3, -1, -1)
+    it = dataclasses.replace(subject, network=Small(False), random=Small(False), pretrained=Small(True), images=colours)
+    said = chapter(it, lambda text: None)
+    numbers = {row["of"]: row for row in said.numbers["table"]}
+    shown = {row[0]: row for part in said.content if isinstance(part, Table) for row in part.rows}
+    began = "the weights it began with"
+    assert numbers[began]["explained"] == 1 and numbers["this network"]["explained"] == 0
+    assert numbers[began]["average"] > 0.9 > numbers["this network"]["average"]
+    assert shown[began][1:4] == (16, "100 %", f"{100 * numbers[began]['average']:.0f} %")
 
 
 def test_the_lessons_four_grey_filters_are_shown_and_not_judged(subject):

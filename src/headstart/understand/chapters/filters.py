@@ -1,7 +1,7 @@
 """What the first layer looks for: its filters as pictures, and how many are edges, gradients or blobs of colour."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -38,11 +38,13 @@ def chapter(subject: Subject, tell: Callable[[str], None]) -> Chapter:
     shuffled = torch.stack([fits(some).explained for some in pixels_shuffled(kept, times).chunk(times)])
     verdict, why = judged(trained, shuffled, untrained)
     share = _share(trained.explained)
-    rows: list[tuple[str | int | None, ...]] = [_row("this network", trained), _row("the same, untrained", untrained)]
-    if subject.pretrained is not None:
-        rows.insert(1, _row("the weights it began with", fits(_some(first_filters(subject.pretrained, shape)))))
     mixed = shuffled.flatten()
-    rows.append(("this network, pixels shuffled", mixed.numel(), *_of(mixed), None, None))
+    rows = [_row("this network", trained.explained, trained)]
+    if subject.pretrained is not None:
+        began = fits(_some(first_filters(subject.pretrained, shape)))
+        rows.append(_row("the weights it began with", began.explained, began))
+    rows.append(_row("the same, untrained", untrained.explained, untrained))
+    rows.append(_row("this network, pixels shuffled", mixed, None))
     claim = Claim(
         name="early-layers-are-edges",
         sentence=CLAIMS["early-layers-are-edges"],
@@ -76,6 +78,7 @@ def chapter(subject: Subject, tell: Callable[[str], None]) -> Chapter:
             "explained_share_random": _share(untrained.explained).middle,
             "explained_share_shuffled": _share(mixed).middle,
             "threshold": EXPLAINED,
+            "table": rows,
         },
     )
 
@@ -136,20 +139,26 @@ def _percent(explained: Tensor) -> str:
     return f"{100 * _share(explained).middle:.0f} %"
 
 
-def _of(explained: Tensor) -> tuple[str, str]:
-    return _percent(explained), f"{100 * float(explained.mean()) if len(explained) else 0:.0f} %"
+def _row(whose: str, explained: Tensor, found: Fits | None) -> dict[str, Any]:
+    """Shares of filters from 0 to 1; those by one of the two fits are None where only the better one is known."""
+    parts = (None, None) if found is None else (found.blob, found.gabor)
+    blob, gabor = (None if part is None else _share(part).middle for part in parts)
+    average = float(explained.mean()) if len(explained) else 0.0
+    return {
+        "of": whose, "count": len(explained), "explained": _share(explained).middle, "average": average,
+        "by_blob": blob, "by_gabor": gabor,
+    }  # fmt: skip
 
 
-def _row(whose: str, found: Fits) -> tuple[str | int | None, ...]:
-    return whose, len(found.explained), *_of(found.explained), *(_percent(part) for part in (found.blob, found.gabor))
-
-
-def _table(rows: list[tuple[str | int | None, ...]]) -> Table:
+def _table(rows: list[dict[str, Any]]) -> Table:
     return Table(
         caption=f"How many filters a fit explains to more than {100 * EXPLAINED:.0f} %, and how much of a filter the "
         "better fit explains on average",
         headers=("filters of", "count", "explained", "on average", "by a blob", "by a Gabor"),
-        rows=[tuple("–" if cell is None else cell for cell in row) for row in rows],
+        rows=[
+            tuple("–" if cell is None else f"{100 * cell:.0f} %" if isinstance(cell, float) else cell for cell in cells)
+            for cells in (row.values() for row in rows)
+        ],
     )
 
 
