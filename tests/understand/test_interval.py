@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from headstart.understand.interval import Interval, of_seeds
+from headstart.understand.interval import Interval, of_seeds, of_share
 
 
 def test_seeds_have_students_interval_and_one_seed_has_none():
@@ -14,6 +14,12 @@ def test_seeds_have_students_interval_and_one_seed_has_none():
     expected = stats.t.interval(0.95, 2, loc=np.mean(values), scale=stats.sem(values))
     assert of_seeds(values) == pytest.approx((np.mean(values), *expected))
     assert of_seeds([0.7]).middle == 0.7 and math.isnan(of_seeds([0.7]).low)
+
+
+def test_a_share_has_wilsons_interval():
+    expected = stats.binomtest(10, 16).proportion_ci(method="wilson")
+    assert of_share(10 / 16, 16) == pytest.approx((10 / 16, expected.low, expected.high))
+    assert 0.95 < of_share(1.0, 100).low < 0.97 and of_share(1.0, 100).high == 1 and of_share(0.0, 0) == (0, 0, 1)
 
 
 def test_it_is_said_with_its_interval_where_it_has_one():

@@ -3,7 +3,7 @@ import torch
 from torch import nn
 
 from headstart.understand.layers import layers
-from headstart.understand.locality import Box, Local, Unit, fields, locality, locality_verdict, stained
+from headstart.understand.locality import Box, Local, Unit, changed, fields, locality, locality_verdict, stained
 
 
 def stack(*made):
@@ -52,6 +52,15 @@ def test_all_outside_a_field_changes_nothing_and_one_pixel_inside_does(lesson):
     found = locality(lesson(), [Unit("conv1", 14, 14), Unit("conv2", 7, 7)], torch.randn(4, 1, 28, 28, generator=draw))
     assert [row.outside for row in found] == [0, 0] and min(row.inside for row in found) > 1e-3
     assert locality_verdict(found) == "holds"
+
+
+def test_changed_pixels_are_those_of_the_next_image_not_the_same_ones_brighter():
+    edges = nn.Conv2d(1, 1, 3, padding=1, bias=False)
+    nn.init.constant_(edges.weight, 0.0)
+    edges.weight.data[0, 0, 1] = torch.tensor([-1.0, 0.0, 1.0])  # blind to more light everywhere
+    images = torch.randn(3, 1, 8, 8, generator=torch.Generator().manual_seed(0))
+    whole = torch.ones(8, 8, dtype=torch.bool)
+    assert changed(nn.Sequential(edges), Unit("0", 4, 4), images, whole) > 0.1
 
 
 class Dense(nn.Module):

@@ -10,6 +10,13 @@ def test_permuting_keeps_each_pixel_and_its_channels_together_and_is_the_same_fo
     assert torch.equal(mixed[0], mixed[1]) and torch.equal(mixed[:, 0], mixed[:, 2])
 
 
+def test_permuting_tears_neighbours_apart_along_both_axes():
+    rows, columns = torch.meshgrid(torch.arange(16.0), torch.arange(16.0), indexing="ij")
+    came_from = permuted(torch.stack([rows, columns])[None])[0]
+    down, across = (came_from.diff(dim=axis).norm(dim=0).mean() for axis in (1, 2))
+    assert min(down, across) > 7  # two places drawn by lot lie 8.3 apart
+
+
 def test_each_image_is_moved_by_a_shift_of_its_own():
     images = torch.zeros(20, 1, 9, 9)
     images[..., 4, 4] = 1

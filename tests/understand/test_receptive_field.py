@@ -5,7 +5,7 @@ import torchvision
 from torch import nn
 
 from headstart.errors import HeadstartError
-from headstart.understand.receptive_field import Sight, pixels, receptive_fields, stages
+from headstart.understand.receptive_field import Sight, at_each_stride, pixels, receptive_fields
 
 
 def weightless(name):
@@ -79,12 +79,13 @@ def test_the_stages_of_residual_networks(name, sizes, padding):
     found = fields(weightless(name))
     assert [found[f"layer{k}"].size[0] for k in (1, 2, 3, 4)] == sizes
     assert told(found["layer4"]) == (sizes[-1], 32, padding)
-    assert [each.name for each in stages(list(found.values()))] == ["relu", "layer1", "layer2", "layer3", "layer4"]
+    ends = [each.name for each in at_each_stride(list(found.values()))]
+    assert ends == ["relu", "layer1", "layer2", "layer3", "layer4"]
 
 
 def test_a_stage_ends_before_the_block_that_makes_the_map_smaller():
     found = list(fields(timm.create_model("mobilenetv2_035", pretrained=False)).values())
-    assert [each.name for each in stages(found)] == ["blocks.0", "blocks.1", "blocks.2", "blocks.4", "bn2"]
+    assert [each.name for each in at_each_stride(found)] == ["blocks.0", "blocks.1", "blocks.2", "blocks.4", "bn2"]
 
 
 @pytest.mark.parametrize("name", ["resnet10t", "efficientnet_b0", "convnext_atto", "regnetx_002"])

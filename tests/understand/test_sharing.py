@@ -27,6 +27,11 @@ def test_the_lessons_network_gives_a_score_a_class():
     assert lesson_network()(torch.zeros(2, 1, 28, 28)).shape == (2, 10)
 
 
+def test_sharing_is_judged_beside_the_fully_connected_twin():
+    assert sharing_verdict([Twins("a", own=9, local=36, dense=900)]) == "holds"
+    assert sharing_verdict([Twins("a", own=9, local=900, dense=36)]) == "depends"
+
+
 def test_sharing_fails_where_maps_have_one_place():
     assert sharing_verdict([Twins("a", 9, 7056, 614_656)]) == "holds"
     assert sharing_verdict([Twins("a", 9, 36, 81)]) == "depends"

@@ -7,7 +7,6 @@ import torch.nn.functional as F
 import torchvision
 from torch import nn
 
-from headstart.understand import support as it
 from headstart.understand.receptive_field import Sight
 from headstart.understand.support import Uniform, agreement, support
 
@@ -104,16 +103,15 @@ def test_where_only_the_whole_is_seen_every_pixel_weighs_the_same():
     assert uniform.weights(last, 0, 0).tolist() == [[1 / 16] * 4] * 4
 
 
-def test_layers_where_the_two_ways_differ_are_named(lesson, monkeypatch):
+def test_layers_where_the_two_ways_differ_are_named(lesson):
     class Wrong(Uniform):
         def weights(self, layer, i, j):
             found = super().weights(layer, i, j)
             return torch.ones_like(found) if layer.name == "conv2" else found
 
     network, shape = lesson(), (1, 28, 28)
-    assert agreement(network, shape, Sight(network, shape)) == (4, [])
-    monkeypatch.setattr(it, "Uniform", Wrong)
-    assert agreement(network, shape, Sight(network, shape)) == (4, ["conv2"])
+    assert agreement(Sight(network, shape), Uniform(network, shape)) == (4, [])
+    assert agreement(Sight(network, shape), Wrong(network, shape)) == (4, ["conv2"])
 
 
 def test_flattened_maps_are_asked_in_the_order_of_their_channels():

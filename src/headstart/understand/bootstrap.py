@@ -3,6 +3,8 @@
 import numpy as np
 from torch import Tensor
 
+from headstart.understand.interval import of_share
+
 LEVEL = 0.95
 DRAWS = 2000
 
@@ -18,15 +20,8 @@ def over_images(values: Tensor, seed: int = 0) -> tuple[float, float]:
     """
     array = values.double().numpy()
     if (array == array[0]).all():
-        return wilson(float(array[0]), len(array)) if 0 <= array[0] <= 1 else (float(array[0]), float(array[0]))
+        same = float(array[0])
+        return of_share(same, len(array))[1:] if 0 <= same <= 1 else (same, same)
     drawn = np.random.default_rng(seed).integers(len(array), size=(DRAWS, len(array)))
     low, high = np.quantile(array[drawn].mean(axis=1), [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return float(low), float(high)
-
-
-def wilson(share: float, count: int) -> tuple[float, float]:
-    """The 95 % interval of a share of ``count`` (Wilson 1927)."""
-    z = 1.959964
-    centre = (share + z * z / (2 * count)) / (1 + z * z / count)
-    half = z / (1 + z * z / count) * (share * (1 - share) / count + z * z / (4 * count * count)) ** 0.5
-    return max(0.0, centre - half), min(1.0, centre + half)

@@ -1,14 +1,43 @@
 """How fields grow: stacks of layers, their strides, and what they cost in parameters."""
 
 from collections.abc import Sequence
+from itertools import pairwise
+from statistics import fmean
+from typing import NamedTuple
 
 import torch
 from torch import nn
 
 from headstart.errors import HeadstartError
 from headstart.understand.chapter import Verdict
-from headstart.understand.receptive_field import Field, receptive_fields, stages
+from headstart.understand.effective import centre
+from headstart.understand.receptive_field import Field, at_each_stride, receptive_fields
 from headstart.understand.subject import copied
+from headstart.understand.support import Uniform
+
+DEPTH = 3  # layers of a stack that the lesson speaks of, and those that are measured at each stride
+
+
+class Added(NamedTuple):
+    """What a convolution adds to the field, along the rows.
+
+    Args:
+        layer: its field by arithmetic.
+        kernel: its height and width.
+        step: pixels between the units that it reads.
+        read: pixels that each of those sees.
+        sees: pixels that its own units see, by gradients.
+    """
+
+    layer: Field
+    kernel: tuple[int, ...]
+    step: int | float
+    read: int
+    sees: int
+
+    @property
+    def adds(self) -> int:
+        return self.sees - self.read
 
 
 @torch.random.fork_rng(devices=[])  # fresh layers draw from the stream that everybody shares
@@ -53,18 +82,72 @@ def first_stride_doubled(
         then = {each.name: each for each in receptive_fields(copy, (shape[0], 2 * shape[1], 2 * shape[2]))}
     except HeadstartError:
         return []
-    told = [each for each in stages(fields) if each.name in then and then[each.name].local]
+    told = [each for each in at_each_stride(fields) if each.name in then and then[each.name].local]
     return [(each.name, each.size[0], then[each.name].size[0]) for each in told]
 
 
-def stacks_verdict(sizes: Sequence[int]) -> Verdict:
-    """Holds where one, two and three layers see 3, 5 and 7 pixels."""
-    return "holds" if list(sizes) == [3, 5, 7] else "fails"
+def added(network: nn.Module, fields: Sequence[Field], uniform: Uniform) -> list[Added]:
+    """What the convolutions of a network add to the field, by gradients of their centre units.
+
+    The first three at each stride; those with a kernel one pixel high add nothing, and those whose field the image cuts
+    cannot be measured: both are left out.
+
+    Args:
+        network: stays as it was.
+        fields: of it, in order.
+        uniform: the same network made linear.
+    """
+    convolutions = {name: module for name, module in network.named_modules() if isinstance(module, nn.Conv2d)}
+    found: list[Added] = []
+    for each in fields:
+        module = convolutions.get(each.name)
+        if module is None or module.kernel_size[0] == 1 or not each.local or not uniform.knows(each):
+            continue
+        i, j = centre(each)
+        top, _, bottom, _ = each.box(i, j)
+        step = each.stride[0] / module.stride[0]
+        if bottom - top < each.size[0] or sum(one.step == step for one in found) == DEPTH:
+            continue
+        read = each.size[0] - round((module.kernel_size[0] - 1) * module.dilation[0] * step)
+        rows = (uniform.weights(each, i, j) > 0).any(1).nonzero()
+        sees = int(rows[-1] - rows[0]) + 1 if len(rows) else 0
+        found.append(Added(each, module.kernel_size, int(step) if step == int(step) else step, read, sees))
+    return found
 
 
-def faster_verdict(pairs: Sequence[tuple[int, int]]) -> Verdict:
-    """Fields (without, with) strides or pools: holds where each is larger with, fails where none is."""
-    return _share([wide > plain for plain, wide in pairs])
+def stacks(layers: Sequence[Added]) -> list[list[tuple[str, int]]]:
+    """The network's own stacks of two 3×3 layers or more: (layer, units of the map below the first that it sees).
+
+    Two lie on top of each other where the second reads units that see and step as the first's own do: neither a pool
+    nor a stride lies between them. A stride or a dilation of their own counts. Of each stack the first three.
+    """
+    runs: list[list[Added]] = []
+    for each in (each for each in layers if each.kernel == (3, 3)):
+        below = runs[-1][-1].layer if runs else None
+        if below is None or (each.read, each.step) != (below.size[0], below.stride[0]):
+            runs.append([])
+        runs[-1].append(each)
+    return [
+        [(each.layer.name, round((each.sees - run[0].read) / run[0].step) + 1) for each in run[:DEPTH]]
+        for run in runs
+        if len(run) > 1
+    ]
+
+
+def by_stride(layers: Sequence[Added]) -> dict[int | float, float]:
+    """Pixels that a convolution adds to the field, mean over those that read units of the same stride; by stride."""
+    steps = sorted({each.step for each in layers})
+    return {step: fmean(each.adds for each in layers if each.step == step) for step in steps}
+
+
+def stacks_verdict(sizes: Sequence[Sequence[int]]) -> Verdict:
+    """What the layers of each stack see: holds where that is 3, 5 and 7 in each, fails where in none."""
+    return _share([list(each) == [3, 5, 7][: len(each)] for each in sizes])
+
+
+def faster_verdict(adds: Sequence[float]) -> Verdict:
+    """What a layer adds, from the smallest stride to the largest: holds where each is more than the one before."""
+    return _share([after > before for before, after in pairwise(adds)])
 
 
 def cheaper_verdict(costs: Sequence[tuple[int, int]]) -> Verdict:
@@ -73,4 +156,6 @@ def cheaper_verdict(costs: Sequence[tuple[int, int]]) -> Verdict:
 
 
 def _share(cases: Sequence[bool]) -> Verdict:
+    if not cases:
+        return "not measured"
     return "holds" if all(cases) else "depends" if any(cases) else "fails"

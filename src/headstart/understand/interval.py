@@ -49,6 +49,16 @@ def _decimal(number: float) -> str:
 NO_FIGURE = Interval(math.nan, math.nan, math.nan)
 
 
+def of_share(share: float, count: int) -> Interval:
+    """A share of ``count`` and its interval (Wilson, J. Am. Statist. Assoc. 22:209, 1927); of none, 0 to 1."""
+    if not count:
+        return Interval(0.0, 0.0, 1.0)
+    z = 1.959964
+    middle = (share + z * z / (2 * count)) / (1 + z * z / count)
+    half = z / (1 + z * z / count) * (share * (1 - share) / count + z * z / (4 * count * count)) ** 0.5
+    return Interval(share, middle - half, middle + half).of_shares()
+
+
 def of_seeds(values: Sequence[float]) -> Interval:
     """The mean of a figure over seeds and Student's interval of it, which one seed does not have."""
     from scipy import stats

@@ -35,7 +35,7 @@ def layers(network: nn.Module, images: Tensor, kinds: tuple[type[nn.Module], ...
     def note(name: str, module: nn.Module, taken: Tensor, given: Tensor) -> None:
         passed[name] = Layer(name, module, tuple(taken.shape[1:]), tuple(given.shape[1:]))
 
-    with _listening(network, {n: m for n, m in network.named_modules() if isinstance(m, kinds)}, note), torch.no_grad():
+    with listening({n: m for n, m in network.named_modules() if isinstance(m, kinds)}, note), torch.no_grad():
         network(images[:1])
     return list(passed.values())
 
@@ -48,7 +48,7 @@ def maps(network: nn.Module, images: Tensor, names: Sequence[str]) -> dict[str, 
         # Copied, since a ReLU that works in place would change it.
         kept[name] = given.clone()
 
-    with _listening(network, {name: network.get_submodule(name) for name in names}, note):
+    with listening({name: network.get_submodule(name) for name in names}, note):
         network(images)
     return kept
 
@@ -69,11 +69,11 @@ def spread(items: Sequence[T], count: int) -> list[T]:
 
 
 @contextmanager
-def _listening(
-    network: nn.Module, modules: dict[str, nn.Module], note: Callable[[str, nn.Module, Tensor, Tensor], None]
-) -> Iterator[None]:
+def listening(modules: dict[str, nn.Module], note: Callable[[str, nn.Module, Any, Any], None]) -> Iterator[None]:
+    """While it is on, tells ``note`` of each call of the modules: name, module, first input (None without), output."""
+
     def hook(name: str) -> Callable[[nn.Module, Any, Any], None]:
-        return lambda module, taken, given: note(name, module, taken[0], given)
+        return lambda module, taken, given: note(name, module, taken[0] if taken else None, given)
 
     handles = [module.register_forward_hook(hook(name)) for name, module in modules.items()]
     try:

@@ -113,7 +113,7 @@ def receptive_fields(network: nn.Module, shape: tuple[int, int, int]) -> list[Fi
     return Sight(network, shape).fields
 
 
-def stages(fields: list[Field]) -> list[Field]:
+def at_each_stride(fields: list[Field]) -> list[Field]:
     """The last module or function at each stride, as long as units see the image locally: where the map gets smaller.
 
     A block that makes the map smaller begins at the stride before; what is inside of it is no end of a stage.

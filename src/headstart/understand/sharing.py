@@ -56,9 +56,9 @@ def first_dense(network: nn.Module) -> tuple[str, float] | None:
 
 
 def sharing_verdict(found: Sequence[Twins]) -> Verdict:
-    """Whether sharing saves much, beside the locally connected twin.
+    """Whether sharing saves much, beside the fully connected twin, which is the one that the lesson compares with.
 
     Holds from ten times fewer weights on; depends where it saves less than that; fails where nothing.
     """
-    ratio = sum(t.local for t in found) / sum(t.own for t in found)
+    ratio = sum(t.dense for t in found) / sum(t.own for t in found)
     return "holds" if ratio >= DRAMATIC else "depends" if ratio > 1 else "fails"

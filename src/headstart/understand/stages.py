@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 
 import torch
 from torch import Tensor, nn
 
 from headstart.errors import HeadstartError
+from headstart.understand.layers import listening
 from headstart.understand.subject import copied
 
 AT_ONCE = 32  # images that go through a network together
@@ -73,12 +73,10 @@ def activations(
     network = copied(network)
     given: dict[str, list[Tensor]] = {name: [] for name in names}
 
-    def note(module: nn.Module, taken: tuple[Tensor, ...], output: Tensor, name: str) -> None:
+    def note(name: str, _module: nn.Module, _taken: Tensor, output: Tensor) -> None:
         given[name].append(keep(output))
 
-    for name in names:
-        network.get_submodule(name).register_forward_hook(partial(note, name=name))
-    with torch.no_grad():
+    with listening({name: network.get_submodule(name) for name in names}, note), torch.no_grad():
         for some in images.split(AT_ONCE):
             # Channels last: a CPU computes depthwise convolutions and those of few channels a third faster so.
             network(some.contiguous(memory_format=torch.channels_last))
@@ -88,13 +86,11 @@ def activations(
 def _calls(network: nn.Module, shape: tuple[int, int, int]) -> dict[str, _Call]:
     calls: dict[str, _Call] = {}
 
-    def note(module: nn.Module, taken: tuple[object, ...], output: object, name: str) -> None:
-        calls[name] = _Call(len(calls) + 1, _size(taken[0]) if taken else None, _size(output))
+    def note(name: str, _module: nn.Module, taken: object, output: object) -> None:
+        calls[name] = _Call(len(calls) + 1, _size(taken), _size(output))
 
-    for name, module in network.named_modules():
-        module.register_forward_hook(partial(note, name=name))
     try:
-        with torch.no_grad():
+        with listening(dict(network.named_modules()), note), torch.no_grad():
             network(torch.zeros(1, *shape))
     except RuntimeError as wrong:
         reason = str(wrong).splitlines()[0]

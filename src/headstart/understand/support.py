@@ -112,12 +112,8 @@ def support(network: nn.Module, shape: tuple[int, int, int], layer: Field, i: in
     return Uniform(network, shape).weights(layer, i, j) > 0
 
 
-def agreement(network: nn.Module, shape: tuple[int, int, int], sight: Sight) -> tuple[int, list[str]]:
+def agreement(sight: Sight, uniform: Uniform) -> tuple[int, list[str]]:
     """How many layers were asked in both ways, corner and centre unit of each, and those whose pixels differ."""
-    try:
-        uniform = Uniform(network, shape)
-    except HeadstartError:
-        return 0, []
     known = [each for each in sight.fields if uniform.knows(each) and each.layer]
     picked = [known[round(k * (len(known) - 1) / max(CHECKED - 1, 1))] for k in range(CHECKED)] if known else []
     unequal = []

@@ -1,10 +1,12 @@
 import dataclasses
 
+import pytest
 import torch
 from torch import nn
 
 from headstart.understand.chapter import Picture
 from headstart.understand.chapters.convolution import CLAIMS, chapter
+from headstart.understand.convolution import SOBEL
 
 
 def test_every_claim_gets_its_verdict_and_the_page_its_pictures(subject):
@@ -24,3 +26,10 @@ def test_a_network_without_a_convolution_has_a_chapter_too(subject):
     found = chapter(dense, lambda text: None)
     assert any("has no convolution" in part for part in found.content if isinstance(part, str))
     assert {claim.name for claim in found.claims} == set(CLAIMS)
+
+
+def test_the_way_of_the_learned_kernel_is_in_the_numbers(subject):
+    learned = chapter(subject, lambda text: None).numbers["learned"]
+    assert len(learned["kernels"]) == len(learned["steps"]) == len(learned["errors"])
+    for kernel, error in zip(learned["kernels"], learned["errors"], strict=True):
+        assert abs(torch.tensor(kernel) - torch.tensor(SOBEL)).max() == pytest.approx(error, rel=1e-3, abs=1e-6)

@@ -85,6 +85,15 @@ def test_weights_that_lie_at_the_rim_make_each_claim_fail():
     assert {claim.name: claim.verdict for claim in it.claims([found], [found])} == dict.fromkeys(it.CLAIMS, "fails")
 
 
+def test_wide_stages_do_not_make_the_claim_fail_where_the_image_cuts_the_deeper_ones():
+    wide, cut = measured(7, 21), measured(20, 21)
+    wide = replace(wide, ratio=0.9, interval=(0.85, 0.95))
+    assert not wide.clipped and cut.clipped
+    assert it.claims([wide], [wide])[0].verdict == "fails"
+    smaller = it.claims([wide, cut], [wide, cut])[0]
+    assert smaller.verdict == "depends" and "19 left out: the image cuts the field" in smaller.value
+
+
 @pytest.mark.parametrize("layers", [7, 8, 9, 10])
 def test_a_plate_has_no_centre_that_counts_more(layers):
     layer = measured(layers, 31).layer

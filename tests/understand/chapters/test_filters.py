@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import nn
 
+from headstart.understand.chapter import Table
 from headstart.understand.chapters.filters import CLAIMS, chapter, judged
 from headstart.understand.filters import Fits
 
@@ -14,6 +15,7 @@ def found(explained, values=147, parameters=10):
 
 
 EDGES, NOISE = torch.full((20,), 0.95), torch.full((20,), 0.2)
+HALF = torch.cat([EDGES[:10], NOISE[10:]])
 A_FEW = torch.cat([EDGES[:6], NOISE[6:]])
 
 
@@ -29,7 +31,17 @@ def test_the_claim_holds_where_most_filters_are_explained_and_neither_shuffled_n
 def test_the_claim_fails_for_noise_for_shuffled_filters_as_good_and_for_an_untrained_network_as_good():
     assert verdict(NOISE) == "fails"
     assert verdict(A_FEW, shuffled=A_FEW) == "fails"
-    assert verdict(EDGES, untrained=EDGES) == "fails"
+    assert verdict(HALF, untrained=HALF) == "fails"
+
+
+def test_the_interval_of_the_share_decides_whether_they_are_most():
+    ten_of_sixteen = torch.cat([EDGES[:10], NOISE[:6]])
+    assert verdict(ten_of_sixteen, shuffled=NOISE[:16], untrained=NOISE[:16]) == "depends"
+    assert verdict(torch.cat([EDGES[:16], NOISE[:4]])) == "holds"
+
+
+def test_nothing_is_said_where_the_untrained_network_leaves_no_room_for_more():
+    assert verdict(EDGES, untrained=EDGES) == "not measured"
 
 
 def test_nothing_is_said_of_a_kernel_that_a_gabor_always_fits_nor_of_few_filters():
@@ -66,6 +78,18 @@ def test_a_first_layer_of_edges_holds_and_a_random_one_fails(subject, edges, ver
     assert [claim.name for claim in said.claims] == list(CLAIMS)
     assert said.claims[0].verdict == verdict
     assert said.numbers["explained_share"] == (1 if edges else 0)
+
+
+def test_the_weights_that_it_began_with_have_a_row_of_their_own_on_the_page_and_in_the_numbers(subject):
+    colours = subject.images.expand(-1, 3, -1, -1)
+    it = dataclasses.replace(subject, network=Small(False), random=Small(False), pretrained=Small(True), images=colours)
+    said = chapter(it, lambda text: None)
+    numbers = {row["of"]: row for row in said.numbers["table"]}
+    shown = {row[0]: row for part in said.content if isinstance(part, Table) for row in part.rows}
+    began = "the weights it began with"
+    assert numbers[began]["explained"] == 1 and numbers["this network"]["explained"] == 0
+    assert numbers[began]["average"] > 0.9 > numbers["this network"]["average"]
+    assert shown[began][1:4] == (16, "100 %", f"{100 * numbers[began]['average']:.0f} %")
 
 
 def test_the_lessons_four_grey_filters_are_shown_and_not_judged(subject):

@@ -11,7 +11,8 @@ NOISE = torch.randn(40, generator=torch.Generator().manual_seed(0)) * 0.05
 
 def test_the_marked_places_decide_where_covering_them_costs_more_than_covering_others():
     assert judged_places(0.3 + NOISE)[0] == "holds"
-    assert judged_places(0.011 + NOISE - NOISE.mean())[0] == "depends"
+    for mean in (0.005, 0.011, 0.02):  # the interval reaches to 0.016 on either side
+        assert judged_places(mean + NOISE - NOISE.mean())[0] == "depends"
 
 
 def test_they_do_not_where_it_costs_no_more():

@@ -35,3 +35,9 @@ def test_a_network_without_maps_has_a_chapter_too(subject):
     assert set(claims) == set(CLAIMS)
     for name in ("max-keeps-strongest", "average-is-smoother", "gap-saves-parameters"):
         assert claims[name].verdict == "not measured" and claims[name].command, name
+
+
+def test_a_change_is_told_as_more_or_less_and_never_by_a_sign():
+    assert pooling._changed((12.2, 8.0, 15.0)) == "12 % less (8 % to 15 % less)"
+    assert pooling._changed((-3.0, -8.0, 2.0)) == "3 % more (8 % more to 2 % less)"
+    assert pooling._changed((-6.0, -8.0, -2.0)) == "6 % more (2 % to 8 % more)"

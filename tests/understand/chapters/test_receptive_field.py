@@ -1,12 +1,16 @@
 import json
+from dataclasses import replace
 
 import pytest
+import torch
 from torch import nn
 
+from headstart.errors import HeadstartError
 from headstart.understand.chapter import Picture, Table
 from headstart.understand.chapters import receptive_field as it
 from headstart.understand.receptive_field import receptive_fields
 from headstart.understand.subject import Subject
+from headstart.understand.support import Uniform
 
 
 @pytest.fixture
@@ -36,6 +40,22 @@ def test_the_three_questions_are_answered_for_this_network(told):
     assert "cover 100 % of the 28×28 pixels" in said
 
 
+def test_what_is_said_is_true_of_a_last_map_of_one_unit():
+    network = nn.Sequential(
+        *(nn.Conv2d(1, 1, 3, stride=2, padding=1) for _ in range(4)), nn.AdaptiveAvgPool2d(1), nn.Flatten()
+    )
+    fields, shape = receptive_fields(network, (1, 16, 16)), (1, 16, 16)
+    said = it.corner(fields[3], shape)
+    assert "It is the only unit of that map" in said and "further down" not in said and "say nothing" not in said
+    said = it.whole_told(fields, fields[3], shape)
+    assert "one unit already" in said and "puts all" not in said and "100 % of the 16×16 pixels" in said
+    assert "At the end one unit is left" in it.beyond_told(fields, shape)[0]
+
+
+def test_a_map_of_more_units_is_told_by_the_unit_below(told):
+    assert "The unit below it sees as many, 10×10, 4 rows further down" in text(told)
+
+
 def test_fields_stand_in_a_table_and_over_the_picture(told):
     [stages] = [rows for caption, rows in tables(told).items() if caption.startswith("The last layer")]
     assert [row[0] for row in stages] == ["conv1", "conv2", "max_pool2d_1"]
@@ -47,10 +67,6 @@ def test_fields_stand_in_a_table_and_over_the_picture(told):
 def test_both_ways_agree_and_numbers_are_plain(told):
     assert "On 4 layers, at a corner and in the centre, they name exactly the same pixels" in text(told)
     assert json.loads(json.dumps(told.numbers))["unequal"] == []
-
-
-def test_layers_that_differ_by_gradients_are_named():
-    assert "They differ at conv2: do not trust" in it._agreement_told(4, ["conv2"])
 
 
 def test_layers_beyond_the_image_are_listed_with_advice():
@@ -77,13 +93,58 @@ def test_a_network_that_cannot_be_traced_is_told_in_one_line(subject):
     assert {claim.name for claim in found.claims} == set(it.CLAIMS)
 
 
-def test_every_claim_is_judged_by_its_measurement():
-    verdicts = {claim.name: claim.verdict for claim in it.claims(3)}
-    assert verdicts == {
+def claims(subject, *layers):
+    """Of a network of these layers, by name."""
+    network = nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    return {claim.name: claim for claim in it.chapter(replace(subject, network=network), lambda _: None).claims}
+
+
+def conv(a=1, b=1, kernel=3, **options):
+    return nn.Conv2d(a, b, kernel, padding=options.get("dilation", 1) * (kernel // 2), **options)
+
+
+def test_claims_hold_on_a_network_that_does_what_the_lesson_says(subject):
+    found = claims(subject, conv(), conv(), nn.MaxPool2d(2), conv(), conv())
+    assert {name: claim.verdict for name, claim in found.items()} == {
         "stacks-see-3-5-7": "holds",
         "strides-widen-faster": "holds",
         "small-kernels-are-cheaper": "depends",
     }
+    assert found["stacks-see-3-5-7"].value.endswith("0 3×3, 1 5×5; 3 3×3, 4 5×5")
+    assert found["strides-widen-faster"].value.endswith("2 at stride 1, 4 at stride 2")
+    assert found["strides-widen-faster"].control.endswith("2 at stride 1, 2 at stride 2")
+
+
+def test_claims_fail_on_a_network_that_does_not(subject):
+    found = claims(subject, conv(dilation=2), conv(dilation=2), conv(kernel=5, stride=2), conv())
+    assert found["stacks-see-3-5-7"].verdict == found["strides-widen-faster"].verdict == "fails"
+
+
+def test_claims_that_this_network_cannot_answer_say_why(told):
+    stacks, strides, _ = told.claims
+    assert stacks.verdict == "not measured" and "no two 3×3 layers" in stacks.value and stacks.command
+    assert strides.verdict == "holds"
+
+
+def test_gradients_that_see_otherwise_are_told(subject, monkeypatch):
+    class Wrong(Uniform):
+        def weights(self, layer, i, j):
+            found = super().weights(layer, i, j)
+            return torch.ones_like(found) if layer.name == "conv2" else found
+
+    monkeypatch.setattr(it, "Uniform", Wrong)
+    found = it.chapter(subject, lambda _: None)
+    assert "They differ at conv2" in text(found) and found.numbers["unequal"] == ["conv2"]
+
+
+def test_a_network_that_does_not_run_made_linear_is_told(subject, monkeypatch):
+    def refused(network, shape):
+        raise HeadstartError("it does not run so")
+
+    monkeypatch.setattr(it, "Uniform", refused)
+    found = it.chapter(subject, lambda _: None)
+    assert "made linear, this network does not run" in text(found) and found.numbers["checked_by_gradients"] == 0
+    assert [claim.value for claim in found.claims[:2]] == ["it does not run so"] * 2
 
 
 def test_a_network_without_a_map_is_told_in_one_line(subject):

@@ -275,4 +275,6 @@ def _learned(found: Chapter) -> None:
         f"(below {ENOUGH:g} counts)",
         f"shown even grey pictures: {flat.errors[-1]:.2g}",
     )  # fmt: skip
-    found.numbers["learned"] = {"steps": way.steps, "errors": way.errors, "control_error": flat.errors[-1]}
+    found.numbers["learned"] = {
+        "steps": way.steps, "errors": way.errors, "kernels": way.kernels.tolist(), "control_error": flat.errors[-1],
+    }  # fmt: skip

@@ -9,7 +9,7 @@ from headstart.errors import HeadstartError
 from headstart.understand.chapter import Chapter, Claim, Picture, Table, Verdict
 from headstart.understand.effective import Effective, centre, described, effective, stacked_variance
 from headstart.understand.images import heat, shown
-from headstart.understand.receptive_field import Field, receptive_fields, stages
+from headstart.understand.receptive_field import Field, at_each_stride, receptive_fields
 from headstart.understand.subject import Subject
 from headstart.understand.support import Uniform
 
@@ -29,7 +29,7 @@ def chapter(subject: Subject, tell: Callable[[str], None]) -> Chapter:
     told = Chapter("effective_field", "Effective receptive field: which pixels count")
     shape: tuple[int, int, int] = tuple(subject.images.shape[1:])  # type: ignore[assignment]
     try:
-        shown_stages = stages(receptive_fields(subject.network, shape))
+        shown_stages = at_each_stride(receptive_fields(subject.network, shape))
         states, by_stage, before = _measured(subject, shown_stages, tell)
     except HeadstartError as reason:
         told.content.append(f"Effective fields cannot be measured on this network: {reason}.")
@@ -81,8 +81,10 @@ def _measured(
 def claims(by_stage: Sequence[Effective], untrained: Sequence[Effective]) -> list[Claim]:
     """The lesson's sentences, on the stages of the trained network; ``untrained`` are the same before training."""
     told, before = ([each for each in stages if decisive(each)] for stages in (by_stage, untrained))
-    left = [each.layer.name for each in by_stage if not decisive(each)]
-    out = f"; {', '.join(left)} left out: the image cuts the field, or it is below 5 pixels" if left else ""
+    cut = [each.layer.name for each in by_stage if each.clipped]
+    small = [each.layer.name for each in by_stage if not each.clipped and not decisive(each)]
+    out = f"; {', '.join(cut)} left out: the image cuts the field" if cut else ""
+    out += f"; {', '.join(small)} left out: below 5 pixels" if small else ""
     fields = [min(each.layer.size) for each in told]
 
     def figures(of: Callable[[Effective], str]) -> str:
@@ -101,7 +103,7 @@ def claims(by_stage: Sequence[Effective], untrained: Sequence[Effective]) -> lis
     return [
         claim(
             "effective-is-smaller",
-            smaller_verdict([each.interval or (each.ratio, each.ratio) for each in told]),
+            smaller_verdict([each.interval or (each.ratio, each.ratio) for each in told], bool(cut)),
             "4σ over the field's side",
             _ratio_told,
             f"stacks of 3×3 layers that weigh all pixels alike: {_alike()}",
@@ -133,9 +135,14 @@ def at_depth(verdict: Verdict, fields: Sequence[int]) -> Verdict:
     return "depends" if fields and max(fields) < DEEP else verdict
 
 
-def smaller_verdict(ratios: Sequence[tuple[float, float]]) -> Verdict:
-    """Intervals of 4σ over the field's side, by stage: holds where all are below a half, fails where none is."""
-    return _judged(ratios, lambda each: each[1] < 0.5, lambda each: each[0] < 0.5)
+def smaller_verdict(ratios: Sequence[tuple[float, float]], cut: bool = False) -> Verdict:
+    """Intervals of 4σ over the field's side, by stage: holds where all are below a half, fails where none is.
+
+    The ratio falls with depth. So where the image cuts the fields of other stages, which are the deeper ones, it cannot
+    fail, and depends on them.
+    """
+    verdict = _judged(ratios, lambda each: each[1] < 0.5, lambda each: each[0] < 0.5)
+    return "depends" if verdict == "fails" and cut else verdict
 
 
 def central_verdict(shares: Sequence[float]) -> Verdict:
@@ -204,7 +211,8 @@ def _states_told(states: dict[str, Effective]) -> str:
     trained, untrained = states["trained"], states["untrained"]
     change = sum(trained.sigma) / sum(untrained.sigma) - 1
     grown = "wider" if change > 0.05 else "narrower" if change < -0.05 else "as wide as before"
-    text = f"Training left the effective field {grown}: σ changed by {change:+.0%} against the untrained network. "
+    by = f"{change:+.0%}".replace("-", "−")
+    text = f"Training left the effective field {grown}: σ changed by {by} against the untrained network. "
     if trained.clipped:
         text += (
             "The image cuts the theoretical field, so σ is that of the part within the image, which no field can "

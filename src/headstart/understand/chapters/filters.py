@@ -1,7 +1,7 @@
 """What the first layer looks for: its filters as pictures, and how many are edges, gradients or blobs of colour."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -10,7 +10,7 @@ from headstart.drawing import COLOURS, drawn
 from headstart.understand.chapter import Chapter, Claim, Picture, Table, Verdict
 from headstart.understand.filters import FADED, Fits, first_filters, fits, pixels_shuffled
 from headstart.understand.images import sheet, shown
-from headstart.understand.interval import Interval
+from headstart.understand.interval import Interval, of_share
 from headstart.understand.subject import Subject
 
 if TYPE_CHECKING:
@@ -38,11 +38,13 @@ def chapter(subject: Subject, tell: Callable[[str], None]) -> Chapter:
     shuffled = torch.stack([fits(some).explained for some in pixels_shuffled(kept, times).chunk(times)])
     verdict, why = judged(trained, shuffled, untrained)
     share = _share(trained.explained)
-    rows: list[tuple[str | int | None, ...]] = [_row("this network", trained), _row("the same, untrained", untrained)]
-    if subject.pretrained is not None:
-        rows.insert(1, _row("the weights it began with", fits(_some(first_filters(subject.pretrained, shape)))))
     mixed = shuffled.flatten()
-    rows.append(("this network, pixels shuffled", mixed.numel(), *_of(mixed), None, None))
+    rows = [_row("this network", trained.explained, trained)]
+    if subject.pretrained is not None:
+        began = fits(_some(first_filters(subject.pretrained, shape)))
+        rows.append(_row("the weights it began with", began.explained, began))
+    rows.append(_row("the same, untrained", untrained.explained, untrained))
+    rows.append(_row("this network, pixels shuffled", mixed, None))
     claim = Claim(
         name="early-layers-are-edges",
         sentence=CLAIMS["early-layers-are-edges"],
@@ -76,6 +78,7 @@ def chapter(subject: Subject, tell: Callable[[str], None]) -> Chapter:
             "explained_share_random": _share(untrained.explained).middle,
             "explained_share_shuffled": _share(mixed).middle,
             "threshold": EXPLAINED,
+            "table": rows,
         },
     )
 
@@ -83,9 +86,10 @@ def chapter(subject: Subject, tell: Callable[[str], None]) -> Chapter:
 def judged(trained: Fits, shuffled: Tensor, untrained: Fits) -> tuple[Verdict, str]:
     """What the fits say of the claim, and why.
 
-    It holds where at least half of the filters are explained, more of them than of the same filters with their
-    pixels shuffled and than of an untrained network's; it depends where fewer than half are, and it fails where
-    shuffling or not training gives as many. Nothing is said where a Gabor fits whatever the kernel holds.
+    It holds where more than half of the filters are explained, by the whole of the interval, and more of them than of
+    the same filters with their pixels shuffled and than of an untrained network's; it depends where that is not sure,
+    and it fails where shuffling or not training gives as many. Nothing is said where a Gabor fits whatever the kernel
+    holds, nor where the untrained network leaves no room for more.
 
     Args:
         trained, untrained: of the network's filters and of its untrained twin's.
@@ -109,9 +113,16 @@ def judged(trained: Fits, shuffled: Tensor, untrained: Fits) -> tuple[Verdict, s
         return "not measured", "so are they with their pixels shuffled: the kernel is too small for a verdict"
     if surplus <= 0:
         return "fails", "no more than with their pixels shuffled"
-    if least <= _share(untrained.explained).middle:
+    before, share = _share(untrained.explained).middle, _share(trained.explained)
+    if of_share(1.0, count).low <= before:
+        return "not measured", "the untrained network's are too: even all of these would not be more for sure"
+    if least <= before:
         return "fails", "no more than in the untrained network"
-    return ("holds", "most of them") if hits.mean() >= 0.5 else ("depends", "fewer than half, but more than by chance")
+    if share.low > 0.5:
+        return "holds", "most of them"
+    if share.high < 0.5:
+        return "depends", "fewer than half, but more than by chance"
+    return "depends", "more than by chance; too few filters to tell whether they are most"
 
 
 def _some(filters: Tensor) -> Tensor:
@@ -120,34 +131,34 @@ def _some(filters: Tensor) -> Tensor:
 
 
 def _share(explained: Tensor) -> Interval:
-    """The share of filters that count as explained, and its 95 % interval (Wilson, J. Am. Statist. Assoc. 22:209)."""
-    count, z = len(explained), 1.959964
-    if not count:
-        return Interval(0.0, 0.0, 1.0)
-    share = float((explained > EXPLAINED).float().mean())
-    middle = (share + z**2 / (2 * count)) / (1 + z**2 / count)
-    half = z / (1 + z**2 / count) * (share * (1 - share) / count + z**2 / (4 * count**2)) ** 0.5
-    return Interval(share, middle - half, middle + half).of_shares()
+    """The share of filters that count as explained."""
+    return of_share(float((explained > EXPLAINED).float().mean()) if len(explained) else 0.0, len(explained))
 
 
 def _percent(explained: Tensor) -> str:
     return f"{100 * _share(explained).middle:.0f} %"
 
 
-def _of(explained: Tensor) -> tuple[str, str]:
-    return _percent(explained), f"{100 * float(explained.mean()) if len(explained) else 0:.0f} %"
+def _row(whose: str, explained: Tensor, found: Fits | None) -> dict[str, Any]:
+    """Shares of filters from 0 to 1; those by one of the two fits are None where only the better one is known."""
+    parts = (None, None) if found is None else (found.blob, found.gabor)
+    blob, gabor = (None if part is None else _share(part).middle for part in parts)
+    average = float(explained.mean()) if len(explained) else 0.0
+    return {
+        "of": whose, "count": len(explained), "explained": _share(explained).middle, "average": average,
+        "by_blob": blob, "by_gabor": gabor,
+    }  # fmt: skip
 
 
-def _row(whose: str, found: Fits) -> tuple[str | int | None, ...]:
-    return whose, len(found.explained), *_of(found.explained), *(_percent(part) for part in (found.blob, found.gabor))
-
-
-def _table(rows: list[tuple[str | int | None, ...]]) -> Table:
+def _table(rows: list[dict[str, Any]]) -> Table:
     return Table(
         caption=f"How many filters a fit explains to more than {100 * EXPLAINED:.0f} %, and how much of a filter the "
         "better fit explains on average",
         headers=("filters of", "count", "explained", "on average", "by a blob", "by a Gabor"),
-        rows=[tuple("–" if cell is None else cell for cell in row) for row in rows],
+        rows=[
+            tuple("–" if cell is None else f"{100 * cell:.0f} %" if isinstance(cell, float) else cell for cell in cells)
+            for cells in (row.values() for row in rows)
+        ],
     )
 
 

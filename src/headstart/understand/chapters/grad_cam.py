@@ -79,7 +79,7 @@ def finest(subject: Subject, names: list[str]) -> str | None:
 
 
 def judged_places(difference: Tensor) -> tuple[Verdict, str]:
-    """Whether covering what a map marks costs more than covering what another image's map marks.
+    """Whether covering what a map marks costs more than covering what another image's map marks, by the whole interval.
 
     Args:
         difference: of what both take from the answer's probability, float32 (N,), an image each.
@@ -87,9 +87,9 @@ def judged_places(difference: Tensor) -> tuple[Verdict, str]:
     if len(difference) < FEWEST:
         return "not measured", f"{len(difference)} maps are too few for a verdict"
     mean = of_seeds(difference.tolist())
-    if mean.middle < LEAST:
+    if mean.high < LEAST:
         return "fails", "no more than elsewhere"
-    return ("holds", "more than elsewhere") if mean.low > 0 else ("depends", "perhaps more than elsewhere")
+    return ("holds", "more than elsewhere") if mean.low > LEAST else ("depends", "perhaps more than elsewhere")
 
 
 def judged_weights(like: Tensor, asked: int) -> tuple[Verdict, str]:

@@ -9,7 +9,6 @@ from torch import Tensor, nn
 from headstart.understand.bootstrap import over_images
 from headstart.understand.chapter import Chapter, Claim, Table, Verdict
 from headstart.understand.layers import Layer, layers, maps
-from headstart.understand.places import number
 from headstart.understand.pooling import (
     KINDS,
     head,
@@ -160,8 +159,8 @@ def _kept(found: Chapter, network: nn.Module, passed: list[Layer], images: Tenso
     found.content.append(
         f"The maps of {wide[0].name}, without their negative values, were pooled 2×2 both ways. Of the greatest value "
         f"of a map the maximum keeps {100 * share['max']:.0f} % and the average {100 * share['average']:.0f} %. "
-        f"Neighbours differ by {_figure(less)} % less after averaging. But averages are smaller too: relative to the "
-        f"values they differ by {_figure(relative)} % less; below 0 is more. In brackets stand 95 % intervals."
+        f"After averaging, neighbours differ by {_changed(less)}. But averages are smaller too: relative to the values "
+        f"they differ by {_changed(relative)}. In brackets stand 95 % intervals."
     )
     _claim(
         found, "max-keeps-strongest", strongest_verdict(peaks["max"]),
@@ -170,7 +169,7 @@ def _kept(found: Chapter, network: nn.Module, passed: list[Layer], images: Tenso
     )  # fmt: skip
     _claim(
         found, "average-is-smoother", smoother_verdict(less[1:], relative[1:]),
-        f"differences of neighbours {less[0]:.0f} % smaller, relative to the values {number(round(relative[0]))} %; "
+        f"neighbours differ by {_side(round(less[0]))}, relative to the values by {_side(round(relative[0]))}; "
         f"{100 * share['average']:.0f} % of the greatest value left",
         "the same maps, pooled by maximum", interval=less[1:],
     )  # fmt: skip
@@ -188,9 +187,17 @@ def _less(most: Tensor, average: Tensor) -> tuple[float, float, float]:
     return float(share.mean()), *over_images(share)
 
 
-def _figure(value: tuple[float, float, float]) -> str:
-    middle, low, high = (number(round(v)) for v in value)
-    return f"{middle} ({low} to {high})"
+def _changed(less: tuple[float, float, float]) -> str:
+    """A change in words, of a figure that says how much less it is: ``"12 % less (8 % to 15 % less)"``."""
+    middle, low, high = (round(v) for v in less)
+    if low < 0 < high:
+        return f"{_side(middle)} ({_side(low)} to {_side(high)})"
+    near, far = (low, high) if low >= 0 else (high, low)
+    return f"{_side(middle)} ({abs(near)} % to {_side(far)})"
+
+
+def _side(less: int) -> str:
+    return f"{abs(less)} % {'more' if less < 0 else 'less'}"
 
 
 def _head(found: Chapter, network: nn.Module, subject: Subject) -> None:

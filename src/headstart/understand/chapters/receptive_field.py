@@ -1,6 +1,6 @@
 """Which pixels decide a unit: the fields of every layer, counted in two ways."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -8,42 +8,33 @@ from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
 from headstart.errors import HeadstartError
-from headstart.understand.chapter import Chapter, Claim, Picture, Table
-from headstart.understand.growth import (
-    cheaper_verdict,
-    costs_of_stacks,
-    faster_verdict,
-    first_stride_doubled,
-    stack,
-    stacks_verdict,
-)
+from headstart.understand.chapter import Chapter, Picture, Table
+from headstart.understand.field_claims import CLAIMS, claims
+from headstart.understand.growth import Added, added, first_stride_doubled
 from headstart.understand.images import shown
-from headstart.understand.receptive_field import Field, Sight, stages
+from headstart.understand.receptive_field import Field, Sight, at_each_stride
 from headstart.understand.subject import Subject
-from headstart.understand.support import agreement
+from headstart.understand.support import Uniform, agreement
 
-CLAIMS = {
-    "stacks-see-3-5-7": "One 3×3 layer sees 3×3 pixels, two on top of each other 5×5, three 7×7.",
-    "strides-widen-faster": "Pooling and strides make fields grow faster than further layers do.",
-    "small-kernels-are-cheaper": "Stacked 3×3 kernels see as much as one large kernel, with fewer parameters.",
-}
 WIDTH = 280  # pixels, about, of a picture on the page
 LISTED = 12  # layers that are named before the rest is counted
 # One for each stage, dark to bright, which the colour-blind can order too.
 COLOURS = [(68, 1, 84), (49, 104, 142), (31, 158, 137), (109, 205, 89), (253, 231, 37), (255, 255, 255)]
+
+__all__ = ["CLAIMS", "chapter"]
 
 
 def chapter(subject: Subject, tell: Callable[[str], None]) -> Chapter:
     """The fields of the subject's layers, over one of its pictures, and the lesson's three sentences about them."""
     told = Chapter("receptive_field", "Receptive field: which pixels decide a unit")
     shape: tuple[int, int, int] = tuple(subject.images.shape[1:])  # type: ignore[assignment]
-    told.claims = claims(shape[0])
     tell("receptive fields: the operations of the network")
     try:
         sight = Sight(subject.network, shape)
-        shown_stages = stages(sight.fields)
+        shown_stages = at_each_stride(sight.fields)
     except HeadstartError as reason:
         told.content.append(f"The fields of this network cannot be counted: {reason}.")
+        told.claims = claims(shape[0], [], str(reason))
         told.numbers["unknown"] = str(reason)
         return told
     last = shown_stages[-1]
@@ -60,9 +51,16 @@ def chapter(subject: Subject, tell: Callable[[str], None]) -> Chapter:
     told.content += [_stride_told(doubled), *([_stride_table(doubled)] if doubled else [])]
     told.content += [whole_told(sight.fields, last, shape), *beyond_told(sight.fields, shape)]
     tell("receptive fields: held against gradients")
-    checked, unequal = agreement(subject.network, shape, sight)
-    told.content.append(_agreement_told(checked, unequal))
+    try:
+        uniform = Uniform(subject.network, shape)
+        checked, unequal = agreement(sight, uniform)
+        layers, unknown = added(subject.network, sight.fields, uniform), ""
+    except HeadstartError as reason:
+        checked, unequal, layers, unknown = 0, [], [], str(reason)
+    told.content += [_agreement_told(checked, unequal), *([_added_table(layers)] if layers else [])]
+    told.claims = claims(shape[0], layers, unknown)
     told.numbers |= {
+        "added": [{**each._asdict(), "layer": each.layer.name, "adds": each.adds} for each in layers],
         "stages": [_numbers(each) for each in shown_stages],
         "layers": [_numbers(each) for each in sight.fields if each.layer],
         "first_stride_doubled": doubled,
@@ -72,48 +70,14 @@ def chapter(subject: Subject, tell: Callable[[str], None]) -> Chapter:
     return told
 
 
-def claims(channels: int) -> list[Claim]:
-    """The lesson's sentences about fields, counted on stacks built for it; ``channels`` are those of the images."""
-    plain = [stack(["3"] * n) for n in (1, 2, 3)]
-    pairs = [
-        (stack(["3"] * 5), stack(["3", "p"] * 4 + ["3"])),
-        (stack(["3"] * 3), stack(["s", "3", "3"])),
-        (stack(["3"] * 4), stack(["s"] * 4)),
-    ]
-    costs = costs_of_stacks(channels)
-    told = "; ".join(f"{name}: {stacked:,} against {single:,}" for name, stacked, single in costs)
-    return [
-        Claim(
-            "stacks-see-3-5-7",
-            CLAIMS["stacks-see-3-5-7"],
-            stacks_verdict(plain),
-            f"{', '.join(f'{size}×{size}' for size in plain)} pixels at stride 1",
-            f"with stride 2 in the first layer: {', '.join(str(stack(['s', '3', '3'][:n])) for n in (1, 2, 3))}",
-        ),
-        Claim(
-            "strides-widen-faster",
-            CLAIMS["strides-widen-faster"],
-            faster_verdict(pairs),
-            f"five 3×3 layers with a 2×2 pool after each of the first four see {pairs[0][1]} pixels; four 3×3 layers "
-            f"of stride 2 see {pairs[2][1]}",
-            f"the same layers without pools {pairs[0][0]}, without strides {pairs[2][0]}",
-        ),
-        Claim(
-            "small-kernels-are-cheaper",
-            CLAIMS["small-kernels-are-cheaper"],
-            cheaper_verdict([(stacked, single) for _, stacked, single in costs]),
-            f"parameters: {told}",
-            "one kernel of the same field",
-        ),
-    ]
-
-
 def corner(last: Field, shape: tuple[int, int, int]) -> str:
     """Which pixels decide the top-left unit of the last map."""
     top, left, bottom, right = last.box(0, 0)
     lost = [f"{p} {what}" for p, what in zip(last.padding, ("rows above", "columns left of"), strict=True) if p > 0]
     outside = (
-        f" Its field begins {' and '.join(lost)} the image: there it sees the zeros of the padding, which say nothing."
+        f" Its field begins {' and '.join(lost)} the image: there it sees what pads the maps, mostly zeros. Those are "
+        "the same for every image; but a border between them and the picture can look like an edge, as the first "
+        "chapter shows."
         if lost
         else ""
     )
@@ -124,10 +88,14 @@ def corner(last: Field, shape: tuple[int, int, int]) -> str:
             f"Rows {top} to {bottom - 1} and columns {left} to {right - 1} of the image's {shape[1]}×{shape[2]} "
             "(counted from 0), and no other: change any other pixel, and the unit stays as it is"
         )
+    below = (
+        f" The unit below it sees as many, {_size(last)}, {_plain(last.stride[0])} rows further down, less what "
+        "lies outside the image."
+    )
+    only = f" It is the only unit of that map, and its field is {_size(last)}, less what lies outside the image."
     return (
-        f"Which pixels decide the top-left unit of the last map, {last.name}? {which}.{outside} A unit further down "
-        f"sees as many, {_size(last)}, "
-        f"{_plain(last.stride[0])} rows further down."
+        f"Which pixels decide the top-left unit of the last map, {last.name}? {which}.{outside}"
+        f"{below if last.shape[1] > 1 else only if last.shape[2] == 1 else ''}"
     )
 
 
@@ -136,6 +104,7 @@ def whole_told(fields: list[Field], last: Field, shape: tuple[int, int, int]) ->
     pool = next((each for each in fields if not each.local), None)
     early = next((each for each in fields if each.whole_image and each.local), None)
     height, width = last.shape[1:]
+    covered = f"{100 * _covered(last, shape):.0f} % of the {shape[1]}×{shape[2]} pixels"
     text = f"Every unit of {last.name} sees its field alone: nothing in this network sees all of the image at once."
     if pool is not None:
         how = (
@@ -145,9 +114,13 @@ def whole_told(fields: list[Field], last: Field, shape: tuple[int, int, int]) ->
         )
         text = (
             f"Why is the field of {pool.name} the whole image? Because it puts all {height}×{width} units of the map "
-            f"before it together: {how}. It sees what any of them sees, and together their fields cover "
-            f"{100 * _covered(last, shape):.0f} % of the {shape[1]}×{shape[2]} pixels."
+            f"before it together: {how}. It sees what any of them sees, and together their fields cover {covered}."
         )
+        if height * width == 1:
+            text = (
+                f"What does {pool.name} see? The map before it is one unit already, and it reads that alone: it sees "
+                f"what that unit sees, {covered}. On larger images it would put all units of the map together."
+            )
     if early is not None:
         text += (
             f" From {early.name} on, something that sees all of the image acts on each unit as well (a mean over the "
@@ -170,7 +143,7 @@ def beyond_told(fields: list[Field], shape: tuple[int, int, int]) -> list[str | 
     )
     if fields and min(beyond[-1].shape[1:]) <= 2:
         advice += (
-            f"At the end {beyond[-1].shape[1]}×{beyond[-1].shape[2]} units are left to say where something is. Where "
+            f"At the end {_units(beyond[-1])} left to say where something is. Where "
             "small things decide, show larger images (data.image_size) or take a network with smaller strides."
         )
     else:
@@ -179,6 +152,10 @@ def beyond_told(fields: list[Field], shape: tuple[int, int, int]) -> list[str | 
         advice,
         Table(f"Layers that see beyond the image, the first at each size{more}", ("layer", "field", "map"), rows),
     ]
+
+
+def _units(layer: Field) -> str:
+    return "one unit is" if layer.shape[1:] == (1, 1) else f"{layer.shape[1]}×{layer.shape[2]} units are"
 
 
 def exceeds(layer: Field, shape: tuple[int, int, int]) -> bool:
@@ -208,6 +185,15 @@ def _table(fields: list[Field]) -> Table:
     ]
     headers = ("layer", "units", "field", "stride", "begins outside by", "something sees all")
     return Table("The last layer at each stride; fields, strides and padding in pixels of the image", headers, rows)
+
+
+def _added_table(layers: Sequence[Added]) -> Table:
+    rows = [
+        (each.layer.name, "×".join(map(str, each.kernel)), each.step, each.read, each.sees, each.adds)
+        for each in layers
+    ]
+    headers = ("layer", "kernel", "stride of what it reads", "field of that", "its own field", "adds")
+    return Table("What convolutions add to the field, by gradients, in pixels: at most three a stride", headers, rows)
 
 
 def _stride_told(doubled: list[tuple[str, int, int]]) -> str:

@@ -224,8 +224,8 @@ def _shared(found: Chapter, subject: Subject, rows: list[Twins]) -> None:
         found.content.append(f"Your network's first fully connected layer holds {held}.")
     _claim(
         found, "parameter-sharing", sharing_verdict(rows),
-        f"{own:,} weights instead of {local:,} in the same windows without sharing: {local / own:,.1f} times fewer",
-        f"fully connected: {dense:,}",
+        f"{own:,} weights instead of {dense:,} fully connected: {dense / own:,.1f} times fewer",
+        f"small windows, nothing shared: {local:,}, {local / own:,.1f} times as many",
     )  # fmt: skip
     found.numbers["sharing"] = {
         "own": own, "local": local, "dense": dense, "first_dense": mine and mine[1], "lesson_first_dense": lesson[1],

@@ -1,0 +1,82 @@
+"""The lesson's sentences about fields, judged by what the convolutions of a network add to them."""
+
+from collections.abc import Sequence
+from statistics import fmean
+
+from headstart.understand.chapter import Claim
+from headstart.understand.growth import (
+    Added,
+    by_stride,
+    cheaper_verdict,
+    costs_of_stacks,
+    faster_verdict,
+    stack,
+    stacks,
+    stacks_verdict,
+)
+from headstart.understand.places import number
+
+CLAIMS = {
+    "stacks-see-3-5-7": "One 3×3 layer sees 3×3 pixels, two on top of each other 5×5, three 7×7.",
+    "strides-widen-faster": "Pooling and strides make fields grow faster than further layers do.",
+    "small-kernels-are-cheaper": "Stacked 3×3 kernels see as much as one large kernel, with fewer parameters.",
+}
+OTHER = "headstart understand OTHER_RUN --only receptive_field"
+
+
+def claims(channels: int, layers: Sequence[Added], reason: str = "") -> list[Claim]:
+    """The lesson's sentences about fields.
+
+    Args:
+        channels: of the images.
+        layers: what the network's convolutions add to the field.
+        reason: why nothing is known of them; empty where it is.
+    """
+    return [_stacked(stacks(layers), reason), _widened(layers, reason), _cheaper(channels)]
+
+
+def _stacked(own: list[list[tuple[str, int]]], reason: str) -> Claim:
+    name = "stacks-see-3-5-7"
+    none = reason or "no two 3×3 layers of this network lie on top of each other, with their fields within the image"
+    told = "; ".join(", ".join(f"{layer} {size}×{size}" for layer, size in run) for run in own)
+    return Claim(
+        name,
+        CLAIMS[name],
+        stacks_verdict([[size for _, size in run] for run in own]),
+        f"your stacks, by gradients, in units of the map that each begins on: {told}" if own else none,
+        f"layers built for it: {_built('333')}; with stride 2 in the first {_built('s33')}",
+        command="" if own else OTHER,
+    )
+
+
+def _built(layers: str) -> str:
+    return ", ".join(str(stack(list(layers[: n + 1]))) for n in range(len(layers)))
+
+
+def _widened(layers: Sequence[Added], reason: str) -> Claim:
+    name, adds = "strides-widen-faster", by_stride(layers)
+    none = reason or "no convolutions before and behind a stride, with their fields within the image"
+    without = {
+        stride: fmean(each.adds / each.step for each in layers if each.step == stride) for stride in adds
+    }  # fmt: skip
+    return Claim(
+        name,
+        CLAIMS[name],
+        faster_verdict(list(adds.values())),
+        "pixels that a convolution of yours adds to the field, by gradients: " + _at_strides(adds)
+        if len(adds) > 1
+        else none,
+        f"the same kernels without any stride before them: {_at_strides(without)}" if len(adds) > 1 else "",
+        command="" if len(adds) > 1 else OTHER,
+    )
+
+
+def _at_strides(adds: dict[int | float, float]) -> str:
+    return ", ".join(f"{number(round(pixels, 1))} at stride {number(stride)}" for stride, pixels in adds.items())
+
+
+def _cheaper(channels: int) -> Claim:
+    name, costs = "small-kernels-are-cheaper", costs_of_stacks(channels)
+    told = "; ".join(f"{name}: {stacked:,} against {single:,}" for name, stacked, single in costs)
+    verdict = cheaper_verdict([(stacked, single) for _, stacked, single in costs])
+    return Claim(name, CLAIMS[name], verdict, f"parameters: {told}", "one kernel of the same field")
