@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from headstart import runs
-from headstart.compare import images, origins, superseded, words
+from headstart.compare import cut_short, images, origins, superseded, words
 from headstart.compare.advice import next_steps
 from headstart.compare.answers import answer
 from headstart.compare.arms import Result, arm_key, arm_names
@@ -112,7 +112,12 @@ def _report(told: Judged) -> dict[str, Any]:
         **words.level(verdicts),
         "declared": declared,
         "no_verdict": told.trouble,
-        "cautions": [*words.differing(declared), *words.cautions(verdicts), *superseded.sentences(every.superseded)],
+        "cautions": [
+            *words.differing(declared),
+            *words.cautions(verdicts),
+            *superseded.sentences(every.superseded),
+            *cut_short.sentences(every.unreadable),
+        ],
         "next_steps": next_steps(verdicts),
         "data": [
             _data_set(
