@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from headstart import runs
-from headstart.compare import cut_short, images, origins, superseded, words
+from headstart.compare import images, origins, words
 from headstart.compare.advice import next_steps
 from headstart.compare.answers import answer
 from headstart.compare.arms import Result, arm_key, arm_names
+from headstart.compare.cautions import cautions
 from headstart.compare.closer import closer
 from headstart.compare.crossover import crossovers
 from headstart.compare.inputs import digest
@@ -103,21 +104,15 @@ def _report(told: Judged) -> dict[str, Any]:
     groups: dict[str, list[tuple[str, Run]]] = defaultdict(list)
     for arm, (place, result) in named:
         groups[str(result.get("data"))].append((arm, (place, result)))
-    states, declared = unfinished(every), differing(every)
     said = {
         "sweeps": [directory.resolve().name for directory in every.directories],
-        "unfinished": [{**asdict(state), "text": words.unfinished(state)} for state in states],
+        "unfinished": [{**asdict(state), "text": words.unfinished(state)} for state in unfinished(every)],
         "level": told.asked.level,
         "margin": told.asked.margin,
         **words.level(verdicts),
-        "declared": declared,
+        "declared": differing(every),
         "no_verdict": told.trouble,
-        "cautions": [
-            *words.differing(declared),
-            *words.cautions(verdicts),
-            *superseded.sentences(every.superseded),
-            *cut_short.sentences(every.unreadable),
-        ],
+        "cautions": cautions(told),
         "next_steps": next_steps(verdicts),
         "data": [
             _data_set(

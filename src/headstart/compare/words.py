@@ -140,8 +140,13 @@ def _looks(verdicts: Sequence[Verdict]) -> int:
     return max((verdict.outcomes.looks for verdict in verdicts), default=1)
 
 
-def cautions(verdicts: Sequence[Verdict]) -> list[str]:
-    """What a reader must know before trusting the answers, the level first."""
+def cautions(verdicts: Sequence[Verdict], anew: bool = False) -> list[str]:
+    """What a reader must know of the verdicts before trusting them, the level first.
+
+    Args:
+        verdicts: all of them.
+        anew: whether the place of some runs was taken by later ones.
+    """
     if not verdicts:
         return []
     chances = level(verdicts)
@@ -151,8 +156,9 @@ def cautions(verdicts: Sequence[Verdict]) -> list[str]:
     if any(len(verdict.outcomes.seeds) == 1 for verdict in verdicts):
         said.append("With one seed a verdict speaks for these trained networks only.")
     if (looks := _looks(verdicts)) > 1:
+        added = "Seeds or images were added, or runs trained anew," if anew else "Seeds were added"
         said.append(
-            f"Seeds were added {_times(looks - 1)} after results could be seen: {looks} looks, so that a false answer "
+            f"{added} {_times(looks - 1)} after results could be seen: {looks} looks, so that a false answer "
             f"has a chance of up to {more} instead of {whole}."
         )
     if (metric := verdicts[0].metric) != "accuracy":
