@@ -149,6 +149,13 @@ def test_choices_that_would_be_one_run_are_refused(planned, typed, told):
         planned(typed)
 
 
+def test_a_recorded_command_is_taken_with_the_contrast_that_its_sweep_had_declared(planned):
+    contrast = "compare.contrast=[finetune,frozen]"
+    assert planned("model=frozen", "seed=0", "data.labels_per_class=5", contrast).total == 1
+    with pytest.raises(HeadstartError, match="no arm 'finetune' in this sweep"):
+        planned("model=frozen,scratch_cnn", contrast)
+
+
 @pytest.mark.parametrize("typed", ["compare.metric=f1", "tune.trials=-1", "tune.trials=1.5", "model.epochs=0"])
 def test_a_single_run_is_looked_at_like_a_sweep(typed):
     with pytest.raises(HeadstartError, match=typed.partition("=")[0]):

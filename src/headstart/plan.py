@@ -14,7 +14,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from headstart import app, runs, tuning
-from headstart.compare.arms import arm_names
+from headstart.compare.arms import arm_key, arm_names
 from headstart.compare.comparison import DECLARED, Comparison
 from headstart.composition import did_you_mean
 from headstart.errors import HeadstartError
@@ -189,7 +189,9 @@ def _check_contrast(arms: list[DictConfig], sources: list[Any]) -> None:
         {"arm": arm.hydra.runtime.choices.model, "settings": arm_settings(arm), "data": source.name}
         for arm, source in zip(arms, sources, strict=True)
     ]
-    there = sorted({*(result["arm"] for result in results), *arm_names(results).values()})
+    if len({arm_key(result) for result in results}) < 2:  # one of a sweep's commands given alone, as it was recorded
+        return
+    there = sorted({*(result["arm"] for result in results), *arm_names(results)})
     for name in contrast:
         if name not in there:
             near = did_you_mean(get_close_matches(name, there, n=1))

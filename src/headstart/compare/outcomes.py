@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from headstart import runs
-from headstart.compare.arms import Result, arm_key, arm_names
+from headstart.compare.arms import Result, arm_names
 from headstart.compare.evidence import looks, refusal
 from headstart.compare.superseded import generations
 from headstart.errors import HeadstartError
@@ -75,8 +75,8 @@ def outcomes(results: Sequence[Run], superseded: Sequence[Run] = ()) -> list[Out
     results = [(place, {"arm": result["model"], **result}) for place, result in results if result.keys() >= NEEDED]
     names = arm_names([result for _, result in results])
     groups: dict[tuple[str, int | None, int], dict[str, list[Run]]] = defaultdict(lambda: defaultdict(list))
-    for place, result in results:
-        groups[_where(result)][names[arm_key(result)]].append((place, result))
+    for name, (place, result) in zip(names, results, strict=True):
+        groups[_where(result)][name].append((place, result))
     ordered = sorted(groups.items(), key=lambda item: (item[0][0], item[0][1] or np.inf, item[0][2]))
     found = (_table(*where, arms, [run for run in superseded if _where(run[1]) == where]) for where, arms in ordered)
     return [table for table in found if table is not None]

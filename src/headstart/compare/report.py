@@ -12,7 +12,7 @@ from headstart import runs
 from headstart.compare import images, origins, words
 from headstart.compare.advice import next_steps
 from headstart.compare.answers import answer
-from headstart.compare.arms import Result, arm_key, arm_names
+from headstart.compare.arms import Result, arm_names
 from headstart.compare.cautions import cautions
 from headstart.compare.closer import closer
 from headstart.compare.crossover import crossovers
@@ -97,8 +97,7 @@ def _stands(directory: Path, marker: str) -> bool:
 def _report(told: Judged) -> dict[str, Any]:
     every, verdicts = told.every, told.verdicts
     results = [result for _, result in every.finished]
-    names = arm_names(results)
-    named = [(names[arm_key(result)], (place, result)) for place, result in every.finished]
+    named = list(zip(arm_names(results), every.finished, strict=True))
     rows = [_row(arm, place, result) for arm, (place, result) in named]
     averages = _table(results, rows, told)
     groups: dict[str, list[tuple[str, Run]]] = defaultdict(list)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from headstart import runs
-from headstart.compare.arms import Result, arm_key, arm_names
+from headstart.compare.arms import Result, arm_names
 from headstart.compare.cut_short import failure
 from headstart.compare.superseded import superseded
 from headstart.errors import HeadstartError
@@ -98,13 +98,13 @@ def table(results: list[Result]) -> pd.DataFrame:
             "data": str(r.get("data")),
             "labels_per_class": r.get("labels_per_class"),
             "folds": r.get("folds") or 1,
-            "arm": names[arm_key(r)],
+            "arm": name,
             "seed": f"{r.get('seed', k)} {r.get('fold') or 0}",
             "accuracy": r["metrics"].get("test/accuracy"),
             **{name: r.get("cost", {}).get(name) for name in COST},
             "tuning_seconds": sum(trial["seconds"] for trial in r.get("trials") or []),
         }
-        for k, r in enumerate(results)
+        for k, (name, r) in enumerate(zip(names, results, strict=True))
     )
     if frame.empty:
         return pd.DataFrame(columns=COLUMNS)
