@@ -69,7 +69,7 @@ def test_all_labels_are_the_largest_budget(a_run):
 def test_what_cannot_be_chosen_is_said_in_one_line(a_run, tmp_path):
     sweep = a_run("frozen", 0, 100)
     a_run("finetune", 1, 100)
-    with pytest.raises(HeadstartError, match="no seed in common"):
+    with pytest.raises(HeadstartError, match="its arms share no seed"):
         best(sweep)
     a_run("frozen", 0, 100, data="others")
     with pytest.raises(HeadstartError, match="others and photos"):

@@ -5,6 +5,7 @@ from pathlib import Path
 from statistics import mean
 
 from headstart import runs
+from headstart.compare import words
 from headstart.compare.arms import Result, arm_names
 from headstart.compare.judge import Judged, judged
 from headstart.errors import HeadstartError
@@ -61,10 +62,10 @@ def _arm(arms: dict[str, list[Run]], told: Judged, largest: int | None, at: str)
     trouble = at_largest[0].outcomes.trouble if at_largest else told.trouble
     if trouble:
         raise HeadstartError(f"no verdict at {at}: {trouble}")
-    if refused and not at_largest[0].left:
-        raise HeadstartError(f"no verdict at {at}: no arm is fit to be compared ({'; '.join(refused.values())})")
     if not at_largest or not at_largest[0].left:
-        raise HeadstartError(f"no verdict at {at}: its arms have no seed in common; train the seeds that are missing")
+        why = words.missing(at_largest[0]) if at_largest else "its runs do not say what they are"
+        reasons = f" ({'; '.join(refused.values())})" if refused else ""
+        raise HeadstartError(f"no verdict at {at}: {why}{reasons}")
     left = [arm for arm in at_largest[0].left if arm in arms]
     if len(left) == 1:
         others = (

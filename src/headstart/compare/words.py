@@ -77,10 +77,8 @@ def which(metric: str) -> str:
 def unbeaten(verdict: Verdict) -> str:
     """The second answer: a winner, a tie, or undecided among those that nothing beat."""
     left = verdict.left
-    if verdict.outcomes.trouble:
-        return f"no verdict: {verdict.outcomes.trouble}"
-    if len(verdict.outcomes.correct) < 2:
-        return f"no verdict: {f'only {left[0]} is' if left else 'no arm is'} fit to be compared"
+    if reason := missing(verdict):
+        return f"no verdict: {reason}"
     if len(left) == 1:
         return f"{left[0]} wins" + (", by less than the margin" if verdict.lead_is_small else "")
     if verdict.tie:
@@ -90,6 +88,16 @@ def unbeaten(verdict: Verdict) -> str:
         return f"undecided between {named(left)}; each beats {' and '.join(sorted(verdict.beaten))}"
     beaten = f"; beaten: {', '.join(sorted(verdict.beaten))}" if verdict.beaten else ""
     return f"undecided among {named(left)}{beaten}"
+
+
+def missing(verdict: Verdict) -> str | None:
+    """Why there is no second answer; None where there is one."""
+    table = verdict.outcomes
+    if table.trouble or len(table.correct) > 1:
+        return table.trouble
+    if not table.seeds and len(table.models.keys() - table.refused.keys()) > 1:
+        return "its arms share no seed; train the seeds that are missing"
+    return f"{f'only {verdict.left[0]} is' if verdict.left else 'no arm is'} fit to be compared"
 
 
 def frozen_loss(verdict: Verdict) -> str | None:
