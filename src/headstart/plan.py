@@ -146,7 +146,7 @@ def planned(argv: list[str]) -> Plan:
         )
     _announce(plan, sweeps, plan.left * statistics.mean(took or about))
     if plan.left and len(arms) > 1:
-        _promise(sources[0], len(seeds), len(budgets))
+        _promise(sources, len(seeds), len(budgets), cfg.compare.level)
     return plan
 
 
@@ -278,16 +278,22 @@ def _announce(plan: Plan, sweeps: dict[str, list[str]], seconds_left: float) -> 
     )
 
 
-def _promise(source: Any, seeds: int, budgets: int) -> None:
-    """Says what a comparison of this size can find at all, before anything trains."""
+def _promise(sources: list[Any], seeds: int, budgets: int, level: float) -> None:
+    """Says what a comparison of this size can find at all, before anything trains, of each data set."""
+    several = len({source.name for source in sources}) > 1
+    said = (f"{source.name}: " * several + _promised(source, seeds, budgets, level) for source in sources)
+    print(*dict.fromkeys(said), sep="\n", file=sys.stderr)
+
+
+def _promised(source: Any, seeds: int, budgets: int, level: float) -> str:
     from headstart.compare.planning import POWER, detectable
 
-    split, folds = source.split, source.folds or 1
-    images = len(split.test) * folds
-    least = detectable(images, seeds, budgets, folds)
+    folds = source.folds or 1
+    images = len(source.split.test) * folds
+    points = round(100 * detectable(images, seeds, budgets, folds, level))
+    size = f"{images} test images and {seeds} seed{'s' if seeds > 1 else ''}"
     helps = "more seeds" + (", data.folds=5" if folds == 1 and not source.test_part else "") + " or more test images"
-    print(
-        f"{images} test images and {seeds} seed{'s' if seeds > 1 else ''} find a difference of {100 * least:.0f} "
-        f"points between two arms in {POWER:.0%} of cases (docs/protocol.md); {helps} find smaller ones",
-        file=sys.stderr,
-    )
+    if points >= 100:
+        return f"{size} promise to find no difference between two arms, however large (docs/protocol.md); give {helps}"
+    found = f"find a difference of {points} points between two arms in {POWER:.0%} of cases (docs/protocol.md)"
+    return f"{size} {found}; {helps} find smaller ones"
