@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 
 from headstart.compare.comparison import DECLARED
-from headstart.compare.crossover import by_data
 from headstart.compare.unfinished import Unfinished
 from headstart.compare.verdict import Verdict, loss_of_frozen
 
@@ -204,7 +203,7 @@ def once(verdicts: Sequence[Verdict], told: Callable[[Verdict], list[str]]) -> l
     for verdict in verdicts:
         for words in told(verdict):
             same.setdefault((verdict.outcomes.data, words), []).append(verdict)
-    several = len(by_data(verdicts)) > 1
+    several = len({verdict.outcomes.data for verdict in verdicts}) > 1
     places = {key: f"{key[0]}, {where(*its)}" if several else _capital(where(*its)) for key, its in same.items()}
     return [f"{places[data, words]}, {words}." for data, words in same]
 
