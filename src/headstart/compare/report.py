@@ -18,7 +18,7 @@ from headstart.compare.closer import closer
 from headstart.compare.crossover import crossovers
 from headstart.compare.inputs import digest
 from headstart.compare.judge import Judged, differing, judged
-from headstart.compare.learning import learning
+from headstart.compare.learning import learning, still_falling
 from headstart.compare.mistakes import pictures
 from headstart.compare.said import Key
 from headstart.compare.table import GROUPED, table
@@ -103,6 +103,16 @@ def _report(told: Judged) -> dict[str, Any]:
     groups: dict[str, list[tuple[str, Run]]] = defaultdict(list)
     for arm, (place, result) in named:
         groups[str(result.get("data"))].append((arm, (place, result)))
+    data = [
+        _data_set(
+            name,
+            group,
+            [row for row in averages if row["data"] == name],
+            [v for v in verdicts if v.outcomes.data == name],
+        )
+        for name, group in sorted(groups.items())
+    ]
+    falling = [sentence for its in data for sentence in still_falling(its["name"], its["learning"])]
     said = {
         "sweeps": [directory.resolve().name for directory in every.directories],
         "unfinished": [{**asdict(state), "text": words.unfinished(state)} for state in unfinished(every)],
@@ -111,17 +121,9 @@ def _report(told: Judged) -> dict[str, Any]:
         **words.level(verdicts),
         "declared": differing(every),
         "no_verdict": told.trouble,
-        "cautions": cautions(told),
+        "cautions": [*cautions(told), *falling],
         "next_steps": next_steps(verdicts),
-        "data": [
-            _data_set(
-                name,
-                group,
-                [row for row in averages if row["data"] == name],
-                [v for v in verdicts if v.outcomes.data == name],
-            )
-            for name, group in sorted(groups.items())
-        ],
+        "data": data,
         "audits": [audit for directory in every.directories for audit in images.audits(directory)],
         "failed": [{"run": name, "error": line} for name, line in every.failed],
         "unreadable": [path.parent.name for path in every.unreadable],
