@@ -149,6 +149,39 @@ def test_choices_that_would_be_one_run_are_refused(planned, typed, told):
         planned(typed)
 
 
+def promised(capsys):
+    return [line for line in capsys.readouterr().err.splitlines() if "test images and" in line]
+
+
+def points(line):
+    return int(re.search(r"difference of (\d+) points", line)[1])
+
+
+def test_what_can_be_found_is_said_of_every_data_set_and_at_the_level_that_was_asked(
+    planned, image_folder, tmp_path, capsys
+):
+    large = image_folder(classes=2, per_class=90, size=16, root=tmp_path / "large")
+    asked = ("seed=0,1,2,3,4", f"data.root={tmp_path / 'images'},{large}")
+    planned(*asked)
+    small, more = promised(capsys)
+    assert small.startswith("images: ") and more.startswith("large: ") and points(small) > points(more)
+    planned(*asked, "compare.level=0.4")
+    assert points(promised(capsys)[1]) < points(more)
+
+
+def test_where_no_difference_can_be_promised_none_is(planned, capsys):
+    planned("seed=0,1")
+    (line,) = promised(capsys)
+    assert "promise to find no difference between two arms" in line and "points" not in line and "more seeds" in line
+
+
+def test_a_recorded_command_is_taken_with_the_contrast_that_its_sweep_had_declared(planned):
+    contrast = "compare.contrast=[finetune,frozen]"
+    assert planned("model=frozen", "seed=0", "data.labels_per_class=5", contrast).total == 1
+    with pytest.raises(HeadstartError, match="no arm 'finetune' in this sweep"):
+        planned("model=frozen,scratch_cnn", contrast)
+
+
 @pytest.mark.parametrize("typed", ["compare.metric=f1", "tune.trials=-1", "tune.trials=1.5", "model.epochs=0"])
 def test_a_single_run_is_looked_at_like_a_sweep(typed):
     with pytest.raises(HeadstartError, match=typed.partition("=")[0]):

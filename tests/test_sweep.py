@@ -213,12 +213,12 @@ def test_a_comparison_that_makes_no_sense_is_refused_before_anything_trains(imag
     ("contrast", "told"),
     [
         ("[scratch_cn,scratch_cnn]", "no model 'scratch_cn'; did you mean 'scratch_cnn'?"),
-        ("[finetune,scratch_cnn]", "no arm 'finetune' in this sweep (its arms: scratch_cnn)"),
+        ("[finetune,scratch_cnn]", "no arm 'finetune' in this sweep (its arms: scratch_cnn, scratch_cnn lr=0.001, "),
     ],
 )
 def test_a_contrast_of_arms_that_are_not_there_is_refused_before_anything_trains(image_folder, command, contrast, told):
     images = image_folder(classes=2, per_class=12, size=16)
-    refused = command(*TINY, f"data.root={images}", "seed=0,1", f"compare.contrast={contrast}")
+    refused = command(*TINY, f"data.root={images}", "model.lr=1e-3,1e-2", f"compare.contrast={contrast}")
     assert refused.code == 1 and refused.err.count("\n") == 1 and told in refused.err
 
 

@@ -90,6 +90,40 @@ def test_no_trial_reads_the_test_images(images, command, monkeypatch, trained):
     assert [t["val/accuracy"] for t in kept] == [t["val/accuracy"] for t in whole["trials"]]
 
 
+def diverging(monkeypatch, trained, in_trials):
+    """These trials' losses become NaN in their second epoch."""
+    step = Classifier.training_step
+
+    def diverged(self, batch, index):
+        if any(f"trial {n}/" in trained[-1] for n in in_trials) and self.current_epoch == 1:
+            self.loss = lambda images, labels: torch.tensor(float("nan"))
+        return step(self, batch, index)
+
+    monkeypatch.setattr(Classifier, "training_step", diverged)
+
+
+@pytest.mark.parametrize("which", [1, 3])
+def test_a_trial_that_diverges_is_the_worst_and_costs_its_arm_nothing(images, command, monkeypatch, trained, which):
+    diverging(monkeypatch, trained, [which])
+    result = runs.finished(only_run(command(*TINY, f"data.root={images}", *SEARCH).folder))
+    worst = result["trials"].pop(which - 1)
+    assert worst["val/accuracy"] is None and "the loss became nan" in worst["diverged"] and worst["seconds"] > 0
+    assert len(result["trials"]) == 2 and not any("diverged" in trial for trial in result["trials"])
+    assert result["metrics"]["val/accuracy"] == max(trial["val/accuracy"] for trial in result["trials"])
+
+
+def test_where_every_trial_diverges_one_line_names_the_arm_and_the_mend(images, command, monkeypatch, trained):
+    diverging(monkeypatch, trained, [1, 2, 3])
+    done = command(*TINY, f"data.root={images}", *SEARCH)
+    (line,) = [line for line in done.err.splitlines() if "diverged" in line]
+    assert done.code == 1 and "scratch_cnn-folder-20-seed0: all 3 trials diverged" in line and "tune.space" in line
+
+
+def test_a_log_loss_that_is_no_number_is_the_worst_of_those_equally_accurate():
+    unsure, sure = ({"val/accuracy": 0.5, "val/log_loss": loss, "settings": {}} for loss in (float("nan"), 9.0))
+    assert tuning._best([unsure, sure]) is sure and tuning._best([sure, unsure]) is sure
+
+
 def test_another_number_of_trials_is_another_arm(images, command):
     asked = [*TINY, f"data.root={images}"]
     one, other = (only_run(command(*asked, f"tune.trials={n}", folder=images.parent / str(n)).folder) for n in (1, 2))

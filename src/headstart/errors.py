@@ -9,6 +9,10 @@ class HeadstartError(Exception):
     """One line: what is wrong, with which thing, and the mend."""
 
 
+class DivergedError(HeadstartError):
+    """A training's loss became no finite number."""
+
+
 def named(things: Sequence[str]) -> str:
     """The first twenty, and how many more there are."""
     more = f" and {len(things) - NAMED:,} more" if len(things) > NAMED else ""

@@ -14,7 +14,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from headstart import app, runs, tuning
-from headstart.compare.arms import arm_names
+from headstart.compare.arms import arm_key, arm_names
 from headstart.compare.comparison import DECLARED, Comparison
 from headstart.composition import did_you_mean
 from headstart.errors import HeadstartError
@@ -146,7 +146,7 @@ def planned(argv: list[str]) -> Plan:
         )
     _announce(plan, sweeps, plan.left * statistics.mean(took or about))
     if plan.left and len(arms) > 1:
-        _promise(sources[0], len(seeds), len(budgets))
+        _promise(sources, len(seeds), len(budgets), cfg.compare.level)
     return plan
 
 
@@ -189,7 +189,9 @@ def _check_contrast(arms: list[DictConfig], sources: list[Any]) -> None:
         {"arm": arm.hydra.runtime.choices.model, "settings": arm_settings(arm), "data": source.name}
         for arm, source in zip(arms, sources, strict=True)
     ]
-    there = sorted({*(result["arm"] for result in results), *arm_names(results).values()})
+    if len({arm_key(result) for result in results}) < 2:  # one of a sweep's commands given alone, as it was recorded
+        return
+    there = sorted({*(result["arm"] for result in results), *arm_names(results)})
     for name in contrast:
         if name not in there:
             near = did_you_mean(get_close_matches(name, there, n=1))
@@ -276,16 +278,22 @@ def _announce(plan: Plan, sweeps: dict[str, list[str]], seconds_left: float) -> 
     )
 
 
-def _promise(source: Any, seeds: int, budgets: int) -> None:
-    """Says what a comparison of this size can find at all, before anything trains."""
+def _promise(sources: list[Any], seeds: int, budgets: int, level: float) -> None:
+    """Says what a comparison of this size can find at all, before anything trains, of each data set."""
+    several = len({source.name for source in sources}) > 1
+    said = (f"{source.name}: " * several + _promised(source, seeds, budgets, level) for source in sources)
+    print(*dict.fromkeys(said), sep="\n", file=sys.stderr)
+
+
+def _promised(source: Any, seeds: int, budgets: int, level: float) -> str:
     from headstart.compare.planning import POWER, detectable
 
-    split, folds = source.split, source.folds or 1
-    images = len(split.test) * folds
-    least = detectable(images, seeds, budgets, folds)
+    folds = source.folds or 1
+    images = len(source.split.test) * folds
+    points = round(100 * detectable(images, seeds, budgets, folds, level))
+    size = f"{images} test images and {seeds} seed{'s' if seeds > 1 else ''}"
     helps = "more seeds" + (", data.folds=5" if folds == 1 and not source.test_part else "") + " or more test images"
-    print(
-        f"{images} test images and {seeds} seed{'s' if seeds > 1 else ''} find a difference of {100 * least:.0f} "
-        f"points between two arms in {POWER:.0%} of cases (docs/protocol.md); {helps} find smaller ones",
-        file=sys.stderr,
-    )
+    if points >= 100:
+        return f"{size} promise to find no difference between two arms, however large (docs/protocol.md); give {helps}"
+    found = f"find a difference of {points} points between two arms in {POWER:.0%} of cases (docs/protocol.md)"
+    return f"{size} {found}; {helps} find smaller ones"

@@ -1,6 +1,7 @@
 """The search for a run's settings: so many trials, scored on its own validation images; no test image is read."""
 
 import json
+import math
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from omegaconf import DictConfig, OmegaConf
 
 from headstart import runs
-from headstart.errors import HeadstartError
+from headstart.errors import DivergedError, HeadstartError
 from headstart.identity import tuned_settings
 from headstart.seeding import key
 
@@ -84,7 +85,7 @@ def searched(
         The best trial, prepared and with its rows, its chosen epoch in the run's ``best.ckpt``.
 
     Raises:
-        HeadstartError: nothing validates at this budget.
+        HeadstartError: nothing validates at this budget, or every trial diverged.
     """
     demand_validation(source)
     trials = _read(directory)
@@ -94,14 +95,22 @@ def searched(
         word = f"{title}, trial {len(trials) + 1}/{cfg.tune.trials}"
         (place / runs.CHECKPOINTS).mkdir(parents=True, exist_ok=True)
         ready = prepare(_with(cfg, settings), source, place, f"{identity} trial {len(trials)}", word, how)
-        ready.fit()
-        trials.append(_scored(ready, settings, place))
-        if trials[-1] is _best(trials):
+        try:
+            ready.fit()
+            trials.append(_scored(ready, settings, place))
+        except DivergedError as error:
+            trials.append(_diverged(ready, settings, error))
+        if trials[-1] is _best(trials) and "diverged" not in trials[-1]:
             runs.copy_whole(runs.best(place), runs.best(directory))
         runs.write_json(directory / runs.TRIALS, trials)
         shutil.rmtree(place)
     shutil.rmtree(directory / runs.TRIAL, ignore_errors=True)
     best = _best(trials)
+    if "diverged" in best:
+        raise HeadstartError(
+            f"{title.removeprefix(how.place)}: all {len(trials)} trials diverged ({best['diverged']}); "
+            "give tune.space lower rates"
+        )
     ready = prepare(_with(cfg, best["settings"]), source, directory, identity, title, replace(how, left=None))
     ready.record.rows = best["rows"]
     ready.record.seconds = sum(trial["seconds"] for trial in trials)
@@ -136,13 +145,23 @@ def _scored(ready: Any, settings: dict[str, float], place: Path) -> Trial:
     }
 
 
+def _diverged(ready: Any, settings: dict[str, float], error: DivergedError) -> Trial:
+    """A trial whose loss became no number: it counts, and any other is better."""
+    none = {"val/accuracy": None, "val/log_loss": None, "epoch": None}
+    spent = {"seconds": round(ready.record.spent(), 3), "rows": ready.record.rows}
+    return {"settings": settings, **none, **spent, "diverged": str(error)}
+
+
 def _best(trials: list[Trial]) -> Trial:
     """The most accurate on validation images; of those equally so the one that is surest of what is right."""
     return max(trials, key=_score)
 
 
 def _score(trial: Trial) -> tuple[float, float]:
-    return trial["val/accuracy"], -trial["val/log_loss"]
+    if "diverged" in trial:
+        return -1.0, -math.inf
+    log_loss = trial["val/log_loss"]
+    return trial["val/accuracy"], -log_loss if math.isfinite(log_loss) else -math.inf
 
 
 def _suggested(cfg: DictConfig, trials: list[Trial]) -> dict[str, float]:
@@ -161,6 +180,7 @@ def _suggested(cfg: DictConfig, trials: list[Trial]) -> dict[str, float]:
     for trial in trials:
         if trial["settings"]:
             # A training that fails to be sure is worse than another that has as many right.
-            value = trial["val/accuracy"] - 1e-3 * min(trial["val/log_loss"], 10.0)
+            right, sure = _score(trial)
+            value = right + 1e-3 * max(sure, -10.0)
             study.add_trial(optuna.trial.create_trial(params=trial["settings"], distributions=space, value=value))
     return {name: float(f"{value:.4g}") for name, value in study.ask(space).params.items()}

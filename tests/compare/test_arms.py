@@ -6,8 +6,7 @@ from headstart.compare.arms import arm_key, arm_names
 def names(*arms):
     """The names of arms that are given as (model, settings), in their order."""
     results = [{"arm": model, "settings": settings, "seed": 0} for model, settings in arms]
-    named = arm_names(results)
-    return [named[arm_key(result)] for result in results]
+    return arm_names(results)
 
 
 def test_a_model_with_one_arm_is_named_by_the_model_alone():
@@ -19,7 +18,17 @@ def test_runs_that_differ_in_seed_budget_data_and_fold_are_one_arm():
         {"arm": "frozen", "settings": {}, "seed": 0, "labels_per_class": 5, "data": "digits", "fold": 0},
         {"arm": "frozen", "settings": {}, "seed": 1, "labels_per_class": 10, "data": "mnist", "fold": 1},
     ]
-    assert len(arm_names(runs)) == 1
+    assert len({arm_key(run) for run in runs}) == 1 and arm_names(runs) == ["frozen", "frozen"]
+
+
+def test_an_arm_is_named_by_what_tells_it_apart_in_its_own_data_set():
+    plain, slow = {"model.lr": 0.1}, {"model.lr": 0.01}
+    runs = [
+        {"arm": "frozen", "settings": settings, "data": data}
+        for data, arms in (("digits", (plain, slow)), ("mnist", (plain,)))
+        for settings in arms
+    ]
+    assert arm_names(runs) == ["frozen lr=0.1", "frozen lr=0.01", "frozen"]
 
 
 def test_each_setting_that_is_needed_is_in_the_name():

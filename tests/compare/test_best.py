@@ -69,7 +69,7 @@ def test_all_labels_are_the_largest_budget(a_run):
 def test_what_cannot_be_chosen_is_said_in_one_line(a_run, tmp_path):
     sweep = a_run("frozen", 0, 100)
     a_run("finetune", 1, 100)
-    with pytest.raises(HeadstartError, match="no seed in common"):
+    with pytest.raises(HeadstartError, match="its arms share no seed"):
         best(sweep)
     a_run("frozen", 0, 100, data="others")
     with pytest.raises(HeadstartError, match="others and photos"):
@@ -102,3 +102,13 @@ def test_an_arm_that_failed_is_no_choice_and_is_named(a_run):
     place = sweep / "finetune-photos-5-1" / runs.RESULT
     place.write_text(json.dumps({**json.loads(place.read_text()), "status": "failed", "error": "the loss is NaN"}))
     assert "finetune is refused as evidence there: seed 1 failed: the loss is NaN" in best(sweep).why
+
+
+def test_an_arm_whose_runs_all_failed_leaves_the_others_fit_to_be_compared(a_run):
+    for seed in range(2):
+        a_run("frozen", seed, 190)
+        a_run("scratch_cnn", seed, 100)
+        sweep = a_run("finetune", seed, 199)
+        place = sweep / f"finetune-photos-5-{seed}" / runs.RESULT
+        place.write_text(json.dumps({**json.loads(place.read_text()), "status": "failed", "error": "x"}))
+    assert "frozen at 5 labels per class: nothing beat it, and every other was beaten" in best(sweep).why

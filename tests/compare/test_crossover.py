@@ -10,13 +10,13 @@ from headstart.compare.verdict import verdicts
 BUDGETS = (5, 10, 20, 40, None)
 
 
-def curves(budgets=BUDGETS, data="flowers", **accuracies):
+def curves(budgets=BUDGETS, data="flowers", folds=1, **accuracies):
     """Verdicts of arms with these accuracies at the budgets, on 1,000 images and 5 seeds."""
     draw = np.random.default_rng(0)
     tables = [
         Outcomes(data, budget, tuple(range(5)),
                  {arm: draw.random((5, 1000)) < accuracy[k] for arm, accuracy in accuracies.items()},
-                 {arm: arm for arm in accuracies}, np.arange(1000) % 5)
+                 {arm: arm for arm in accuracies}, np.arange(1000) % 5, folds=folds)
         for k, budget in enumerate(budgets)
     ]  # fmt: skip
     return verdicts(tables)
@@ -51,3 +51,14 @@ def test_nothing_is_said_of_one_budget_or_across_data_sets():
     other = curves((10,), data="bees", finetune=(0.6,), scratch_backbone=(0.9,))
     assert crossovers(one + other) == []
     assert not any("rossover" in sentence for sentence in next_steps(one + other))
+
+
+def test_an_order_is_followed_within_a_data_set_and_its_folds_and_said_of_which():
+    one = curves((5, 20), finetune=(0.4, 0.9), scratch_backbone=(0.9, 0.4))
+    in_folds = curves((5, 20), folds=5, finetune=(0.9, 0.9), scratch_backbone=(0.4, 0.4))
+    bees = curves((5, 20), data="bees", finetune=(0.9, 0.9), scratch_backbone=(0.4, 0.4))
+    mixed = sorted(one + in_folds, key=lambda verdict: verdict.outcomes.labels_per_class)
+    assert crossovers(mixed) == [Crossover("flowers", 5, 20, first="scratch_backbone", then="finetune")]
+    changed, stays = next_steps(mixed)[:2]
+    assert changed.startswith("one split: The order of") and stays.startswith("5 folds: No crossover")
+    assert [step.partition(":")[0] for step in next_steps(one + bees)[:2]] == ["flowers", "bees"]

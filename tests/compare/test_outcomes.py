@@ -62,6 +62,17 @@ def test_budgets_and_data_sets_are_compared_within_themselves(a_run):
         ("digits", 5), ("photos", 5), ("photos", 40), ("photos", None)]  # fmt: skip
 
 
+def test_arms_without_a_seed_in_common_keep_their_budgets_card_and_that_is_said(a_run, capsys):
+    for arm, seeds in (("frozen", (0, 1)), ("finetune", (0, 1)), ("scratch_cnn", (2,))):
+        for seed in seeds:
+            sweep = a_run(arm, seed)
+    (table,) = outcomes(found(sweep).finished)
+    assert not table.correct and table.left_out == {"frozen": [0, 1], "finetune": [0, 1], "scratch_cnn": [2]}
+    show(judged(sweep))
+    said = capsys.readouterr().out
+    assert "no verdict: its arms share no seed" in said and "left out: seed 2 of scratch_cnn" in said
+
+
 def test_one_arm_alone_is_compared_with_nothing(a_run, capsys):
     sweep = a_run("frozen", 0)
     assert outcomes(found(sweep).finished) == []

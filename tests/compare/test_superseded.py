@@ -6,6 +6,7 @@ from omegaconf import OmegaConf
 from headstart import runs
 from headstart.compare.judge import judged
 from headstart.compare.report import report
+from headstart.compare.show import show
 from headstart.compare.table import found
 
 OLD, NEW = "2026-11-01T10:00:00+00:00", "2026-11-02T10:00:00+00:00"
@@ -26,7 +27,7 @@ def generation(fake_run):
     return write
 
 
-def test_the_newest_run_of_an_arm_and_seed_counts_and_the_older_one_is_named_and_a_look(generation, tmp_path):
+def test_the_newest_run_of_an_arm_and_seed_counts_and_the_older_one_is_named_and_a_look(generation, tmp_path, capsys):
     generation(NEW, 90)
     generation(OLD, 60)
     told = judged(tmp_path / "sweep")
@@ -35,6 +36,9 @@ def test_the_newest_run_of_an_arm_and_seed_counts_and_the_older_one_is_named_and
     said = report(tmp_path / "sweep")
     (caution,) = [line for line in said["cautions"] if "superseded" in line]
     assert caution.startswith("4 runs are superseded") and f"finetune1{OLD}" in caution
+    show(told)
+    printed = capsys.readouterr().out.splitlines()
+    assert caution in printed and any(line.startswith("Seeds or images were added") for line in printed)
     assert said["false_at_most"] == pytest.approx(2 * said["level_of_all"])
     assert [(row["n"], row["notes"]) for row in said["data"][0]["table"]] == [(2, []), (2, [])]
 

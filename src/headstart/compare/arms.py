@@ -16,19 +16,20 @@ def arm_key(result: Result) -> str:
     return json.dumps([result.get("arm"), result.get("settings") or {}], sort_keys=True)
 
 
-def arm_names(results: Sequence[Result]) -> dict[str, str]:
-    """The name of each arm by its :func:`arm_key`, e.g. ``finetune head_lr=0.001 backbone=resnet18``."""
+def arm_names(results: Sequence[Result]) -> list[str]:
+    """The name of each result's arm, e.g. ``finetune head_lr=0.001 backbone=resnet18``."""
     # Within a data set: that another has other images makes no two arms of one.
     settings: dict[tuple[str, str], dict[str, dict[str, Any]]] = defaultdict(dict)
     for result in results:
         model = str(result.get("arm"))
         settings[str(result.get("data")), model][arm_key(result)] = result.get("settings") or {}
-    return {
-        key: " ".join([model, *(f"{_word(s)}={_shown(own[s])}" for s in telling if s in own)])
-        for (_, model), arms in settings.items()
+    names = {
+        (data, key): " ".join([model, *(f"{_word(s)}={_shown(own[s])}" for s in telling if s in own)])
+        for (data, model), arms in settings.items()
         for telling in [_telling(list(arms.values()))]
         for key, own in arms.items()
     }
+    return [names[str(result.get("data")), arm_key(result)] for result in results]
 
 
 def _telling(arms: list[dict[str, Any]]) -> Sequence[str]:

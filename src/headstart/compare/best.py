@@ -5,7 +5,8 @@ from pathlib import Path
 from statistics import mean
 
 from headstart import runs
-from headstart.compare.arms import Result, arm_key, arm_names
+from headstart.compare import words
+from headstart.compare.arms import Result, arm_names
 from headstart.compare.judge import Judged, judged
 from headstart.errors import HeadstartError
 
@@ -37,9 +38,9 @@ def best(sweep: str | Path) -> Choice:
     budgets = {result["labels_per_class"] for _, result in finished}
     largest = None if None in budgets else max(budgets)
     arms: dict[str, list[Run]] = {}
-    for directory, result in finished:
+    for name, (directory, result) in zip(names, finished, strict=True):
         if result["labels_per_class"] == largest:
-            arms.setdefault(names[arm_key(result)], []).append((directory, result))
+            arms.setdefault(name, []).append((directory, result))
     at = "all labels" if largest is None else f"{largest} labels per class"
     arm, why = _arm(arms, told, largest, at)
     (directory, result), how = _run(arms[arm])
@@ -61,13 +62,17 @@ def _arm(arms: dict[str, list[Run]], told: Judged, largest: int | None, at: str)
     trouble = at_largest[0].outcomes.trouble if at_largest else told.trouble
     if trouble:
         raise HeadstartError(f"no verdict at {at}: {trouble}")
-    if refused and not at_largest[0].left:
-        raise HeadstartError(f"no verdict at {at}: no arm is fit to be compared ({'; '.join(refused.values())})")
     if not at_largest or not at_largest[0].left:
-        raise HeadstartError(f"no verdict at {at}: its arms have no seed in common; train the seeds that are missing")
+        why = words.missing(at_largest[0]) if at_largest else "its runs do not say what they are"
+        reasons = f" ({'; '.join(refused.values())})" if refused else ""
+        raise HeadstartError(f"no verdict at {at}: {why}{reasons}")
     left = [arm for arm in at_largest[0].left if arm in arms]
     if len(left) == 1:
-        others = "no other arm is fit to be compared" if len(refused) == len(arms) - 1 else "every other was beaten"
+        others = (
+            "no other arm is fit to be compared"
+            if len(at_largest[0].outcomes.correct) == 1
+            else "every other was beaten"
+        )
         return left[0], f"nothing beat it, and {others}"
     cheapest = min(left, key=lambda arm: mean(result["cost"]["seconds"] for _, result in arms[arm]))
     others = ", ".join(arm for arm in left if arm != cheapest)

@@ -8,7 +8,7 @@ from headstart import __version__, runs
 from headstart.compare.table import Found
 from headstart.pages import STYLE
 
-KEPT = (runs.RESULT, runs.PREDICTIONS, runs.SPLIT, runs.METRICS, runs.THUMBNAILS)
+KEPT = (runs.RESULT, runs.CONFIG, runs.PREDICTIONS, runs.SPLIT, runs.METRICS, runs.THUMBNAILS)
 
 
 def digest(every: Found) -> str:
@@ -28,5 +28,5 @@ def _files(every: Found) -> Iterator[Path]:
         yield from sorted(directory.rglob(runs.AUDIT))
     for place, _ in [*every.finished, *every.again, *every.superseded, *every.failures]:
         yield from (place / name for name in KEPT)
-    yield from every.unreadable
+    yield from (path.with_name(name) for path in every.unreadable for name in (path.name, runs.CONFIG))
     yield from (place / runs.IDENTITY for place in every.begun)

@@ -2,28 +2,60 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from headstart import runs
 
 SHOWN = {"train_loss": "train/loss", "val_accuracy": "val/accuracy"}
+FALLING = 0.05  # of the loss: falls by more are no levelling out
 MOST_POINTS = 100  # of a curve; more show nothing on a page
 
 
-def learning(directories: Sequence[Path]) -> dict[str, list[float]] | None:
+def learning(directories: Sequence[Path]) -> dict[str, Any] | None:
     """The mean over an arm's runs at one budget; None where no run kept any.
 
     Returns:
-        ``epoch`` (from 1), ``train_loss`` and, where there is validation, ``val_accuracy``.
+        ``epoch`` (from 1), ``train_loss`` and, where there is validation, ``val_accuracy``; and ``last_fall``, the
+        share by which the loss of the last tenth of the epochs lies below that of the tenth before; None where there
+        are too few.
     """
-    frames = [frame for directory in directories if (frame := _read(directory)) is not None]
+    frames = [frame for directory in directories if (frame := _read(directory)) is not None and len(frame)]
     if not frames:
         return None
     mean = pd.concat(frames).groupby("epoch").mean()
+    last_fall = _last_fall(mean[SHOWN["train_loss"]].tolist() if SHOWN["train_loss"] in mean else [])
     mean = mean.iloc[:: -(-len(mean) // MOST_POINTS)]
     curves = {name: mean[column].tolist() for name, column in SHOWN.items() if column in mean and mean[column].any()}
-    return {"epoch": [int(epoch) + 1 for epoch in mean.index], **curves}
+    return {"epoch": [int(epoch) + 1 for epoch in mean.index], **curves, "last_fall": last_fall}
+
+
+def still_falling(data: str, curves: Sequence[dict[str, Any]]) -> list[str]:
+    """What a reader must know of arms whose training ended before their loss had levelled out.
+
+    Args:
+        data: the data set's name.
+        curves: as :func:`learning` gives them, with ``arm`` and ``labels_per_class``.
+    """
+    budgets: dict[str, list[str]] = {}
+    for curve in curves:
+        if (curve["last_fall"] or 0) > FALLING:
+            labels = curve["labels_per_class"]
+            budgets.setdefault(curve["arm"], []).append("all" if labels is None else str(labels))
+    return [
+        f"{data}: the training loss of {arm} was still falling at the last epoch ({', '.join(its)} labels per class); "
+        "more epochs may make it better."
+        for arm, its in budgets.items()
+    ]
+
+
+def _last_fall(losses: Sequence[float]) -> float | None:
+    tenth = max(len(losses) // 10, 1)
+    before, last = losses[-2 * tenth : -tenth], losses[-tenth:]
+    if not before or not sum(before) > 0:
+        return None
+    return 1 - sum(last) / sum(before)
 
 
 def _read(directory: Path) -> pd.DataFrame | None:

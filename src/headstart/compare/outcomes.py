@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from headstart import runs
-from headstart.compare.arms import Result, arm_key, arm_names
+from headstart.compare.arms import Result, arm_names
 from headstart.compare.evidence import looks, refusal
 from headstart.compare.superseded import generations
 from headstart.errors import HeadstartError
@@ -64,7 +64,7 @@ class Outcomes:
 
 
 def outcomes(results: Sequence[Run], superseded: Sequence[Run] = ()) -> list[Outcomes]:
-    """The tables of each data set and budget that has two arms or more with a seed in common; small budgets first.
+    """The tables of each data set and budget that has two arms or more; small budgets first.
 
     Where predictions cannot be read, or were made of other images, the budget has its trouble, and the others none.
 
@@ -75,8 +75,8 @@ def outcomes(results: Sequence[Run], superseded: Sequence[Run] = ()) -> list[Out
     results = [(place, {"arm": result["model"], **result}) for place, result in results if result.keys() >= NEEDED]
     names = arm_names([result for _, result in results])
     groups: dict[tuple[str, int | None, int], dict[str, list[Run]]] = defaultdict(lambda: defaultdict(list))
-    for place, result in results:
-        groups[_where(result)][names[arm_key(result)]].append((place, result))
+    for name, (place, result) in zip(names, results, strict=True):
+        groups[_where(result)][name].append((place, result))
     ordered = sorted(groups.items(), key=lambda item: (item[0][0], item[0][1] or np.inf, item[0][2]))
     found = (_table(*where, arms, [run for run in superseded if _where(run[1]) == where]) for where, arms in ordered)
     return [table for table in found if table is not None]
@@ -109,8 +109,8 @@ def _table(
         return replace(whole, trouble=str(error))
 
 
-def _compared(table: Outcomes, arms: dict[str, list[Run]]) -> Outcomes | None:
-    """The table with what its arms got right; None where no two of them have a seed in common."""
+def _compared(table: Outcomes, arms: dict[str, list[Run]]) -> Outcomes:
+    """The table with what its arms got right; of no arm where they have no seed in common."""
     found = {arm: _seeds(of_arm) for arm, of_arm in arms.items()}
     reasons = {arm: refusal(_results(seeds)) for arm, seeds in found.items()}
     refused = {arm: reason for arm, reason in reasons.items() if reason}
@@ -120,8 +120,6 @@ def _compared(table: Outcomes, arms: dict[str, list[Run]]) -> Outcomes | None:
         if arm not in refused
     }
     shared = sorted(set.intersection(*map(set, whole.values()))) if whole else []
-    if not (refused or shared):
-        return None
     tested = _Tested()
     compared = {arm: [_row(seeds[seed], tested) for seed in shared] for arm, seeds in whole.items() if shared}
     constant = {

@@ -9,15 +9,16 @@ from pathlib import Path
 from typing import Any
 
 from headstart import runs
-from headstart.compare import images, origins, superseded, words
+from headstart.compare import images, origins, words
 from headstart.compare.advice import next_steps
 from headstart.compare.answers import answer
-from headstart.compare.arms import Result, arm_key, arm_names
+from headstart.compare.arms import Result, arm_names
+from headstart.compare.cautions import cautions
 from headstart.compare.closer import closer
 from headstart.compare.crossover import crossovers
 from headstart.compare.inputs import digest
 from headstart.compare.judge import Judged, differing, judged
-from headstart.compare.learning import learning
+from headstart.compare.learning import learning, still_falling
 from headstart.compare.mistakes import pictures
 from headstart.compare.said import Key
 from headstart.compare.table import GROUPED, table
@@ -96,33 +97,33 @@ def _stands(directory: Path, marker: str) -> bool:
 def _report(told: Judged) -> dict[str, Any]:
     every, verdicts = told.every, told.verdicts
     results = [result for _, result in every.finished]
-    names = arm_names(results)
-    named = [(names[arm_key(result)], (place, result)) for place, result in every.finished]
+    named = list(zip(arm_names(results), every.finished, strict=True))
     rows = [_row(arm, place, result) for arm, (place, result) in named]
     averages = _table(results, rows, told)
     groups: dict[str, list[tuple[str, Run]]] = defaultdict(list)
     for arm, (place, result) in named:
         groups[str(result.get("data"))].append((arm, (place, result)))
-    states, declared = unfinished(every), differing(every)
+    data = [
+        _data_set(
+            name,
+            group,
+            [row for row in averages if row["data"] == name],
+            [v for v in verdicts if v.outcomes.data == name],
+        )
+        for name, group in sorted(groups.items())
+    ]
+    falling = [sentence for its in data for sentence in still_falling(its["name"], its["learning"])]
     said = {
         "sweeps": [directory.resolve().name for directory in every.directories],
-        "unfinished": [{**asdict(state), "text": words.unfinished(state)} for state in states],
+        "unfinished": [{**asdict(state), "text": words.unfinished(state)} for state in unfinished(every)],
         "level": told.asked.level,
         "margin": told.asked.margin,
         **words.level(verdicts),
-        "declared": declared,
+        "declared": differing(every),
         "no_verdict": told.trouble,
-        "cautions": [*words.differing(declared), *words.cautions(verdicts), *superseded.sentences(every.superseded)],
+        "cautions": [*cautions(told), *falling],
         "next_steps": next_steps(verdicts),
-        "data": [
-            _data_set(
-                name,
-                group,
-                [row for row in averages if row["data"] == name],
-                [v for v in verdicts if v.outcomes.data == name],
-            )
-            for name, group in sorted(groups.items())
-        ],
+        "data": data,
         "audits": [audit for directory in every.directories for audit in images.audits(directory)],
         "failed": [{"run": name, "error": line} for name, line in every.failed],
         "unreadable": [path.parent.name for path in every.unreadable],

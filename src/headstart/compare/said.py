@@ -1,5 +1,6 @@
 """What an arm said of the test images at one budget: read once from its runs' predictions."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,7 +69,7 @@ def said(places: Sequence[tuple[Key, Path]]) -> Said:
             raise HeadstartError(f"{directory}: tested on other images than the runs beside it; they do not compare")
         answers[fold, seed] = Answers(labels, predicted, probabilities.max(axis=1))
         sums[fold] = sums[fold] + probabilities if fold in sums else probabilities
-    count = {fold: sum(key[0] == fold for key in answers) for fold in folds}
+    count = Counter(fold for (fold, _), _ in places)  # several may be of one seed
     return Said(
         answers,
         [image for images, _ in folds.values() for image in images],

@@ -1,7 +1,6 @@
 """What the end of a sweep prints: the table, the two answers of the verdict, and what failed."""
 
 import math
-import sys
 from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any
@@ -9,7 +8,8 @@ from typing import Any
 from headstart.compare import words
 from headstart.compare.advice import next_steps
 from headstart.compare.answers import difference
-from headstart.compare.judge import Judged, differing
+from headstart.compare.cautions import cautions
+from headstart.compare.judge import Judged
 from headstart.compare.table import table
 from headstart.compare.unfinished import unfinished
 from headstart.compare.verdict import Verdict
@@ -24,18 +24,14 @@ def show(told: Judged) -> None:
     for state in unfinished(every):
         _say(words.unfinished(state))
     show_table(told)
-    _show_verdicts(told.verdicts)
+    _show_verdicts(told)
     if told.trouble:
         _say(f"\nno verdict: {told.trouble}")
-    for sentence in words.differing(differing(every)):
-        _say(sentence)
     alike: dict[str, list[str]] = defaultdict(list)
     for name, line in every.failed:
         alike[line].append(name)
     for line, names in alike.items():
         _say(f"failed: {named(names)}: {line}")
-    for path in every.unreadable:
-        print(f"{path}: not a whole result, passed over; the same command runs it again", file=sys.stderr)
 
 
 def show_table(told: Judged) -> None:
@@ -66,7 +62,8 @@ def show_table(told: Judged) -> None:
     _print(headers, printed, rows["data"], left={"note"})
 
 
-def _show_verdicts(found: list[Verdict]) -> None:
+def _show_verdicts(told: Judged) -> None:
+    found = told.verdicts
     if asked := [verdict for verdict in found if words.question(verdict)]:
         _show_declared(asked)
     if found:
@@ -82,7 +79,7 @@ def _show_verdicts(found: list[Verdict]) -> None:
         ]
         headers = ["labels/class", "seeds", "test images", "answer"]
         _print(headers, rows, [v.outcomes.data for v in found], left={"answer"})
-    for sentence in [*words.frozen_losses(found), *words.cautions(found), *next_steps(found)]:
+    for sentence in [*words.frozen_losses(found), *cautions(told), *next_steps(found)]:
         _say(sentence)
 
 

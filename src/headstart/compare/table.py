@@ -6,7 +6,8 @@ from pathlib import Path
 import pandas as pd
 
 from headstart import runs
-from headstart.compare.arms import Result, arm_key, arm_names
+from headstart.compare.arms import Result, arm_names
+from headstart.compare.cut_short import failure
 from headstart.compare.superseded import superseded
 from headstart.errors import HeadstartError
 
@@ -22,8 +23,8 @@ class Found:
     Args:
         finished: their directories and what they say, each identity once.
         failed: name and line of those that failed.
-        failures: their directories and what they say.
-        unreadable: files that are no whole result.
+        failures: their directories and what they say; those whose result was cut short are among them.
+        unreadable: files that are no whole result, of no arm that is known.
         again: finished ones whose identity another one has, and what they say.
         superseded: ended ones whose place a later one of the same sweep has taken, and what they say.
         begun: directories of runs that have not come to an end.
@@ -55,7 +56,6 @@ def found(*directories: str | Path) -> Found:
             if result is None or not (result["status"] == "failed" or _whole(result)):
                 every.unreadable.append(path)
             elif result["status"] == "failed":
-                every.failed.append((path.parent.name, str(result.get("error", "it says no reason"))))
                 every.failures.append((path.parent, result))
             elif (identity := result.get("identity", str(path))) not in seen:
                 seen.add(identity)
@@ -63,6 +63,12 @@ def found(*directories: str | Path) -> Found:
             else:
                 every.again.append((path.parent, result))
         every.begun += sorted(runs.begun(directory))
+    told = [*every.finished, *every.again, *every.failures]
+    for path in list(every.unreadable):
+        if result := failure(path.parent, told):
+            every.failures.append((path.parent, result))
+            every.unreadable.remove(path)
+    every.failed = [(place.name, str(result.get("error", "it says no reason"))) for place, result in every.failures]
     every.superseded = superseded([*every.finished, *every.failures])
     older = {place for place, _ in every.superseded}
     every.finished = [run for run in every.finished if run[0] not in older]
@@ -92,13 +98,13 @@ def table(results: list[Result]) -> pd.DataFrame:
             "data": str(r.get("data")),
             "labels_per_class": r.get("labels_per_class"),
             "folds": r.get("folds") or 1,
-            "arm": names[arm_key(r)],
+            "arm": name,
             "seed": f"{r.get('seed', k)} {r.get('fold') or 0}",
             "accuracy": r["metrics"].get("test/accuracy"),
             **{name: r.get("cost", {}).get(name) for name in COST},
             "tuning_seconds": sum(trial["seconds"] for trial in r.get("trials") or []),
         }
-        for k, r in enumerate(results)
+        for k, (name, r) in enumerate(zip(names, results, strict=True))
     )
     if frame.empty:
         return pd.DataFrame(columns=COLUMNS)

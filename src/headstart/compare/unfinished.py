@@ -3,7 +3,9 @@
 import json
 from collections import defaultdict
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
+from typing import Any
 
 from headstart.compare.arms import Result, arm_key
 from headstart.compare.table import Found
@@ -43,20 +45,34 @@ def _state(folder: Path, ended: list[Result], begun: int) -> Unfinished:
     if not told:
         return Unfinished(folder.resolve().name, None, 0, begun)
     arms = {_cell(result, "data") for result in told}
-    budgets = {result["labels_per_class"] for result in told}
-    seeds = {seed for result in told for seed in result["asked_seeds"]}
+    cells = _asked(told, ended)
     asked = (
         max(len(arms), *(result["asked_arms"] for result in told))
-        * max(len(budgets), *(result.get("asked_budgets") or 1 for result in told))
         * max(result.get("folds") or 1 for result in told)
-        * len(seeds)
+        * len(cells)
     )
     # What an older version trained is there as well.
     there = {
-        _cell(result, "data", "labels_per_class", "seed", "fold") for result in ended if result.get("seed") in seeds
+        _cell(result, "data", "labels_per_class", "seed", "fold")
+        for result in ended
+        if (result.get("labels_per_class"), result.get("seed")) in cells
     }
     silent = sum("seed" not in result for result in ended)  # it failed before it could say what it was
     return Unfinished(folder.resolve().name, asked, max(asked - len(there) - silent, 0), begun)
+
+
+def _asked(told: list[Result], ended: list[Result]) -> set[tuple[Any, int]]:
+    """Every budget and seed that a command had asked for. Runs say how many budgets theirs had, not which: those that
+    its runs have, then those of other commands, then so many that no run has reached."""
+    commands: dict[tuple[tuple[int, ...], int], set[int | None]] = defaultdict(set)
+    for result in told:
+        commands[tuple(result["asked_seeds"]), result.get("asked_budgets") or 1].add(result["labels_per_class"])
+    known = {result["labels_per_class"] for result in ended if "labels_per_class" in result}
+    cells: set[tuple[Any, int]] = set()
+    for (seeds, count), own in commands.items():
+        budgets = [*own, *(known - own), *(f"unknown {k}" for k in range(count))][: max(count, len(own))]
+        cells |= set(product(budgets, seeds))
+    return cells
 
 
 def _cell(result: Result, *keys: str) -> str:

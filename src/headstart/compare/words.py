@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 
 from headstart.compare.comparison import DECLARED
-from headstart.compare.crossover import by_data
 from headstart.compare.unfinished import Unfinished
 from headstart.compare.verdict import Verdict, loss_of_frozen
 from headstart.kinds import KINDS
@@ -88,10 +87,8 @@ def which(metric: str) -> str:
 def unbeaten(verdict: Verdict) -> str:
     """The second answer: a winner, a tie, or undecided among those that nothing beat."""
     left = verdict.left
-    if verdict.outcomes.trouble:
-        return f"no verdict: {verdict.outcomes.trouble}"
-    if len(verdict.outcomes.correct) < 2:
-        return f"no verdict: {f'only {left[0]} is' if left else 'no arm is'} fit to be compared"
+    if reason := missing(verdict):
+        return f"no verdict: {reason}"
     if len(left) == 1:
         return f"{left[0]} wins" + (", by less than the margin" if verdict.lead_is_small else "")
     if verdict.tie:
@@ -102,6 +99,16 @@ def unbeaten(verdict: Verdict) -> str:
         return f"{undecided}; each beats {' and '.join(sorted(verdict.beaten))}"
     beaten = f"; beaten: {', '.join(sorted(verdict.beaten))}" if verdict.beaten else ""
     return undecided + beaten
+
+
+def missing(verdict: Verdict) -> str | None:
+    """Why there is no second answer; None where there is one."""
+    table = verdict.outcomes
+    if table.trouble or len(table.correct) > 1:
+        return table.trouble
+    if not table.seeds and len(table.models.keys() - table.refused.keys()) > 1:
+        return "its arms share no seed; train the seeds that are missing"
+    return f"{f'only {verdict.left[0]} is' if verdict.left else 'no arm is'} fit to be compared"
 
 
 def frozen_loss(verdict: Verdict) -> str | None:
@@ -157,8 +164,13 @@ def _looks(verdicts: Sequence[Verdict]) -> int:
     return max((verdict.outcomes.looks for verdict in verdicts), default=1)
 
 
-def cautions(verdicts: Sequence[Verdict]) -> list[str]:
-    """What a reader must know before trusting the answers, the level first."""
+def cautions(verdicts: Sequence[Verdict], anew: bool = False) -> list[str]:
+    """What a reader must know of the verdicts before trusting them, the level first.
+
+    Args:
+        verdicts: all of them.
+        anew: whether the place of some runs was taken by later ones.
+    """
     if not verdicts:
         return []
     chances = level(verdicts)
@@ -170,8 +182,9 @@ def cautions(verdicts: Sequence[Verdict]) -> list[str]:
     if any(len(verdict.outcomes.seeds) == 1 for verdict in verdicts):
         said.append("With one seed a verdict speaks for these trained networks only.")
     if (looks := _looks(verdicts)) > 1:
+        added = "Seeds or images were added, or runs trained anew," if anew else "Seeds were added"
         said.append(
-            f"Seeds were added {_times(looks - 1)} after results could be seen: {looks} looks, so that a false answer "
+            f"{added} {_times(looks - 1)} after results could be seen: {looks} looks, so that a false answer "
             f"has a chance of up to {more} instead of {whole}."
         )
     if (metric := verdicts[0].metric) != "accuracy":
@@ -209,7 +222,7 @@ def once(verdicts: Sequence[Verdict], told: Callable[[Verdict], list[str]]) -> l
     for verdict in verdicts:
         for words in told(verdict):
             same.setdefault((verdict.outcomes.data, words), []).append(verdict)
-    several = len(by_data(verdicts)) > 1
+    several = len({verdict.outcomes.data for verdict in verdicts}) > 1
     places = {key: f"{key[0]}, {where(*its)}" if several else _capital(where(*its)) for key, its in same.items()}
     return [f"{places[data, words]}, {words}." for data, words in same]
 

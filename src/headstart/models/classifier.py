@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torchmetrics.functional.classification import multiclass_accuracy, multiclass_f1_score
 
 from headstart import checkpoints, runs
-from headstart.errors import HeadstartError
+from headstart.errors import DivergedError, HeadstartError
 from headstart.estimate import epochs_for
 from headstart.models import optim
 from headstart.models.augment import augmented, strengths
@@ -141,7 +141,7 @@ class Classifier(L.LightningModule):
         images, labels = batch
         loss = self.loss(images, labels)
         if not torch.isfinite(loss):
-            raise HeadstartError(
+            raise DivergedError(
                 f"the loss became {loss.item()} in epoch {self.current_epoch}; "
                 f"lower the learning rate (model.lr or model.head_lr, now {self.lr})"
             )

@@ -1,0 +1,22 @@
+"""What a sweep was asked for by all its commands together."""
+
+from headstart.compare.table import found
+from headstart.compare.unfinished import unfinished
+
+
+def test_a_sweep_asks_for_what_each_of_its_commands_did_and_not_for_their_product(fake_run, tmp_path):
+    for arm in ("finetune", "frozen"):
+        for seed in range(5):
+            fake_run(arm, seed, 5, asked_seeds=[0, 1, 2, 3, 4], asked_budgets=1, asked_arms=2)
+        for budget in (10, 20):
+            fake_run(arm, 0, budget, asked_seeds=[0, 1], asked_budgets=3, asked_arms=2)
+    (state,) = unfinished(found(tmp_path / "sweep"))
+    # Five seeds at 5 labels, two at 10 and two at 20, of two arms; seed 1 is missing at 10 and 20.
+    assert (state.asked, state.missing) == (18, 4)
+
+
+def test_a_budget_that_no_run_has_reached_is_missing_with_all_its_seeds(fake_run, tmp_path):
+    for arm in ("finetune", "frozen"):
+        fake_run(arm, 0, 5, asked_seeds=[0, 1], asked_budgets=2, asked_arms=2)
+    (state,) = unfinished(found(tmp_path / "sweep"))
+    assert (state.asked, state.missing) == (8, 6)
