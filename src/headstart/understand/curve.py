@@ -58,6 +58,12 @@ class Curve:
         means = [fmean(a[seed] - b[seed] for a, b in pairs) for seed in sorted(seeds)]
         return of_seeds(means) if means else None
 
+    def against_tuning_all(self, kept: int) -> Interval | None:
+        """By how much the first stages, kept frozen, are above the deepest ones fine-tuned, over the seeds of both."""
+        frozen, tuned = self._of("frozen", kept), self._of("finetuned", self.depths("finetuned")[-1])
+        gains = [frozen[seed] - tuned[seed] for seed in sorted(set(frozen) & set(tuned))]
+        return of_seeds(gains) if gains else None
+
     def lower(self) -> list[int]:
         """The depths that keep something, and half as much as the deepest at most."""
         depths = self.depths("frozen")

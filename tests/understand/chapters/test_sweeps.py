@@ -1,6 +1,7 @@
 """The chapter that reads a sweep."""
 
 import json
+from types import SimpleNamespace
 
 from headstart.understand import climb
 from headstart.understand.chapters.sweeps import CLAIMS, chapter
@@ -39,7 +40,7 @@ def comparison(scratch=1.5):
 
 
 def said(rows):
-    made = chapter(rows, lambda _: None)
+    made = chapter(SimpleNamespace(sweep=rows), lambda _: None)
     json.dumps(made.numbers, allow_nan=False)
     return {claim.name: claim for claim in made.claims}, made
 

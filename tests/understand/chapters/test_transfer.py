@@ -95,3 +95,19 @@ def test_a_random_network_has_the_statistics_of_the_images_and_the_random_stream
     mean = network[0](subject.images[:32]).mean(dim=(0, 2, 3))
     assert torch.allclose(copy[1].running_mean, mean, atol=1e-4) and not network[1].running_mean.any()
     assert not copy.training
+
+
+def test_advice_rests_on_a_sweeps_curve_where_there_is_one_and_the_probes_are_put_to_the_test(tuned, transplanted):
+    _, made = said(replace(tuned, sweep=transplanted()))
+    words = [part for part in made.content if isinstance(part, str)]
+    (advice,) = (text for text in words if text.startswith("Advice:"))
+    assert "freeze up to stage 1 (conv1)" in advice and "transferability curve that was given" in advice
+    assert words[-1].startswith("The probes alone would advise:")
+    assert made.numbers["freeze"]["by_curve"] == 1 and len(made.numbers["freeze"]["frozen_against_tuning_all"]) == 3
+    assert made.numbers["freeze"]["probes_tested"] in ("holds", "fails")
+
+
+def test_a_curve_advises_on_a_network_of_which_probes_cannot_speak(subject, transplanted):
+    _, made = said(replace(subject, sweep=transplanted()))
+    assert made.content[-1].startswith("Advice: freeze up to stage 1")
+    assert made.numbers["freeze"]["by_probes"] is None and "probes_tested" not in made.numbers["freeze"]

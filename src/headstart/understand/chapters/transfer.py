@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from headstart.drawing import COLOURS, INK, drawn
+from headstart.understand import frozen
 from headstart.understand.advice import advice, higher_changed_most, serves, stages_to_freeze, universal
 from headstart.understand.chapter import Chapter, Claim, Picture, Table
 from headstart.understand.interval import Interval
 from headstart.understand.probes import accuracy
 from headstart.understand.subject import Subject
+from headstart.understand.swept import Swept, comparable, swept
 from headstart.understand.transfer import ENOUGH, Measured, measured
 
 if TYPE_CHECKING:
@@ -25,16 +27,17 @@ CLAIMS = {
 FINETUNE = "headstart-train model=finetune, then headstart understand RUN --only transfer"
 LIMITS = (
     "What this advice does not know: it rests on one trained network, {} images, and what a weighted sum can read. "
-    "Training each choice is surer: headstart-train experiment=transferability. Which stages are best trained also "
-    "depends on how the new images differ: where they are blurred, noisy or otherwise spoilt, training the first stage "
-    "alone was found best, and the last ones where the classes are new (Lee et al. 2023, arXiv:2210.11466)."
+    "Training each choice is surer: headstart-train experiment=transferability, then this page with --sweep. Which "
+    "stages are best trained also depends on how the new images differ: where they are blurred, noisy or otherwise "
+    "spoilt, training the first stage alone was found best, and the last ones where the classes are new (Lee et al. "
+    "2023, arXiv:2210.11466)."
 )
 
 
 def chapter(subject: Subject, tell: Callable[[str], None]) -> Chapter:
     """Probes, likeness and weight change of each stage, and the advice that follows."""
     found = measured(subject, tell)
-    content: list[str | Picture | Table] = [
+    content = [
         f"The network is cut where its maps become smaller: {len(found.names)} stages, counted from the image. What do "
         "the features of each tell of the classes, and what did training do to them?",
         *(_probes(found) if found.right else [f"Fewer than {ENOUGH} images are labelled: too few for probes."]),
@@ -50,13 +53,30 @@ def chapter(subject: Subject, tell: Callable[[str], None]) -> Chapter:
         "cka": [one.plain() for one in found.alike],
         "weights": [change if math.isfinite(change) else None for change in found.changes[:-1]],
     }
-    if found.incomparable:
-        content.append(f"How many stages to freeze cannot be said here: {found.incomparable}.")
+    said, advised = _advice(found, swept(comparable(subject.sweep or [])))
+    return Chapter("transfer", "How far features transfer", content + said, _claims(found), numbers | advised)
+
+
+def _advice(found: Measured, curve: Swept | None) -> tuple[list[str], dict[str, Any]]:
+    """How many stages to freeze: by the curve where there is one, which then puts the probes' advice to the test."""
+    probed = None if found.incomparable else found.gains("trained", "pretrained")
+    count = None if probed is None else stages_to_freeze(probed)
+    said: list[str] = []
+    numbers: dict[str, Any] = {"freeze": {"by_probes": count}}
+    if curve and (trained := frozen.against_tuning_all(curve, len(found.names))):
+        said.append(frozen.advice(curve, found.names, trained))
+        numbers["freeze"] |= {
+            "by_curve": frozen.stages_to_freeze(trained),
+            "frozen_against_tuning_all": [one.plain() for one in trained],
+        }
+        if count is not None:
+            said.append(frozen.put_to_the_test(count, trained))
+            numbers["freeze"]["probes_tested"] = frozen.verdict(count, trained)
+    elif probed is None:
+        said.append(f"How many stages to freeze cannot be said here: {found.incomparable}.")
     else:
-        gains = found.gains("trained", "pretrained")
-        content += [advice(found.names, gains, found.alike), LIMITS.format(found.images)]
-        numbers["freeze"] = stages_to_freeze(gains)
-    return Chapter("transfer", "How far features transfer", content, _claims(found), numbers)
+        said += [advice(found.names, probed, found.alike), LIMITS.format(found.images)]
+    return said, numbers
 
 
 def _probes(found: Measured) -> list[str | Picture | Table]:
