@@ -103,3 +103,16 @@ def test_one_seed_gives_no_interval_and_decides_nothing():
     claims, _ = said([row for row in curve() + comparison() if row["seed"] == 0])
     assert {claim.verdict for name, claim in claims.items() if name != climb.NAME} == {"depends"}
     assert claims["scratch-overfits"].interval is None
+
+
+def test_runs_without_their_training_loss_are_named_with_what_makes_it():
+    old = [{key: value for key, value in row.items() if key != "training"} for row in comparison()]
+    claims, made = said(old)
+    assert claims["scratch-overfits"].verdict == "not measured"
+    assert (
+        claims["scratch-overfits"].value.startswith("9 of 9 runs hold no loss") and "training.loss" in made.content[0]
+    )
+    assert made.content[0].endswith("headstart-train experiment=compare.")
+    claims, made = said(old[:1] + comparison()[1:])
+    assert claims["scratch-overfits"].verdict == "holds" and made.content[0].startswith("1 of 9 runs")
+    assert not any("training.loss" in part for part in said(comparison())[1].content if isinstance(part, str))

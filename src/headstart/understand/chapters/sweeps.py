@@ -105,8 +105,16 @@ def _table(curve: Curve) -> Table:
 
 
 def _overfitting(made: Chapter, rows: list[Row]) -> None:
-    found = gaps([_run(row) for row in rows if "loss" in row.get("training", {})])
+    told = [row for row in rows if row.get("training", {}).get("loss") is not None]
+    found = gaps([_run(row) for row in told])
     verdict = overfits(found)
+    lacking = ""
+    if left := len(rows) - len(told):
+        lacking = (
+            f"{left} of {len(rows)} runs hold no loss on the images that trained them (training.loss in result.json: "
+            "older versions wrote none), so they cannot show overfitting; this version's runs do"
+        )
+        made.content.append(f"{lacking}: headstart-train experiment=compare.")
     if found:
         made.content += [
             "Overfitting shows as a gap: how much worse a network knows test images than those that trained it, in "
@@ -123,7 +131,7 @@ def _overfitting(made: Chapter, rows: list[Row]) -> None:
         ]
     compared = [gap for gap in found if gap.more is not None]
     if verdict == "not measured":
-        made.claims.append(_unmeasured("scratch-overfits", COMPARISON))
+        made.claims.append(_unmeasured("scratch-overfits", COMPARISON, lacking))
         return
     worst = max(compared, key=lambda gap: gap.gap.middle)
     made.claims.append(
@@ -162,5 +170,5 @@ def _claim(name: str, verdict: Any, value: str, control: str, figure: Interval, 
     return Claim(name, CLAIMS[name], verdict, value, control, figure.times(factor))
 
 
-def _unmeasured(name: str, command: str) -> Claim:
-    return Claim(name, CLAIMS[name], "not measured", command=command)
+def _unmeasured(name: str, command: str, reason: str = "") -> Claim:
+    return Claim(name, CLAIMS[name], "not measured", reason, command=command)
