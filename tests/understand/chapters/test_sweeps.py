@@ -58,6 +58,7 @@ def test_a_curve_and_a_comparison_measure_their_claims():
     assert claims["lower-layers-transfer"].interval is not None and not claims["lower-layers-transfer"].command
     assert any("surgical" in text for text in made.content if isinstance(text, str))
     assert set(made.numbers) == {"curve", "gaps"}
+    assert [round(gap["accuracy"][0], 3) for gap in made.numbers["gaps"]] == [0.8] * 3
 
 
 def test_the_arc_measures_its_own():

@@ -34,7 +34,11 @@ def test_each_claim_is_told_with_the_figures_of_each_stage(tuned):
     assert made.numbers["stages"] == ["conv1", "conv2"]
     assert made.numbers["cka"][0][0] == pytest.approx(1) and made.numbers["cka"][1][0] < 0.999
     assert made.numbers["weights"][0] == 0 < made.numbers["weights"][1]
-    assert len(made.numbers["probes"]["pretrained"]) == 2 and min(made.numbers["shuffled"]) < 0.5
+    assert (
+        made.numbers["commonest"] == 0.25
+        and len(made.numbers["probes"]["pretrained"]) == 2
+        and min(made.numbers["shuffled"]) < 0.5
+    )
     assert any(text.startswith("Advice:") for text in made.content if isinstance(text, str))
 
 

@@ -127,7 +127,14 @@ def _overfitting(made: Chapter, rows: list[Row]) -> None:
             ),
         ]
         made.numbers["gaps"] = [
-            [gap.labels_per_class, gap.arm, gap.gap.plain(), gap.more and gap.more.plain()] for gap in found
+            {
+                "labels_per_class": gap.labels_per_class,
+                "arm": gap.arm,
+                "gap": gap.gap.plain(),
+                "more": gap.more and gap.more.plain(),
+                "accuracy": gap.accuracy.plain(),
+            }
+            for gap in found
         ]
     compared = [gap for gap in found if gap.more is not None]
     if verdict == "not measured":

@@ -50,6 +50,7 @@ def chapter(subject: Subject, tell: Callable[[str], None]) -> Chapter:
         "probes": {role: [accuracy(one).plain() for one in of] for role, of in found.right.items()},
         "shuffled": found.luck,
         "pixels": found.pixels.plain(),
+        "commonest": found.commonest if found.right else None,
         "cka": [one.plain() for one in found.alike],
         "weights": [change if math.isfinite(change) else None for change in found.changes[:-1]],
     }
