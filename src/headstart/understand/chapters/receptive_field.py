@@ -10,8 +10,6 @@ from torch.nn.functional import avg_pool2d
 from headstart.errors import HeadstartError
 from headstart.understand.chapter import Chapter, Claim, Picture, Table
 from headstart.understand.growth import (
-    cheaper_verdict,
-    costs_of_stacks,
     faster_verdict,
     first_stride_doubled,
     stack,
@@ -25,7 +23,6 @@ from headstart.understand.support import agreement
 CLAIMS = {
     "stacks-see-3-5-7": "One 3×3 layer sees 3×3 pixels, two on top of each other 5×5, three 7×7.",
     "strides-widen-faster": "Pooling and strides make fields grow faster than further layers do.",
-    "small-kernels-are-cheaper": "Stacked 3×3 kernels see as much as one large kernel, with fewer parameters.",
 }
 WIDTH = 280  # pixels, about, of a picture on the page
 LISTED = 12  # layers that are named before the rest is counted
@@ -37,7 +34,7 @@ def chapter(subject: Subject, tell: Callable[[str], None]) -> Chapter:
     """The fields of the subject's layers, over one of its pictures, and the lesson's three sentences about them."""
     told = Chapter("receptive_field", "Receptive field: which pixels decide a unit")
     shape: tuple[int, int, int] = tuple(subject.images.shape[1:])  # type: ignore[assignment]
-    told.claims = claims(shape[0])
+    told.claims = claims()
     tell("receptive fields: the operations of the network")
     try:
         sight = Sight(subject.network, shape)
@@ -72,16 +69,14 @@ def chapter(subject: Subject, tell: Callable[[str], None]) -> Chapter:
     return told
 
 
-def claims(channels: int) -> list[Claim]:
-    """The lesson's sentences about fields, counted on stacks built for it; ``channels`` are those of the images."""
+def claims() -> list[Claim]:
+    """The lesson's sentences about fields, counted on stacks built for it."""
     plain = [stack(["3"] * n) for n in (1, 2, 3)]
     pairs = [
         (stack(["3"] * 5), stack(["3", "p"] * 4 + ["3"])),
         (stack(["3"] * 3), stack(["s", "3", "3"])),
         (stack(["3"] * 4), stack(["s"] * 4)),
     ]
-    costs = costs_of_stacks(channels)
-    told = "; ".join(f"{name}: {stacked:,} against {single:,}" for name, stacked, single in costs)
     return [
         Claim(
             "stacks-see-3-5-7",
@@ -97,13 +92,6 @@ def claims(channels: int) -> list[Claim]:
             f"five 3×3 layers with a 2×2 pool after each of the first four see {pairs[0][1]} pixels; four 3×3 layers "
             f"of stride 2 see {pairs[2][1]}",
             f"the same layers without pools {pairs[0][0]}, without strides {pairs[2][0]}",
-        ),
-        Claim(
-            "small-kernels-are-cheaper",
-            CLAIMS["small-kernels-are-cheaper"],
-            cheaper_verdict([(stacked, single) for _, stacked, single in costs]),
-            f"parameters: {told}",
-            "one kernel of the same field",
         ),
     ]
 
