@@ -21,11 +21,16 @@ def said(subject):
 
 @pytest.fixture
 def tuned(subject):
-    """A network whose second stage alone was retrained, and the one that it was before."""
+    """A network whose second stage alone was retrained, and the one that it was before; a third of the labels is wrong,
+    so that no probe comes near to 100 %."""
+    labels = subject.labels.clone()
+    labels[::3] = labels[::3].roll(1)
     network = deepcopy(subject.random)
     with torch.no_grad():
         network.conv2.weight += 2 * torch.randn(network.conv2.weight.shape, generator=torch.Generator().manual_seed(0))
-    return replace(subject, network=network, pretrained=subject.random, trained_on=torch.zeros(60, dtype=torch.bool))
+    return replace(
+        subject, network=network, pretrained=subject.random, labels=labels, trained_on=torch.zeros(60, dtype=torch.bool)
+    )
 
 
 def test_each_claim_is_told_with_the_figures_of_each_stage(tuned):
@@ -115,3 +120,9 @@ def test_a_curve_advises_on_a_network_of_which_probes_cannot_speak(subject, tran
     _, made = said(replace(subject, sweep=transplanted()))
     assert made.content[-1].startswith("Advice: freeze up to stage 1")
     assert made.numbers["freeze"]["by_probes"] is None and "probes_tested" not in made.numbers["freeze"]
+
+
+def test_images_that_leave_no_room_above_decide_nothing(tuned, subject):
+    claims, _ = said(replace(tuned, labels=subject.labels))
+    for name in ("lowest-layers-are-universal", "edge-detectors-serve-another-task"):
+        assert claims[name].verdict == "not measured" and "less room above it than the margin" in claims[name].value

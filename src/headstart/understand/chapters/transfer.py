@@ -8,7 +8,7 @@ import numpy as np
 
 from headstart.drawing import COLOURS, INK, drawn
 from headstart.understand import frozen
-from headstart.understand.advice import advice, higher_changed_most, serves, stages_to_freeze, universal
+from headstart.understand.advice import MARGIN, advice, higher_changed_most, serves, stages_to_freeze, universal
 from headstart.understand.chapter import Chapter, Claim, Picture, Table
 from headstart.understand.interval import Interval
 from headstart.understand.probes import accuracy
@@ -159,6 +159,8 @@ def _claims(found: Measured) -> list[Claim]:
 def _universal(found: Measured) -> dict[str, Any]:
     if found.incomparable:
         return _unmeasured(found.incomparable)
+    if full := _no_room(found.right["pretrained"][0], "pretrained"):
+        return _unmeasured(full)
     gains = found.gains("trained", "pretrained")
     first, last = gains[0], gains[-1]
     return {
@@ -173,6 +175,8 @@ def _serves(found: Measured) -> dict[str, Any]:
     if not (found.pretrained and found.right):
         return _unmeasured("this network was not pretrained" if found.right else "too few images are labelled")
     gains, own, random = found.gains("pretrained", "random"), found.right["pretrained"][0], found.right["random"][0]
+    if full := _no_room(random, "random"):
+        return _unmeasured(full)
     first, last = gains[0], gains[-1]
     return {
         "verdict": serves(first),
@@ -182,6 +186,17 @@ def _serves(found: Measured) -> dict[str, Any]:
         f"anew {100 * found.luck[0]:.1f} %",
         "interval": first.times(100),
     }
+
+
+def _no_room(right: np.ndarray, which: str) -> str:
+    """Why nothing can be seen to gain the margin over a first stage; "" where something can."""
+    share = accuracy(right).middle
+    if 1 - share >= MARGIN:
+        return ""
+    return (
+        f"these images are too easy to tell: a probe of the {which} first stage names {100 * share:.1f} % right, which "
+        f"leaves less room above it than the margin of {100 * MARGIN:.0f} points"
+    )
 
 
 def _changed(found: Measured) -> dict[str, Any]:
