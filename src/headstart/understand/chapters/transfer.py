@@ -8,7 +8,15 @@ import numpy as np
 
 from headstart.drawing import COLOURS, INK, drawn
 from headstart.understand import frozen
-from headstart.understand.advice import MARGIN, advice, higher_changed_most, serves, stages_to_freeze, universal
+from headstart.understand.advice import (
+    MARGIN,
+    advice,
+    higher_changed_most,
+    serves,
+    stages_to_freeze,
+    universal,
+    why_it_depends,
+)
 from headstart.understand.chapter import Chapter, Claim, Picture, Table
 from headstart.understand.interval import Interval
 from headstart.understand.probes import accuracy
@@ -25,6 +33,7 @@ CLAIMS = {
     "higher-layers-change-most": "Fine-tuning leaves the lower layers much as they were and changes the higher ones.",
 }
 FINETUNE = "headstart-train model=finetune, then headstart understand RUN --only transfer"
+UNSURE = f"; the images are too few to tell, with a margin of {100 * MARGIN:.0f} points"
 LIMITS = (
     "What this advice does not know: it rests on one trained network, {} images, and what a weighted sum can read. "
     "Training each choice is surer: headstart-train experiment=transferability, then this page with --sweep. Which "
@@ -51,6 +60,7 @@ def chapter(subject: Subject, tell: Callable[[str], None]) -> Chapter:
         "shuffled": found.luck,
         "pixels": found.pixels.plain(),
         "commonest": found.commonest if found.right else None,
+        "cka_falls_by": found.fall.plain(),
         "cka": [one.plain() for one in found.alike],
         "weights": [change if math.isfinite(change) else None for change in found.changes[:-1]],
     }
@@ -165,7 +175,8 @@ def _universal(found: Measured) -> dict[str, Any]:
     first, last = gains[0], gains[-1]
     return {
         "verdict": universal(first),
-        "value": f"training on these images changed what a probe reads of the first stage by {first.points()}",
+        "value": f"training on these images changed what a probe reads of the first stage by {first.points()}"
+        f"{UNSURE if universal(first) == 'depends' else ''}",
         "control": f"of the last stage by {last.points()}",
         "interval": first.times(100),
     }
@@ -181,7 +192,8 @@ def _serves(found: Measured) -> dict[str, Any]:
     return {
         "verdict": serves(first),
         "value": f"a probe names {accuracy(own).percent()} right by the pretrained first stage, {first.points()} "
-        f"against a random one; by the last stage {last.points()}",
+        f"against a random one; by the last stage {last.points()}"
+        f"{UNSURE if serves(first) == 'depends' else ''}",
         "control": f"random {accuracy(random).percent()}, pixels themselves {found.pixels.percent()}, labels dealt "
         f"anew {100 * found.luck[0]:.1f} %",
         "interval": first.times(100),
@@ -205,15 +217,16 @@ def _changed(found: Measured) -> dict[str, Any]:
         "this network was not pretrained": not found.pretrained,
         "the backbone never changed": not found.moved,
         "there is one stage alone": len(found.names) < 2,
-        "there are too few images": math.isnan(first.low) or math.isnan(last.low),
+        "there are too few images": math.isnan(found.fall.low),
     }
     if reason := next((reason for reason, so in reasons.items() if so), ""):
         return _unmeasured(reason)
     *moved, _ = found.changes
+    verdict = higher_changed_most(found.fall, moved)
     return {
-        "verdict": higher_changed_most(found.alike, moved),
+        "verdict": verdict,
         "value": f"likeness to the beginning {first.decimal()} in the first stage, {last.decimal()} in the last; this "
-        "is what changed, not what had to",
+        f"is what changed, not what had to{f'; {why_it_depends(found.fall)}' if verdict == 'depends' else ''}",
         "control": f"weights moved by {_moved(moved[0])} in the first stage, {_moved(moved[-1])} in the last",
     }
 
