@@ -5,7 +5,7 @@ from typing import Any
 
 from headstart.understand import climb
 from headstart.understand.chapter import Chapter, Claim, Picture, Table
-from headstart.understand.curve import WAYS, Curve, drawing, only_higher_adapt, transfers
+from headstart.understand.curve import WAYS, Curve, drawing, only_higher_adapt, transfers, why_it_depends
 from headstart.understand.interval import Interval
 from headstart.understand.overfitting import Gap, gaps, overfits
 from headstart.understand.subject import Subject
@@ -77,7 +77,8 @@ def _curve(made: Chapter, found: Swept | None) -> None:
         _claim(
             "lower-layers-transfer",
             transfers(scratch, random),
-            f"{which}, frozen: {scratch.points()} against training from scratch",
+            f"{which}, frozen: {scratch.points()} against training from scratch"
+            f"{'; the seeds are too few to tell' if transfers(scratch, random) == 'depends' else ''}",
             f"{random.points()} against random ones",
             scratch,
         )
@@ -88,7 +89,8 @@ def _curve(made: Chapter, found: Swept | None) -> None:
         _claim(
             "only-higher-layers-adapt",
             only_higher_adapt(tuned, every),
-            f"{which}, frozen against fine-tuned: {tuned.points()}",
+            f"{which}, frozen against fine-tuned: {tuned.points()}"
+            f"{f'; {why_it_depends(every)}' if only_higher_adapt(tuned, every) == 'depends' else ''}",
             f"keeping {deepest[0]}: {every.points()}; on these images alone",
             tuned,
         )
