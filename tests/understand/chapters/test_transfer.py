@@ -56,6 +56,23 @@ def test_a_pretrained_network_no_better_than_a_random_one_fails_to_serve(tuned):
     assert said(tuned)[0]["edge-detectors-serve-another-task"].verdict in ("fails", "depends")
 
 
+def test_the_random_network_is_read_with_the_statistics_of_the_images(subject):
+    """With running means of 1000 its ReLU lets nothing through: without calibration a probe reads nothing."""
+    layers = [nn.Conv2d(1, 8, 3, stride=2, padding=1), nn.BatchNorm2d(8), nn.ReLU(), nn.Conv2d(8, 8, 3, stride=2)]
+    network = nn.Sequential(*layers, nn.BatchNorm2d(8), nn.ReLU(), nn.AdaptiveAvgPool2d(3), nn.Flatten())
+    network = nn.Sequential(*network, nn.Linear(72, 4)).eval()
+    random = deepcopy(network)
+    for norm in (random[1], random[4]):
+        norm.running_mean.fill_(1000.0)
+    found = measured(replace(subject, network=network, random=random), lambda _: None)
+    assert found.right["random"][-1].mean() > 0.6
+
+
+def test_what_is_read_of_labels_dealt_anew_is_luck_alone(subject):
+    found = measured(subject, lambda _: None)
+    assert min(right.mean() for right in found.right["trained"]) > 0.8 and max(found.luck) < 0.5
+
+
 def test_the_networks_stay_as_they_are(tuned):
     before = deepcopy(tuned.network.state_dict())
     said(replace(tuned, network=tuned.network.train()))
