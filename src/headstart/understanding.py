@@ -4,6 +4,7 @@ import inspect
 import shlex
 import tempfile
 from collections.abc import Callable, Collection
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +68,7 @@ def understand(
     tell("reading the model and its images")
     subject, cautions = opened(loading.load(checkpoint), _called(checkpoint, run), run, data)
     command = " ".join(["headstart understand", shlex.quote(str(path)), *_options(data, only, sweeps)])
-    chapters = explained(subject, only, rows, tell)
+    chapters = explained(replace(subject, sweep=rows), only, tell)
     told = (subject.name, chapters, cautions, command)
     simulated = _simulated(subject, chapters) if not only or WITH_SIMULATION in only else ""
     runs.write_text(folder / NUMBERS, to_json(*told, versions=conditions()["versions"]))

@@ -5,6 +5,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from headstart.understand.curve import WAYS
 from headstart.understand.subject import Subject
 
 
@@ -54,3 +55,31 @@ def subject(lesson):
         classes=("north-west", "north-east", "south-west", "south-east"),
         trained_on=torch.arange(60) < 30,
     )
+
+
+@pytest.fixture
+def transplanted():
+    """A function that gives the runs of a transferability curve of two stages."""
+
+    def run(kept, way, seed, accuracy, labels=5):
+        return {
+            "status": "finished",
+            "model": "transplanted",
+            "data": "digits",
+            "labels_per_class": labels,
+            "seed": seed,
+            "settings": {"model.kept": kept, "model.kept_as": way},
+            "metrics": {"test/accuracy": accuracy + 0.01 * seed},
+        }
+
+    def sweep(frozen=(0.5, 0.795, 0.6), tuned=0.8, seeds=3):
+        """A sweep of two stages; ``frozen`` by how many are kept, and both kept and fine-tuned."""
+        accuracies = {"frozen": frozen, "finetuned": (frozen[0], 0.7, tuned), "random_frozen": (frozen[0], 0.3, 0.2)}
+        return [
+            run(kept, way, seed, accuracies[way][kept] + 0.001 * (seed * kept % 2))
+            for way in WAYS
+            for kept in range(3)
+            for seed in range(seeds)
+        ]
+
+    return sweep

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from headstart.understand.cka import biased_cka, cka, likeness
+from headstart.understand.cka import biased_cka, cka, fall, likeness
 
 
 def gaussian(seed, n=32, width=16):
@@ -60,3 +60,10 @@ def test_its_interval_covers_what_many_images_say():
 def test_features_that_tell_no_images_apart_have_no_likeness_and_three_images_are_too_few():
     assert math.isnan(cka(torch.ones(10, 3), gaussian(0, 10)))
     assert math.isnan(cka(gaussian(0, 3), gaussian(1, 3)))
+
+
+def test_the_fall_of_likeness_is_paired_by_image():
+    same, other = gaussian(0, 80), gaussian(1, 80)
+    middle, low, high = fall((same, same), (same, other))
+    assert middle == pytest.approx(1 - cka(same, other)) and 0.5 < low < middle < high
+    assert fall((same, other), (same, other)) == pytest.approx((0, 0, 0)), "their own luck is gone"

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from headstart.understand.curve import Curve, drawing, only_higher_adapt, transfers
+from headstart.understand.curve import Curve, drawing, only_higher_adapt, transfers, why_it_depends
 from headstart.understand.interval import Interval
 
 NO_LOSS, LOSS, GAIN = Interval(0.0, -0.01, 0.01), Interval(-0.1, -0.15, -0.05), Interval(0.1, 0.05, 0.15)
@@ -82,6 +82,10 @@ def test_the_rules():
     assert transfers(UNKNOWN, GAIN) == "depends" == transfers(NO_LOSS, UNKNOWN)
     assert only_higher_adapt(NO_LOSS, LOSS) == "holds" and only_higher_adapt(LOSS, LOSS) == "fails"
     assert only_higher_adapt(NO_LOSS, NO_LOSS) == "depends" == only_higher_adapt(UNKNOWN, LOSS)
+    little = Interval(-0.018, -0.03, -0.006)
+    assert transfers(little, GAIN) == only_higher_adapt(little, LOSS) == only_higher_adapt(NO_LOSS, little) == "depends"
+    assert transfers(NO_LOSS, NO_LOSS) == "fails", "random stages do as well"
+    assert "nothing had to adapt" in why_it_depends(NO_LOSS) and "too few" in why_it_depends(UNKNOWN)
 
 
 def test_a_curve_of_one_depth_has_no_lower_stages():

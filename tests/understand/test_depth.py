@@ -80,6 +80,15 @@ def test_the_same_seed_trains_the_same_and_the_loss_falls():
     assert runs[0] == runs[1] and depth.reached(runs[0], 4) < runs[0][0]
 
 
+def test_the_rate_is_a_tenth_of_its_own_in_the_first_step_and_whole_in_the_tenth(monkeypatch):
+    rates = []
+    step = torch.optim.SGD.step
+    spied = lambda self: (rates.append(self.param_groups[0]["lr"]), step(self))  # noqa: E731
+    monkeypatch.setattr(torch.optim.SGD, "step", spied)
+    depth.trained(depth.stack(8, True, True, 1, 4), IMAGES, LABELS, steps=12, lr=0.5)
+    assert rates == pytest.approx([0.05 * n for n in range(1, 11)] + [0.5, 0.5])
+
+
 def test_what_bursts_counts_as_guessing():
     assert depth.reached([1.0, math.nan, math.inf, 900.0, math.nan], classes=4) == pytest.approx(math.log(4))
     assert depth.reached([9, 9, 9, 9, 9, 9, 0.2, 0.4], classes=4) == pytest.approx(0.3)

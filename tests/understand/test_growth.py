@@ -12,12 +12,6 @@ def test_stacks_are_counted():
     assert it.stack(["3", "p"] * 4 + ["3"]) == 78 and it.stack(["3", "p"] * 5) == 94
 
 
-def test_stacks_cost_less_between_equal_widths_and_more_at_the_image():
-    equal, deeper, image = it.costs_of_stacks(1)
-    assert equal[1:] == (73_856, 102_464) and deeper[1:] == (110_784, 200_768)
-    assert image == ("two from the image's 1 to 64", 37_568, 1_664)
-
-
 def test_the_first_stride_doubles_what_later_layers_add(lesson):
     network = lesson()
     doubled = it.first_stride_doubled(network, (1, 28, 28), receptive_fields(network, (1, 28, 28)))
@@ -91,9 +85,6 @@ def test_fields_that_the_image_cuts_are_left_out_and_a_stride_is_asked_three_tim
         (it.faster_verdict, [2, 4, 4], "depends"),
         (it.faster_verdict, [4, 4], "fails"),
         (it.faster_verdict, [2], "not measured"),
-        (it.cheaper_verdict, [(18, 25), (27, 49)], "holds"),
-        (it.cheaper_verdict, [(18, 25), (36, 25)], "depends"),
-        (it.cheaper_verdict, [(36, 25), (25, 25)], "fails"),
     ],
 )
 def test_a_verdict_fails_where_it_must(rule, measured, verdict):

@@ -53,6 +53,8 @@ def test_it_depends_where_budgets_differ_or_seeds_do_not_tell():
     mixed = [row for row in rows() if row["labels_per_class"] == 5] + rows(scratch=0.1, budgets=(10,))
     assert overfits(gaps(mixed)) == "depends"
     assert overfits(gaps(rows(scratch=0.43))) == "depends"
+    unsure = [row for row in rows(scratch=0.43) if row["labels_per_class"] == 5] + rows(scratch=0.1, budgets=(10,))
+    assert overfits(gaps(unsure)) == "depends", "one that surely has none says nothing of the other"
     assert overfits(gaps(rows(seeds=1))) == "depends"
 
 

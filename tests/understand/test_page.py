@@ -17,8 +17,8 @@ CLAIMS = [
 @pytest.fixture
 def page():
     chapter = Chapter(
-        "fields",
-        "Fields",
+        "large_fields",
+        "Fields, and what a long title says of them",
         [
             "A sentence with <script>alert(1)</script>.",
             Picture('<svg role="img" aria-label="a curve"></svg>', "A curve <i>"),
@@ -59,6 +59,11 @@ def test_every_claim_stands_in_the_table_with_its_verdict_figure_interval_and_co
         assert claim.verdict in page and claim.value in page and claim.command in page
     assert "2.5 to 5" in page
     assert "1 <span" in page  # of each verdict, how many
+
+
+def test_the_table_of_claims_points_to_its_part_by_a_short_name(page):
+    assert page.count('<a href="#large_fields">large fields</a>') == len(CLAIMS)
+    assert page.count("and what a long title says of them") == 2, "in the list of parts and above the part"
 
 
 def test_numbers_of_a_table_are_short_and_flush_right(page):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from headstart.understand.probes import WIDTH, _fitted, _folds, accuracy, features, gain, read, shuffled
+from headstart.understand.probes import PENALTIES, WIDTH, _fitted, _folds, accuracy, features, gain, read, shuffled
 
 
 def told_apart(n=90, width=20, strength=3.0, seed=0):
@@ -47,6 +47,30 @@ def test_it_is_ridge_regression_of_one_hot_labels_with_a_free_intercept():
         )
         agreed.append((((scaled[1] @ weights) + wanted.mean(0)).argmax(1) == said).all())
     assert any(agreed)
+
+
+def test_the_penalty_is_the_one_that_serves_images_left_out_best():
+    draw = np.random.default_rng(0)
+    y = np.arange(45) % 3
+    x, new = (
+        draw.normal(size=(n, 30)) + np.outer(np.arange(n) % 3, np.r_[np.ones(3), np.zeros(27)]) for n in (45, 300)
+    )
+    scaled = [(z - x.mean(0)) / x.std(0) for z in (x, new)]
+
+    def said(penalty, fitted, asked):
+        wanted, centre = np.eye(3)[y[fitted]], scaled[0][fitted].mean(0)
+        centred = scaled[0][fitted] - centre
+        grown = centred.T @ centred + penalty * 30 * np.eye(30)
+        return (asked - centre) @ np.linalg.solve(grown, centred.T @ (wanted - wanted.mean(0))) + wanted.mean(0)
+
+    def error(penalty):
+        alone = [said(penalty, np.arange(45) != i, scaled[0][i]) for i in range(45)]
+        return np.mean((np.eye(3)[y] - alone) ** 2)
+
+    by_penalty = {penalty: said(penalty, np.arange(45) >= 0, scaled[1]).argmax(1) for penalty in PENALTIES}
+    best = min(PENALTIES, key=error)
+    assert (_fitted(x, y, new) == by_penalty[best]).all()
+    assert (by_penalty[PENALTIES[0]] != by_penalty[best]).any(), "it matters"
 
 
 def test_a_number_that_never_varies_and_features_that_are_all_alike_do_no_harm():

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import pandas as pd
@@ -9,7 +10,9 @@ import pandas as pd
 from headstart import runs
 
 SHOWN = {"train_loss": "train/loss", "val_accuracy": "val/accuracy"}
-FALLING = 0.05  # of the loss: falls by more are no levelling out
+# Of the loss's whole fall: what a last tenth that still did half of an even share adds. The loss itself would be no
+# measure: near zero, where it hardly matters, it falls by a third.
+FALLING = 0.05
 MOST_POINTS = 100  # of a curve; more show nothing on a page
 
 
@@ -18,8 +21,8 @@ def learning(directories: Sequence[Path]) -> dict[str, Any] | None:
 
     Returns:
         ``epoch`` (from 1), ``train_loss`` and, where there is validation, ``val_accuracy``; and ``last_fall``, the
-        share by which the loss of the last tenth of the epochs lies below that of the tenth before; None where there
-        are too few.
+        share of the loss's whole fall, first tenth of the epochs to last, that lies between the last tenth and the one
+        before; None where there are too few epochs, or it did not fall.
     """
     frames = [frame for directory in directories if (frame := _read(directory)) is not None and len(frame)]
     if not frames:
@@ -52,10 +55,10 @@ def still_falling(data: str, curves: Sequence[dict[str, Any]]) -> list[str]:
 
 def _last_fall(losses: Sequence[float]) -> float | None:
     tenth = max(len(losses) // 10, 1)
-    before, last = losses[-2 * tenth : -tenth], losses[-tenth:]
-    if not before or not sum(before) > 0:
+    if len(losses) < 3 * tenth:
         return None
-    return 1 - sum(last) / sum(before)
+    first, before, last = (fmean(part) for part in (losses[:tenth], losses[-2 * tenth : -tenth], losses[-tenth:]))
+    return (before - last) / (first - last) if first > last else None
 
 
 def _read(directory: Path) -> pd.DataFrame | None:

@@ -6,41 +6,55 @@ from collections.abc import Sequence
 from headstart.understand.chapter import Verdict
 from headstart.understand.interval import Interval
 
-MARGIN = 0.05  # of accuracy: what a stage may lack and still count as good as another
+MARGIN = 0.05  # of accuracy: what a probe may read more of one stage and still count as reading as much
+
+FALL = 0.05  # of likeness (CKA), from one stage to another, that still counts as none
 
 
 def universal(trained_over_pretrained: Interval) -> Verdict:
-    """Of the first stage: holds where training on these images can have bettered it by the margin at most; fails where
-    it bettered it for sure; else these images do not tell."""
+    """Of the first stage: holds where training on these images surely bettered it by the margin at most, fails where
+    surely by more; else these images do not tell."""
     if trained_over_pretrained.high <= MARGIN:
         return "holds"
-    return "fails" if trained_over_pretrained.low > 0 else "depends"
+    return "fails" if trained_over_pretrained.low > MARGIN else "depends"
 
 
 def serves(pretrained_over_random: Interval) -> Verdict:
-    """Of the first stage: holds where it is surely better for having been pretrained; fails where it can be so by the
-    margin at most; else these images do not tell."""
-    if pretrained_over_random.low > 0:
-        return "holds"
-    return "fails" if pretrained_over_random.high <= MARGIN else "depends"
+    """Of the first stage: fails where it is surely better by the margin at most for having been pretrained; holds where
+    it is surely better, and may be so by more; else these images do not tell."""
+    if pretrained_over_random.high <= MARGIN:
+        return "fails"
+    return "holds" if pretrained_over_random.low > 0 else "depends"
 
 
-def higher_changed_most(alike: Sequence[Interval], changes: Sequence[float]) -> Verdict:
-    """Holds where the last stage is surely less like its beginning than the first is, and its weights moved further;
-    fails where it is not surely less like and they moved less.
+def higher_changed_most(fall: Interval, changes: Sequence[float]) -> Verdict:
+    """Holds where likeness to the beginning is surely lower in the last stage than in the first by more than a margin,
+    and its weights moved further; fails where it is surely lower by the margin at most, and they moved no further.
 
     Args:
-        alike: likeness of each stage to its beginning.
+        fall: of the likeness, from the first stage to the last.
         changes: relative weight change of each stage.
     """
-    less_alike, further = alike[-1].high < alike[0].low, changes[-1] > changes[0]
-    return "holds" if less_alike and further else "depends" if less_alike or further else "fails"
+    further = changes[-1] > changes[0]
+    if fall.high <= FALL:
+        return "depends" if further else "fails"
+    return "holds" if fall.low > FALL and further else "depends"
+
+
+def why_it_depends(fall: Interval) -> str:
+    """Of :func:`higher_changed_most`: whether likeness and weights disagree, or the images do not tell."""
+    if fall.low > FALL or fall.high <= FALL:
+        return "likeness and weights disagree on which changed more"
+    return f"the images do not tell whether likeness fell by more than {FALL}"
 
 
 def stages_to_freeze(trained_over_pretrained: Sequence[Interval]) -> int:
-    """How many stages, from the image on, training bettered neither for sure nor, as measured, by over the margin."""
+    """How many stages, from the image on, training bettered by the margin at most, as measured.
+
+    So no stage is frozen of which :func:`universal` would fail, and the first is where it would hold.
+    """
     for position, gained in enumerate(trained_over_pretrained):
-        if gained.low > 0 or gained.middle > MARGIN:
+        if gained.middle > MARGIN:
             return position
     return len(trained_over_pretrained)
 

@@ -1,5 +1,7 @@
 """How alike two sets of features of the same images are: centred kernel alignment, without the bias of few images."""
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
@@ -40,13 +42,24 @@ def likeness(left: Tensor, right: Tensor) -> Interval:
     By the jackknife with a tenth of the images left out at a time (Efron and Tibshirani 1993, chapter 11): drawing
     images with replacement, as a bootstrap does, would give the same image twice and call it likeness.
     """
-    whole = cka(left, right)
-    if len(left) < LEAST * PARTS:
+    middle, low, high = _jackknifed(lambda some: cka(left[some], right[some]), len(left))
+    return Interval(middle, low, min(high, 1.0))
+
+
+def fall(first: tuple[Tensor, Tensor], last: tuple[Tensor, Tensor]) -> Interval:
+    """By how much the likeness of the first pair is above that of the last, on the same images, as :func:`likeness`."""
+    return _jackknifed(lambda some: cka(*(f[some] for f in first)) - cka(*(f[some] for f in last)), len(first[0]))
+
+
+def _jackknifed(figure: Callable[[Tensor], float], images: int) -> Interval:
+    """``figure``, which is given the positions of images, of all of them and with its interval."""
+    whole = figure(torch.arange(images))
+    if images < LEAST * PARTS:
         return Interval(whole, float("nan"), float("nan"))
-    part = torch.randperm(len(left), generator=torch.Generator().manual_seed(0)) % PARTS
-    without = torch.tensor([cka(left[part != i], right[part != i]) for i in range(PARTS)], dtype=torch.float64)
+    part = torch.randperm(images, generator=torch.Generator().manual_seed(0)) % PARTS
+    without = torch.tensor([figure((part != i).nonzero().flatten()) for i in range(PARTS)], dtype=torch.float64)
     half = 2.262 * float(((PARTS - 1) / PARTS * (without - without.mean()).square().sum()).sqrt())  # t of 9 degrees
-    return Interval(whole, whole - half, min(whole + half, 1.0))
+    return Interval(whole, whole - half, whole + half)
 
 
 def _kernel(features: Tensor) -> Tensor:

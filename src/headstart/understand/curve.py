@@ -58,6 +58,12 @@ class Curve:
         means = [fmean(a[seed] - b[seed] for a, b in pairs) for seed in sorted(seeds)]
         return of_seeds(means) if means else None
 
+    def against_tuning_all(self, kept: int) -> Interval | None:
+        """By how much the first stages, kept frozen, are above the deepest ones fine-tuned, over the seeds of both."""
+        frozen, tuned = self._of("frozen", kept), self._of("finetuned", self.depths("finetuned")[-1])
+        gains = [frozen[seed] - tuned[seed] for seed in sorted(set(frozen) & set(tuned))]
+        return of_seeds(gains) if gains else None
+
     def lower(self) -> list[int]:
         """The depths that keep something, and half as much as the deepest at most."""
         depths = self.depths("frozen")
@@ -68,20 +74,32 @@ class Curve:
 
 
 def transfers(over_scratch: Interval, over_random: Interval) -> Verdict:
-    """Of the lower stages, kept frozen: holds where they surely lose no more than the margin against training from
-    scratch and are surely above random ones; fails where they surely lose against either; else the seeds do not tell.
+    """Of the lower stages, kept frozen: fails where they surely lose more than the margin against training from
+    scratch, or are surely above random ones by the margin at most; holds where they surely lose no more than it and are
+    surely above random ones; else the seeds do not tell.
     """
-    if over_scratch.low >= -MARGIN and over_random.low > 0:
-        return "holds"
-    return "fails" if over_scratch.high < 0 or over_random.high < 0 else "depends"
+    if over_scratch.high < -MARGIN or over_random.high <= MARGIN:
+        return "fails"
+    return "holds" if over_scratch.low >= -MARGIN and over_random.low > 0 else "depends"
 
 
 def only_higher_adapt(lower: Interval, every: Interval) -> Verdict:
-    """Of frozen against fine-tuned: holds where freezing the lower stages surely loses no more than the margin, and
-    freezing all surely loses; fails where freezing the lower ones surely loses; else the seeds do not tell."""
-    if lower.low >= -MARGIN and every.high < 0:
-        return "holds"
-    return "fails" if lower.high < 0 else "depends"
+    """Of frozen against fine-tuned: holds where freezing the lower stages surely loses no more than the margin and
+    freezing all surely loses more; fails where freezing the lower ones surely loses more; else it depends."""
+    if lower.high < -MARGIN:
+        return "fails"
+    return "holds" if lower.low >= -MARGIN and every.high < -MARGIN else "depends"
+
+
+def why_it_depends(every: Interval) -> str:
+    """Of :func:`only_higher_adapt`: whether nothing had to adapt, or the seeds do not tell.
+
+    Args:
+        every: freezing all stages against fine-tuning them.
+    """
+    if every.low >= -MARGIN:
+        return "freezing all loses no more either: nothing had to adapt"
+    return f"the seeds are too few to tell, with a margin of {100 * MARGIN:.0f} points"
 
 
 def drawing(curve: Curve, name: str) -> str:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Collection
 from importlib import import_module
-from typing import Any
 
 from headstart.errors import HeadstartError
 from headstart.understand.chapter import Chapter, Claim
@@ -22,13 +21,11 @@ CHAPTERS = (
     "arc",
     "sweeps",
 )
-OF_A_SWEEP = "sweeps"  # the one that reads runs, not the network
 
 
 def explained(
     subject: Subject,
     only: Collection[str] = (),
-    rows: list[dict[str, Any]] | None = None,
     tell: Callable[[str], None] = lambda text: None,
 ) -> list[Chapter]:
     """The chapters, each measured on the network of ``subject``, which stays as it was.
@@ -36,9 +33,8 @@ def explained(
     A part that cannot be measured on this network says why, and its claims stay unmeasured; the others go on.
 
     Args:
-        subject: a network and images.
+        subject: a network and images, and a sweep's runs for what takes one.
         only: names of the parts that are wanted; none: all.
-        rows: the results of a sweep, for the claims that take one; None: no sweep.
         tell: is told in a line what is being done.
 
     Raises:
@@ -54,7 +50,7 @@ def explained(
 
         told("begins")
         try:
-            chapters.append(room.chapter(rows if name == OF_A_SWEEP else subject, told))
+            chapters.append(room.chapter(subject, told))
         except Exception as error:  # whatever a stranger's network does to one part, the others are worth having
             reason = _reason(error)
             told(f"left out: {reason}")

@@ -7,8 +7,6 @@ from headstart.understand.chapter import Claim
 from headstart.understand.growth import (
     Added,
     by_stride,
-    cheaper_verdict,
-    costs_of_stacks,
     faster_verdict,
     stack,
     stacks,
@@ -19,20 +17,18 @@ from headstart.understand.places import number
 CLAIMS = {
     "stacks-see-3-5-7": "One 3×3 layer sees 3×3 pixels, two on top of each other 5×5, three 7×7.",
     "strides-widen-faster": "Pooling and strides make fields grow faster than further layers do.",
-    "small-kernels-are-cheaper": "Stacked 3×3 kernels see as much as one large kernel, with fewer parameters.",
 }
 OTHER = "headstart understand OTHER_RUN --only receptive_field"
 
 
-def claims(channels: int, layers: Sequence[Added], reason: str = "") -> list[Claim]:
+def claims(layers: Sequence[Added], reason: str = "") -> list[Claim]:
     """The lesson's sentences about fields.
 
     Args:
-        channels: of the images.
         layers: what the network's convolutions add to the field.
         reason: why nothing is known of them; empty where it is.
     """
-    return [_stacked(stacks(layers), reason), _widened(layers, reason), _cheaper(channels)]
+    return [_stacked(stacks(layers), reason), _widened(layers, reason)]
 
 
 def _stacked(own: list[list[tuple[str, int]]], reason: str) -> Claim:
@@ -73,10 +69,3 @@ def _widened(layers: Sequence[Added], reason: str) -> Claim:
 
 def _at_strides(adds: dict[int | float, float]) -> str:
     return ", ".join(f"{number(round(pixels, 1))} at stride {number(stride)}" for stride, pixels in adds.items())
-
-
-def _cheaper(channels: int) -> Claim:
-    name, costs = "small-kernels-are-cheaper", costs_of_stacks(channels)
-    told = "; ".join(f"{name}: {stacked:,} against {single:,}" for name, stacked, single in costs)
-    verdict = cheaper_verdict([(stacked, single) for _, stacked, single in costs])
-    return Claim(name, CLAIMS[name], verdict, f"parameters: {told}", "one kernel of the same field")

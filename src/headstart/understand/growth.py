@@ -1,4 +1,4 @@
-"""How fields grow: stacks of layers, their strides, and what they cost in parameters."""
+"""How fields grow: stacks of layers, and their strides."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -45,25 +45,6 @@ def stack(layers: Sequence[str]) -> int:
     """The field of a stack of 3×3 convolutions (``"3"``; of stride 2: ``"s"``) and 2×2 pools (``"p"``)."""
     made = {"3": lambda: nn.Conv2d(1, 1, 3), "s": lambda: nn.Conv2d(1, 1, 3, stride=2), "p": lambda: nn.MaxPool2d(2)}
     return receptive_fields(nn.Sequential(*(made[each]() for each in layers)), (1, 128, 128))[-1].size[0]
-
-
-@torch.random.fork_rng(devices=[])  # fresh layers draw from the stream that everybody shares
-def costs_of_stacks(channels: int) -> list[tuple[str, int, int]]:
-    """Parameters of stacks of 3×3 layers and of one layer that sees as much: between equal widths, and at the image."""
-
-    def weights(*layers: tuple[int, int, int]) -> int:
-        return sum(p.numel() for a, b, k in layers for p in nn.Conv2d(a, b, k).parameters())
-
-    wide = 64
-    return [
-        (f"two layers between {wide} channels", weights((wide, wide, 3), (wide, wide, 3)), weights((wide, wide, 5))),
-        (f"three between {wide}", weights(*[(wide, wide, 3)] * 3), weights((wide, wide, 7))),
-        (
-            f"two from the image's {channels} to {wide}",
-            weights((channels, wide, 3), (wide, wide, 3)),
-            weights((channels, wide, 5)),
-        ),
-    ]
 
 
 def first_stride_doubled(
@@ -148,11 +129,6 @@ def stacks_verdict(sizes: Sequence[Sequence[int]]) -> Verdict:
 def faster_verdict(adds: Sequence[float]) -> Verdict:
     """What a layer adds, from the smallest stride to the largest: holds where each is more than the one before."""
     return _share([after > before for before, after in pairwise(adds)])
-
-
-def cheaper_verdict(costs: Sequence[tuple[int, int]]) -> Verdict:
-    """Parameters (of the stack, of one kernel): holds where each stack has fewer, fails where none has."""
-    return _share([stacked < single for stacked, single in costs])
 
 
 def _share(cases: Sequence[bool]) -> Verdict:

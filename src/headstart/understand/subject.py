@@ -1,7 +1,9 @@
 """What is to be understood: a network and images to show it, as plain modules and tensors."""
 
+from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -21,7 +23,7 @@ HOOKS = (
 
 @dataclass(frozen=True)
 class Subject:
-    """A network, the same network untrained, and images.
+    """A network, the same network untrained, images, and the runs of a sweep for what takes many trainings.
 
     Args:
         name: what a person calls the network.
@@ -33,6 +35,7 @@ class Subject:
         classes: a name for each class.
         trained_on: which of the images the network was trained on, bool (N,).
         pretrained: the same architecture from the weights that the training began with; None where those were random.
+        sweep: a dict a run, with the keys of its ``result.json``; None where no sweep was given.
     """
 
     name: str
@@ -44,6 +47,7 @@ class Subject:
     classes: tuple[str, ...]
     trained_on: Tensor
     pretrained: nn.Module | None = None
+    sweep: Sequence[dict[str, Any]] | None = None
 
     @classmethod
     def of(cls, network: nn.Module, images: Tensor, labels: Tensor | None = None, name: str = "network") -> "Subject":

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import update_bn
 
-from headstart.understand.cka import likeness
+from headstart.understand.cka import fall, likeness
 from headstart.understand.interval import NO_FIGURE, Interval
 from headstart.understand.probes import FOLDS, accuracy, features, gain, pooled, read, shuffled
 from headstart.understand.stages import AT_ONCE, stages
@@ -35,6 +35,7 @@ class Measured:
         commonest: share of the commonest class among them.
         pixels: accuracy of a probe of the images themselves.
         alike: likeness of the trained network to its beginning.
+        fall: of that likeness, from the first stage to the last.
         changes: relative weight change, and that of what stands behind the last stage.
         pretrained: whether that beginning was pretrained.
     """
@@ -44,6 +45,7 @@ class Measured:
     images: int
     pretrained: bool
     alike: list[Interval]
+    fall: Interval
     changes: list[float]
     right: dict[str, list[np.ndarray]] = field(default_factory=dict)
     luck: list[float] = field(default_factory=list)
@@ -88,12 +90,14 @@ def measured(subject: Subject, tell: Callable[[str], None]) -> Measured:
             network = calibrated(network, images) if role == "random" else network
             given[role] = list(features(network, images, names).values())
     before = given.get("pretrained", given["random"])
+    pairs = [*zip(before, given["trained"], strict=True)]
     found = Measured(
         names,
         held_out,
         len(images),
         subject.pretrained is not None,
-        [likeness(*pair) for pair in zip(before, given["trained"], strict=True)],
+        [likeness(*pair) for pair in pairs],
+        fall(pairs[0], pairs[-1]),
         weight_change(subject.random if subject.pretrained is None else subject.pretrained, subject.network, names),
     )
     labels = None if subject.labels is None else subject.labels[chosen]

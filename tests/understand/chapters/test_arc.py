@@ -35,6 +35,8 @@ def test_every_claim_has_a_verdict_and_the_subject_stays_as_it_is(shallow, subje
     assert all(torch.equal(a, b) for a, b in zip(before, weights(subject.network), strict=True))
     assert all(p.grad is None for p in subject.network.parameters())
     json.dumps(said.numbers, allow_nan=False)
+    assert all(len(kind["losses"]) == len(arc.SEEDS) for kind in said.numbers["depth"])
+    assert all(len(run) == arc.STEPS and run[0] > 0 for kind in said.numbers["depth"] for run in kind["losses"])
 
 
 def test_the_same_subject_gives_the_same_numbers(shallow, subject):

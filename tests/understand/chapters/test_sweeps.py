@@ -1,6 +1,7 @@
 """The chapter that reads a sweep."""
 
 import json
+from types import SimpleNamespace
 
 from headstart.understand import climb
 from headstart.understand.chapters.sweeps import CLAIMS, chapter
@@ -39,7 +40,7 @@ def comparison(scratch=1.5):
 
 
 def said(rows):
-    made = chapter(rows, lambda _: None)
+    made = chapter(SimpleNamespace(sweep=rows), lambda _: None)
     json.dumps(made.numbers, allow_nan=False)
     return {claim.name: claim for claim in made.claims}, made
 
@@ -57,6 +58,7 @@ def test_a_curve_and_a_comparison_measure_their_claims():
     assert claims["lower-layers-transfer"].interval is not None and not claims["lower-layers-transfer"].command
     assert any("surgical" in text for text in made.content if isinstance(text, str))
     assert set(made.numbers) == {"curve", "gaps"}
+    assert [round(gap["accuracy"][0], 3) for gap in made.numbers["gaps"]] == [0.8] * 3
 
 
 def test_the_arc_measures_its_own():
@@ -102,3 +104,16 @@ def test_one_seed_gives_no_interval_and_decides_nothing():
     claims, _ = said([row for row in curve() + comparison() if row["seed"] == 0])
     assert {claim.verdict for name, claim in claims.items() if name != climb.NAME} == {"depends"}
     assert claims["scratch-overfits"].interval is None
+
+
+def test_runs_without_their_training_loss_are_named_with_what_makes_it():
+    old = [{key: value for key, value in row.items() if key != "training"} for row in comparison()]
+    claims, made = said(old)
+    assert claims["scratch-overfits"].verdict == "not measured"
+    assert (
+        claims["scratch-overfits"].value.startswith("9 of 9 runs hold no loss") and "training.loss" in made.content[0]
+    )
+    assert made.content[0].endswith("headstart-train experiment=compare.")
+    claims, made = said(old[:1] + comparison()[1:])
+    assert claims["scratch-overfits"].verdict == "holds" and made.content[0].startswith("1 of 9 runs")
+    assert not any("training.loss" in part for part in said(comparison())[1].content if isinstance(part, str))

@@ -9,7 +9,9 @@ def test_both_convolutions_of_the_lesson_are_counted(subject):
     assert {claim.name} == set(CLAIMS) and claim.verdict == "depends"
     (table,) = (part for part in said.content if not isinstance(part, str))
     assert table.rows == [("conv1", 1, 4, 324, 196), ("conv2", 4, 8, 1440, 1568)]
-    assert said.numbers == {"cheaper": 1, "convolutions": 2}
+    assert (said.numbers["cheaper"], said.numbers["convolutions"]) == (1, 2)
+    assert [tuple(row.values()) for row in said.numbers["weights"]] == table.rows, "every weight of the page"
+    assert "110,592 weights against its 200,704" in claim.control
 
 
 def test_a_network_without_convolutions_is_not_measured(subject):

@@ -34,7 +34,7 @@ def chapter(subject: Subject, tell: Callable[[str], None]) -> Chapter:
         shown_stages = at_each_stride(sight.fields)
     except HeadstartError as reason:
         told.content.append(f"The fields of this network cannot be counted: {reason}.")
-        told.claims = claims(shape[0], [], str(reason))
+        told.claims = claims([], str(reason))
         told.numbers["unknown"] = str(reason)
         return told
     last = shown_stages[-1]
@@ -58,7 +58,7 @@ def chapter(subject: Subject, tell: Callable[[str], None]) -> Chapter:
     except HeadstartError as reason:
         checked, unequal, layers, unknown = 0, [], [], str(reason)
     told.content += [_agreement_told(checked, unequal), *([_added_table(layers)] if layers else [])]
-    told.claims = claims(shape[0], layers, unknown)
+    told.claims = claims(layers, unknown)
     told.numbers |= {
         "added": [{**each._asdict(), "layer": each.layer.name, "adds": each.adds} for each in layers],
         "stages": [_numbers(each) for each in shown_stages],

@@ -1,15 +1,15 @@
 """What takes many trainings to know: how deep features transfer, and whether training from scratch overfits."""
 
-import json
-from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
 from headstart.understand import climb
 from headstart.understand.chapter import Chapter, Claim, Picture, Table
-from headstart.understand.curve import WAYS, Curve, drawing, only_higher_adapt, transfers
+from headstart.understand.curve import WAYS, Curve, drawing, only_higher_adapt, transfers, why_it_depends
 from headstart.understand.interval import Interval
 from headstart.understand.overfitting import Gap, gaps, overfits
+from headstart.understand.subject import Subject
+from headstart.understand.swept import Swept, comparable, keeps, swept
 
 CLAIMS = {
     "lower-layers-transfer": "The lower layers of a pretrained network do for other images as they are.",
@@ -25,83 +25,60 @@ LIMITS = (
     "al. 2023, arXiv:2210.11466): whether only the higher layers have to adapt is a matter of the images."
 )
 
-SWEPT = ("model.kept", "model.kept_as")
-
 Row = dict[str, Any]
 
 
-def chapter(rows: list[Row] | None, tell: Callable[[str], None]) -> Chapter:
+def chapter(subject: Subject, tell: Callable[[str], None]) -> Chapter:
     """The claims that a sweep decides.
 
     Args:
-        rows: a dict a run, with the keys of its ``result.json``; None where no sweep was given.
+        subject: whose ``sweep`` is read, and nothing else of it.
         tell: takes a short line of progress.
     """
     made = Chapter("sweeps", "What takes many trainings to know")
-    finished = [row for row in rows or [] if row.get("status") == "finished"]
-    alike = _comparable(finished)
-    if rows is None:
+    finished = [row for row in subject.sweep or [] if row.get("status") == "finished"]
+    alike = comparable(finished)
+    if subject.sweep is None:
         made.content.append("No sweep was given (--sweep DIR), so nothing here is measured yet.")
     elif left := len(finished) - len(alike):
         made.content.append(f"{left} runs are of other images or settings than most, and left out.")
-    kept, compared = [row for row in alike if _kept(row)], [row for row in alike if not _kept(row)]
-    tell(f"{len(kept)} runs of a transferability curve, {len(compared)} of a comparison")
-    _curve(made, kept)
+    compared = [row for row in alike if not keeps(row)]
+    tell(f"{len(alike) - len(compared)} runs of a transferability curve, {len(compared)} of a comparison")
+    _curve(made, swept(alike))
     made.claims.append(climb.climb(compared))
     _overfitting(made, compared)
     return made
 
 
-def _comparable(rows: list[Row]) -> list[Row]:
-    """The runs of one data set and, of each model, of one choice of settings: of those that most runs have."""
-    rows = _most(rows, lambda row: str(row["data"]))
-    models = dict.fromkeys(row["model"] for row in rows)
-    return [row for model in models for row in _most([row for row in rows if row["model"] == model], _settings)]
-
-
-def _most(rows: list[Row], kind: Callable[[Row], str]) -> list[Row]:
-    kinds = Counter(map(kind, rows)).most_common(1)
-    return [row for row in rows if kind(row) == kinds[0][0]]
-
-
-def _settings(row: Row) -> str:
-    return json.dumps({k: v for k, v in row["settings"].items() if k not in SWEPT}, sort_keys=True)
-
-
-def _kept(row: Row) -> bool:
-    return "model.kept" in row["settings"]
-
-
-def _curve(made: Chapter, rows: list[Row]) -> None:
-    """The curve of the smallest budget that has one: there transfer matters most."""
-    budgets = sorted({row.get("labels_per_class") for row in rows}, key=lambda budget: budget or float("inf"))
-    chosen = [_point(row) for row in rows if row.get("labels_per_class") == budgets[0]] if budgets else []
-    curve = Curve(chosen)
+def _curve(made: Chapter, found: Swept | None) -> None:
+    if found is None:
+        made.claims += [_unmeasured(name, CURVE) for name in ("lower-layers-transfer", "only-higher-layers-adapt")]
+        return
+    curve = found.curve
     lower, deepest = curve.lower(), curve.depths("frozen")[-1:]
     scratch = curve.difference("frozen", "scratch", lower)
     random = curve.difference("frozen", "random_frozen", lower)
     tuned = curve.difference("frozen", "finetuned", lower)
     every = curve.difference("frozen", "finetuned", deepest)
     which = f"keeping {' or '.join(map(str, lower))} {'stage' if lower == [1] else 'stages'}"
-    if chosen:
-        seeds = len({row["seed"] for row in chosen})
-        made.content += [
-            f"The first stages of a network were kept from its pretraining and the others began at random weights; "
-            f"{len(chosen)} runs, {seeds} seeds, {budgets[0] or 'all'} labels per class. Nothing kept is training from "
-            "scratch (dotted). The control keeps stages of random weights.",
-            Picture(drawing(curve, "transferability"), "Accuracy by how many stages are kept; small points are runs."),
-            _table(curve),
-            LIMITS,
-        ]
-        made.numbers["curve"] = {
-            way: {kept: one.plain() for kept, one in zip(curve.depths(way), curve.accuracies(way), strict=True)}
-            for way in WAYS
-        }
+    made.content += [
+        f"The first stages of a network were kept from its pretraining and the others began at random weights; "
+        f"{found.runs} runs, {found.seeds} seeds, {found.labels_per_class or 'all'} labels per class of {found.data}. "
+        "Nothing kept is training from scratch (dotted). The control keeps stages of random weights.",
+        Picture(drawing(curve, "transferability"), "Accuracy by how many stages are kept; small points are runs."),
+        _table(curve),
+        LIMITS,
+    ]
+    made.numbers["curve"] = {
+        way: {kept: one.plain() for kept, one in zip(curve.depths(way), curve.accuracies(way), strict=True)}
+        for way in WAYS
+    }
     made.claims.append(
         _claim(
             "lower-layers-transfer",
             transfers(scratch, random),
-            f"{which}, frozen: {scratch.points()} against training from scratch",
+            f"{which}, frozen: {scratch.points()} against training from scratch"
+            f"{'; the seeds are too few to tell' if transfers(scratch, random) == 'depends' else ''}",
             f"{random.points()} against random ones",
             scratch,
         )
@@ -112,23 +89,14 @@ def _curve(made: Chapter, rows: list[Row]) -> None:
         _claim(
             "only-higher-layers-adapt",
             only_higher_adapt(tuned, every),
-            f"{which}, frozen against fine-tuned: {tuned.points()}",
+            f"{which}, frozen against fine-tuned: {tuned.points()}"
+            f"{f'; {why_it_depends(every)}' if only_higher_adapt(tuned, every) == 'depends' else ''}",
             f"keeping {deepest[0]}: {every.points()}; on these images alone",
             tuned,
         )
         if tuned and every
         else _unmeasured("only-higher-layers-adapt", CURVE)
     )
-
-
-def _point(row: Row) -> Row:
-    settings = row["settings"]
-    return {
-        "kept": settings["model.kept"],
-        "kept_as": settings["model.kept_as"],
-        "seed": row["seed"],
-        "accuracy": row["metrics"]["test/accuracy"],
-    }
 
 
 def _table(curve: Curve) -> Table:
@@ -139,8 +107,16 @@ def _table(curve: Curve) -> Table:
 
 
 def _overfitting(made: Chapter, rows: list[Row]) -> None:
-    found = gaps([_run(row) for row in rows if "loss" in row.get("training", {})])
+    told = [row for row in rows if row.get("training", {}).get("loss") is not None]
+    found = gaps([_run(row) for row in told])
     verdict = overfits(found)
+    lacking = ""
+    if left := len(rows) - len(told):
+        lacking = (
+            f"{left} of {len(rows)} runs hold no loss on the images that trained them (training.loss in result.json: "
+            "older versions wrote none), so they cannot show overfitting; this version's runs do"
+        )
+        made.content.append(f"{lacking}: headstart-train experiment=compare.")
     if found:
         made.content += [
             "Overfitting shows as a gap: how much worse a network knows test images than those that trained it, in "
@@ -153,11 +129,18 @@ def _overfitting(made: Chapter, rows: list[Row]) -> None:
             ),
         ]
         made.numbers["gaps"] = [
-            [gap.labels_per_class, gap.arm, gap.gap.plain(), gap.more and gap.more.plain()] for gap in found
+            {
+                "labels_per_class": gap.labels_per_class,
+                "arm": gap.arm,
+                "gap": gap.gap.plain(),
+                "more": gap.more and gap.more.plain(),
+                "accuracy": gap.accuracy.plain(),
+            }
+            for gap in found
         ]
     compared = [gap for gap in found if gap.more is not None]
     if verdict == "not measured":
-        made.claims.append(_unmeasured("scratch-overfits", COMPARISON))
+        made.claims.append(_unmeasured("scratch-overfits", COMPARISON, lacking))
         return
     worst = max(compared, key=lambda gap: gap.gap.middle)
     made.claims.append(
@@ -196,5 +179,5 @@ def _claim(name: str, verdict: Any, value: str, control: str, figure: Interval, 
     return Claim(name, CLAIMS[name], verdict, value, control, figure.times(factor))
 
 
-def _unmeasured(name: str, command: str) -> Claim:
-    return Claim(name, CLAIMS[name], "not measured", command=command)
+def _unmeasured(name: str, command: str, reason: str = "") -> Claim:
+    return Claim(name, CLAIMS[name], "not measured", reason, command=command)

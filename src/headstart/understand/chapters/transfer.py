@@ -7,11 +7,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from headstart.drawing import COLOURS, INK, drawn
-from headstart.understand.advice import advice, higher_changed_most, serves, stages_to_freeze, universal
+from headstart.understand import frozen
+from headstart.understand.advice import (
+    MARGIN,
+    advice,
+    higher_changed_most,
+    serves,
+    stages_to_freeze,
+    universal,
+    why_it_depends,
+)
 from headstart.understand.chapter import Chapter, Claim, Picture, Table
 from headstart.understand.interval import Interval
 from headstart.understand.probes import accuracy
 from headstart.understand.subject import Subject
+from headstart.understand.swept import Swept, comparable, swept
 from headstart.understand.transfer import ENOUGH, Measured, measured
 
 if TYPE_CHECKING:
@@ -23,18 +33,20 @@ CLAIMS = {
     "higher-layers-change-most": "Fine-tuning leaves the lower layers much as they were and changes the higher ones.",
 }
 FINETUNE = "headstart-train model=finetune, then headstart understand RUN --only transfer"
+UNSURE = f"; the images are too few to tell, with a margin of {100 * MARGIN:.0f} points"
 LIMITS = (
     "What this advice does not know: it rests on one trained network, {} images, and what a weighted sum can read. "
-    "Training each choice is surer: headstart-train experiment=transferability. Which stages are best trained also "
-    "depends on how the new images differ: where they are blurred, noisy or otherwise spoilt, training the first stage "
-    "alone was found best, and the last ones where the classes are new (Lee et al. 2023, arXiv:2210.11466)."
+    "Training each choice is surer: headstart-train experiment=transferability, then this page with --sweep. Which "
+    "stages are best trained also depends on how the new images differ: where they are blurred, noisy or otherwise "
+    "spoilt, training the first stage alone was found best, and the last ones where the classes are new (Lee et al. "
+    "2023, arXiv:2210.11466)."
 )
 
 
 def chapter(subject: Subject, tell: Callable[[str], None]) -> Chapter:
     """Probes, likeness and weight change of each stage, and the advice that follows."""
     found = measured(subject, tell)
-    content: list[str | Picture | Table] = [
+    content = [
         f"The network is cut where its maps become smaller: {len(found.names)} stages, counted from the image. What do "
         "the features of each tell of the classes, and what did training do to them?",
         *(_probes(found) if found.right else [f"Fewer than {ENOUGH} images are labelled: too few for probes."]),
@@ -47,16 +59,35 @@ def chapter(subject: Subject, tell: Callable[[str], None]) -> Chapter:
         "probes": {role: [accuracy(one).plain() for one in of] for role, of in found.right.items()},
         "shuffled": found.luck,
         "pixels": found.pixels.plain(),
+        "commonest": found.commonest if found.right else None,
+        "cka_falls_by": found.fall.plain(),
         "cka": [one.plain() for one in found.alike],
         "weights": [change if math.isfinite(change) else None for change in found.changes[:-1]],
     }
-    if found.incomparable:
-        content.append(f"How many stages to freeze cannot be said here: {found.incomparable}.")
+    said, advised = _advice(found, swept(comparable(subject.sweep or [])))
+    return Chapter("transfer", "How far features transfer", content + said, _claims(found), numbers | advised)
+
+
+def _advice(found: Measured, curve: Swept | None) -> tuple[list[str], dict[str, Any]]:
+    """How many stages to freeze: by the curve where there is one, which then puts the probes' advice to the test."""
+    probed = None if found.incomparable else found.gains("trained", "pretrained")
+    count = None if probed is None else stages_to_freeze(probed)
+    said: list[str] = []
+    numbers: dict[str, Any] = {"freeze": {"by_probes": count}}
+    if curve and (trained := frozen.against_tuning_all(curve, len(found.names))):
+        said.append(frozen.advice(curve, found.names, trained))
+        numbers["freeze"] |= {
+            "by_curve": frozen.stages_to_freeze(trained),
+            "frozen_against_tuning_all": [one.plain() for one in trained],
+        }
+        if count is not None:
+            said.append(frozen.put_to_the_test(count, trained))
+            numbers["freeze"]["probes_tested"] = frozen.verdict(count, trained)
+    elif probed is None:
+        said.append(f"How many stages to freeze cannot be said here: {found.incomparable}.")
     else:
-        gains = found.gains("trained", "pretrained")
-        content += [advice(found.names, gains, found.alike), LIMITS.format(found.images)]
-        numbers["freeze"] = stages_to_freeze(gains)
-    return Chapter("transfer", "How far features transfer", content, _claims(found), numbers)
+        said += [advice(found.names, probed, found.alike), LIMITS.format(found.images)]
+    return said, numbers
 
 
 def _probes(found: Measured) -> list[str | Picture | Table]:
@@ -138,11 +169,14 @@ def _claims(found: Measured) -> list[Claim]:
 def _universal(found: Measured) -> dict[str, Any]:
     if found.incomparable:
         return _unmeasured(found.incomparable)
+    if full := _no_room(found.right["pretrained"][0], "pretrained"):
+        return _unmeasured(full)
     gains = found.gains("trained", "pretrained")
     first, last = gains[0], gains[-1]
     return {
         "verdict": universal(first),
-        "value": f"training on these images changed what a probe reads of the first stage by {first.points()}",
+        "value": f"training on these images changed what a probe reads of the first stage by {first.points()}"
+        f"{UNSURE if universal(first) == 'depends' else ''}",
         "control": f"of the last stage by {last.points()}",
         "interval": first.times(100),
     }
@@ -152,15 +186,29 @@ def _serves(found: Measured) -> dict[str, Any]:
     if not (found.pretrained and found.right):
         return _unmeasured("this network was not pretrained" if found.right else "too few images are labelled")
     gains, own, random = found.gains("pretrained", "random"), found.right["pretrained"][0], found.right["random"][0]
+    if full := _no_room(random, "random"):
+        return _unmeasured(full)
     first, last = gains[0], gains[-1]
     return {
         "verdict": serves(first),
         "value": f"a probe names {accuracy(own).percent()} right by the pretrained first stage, {first.points()} "
-        f"against a random one; by the last stage {last.points()}",
+        f"against a random one; by the last stage {last.points()}"
+        f"{UNSURE if serves(first) == 'depends' else ''}",
         "control": f"random {accuracy(random).percent()}, pixels themselves {found.pixels.percent()}, labels dealt "
         f"anew {100 * found.luck[0]:.1f} %",
         "interval": first.times(100),
     }
+
+
+def _no_room(right: np.ndarray, which: str) -> str:
+    """Why nothing can be seen to gain the margin over a first stage; "" where something can."""
+    share = accuracy(right).middle
+    if 1 - share >= MARGIN:
+        return ""
+    return (
+        f"these images are too easy to tell: a probe of the {which} first stage names {100 * share:.1f} % right, which "
+        f"leaves less room above it than the margin of {100 * MARGIN:.0f} points"
+    )
 
 
 def _changed(found: Measured) -> dict[str, Any]:
@@ -169,15 +217,16 @@ def _changed(found: Measured) -> dict[str, Any]:
         "this network was not pretrained": not found.pretrained,
         "the backbone never changed": not found.moved,
         "there is one stage alone": len(found.names) < 2,
-        "there are too few images": math.isnan(first.low) or math.isnan(last.low),
+        "there are too few images": math.isnan(found.fall.low),
     }
     if reason := next((reason for reason, so in reasons.items() if so), ""):
         return _unmeasured(reason)
     *moved, _ = found.changes
+    verdict = higher_changed_most(found.fall, moved)
     return {
-        "verdict": higher_changed_most(found.alike, moved),
+        "verdict": verdict,
         "value": f"likeness to the beginning {first.decimal()} in the first stage, {last.decimal()} in the last; this "
-        "is what changed, not what had to",
+        f"is what changed, not what had to{f'; {why_it_depends(found.fall)}' if verdict == 'depends' else ''}",
         "control": f"weights moved by {_moved(moved[0])} in the first stage, {_moved(moved[-1])} in the last",
     }
 

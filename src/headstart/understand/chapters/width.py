@@ -7,11 +7,12 @@ from headstart.understand.chapter import Chapter, Claim, Table
 from headstart.understand.subject import Subject
 
 CLAIMS = {
-    "depth-cheaper-than-width": "A stack of small kernels sees as much as one large kernel and costs fewer weights.",
+    "small-kernels-are-cheaper": "Stacked 3×3 kernels see as much as one large kernel, with fewer weights.",
 }
 NAME, SENTENCE = next(iter(CLAIMS.items()))
 LAYERS = 3  # of 3×3
 SIDE = 2 * LAYERS + 1
+EVEN = 64  # channels, in and out: the lesson's case
 SHOWN = 4  # convolutions of either kind in the table
 
 
@@ -49,8 +50,14 @@ def chapter(subject: Subject, tell: Callable[[str], None]) -> Chapter:
             SENTENCE,
             width.depth_is_cheaper([row[1:3] for row in rows], LAYERS),
             f"{LAYERS} layers of 3×3 are cheaper at {len(cheaper)} of {len(rows)} convolutions",
-            f"one kernel of {SIDE}×{SIDE}",
+            f"one kernel of {SIDE}×{SIDE}; between {EVEN} channels {width.stacked(EVEN, EVEN, LAYERS):,} weights "
+            f"against its {width.single(EVEN, EVEN, LAYERS):,}",
         )
     )
-    told.numbers = {"cheaper": len(cheaper), "convolutions": len(rows)}
+    columns = ("layer", "inputs", "outputs", "stacked", "single")
+    told.numbers = {
+        "cheaper": len(cheaper),
+        "convolutions": len(rows),
+        "weights": [dict(zip(columns, row, strict=True)) for row in rows],
+    }
     return told
