@@ -111,6 +111,11 @@ def fitted(loader):
 
 
 @pytest.fixture
+def images(image_folder):
+    return image_folder(classes=3, per_class=12, size=16)
+
+
+@pytest.fixture
 def command(tmp_path, capsys, monkeypatch):
     """Runs ``headstart-train`` in this process and in a folder of its own: code, out, err, folder."""
     from headstart import train

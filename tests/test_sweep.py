@@ -255,3 +255,11 @@ def test_a_helper_that_is_told_to_end_does_so_without_a_word(monkeypatch, capfd)
     helper.start()
     helper.join()
     assert helper.exitcode == TERMINATED and "interrupted" not in "".join(capfd.readouterr())
+
+
+def test_a_failing_run_does_not_stop_the_others_and_the_end_names_it(images, command):
+    done = command(*TINY, f"data.root={images}", "model.lr=1e30,5e-3", "model.epochs=20")
+    failed, finished = sorted(results(done.folder).values(), key=lambda result: result["status"])
+    assert (failed["status"], finished["status"]) == ("failed", "finished")
+    assert failed["settings"].keys() == finished["settings"].keys() and failed["seed"] == finished["seed"] == 0
+    assert done.code == 1 and "lower the learning rate" in done.err

@@ -30,11 +30,6 @@ def same(one, other):
     return one.keys() == other.keys() and all(torch.equal(one[k], other[k]) for k in one)
 
 
-@pytest.fixture
-def images(image_folder):
-    return image_folder(classes=3, per_class=12, size=16)
-
-
 def test_a_run_leaves_everything_that_the_contract_names(images, command):
     done = command(*TINY, f"data.root={images}", "seed=0")
     assert done.code == 0
@@ -273,39 +268,6 @@ def test_another_seed_starts_from_other_weights(images, command):
     done = command("-m", *TINY, f"data.root={images}", "seed=0,1", "model.lr=1e-12", "model.weight_decay=0")
     one, other = (weights(path.parent) for path in sorted(done.folder.rglob(runs.RESULT)))
     assert all((one[k] - other[k]).abs().max() > 1e-3 for k in one if k.endswith("weight"))
-
-
-def test_a_directory_that_holds_another_run_is_refused(images, command):
-    place = "hydra.run.dir=here"
-    assert command(*TINY, f"data.root={images}", place).code == 0
-    refused = command(*TINY, f"data.root={images}", place, "seed=5")
-    assert refused.code == 1 and "holds another run" in refused.err
-
-
-def test_a_setting_that_was_refused_does_not_keep_the_directory(images, command):
-    here = [*TINY, f"data.root={images}", "hydra.run.dir=here"]
-    assert command(*here, "model.lr=-1").code == 1
-    assert command(*here, "model.lr=0.1").code == 0
-
-
-@pytest.mark.parametrize("name", ["config.yaml", "metrics.csv", "checkpoints"])
-def test_what_is_no_runs_is_never_overwritten(images, command, tmp_path, name):
-    own = tmp_path / "work" / "own" / name
-    own.mkdir(parents=True) if name == "checkpoints" else own.parent.mkdir(parents=True)
-    if name != "checkpoints":
-        own.write_text("mine")
-    refused = command(*TINY, f"data.root={images}", "hydra.run.dir=own")
-    assert refused.code == 1 and f"holds a {name} of another origin" in refused.err
-    assert own.is_dir() or own.read_text() == "mine"
-
-
-def test_a_failing_run_does_not_stop_the_others_and_the_end_names_it(images, command):
-    done = command("-m", *TINY, f"data.root={images}", "model.lr=1e30,5e-3", "model.epochs=20")
-    results = [runs.result(path.parent) for path in done.folder.rglob(runs.RESULT)]
-    failed, finished = sorted(results, key=lambda result: result["status"])
-    assert (failed["status"], finished["status"]) == ("failed", "finished")
-    assert failed["settings"].keys() == finished["settings"].keys() and failed["seed"] == finished["seed"] == 0
-    assert done.code == 1 and "lower the learning rate" in done.err
 
 
 def test_a_budget_that_does_not_fit_is_an_error_before_anything_trains(images, command):

@@ -1,6 +1,8 @@
 """Run directories as training leaves them, without any training."""
 
+import html
 import json
+import re
 
 import numpy as np
 import pytest
@@ -70,3 +72,14 @@ def fake_sweep(fake_run, tmp_path):
         return tmp_path / "sweep"
 
     return write
+
+
+@pytest.fixture
+def visible():
+    def words(text):
+        """The page's words as a reader sees them, charts left out."""
+        text = re.sub(r"<(style|svg|title)\b.*?</\1>", "", text, flags=re.DOTALL)
+        words_ = " ".join(html.unescape(re.sub(r"<[^>]*>", " ", text)).split())
+        return re.sub(r" (?=[,.:;])", "", words_)
+
+    return words

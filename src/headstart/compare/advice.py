@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 
-from headstart.compare.crossover import by_split, crossovers
+from headstart.compare.crossover import by_data, crossovers
 from headstart.compare.planning import images_for_a_tie, needed
 from headstart.compare.verdict import Verdict
 from headstart.compare.words import named, of_metric, once, points
@@ -11,12 +11,12 @@ from headstart.compare.words import named, of_metric, once, points
 
 def next_steps(verdicts: Sequence[Verdict]) -> list[str]:
     """Where the order of arms changes, and what would settle what is open."""
-    curves = by_split(verdicts)
-    several_data, several_folds = (len({split[part] for split in curves}) > 1 for part in (0, 1))
-    said = []
-    for (data, folds), found in curves.items():
-        which = [data] * several_data + [f"{folds} folds" if folds > 1 else "one split"] * several_folds
-        said += [f"{', '.join(which)}: {sentence}" if which else sentence for sentence in _order(found)]
+    curves = by_data(verdicts)
+    said = [
+        f"{data}: {sentence}" if len(curves) > 1 else sentence
+        for data, found in curves.items()
+        for sentence in _order(found)
+    ]
     said += once(verdicts, _settling)
     too_few = once(verdicts, _tie_out_of_reach)
     if too_few and all(verdict.outcomes.folds == 1 for verdict in verdicts):

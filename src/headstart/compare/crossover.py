@@ -33,23 +33,23 @@ def crossovers(verdicts: Sequence[Verdict]) -> list[Crossover]:
     sweep's level. Budgets at which the order is open lie in between, and nothing is said beyond those measured.
 
     Args:
-        verdicts: from small budgets to large, as ``verdict.verdicts`` gives them; those of a data set and number of
-            folds are followed.
+        verdicts: from small budgets to large, as ``verdict.verdicts`` gives them; those of a data set are
+            followed.
     """
     return [
         Crossover(data, before.outcomes.labels_per_class, after.outcomes.labels_per_class, first, then)
-        for (data, _), found in by_split(verdicts).items()
+        for data, found in by_data(verdicts).items()
         for pair in _pairs(found)
         for (before, first), (after, then) in pairwise(_sure(found, pair))
         if first != then
     ]
 
 
-def by_split(verdicts: Sequence[Verdict]) -> dict[tuple[str, int], list[Verdict]]:
-    """The verdicts of each data set and number of folds: only these are of the same test images."""
-    found: dict[tuple[str, int], list[Verdict]] = defaultdict(list)
+def by_data(verdicts: Sequence[Verdict]) -> dict[str, list[Verdict]]:
+    """The verdicts of each data set."""
+    found: dict[str, list[Verdict]] = defaultdict(list)
     for verdict in verdicts:
-        found[verdict.outcomes.data, verdict.outcomes.folds].append(verdict)
+        found[verdict.outcomes.data].append(verdict)
     return found
 
 

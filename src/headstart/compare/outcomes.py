@@ -74,21 +74,19 @@ def outcomes(results: Sequence[Run], superseded: Sequence[Run] = ()) -> list[Out
     """
     results = [(place, {"arm": result["model"], **result}) for place, result in results if result.keys() >= NEEDED]
     names = arm_names([result for _, result in results])
-    groups: dict[tuple[str, int | None, int], dict[str, list[Run]]] = defaultdict(lambda: defaultdict(list))
+    groups: dict[tuple[str, int | None], dict[str, list[Run]]] = defaultdict(lambda: defaultdict(list))
     for name, (place, result) in zip(names, results, strict=True):
         groups[_where(result)][name].append((place, result))
-    ordered = sorted(groups.items(), key=lambda item: (item[0][0], item[0][1] or np.inf, item[0][2]))
+    ordered = sorted(groups.items(), key=lambda item: (item[0][0], item[0][1] or np.inf))
     found = (_table(*where, arms, [run for run in superseded if _where(run[1]) == where]) for where, arms in ordered)
     return [table for table in found if table is not None]
 
 
-def _where(result: Result) -> tuple[str, int | None, int]:
-    return str(result.get("data")), result.get("labels_per_class"), result.get("folds") or 1
+def _where(result: Result) -> tuple[str, int | None]:
+    return str(result.get("data")), result.get("labels_per_class")
 
 
-def _table(
-    data: str, budget: int | None, folds: int, arms: dict[str, list[Run]], superseded: Sequence[Run]
-) -> Outcomes | None:
+def _table(data: str, budget: int | None, arms: dict[str, list[Run]], superseded: Sequence[Run]) -> Outcomes | None:
     if len(arms) < 2:
         return None
     results = [result for of_arm in arms.values() for _, result in of_arm]
@@ -99,7 +97,7 @@ def _table(
         {},
         {arm: of_arm[0][1]["model"] for arm, of_arm in arms.items()},
         np.zeros(0, dtype=np.int64),
-        folds=folds,
+        folds=max(result.get("folds") or 1 for result in results),
         looks=looks(results, generations(superseded)),
         asked_budgets=max(result.get("asked_budgets") or 1 for result in results),
     )

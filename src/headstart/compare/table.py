@@ -1,6 +1,8 @@
 """The table of a sweep, from its run directories alone: each arm at each budget, over its seeds."""
 
+from collections import defaultdict
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 
 import pandas as pd
@@ -11,9 +13,11 @@ from headstart.compare.cut_short import failure
 from headstart.compare.superseded import superseded
 from headstart.errors import HeadstartError
 
-GROUPED = ["data", "labels_per_class", "folds", "arm"]
+Run = tuple[Path, Result]
+
+GROUPED = ["data", "labels_per_class", "arm"]
 COST = ["trainable_parameters", "seconds", "flops", "peak_memory_bytes"]
-COLUMNS = [*GROUPED, "accuracy", "spread", "n", "seeds", *COST, "tuning_seconds"]
+COLUMNS = [*GROUPED, "folds", "accuracy", "spread", "n", "seeds", *COST, "tuning_seconds"]
 
 
 @dataclass
@@ -31,12 +35,12 @@ class Found:
         directories: those that were looked through.
     """
 
-    finished: list[tuple[Path, Result]] = field(default_factory=list)
+    finished: list[Run] = field(default_factory=list)
     failed: list[tuple[str, str]] = field(default_factory=list)
-    failures: list[tuple[Path, Result]] = field(default_factory=list)
+    failures: list[Run] = field(default_factory=list)
     unreadable: list[Path] = field(default_factory=list)
-    again: list[tuple[Path, Result]] = field(default_factory=list)
-    superseded: list[tuple[Path, Result]] = field(default_factory=list)
+    again: list[Run] = field(default_factory=list)
+    superseded: list[Run] = field(default_factory=list)
     begun: list[Path] = field(default_factory=list)
     directories: tuple[Path, ...] = ()
 
@@ -73,9 +77,25 @@ def found(*directories: str | Path) -> Found:
     older = {place for place, _ in every.superseded}
     every.finished = [run for run in every.finished if run[0] not in older]
     every.failures = [run for run in every.failures if run[0] not in older]
+    every.finished, every.failures, every.superseded = _told_apart(every.finished, every.failures, every.superseded)
     if not (every.finished or every.failed or every.unreadable):
         raise HeadstartError(f"{', '.join(map(str, directories))}: holds no run that came to an end")
     return every
+
+
+def _told_apart(*several: list[Run]) -> list[list[Run]]:
+    """The runs. Data tested in one split and in folds too are a data set for each: only what was tested on the same
+    images can be compared."""
+    ways: dict[str, set[int]] = defaultdict(set)
+    for _, result in chain(*several):
+        ways[str(result.get("data"))].add(result.get("folds") or 1)
+
+    def told(result: Result) -> Result:
+        data, folds = str(result.get("data")), result.get("folds") or 1
+        tested = f"{folds} folds" if folds > 1 else "one split"
+        return {**result, "data": f"{data}, {tested}"} if len(ways[data]) > 1 else result
+
+    return [[(place, told(result)) for place, result in its] for its in several]
 
 
 def _whole(result: Result) -> bool:
@@ -87,10 +107,10 @@ def table(results: list[Result]) -> pd.DataFrame:
     """A row for each data set, budget and arm, the best arm of a budget first.
 
     Returns:
-        Columns ``data``, ``labels_per_class`` (NaN: all), ``folds``, ``arm``, ``accuracy`` (mean over runs, of 1),
-        ``spread`` (their standard deviation, NaN for one run), ``n`` runs, of so many ``seeds`` and folds (fewer than
-        ``n``, where several runs are of one), and the price, all means: ``trainable_parameters``, ``seconds``,
-        ``flops`` (of one image, forward), ``peak_memory_bytes`` and ``tuning_seconds``.
+        Columns ``data``, ``labels_per_class`` (NaN: all), ``arm``, ``folds`` (1: one split), ``accuracy`` (mean over
+        runs, of 1), ``spread`` (their standard deviation, NaN for one run), ``n`` runs, of so many ``seeds`` and folds
+        (fewer than ``n``, where several runs are of one), and the price, all means: ``trainable_parameters``,
+        ``seconds``, ``flops`` (of one image, forward), ``peak_memory_bytes`` and ``tuning_seconds``.
     """
     names = arm_names(results)
     frame = pd.DataFrame(
@@ -111,11 +131,12 @@ def table(results: list[Result]) -> pd.DataFrame:
     measured = ["labels_per_class", "accuracy", *COST, "tuning_seconds"]
     frame[measured] = frame[measured].astype(float)
     grouped = frame.groupby(GROUPED, dropna=False).agg(
+        folds=("folds", "max"),
         accuracy=("accuracy", "mean"),
         spread=("accuracy", "std"),
         n=("accuracy", "size"),
         seeds=("seed", "nunique"),
         **{name: (name, "mean") for name in (*COST, "tuning_seconds")},
     )
-    order = ["data", "labels_per_class", "folds", "accuracy"]
-    return grouped.reset_index().sort_values(order, ascending=[True, True, True, False], ignore_index=True)
+    order = ["data", "labels_per_class", "accuracy"]
+    return grouped.reset_index().sort_values(order, ascending=[True, True, False], ignore_index=True)

@@ -1,12 +1,12 @@
 """The sentences of a verdict, for the terminal and the page alike."""
 
-from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from headstart.compare.comparison import DECLARED
+from headstart.compare.crossover import by_data
 from headstart.compare.unfinished import Unfinished
 from headstart.compare.verdict import Verdict, loss_of_frozen
 from headstart.kinds import KINDS
@@ -152,12 +152,10 @@ def differing(declared: Mapping[str, Sequence[Any]]) -> list[str]:
 
 def level(verdicts: Sequence[Verdict]) -> dict[str, float]:
     """The chance of any false answer: of a data set, of all verdicts together, and of as many looks as there were."""
-    of_each: dict[str, float] = defaultdict(float)
-    for verdict in verdicts:
-        of_each[verdict.outcomes.data] += verdict.alpha
-    of_all = sum(of_each.values())
+    of_each = [sum(verdict.alpha for verdict in its) for its in by_data(verdicts).values()]
+    of_all = sum(of_each)
     return {
-        "level_of_each": max(of_each.values(), default=0.0),
+        "level_of_each": max(of_each, default=0.0),
         "level_of_all": of_all,
         "false_at_most": min(1.0, _looks(verdicts) * of_all),
     }
@@ -178,7 +176,7 @@ def cautions(verdicts: Sequence[Verdict], anew: bool = False) -> list[str]:
         return []
     chances = level(verdicts)
     each, whole, more = (f"{100 * chance:.3g} %" for chance in chances.values())
-    several = len({verdict.outcomes.data for verdict in verdicts}) > 1
+    several = len(by_data(verdicts)) > 1
     split = f", split over {len(verdicts)} budgets" if len(verdicts) > 1 else ""
     level_ = f"{each} for each data set, {whole} for all together" if several else f"{whole}{split}"
     said = [f"Level: {level_}: any arm is called worse than one that it equals with at most this chance. {TESTED}"]

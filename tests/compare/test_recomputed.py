@@ -1,0 +1,127 @@
+"""The numbers of a report, computed again from the predictions by pandas and nothing of ours."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import t
+
+from headstart.compare.report import report
+
+
+def predictions(sweep):
+    """Every answer of a sweep, by pandas and nothing of ours."""
+    frames = []
+    for path in sweep.rglob("predictions.parquet"):
+        result = json.loads((path.parent / "result.json").read_text())
+        frame = pd.read_parquet(path)
+        frames.append(frame.assign(**{k: result[k] for k in ("arm", "labels_per_class", "seed", "fold")}))
+    every = pd.concat(frames, ignore_index=True)
+    return every.assign(right=every["label"] == every["predicted"], sure=every["probabilities"].map(max))
+
+
+def test_accuracies_are_those_of_the_predictions(fake_sweep):
+    sweep = fake_sweep()
+    said, every = report(sweep), predictions(sweep)
+    by_run = every.groupby(["arm", "labels_per_class", "seed"])["right"].mean()
+    assert len(said["runs"]) == len(by_run) == 24
+    for run in said["runs"]:
+        assert run["accuracy"] == pytest.approx(by_run[run["arm"], run["labels_per_class"], run["seed"]])
+    over_seeds = by_run.groupby(["arm", "labels_per_class"]).agg(["mean", "std", "size"])
+    (data,) = said["data"]
+    assert len(data["table"]) == len(over_seeds) == 8
+    for row in data["table"]:
+        expected = over_seeds.loc[(row["arm"], row["labels_per_class"])]
+        assert [row["accuracy"], row["spread"], row["n"]] == pytest.approx(list(expected))
+
+
+def test_differences_are_those_of_the_predictions(fake_sweep):
+    sweep = fake_sweep()
+    every = predictions(sweep)
+    for answer in report(sweep)["data"][0]["answers"]:
+        right = every[every["labels_per_class"] == answer["labels_per_class"]].groupby("arm")["right"].mean()
+        for pair in [answer["declared"], *answer["pairs"]]:
+            assert pair["difference"] == pytest.approx(right[pair["first"]] - right[pair["second"]])
+            assert pair["low"] < pair["difference"] < pair["high"]
+
+
+def howe_by_pandas(table):
+    """The mean of a table of seeds by images, and half the width of its interval at a level."""
+    seeds, images = table.shape
+    mean = table.to_numpy().mean()
+    by_seed, by_image = images * table.mean(axis=1).var(), seeds * table.mean(axis=0).var()
+    rest = table.sub(table.mean(axis=1), axis=0).sub(table.mean(axis=0)).add(mean)
+    rest = (rest**2).to_numpy().sum() / ((seeds - 1) * (images - 1))
+
+    def half(alpha):
+        of_seeds, of_images = (t.ppf(1 - alpha / 2, n - 1) ** 2 for n in (seeds, images))
+        both = of_seeds * by_seed + of_images * max(by_image - rest, 0)
+        howe = (max(both, of_images * by_image) / (seeds * images)) ** 0.5
+        return max(howe, 1 - (alpha / 2) ** (1 / images))
+
+    return mean, half
+
+
+def test_intervals_and_p_values_are_howes_of_the_predictions(fake_sweep):
+    sweep = fake_sweep()
+    every = predictions(sweep)
+    for answer in report(sweep)["data"][0]["answers"]:
+        right = every[every["labels_per_class"] == answer["labels_per_class"]].astype({"right": float})
+        arms = {arm: its.pivot(index="seed", columns="image", values="right") for arm, its in right.groupby("arm")}
+        for pair in [answer["declared"], *answer["pairs"]]:
+            mean, half = howe_by_pandas(arms[pair["first"]] - arms[pair["second"]])
+            width = half(1 - pair["confidence"])
+            assert [pair["low"], pair["high"]] == pytest.approx([mean - width, mean + width])
+            if 1e-9 < pair["p_value"] < 1:  # the level whose interval just reaches zero
+                assert half(pair["p_value"]) == pytest.approx(abs(mean), rel=1e-4)
+
+
+def test_the_closer_look_is_at_the_predictions_of_the_arm_left_at_the_largest_budget(fake_sweep):
+    sweep = fake_sweep()
+    look = report(sweep)["data"][0]["closer"]
+    every = predictions(sweep)
+    largest = every[every["labels_per_class"] == 20]
+    assert look["arm"] == largest.groupby("arm")["right"].mean().idxmax() and look["labels_per_class"] == 20
+    own = largest[largest["arm"] == look["arm"]]
+    assert look["confusion"]["counts"] == pd.crosstab(own["label"], own["predicted"]).to_numpy().tolist()
+    assert [row["recall"] for row in look["confusion"]["recall"]] == pytest.approx(
+        list(own.groupby("label")["right"].mean())
+    )
+    for row in look["calibration"]:
+        its = largest[largest["arm"] == row["arm"]]
+        bins = its.groupby(pd.cut(its["sure"].astype(float), np.linspace(0, 1, 16)), observed=True)
+        gap = (bins["right"].mean() - bins["sure"].mean()).abs()
+        assert row["ece"] == pytest.approx((gap * bins.size()).sum() / len(its))
+        assert [b["count"] for b in row["bins"]] == list(bins.size())
+        ranked = np.array_split(its.sort_values("sure", kind="stable")["right"].to_numpy(), len(its) // 25)
+        assert [point["accuracy"] for point in row["points"]] == pytest.approx([part.mean() for part in ranked])
+        assert all(point["count"] >= 25 for point in row["points"])
+
+
+def test_the_mistakes_are_the_surest_ones_and_have_every_arms_word(fake_sweep):
+    sweep = fake_sweep()
+    look = report(sweep)["data"][0]["closer"]
+    every = predictions(sweep)
+    own = every[(every["labels_per_class"] == 20) & (every["arm"] == look["arm"])]
+    mean = own.groupby("image")["probabilities"].agg(lambda rows: np.mean(np.stack(list(rows)), axis=0))
+    label = own.groupby("image")["label"].first()
+    wrong = mean[mean.map(np.argmax) != label].map(max).sort_values(ascending=False)
+    assert [m["image"] for m in look["mistakes"]] == list(wrong.index[:12])
+    first = look["mistakes"][0]
+    assert (
+        first["said"][0]["probability"] == pytest.approx(wrong.iloc[0]) and first["said"][0]["class"] != first["class"]
+    )
+    assert {said["arm"] for said in first["said"]} == {"finetune", "frozen", "scratch_backbone", "scratch_cnn"}
+
+
+def test_agreement_is_counted_answer_by_answer(fake_sweep):
+    sweep = fake_sweep()
+    every = predictions(sweep).query("labels_per_class == 20").set_index(["seed", "image"])
+    for pair in report(sweep)["data"][0]["closer"]["agreement"]:
+        one, other = (every[every["arm"] == pair[k]].sort_index() for k in ("first", "second"))
+        assert pair["same"] == pytest.approx((one["predicted"] == other["predicted"]).mean())
+        assert pair["both_right"] == pytest.approx((one["right"] & other["right"]).mean())
+        assert pair["first_alone"] == pytest.approx((one["right"] & ~other["right"]).mean())
+        shares = [pair[k] for k in ("both_right", "first_alone", "second_alone", "both_wrong")]
+        assert sum(shares) == pytest.approx(1)

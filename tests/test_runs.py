@@ -1,0 +1,29 @@
+"""Whose a run directory is: nothing overwrites what is not its own."""
+
+import pytest
+
+TINY = ["model=scratch_cnn", "data=folder", "data.image_size=16", "model.epochs=3"]
+
+
+def test_a_directory_that_holds_another_run_is_refused(images, command):
+    place = "hydra.run.dir=here"
+    assert command(*TINY, f"data.root={images}", place).code == 0
+    refused = command(*TINY, f"data.root={images}", place, "seed=5")
+    assert refused.code == 1 and "holds another run" in refused.err
+
+
+def test_a_setting_that_was_refused_does_not_keep_the_directory(images, command):
+    here = [*TINY, f"data.root={images}", "hydra.run.dir=here"]
+    assert command(*here, "model.lr=-1").code == 1
+    assert command(*here, "model.lr=0.1").code == 0
+
+
+@pytest.mark.parametrize("name", ["config.yaml", "metrics.csv", "checkpoints"])
+def test_what_is_no_runs_is_never_overwritten(images, command, tmp_path, name):
+    own = tmp_path / "work" / "own" / name
+    own.mkdir(parents=True) if name == "checkpoints" else own.parent.mkdir(parents=True)
+    if name != "checkpoints":
+        own.write_text("mine")
+    refused = command(*TINY, f"data.root={images}", "hydra.run.dir=own")
+    assert refused.code == 1 and f"holds a {name} of another origin" in refused.err
+    assert own.is_dir() or own.read_text() == "mine"
