@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from headstart.understand import depth
-from headstart.understand.depth import Difference
+from headstart.understand.interval import Interval
 
 DRAW = torch.Generator().manual_seed(0)
 IMAGES, LABELS = torch.randn(32, 1, 8, 8, generator=DRAW), torch.arange(32) % 4
@@ -96,11 +96,11 @@ def test_what_bursts_counts_as_guessing():
 
 def test_a_difference_is_paired_and_has_students_interval():
     said = depth.difference([1.0, 2.0, 3.0], [2.0, 3.5, 3.5])
-    assert said.mean == pytest.approx(1.0)
-    assert said.high - said.mean == pytest.approx(4.302653 * 0.5 / math.sqrt(3), rel=1e-5)
+    assert said.middle == pytest.approx(1.0)
+    assert said.high - said.middle == pytest.approx(4.302653 * 0.5 / math.sqrt(3), rel=1e-5)
 
 
-WORSE, SAME, OPEN = Difference(1.0, 0.5, 1.5), Difference(0.0, -0.02, 0.02), Difference(0.5, -0.5, 1.5)
+WORSE, SAME, OPEN = Interval(1.0, 0.5, 1.5), Interval(0.0, -0.02, 0.02), Interval(0.5, -0.5, 1.5)
 
 
 @pytest.mark.parametrize(
@@ -140,7 +140,7 @@ def test_that_it_takes_skips_fails_where_batch_norm_does_or_skips_do_not(plain, 
 
 @pytest.mark.parametrize(
     ("steps", "verdict"),
-    [([WORSE, WORSE], "holds"), ([WORSE, OPEN], "depends"), ([WORSE, Difference(-1.0, -1.5, -0.5)], "fails")],
+    [([WORSE, WORSE], "holds"), ([WORSE, OPEN], "depends"), ([WORSE, Interval(-1.0, -1.5, -0.5)], "fails")],
 )
 def test_that_each_is_better_fails_where_one_is_worse(steps, verdict):
     assert depth.each_is_better(steps) == verdict

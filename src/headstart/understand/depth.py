@@ -1,7 +1,6 @@
 """Depth with and without skip connections: networks of equal depth and parameters, their gradients, their training."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -9,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from headstart.understand.chapter import Verdict
+from headstart.understand.interval import Interval, of_seeds
 
 WIDTH = 8  # channels of the first stage: narrow, so that depth alone is what the networks have much of
 EVEN = 100.0  # layers whose gradients lie within this factor of each other can learn at one rate
@@ -124,23 +124,9 @@ def reached(losses: Sequence[float], classes: int) -> float:
     return float(last.clip(max=guessing).mean())
 
 
-@dataclass(frozen=True)
-class Difference:
-    """A mean of paired differences, and its 95 % interval by Student's t."""
-
-    mean: float
-    low: float
-    high: float
-
-
-def difference(first: Sequence[float], second: Sequence[float]) -> Difference:
-    """By how much the second exceed the first, pair by pair; two pairs at least."""
-    from scipy import stats
-
-    gaps = np.asarray(second, dtype=float) - np.asarray(first, dtype=float)
-    n, mean = len(gaps), float(gaps.mean())
-    half = float(stats.t.ppf(0.975, n - 1) * gaps.std(ddof=1) / np.sqrt(n))
-    return Difference(mean, mean - half, mean + half)
+def difference(first: Sequence[float], second: Sequence[float]) -> Interval:
+    """By how much the second exceed the first, pair by pair, and Student's interval of it."""
+    return of_seeds([after - before for before, after in zip(first, second, strict=True)])
 
 
 def learned(reached: Sequence[float], classes: int) -> bool:
@@ -148,7 +134,7 @@ def learned(reached: Sequence[float], classes: int) -> bool:
     return float(np.mean(reached)) < 0.95 * float(np.log(classes))
 
 
-def deeper_is_worse(deeper: Difference, shallow_learned: bool) -> Verdict:
+def deeper_is_worse(deeper: Interval, shallow_learned: bool) -> Verdict:
     """Whether a deeper network trains worse: ``deeper`` is its loss above that of the shallower one.
 
     It fails where the deeper one is surely as good within the margin. It depends where neither is sure, or where
@@ -161,7 +147,7 @@ def deeper_is_worse(deeper: Difference, shallow_learned: bool) -> Verdict:
     return "holds" if deeper.low > 0 else "depends"
 
 
-def skips_make_depth_harmless(deeper: Difference, alone: Difference, shallow_learned: bool) -> Verdict:
+def skips_make_depth_harmless(deeper: Interval, alone: Interval, shallow_learned: bool) -> Verdict:
     """Whether a deeper network with skips trains as well, and by its skips alone.
 
     It fails where the deeper one is worse even with BatchNorm, and depends where it needs that, or nothing is sure.
@@ -191,7 +177,7 @@ def only_skips_even_gradients(plain: Sequence[float], skipped: Sequence[float]) 
     return "holds" if min(plain) > EVEN else "depends"
 
 
-def each_is_better(steps: Sequence[Difference]) -> Verdict:
+def each_is_better(steps: Sequence[Interval]) -> Verdict:
     """Whether each network is more accurate than the one before it: surely all, surely not all, or neither is sure."""
     if any(step.high < 0 for step in steps):
         return "fails"

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from headstart.understand.interval import Interval
+from headstart.understand.interval import Interval, of_share
 from headstart.understand.stages import AT_ONCE, activations
 
 WIDTH = 512  # numbers of an image that a probe sees, at most, from every stage alike
@@ -89,10 +89,7 @@ def shuffled(features: Tensor, labels: Tensor, times: int = SHUFFLES) -> float:
 
 def accuracy(right: np.ndarray) -> Interval:
     """The share that is right and its 95 % interval (Wilson 1927), of the luck of which images these are."""
-    n, share, z = len(right), float(right.mean()), NORMAL
-    centre = (share + z * z / (2 * n)) / (1 + z * z / n)
-    half = z / (1 + z * z / n) * (share * (1 - share) / n + z * z / (4 * n * n)) ** 0.5
-    return Interval(share, min(share, max(0.0, centre - half)), max(share, min(1.0, centre + half)))  # rounding
+    return of_share(float(right.mean()), len(right))
 
 
 def gain(right: np.ndarray, other: np.ndarray) -> Interval:

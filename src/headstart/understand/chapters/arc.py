@@ -156,15 +156,15 @@ def _depth_claims(ends: dict[Kind, list[float]], uneven: dict[Kind, float], clas
         _claim(
             "deeper-is-worse-without-skips",
             depth.deeper_is_worse(plain, learned[False]),
-            above.format(plain.mean),
-            f"with skips {skipped.mean:+.2f}",
+            above.format(plain.middle),
+            f"with skips {skipped.middle:+.2f}",
             (plain.low, plain.high),
         ),
         _claim(
             "skips-make-depth-harmless",
             depth.skips_make_depth_harmless(skipped, alone, learned[True]),
-            above.format(skipped.mean),
-            f"{DEEP} layers without BatchNorm end {alone.mean:+.2f} nats above {DEEP} with it",
+            above.format(skipped.middle),
+            f"{DEEP} layers without BatchNorm end {alone.middle:+.2f} nats above {DEEP} with it",
             (skipped.low, skipped.high),
         ),
         _claim(
