@@ -20,7 +20,8 @@ def next_steps(verdicts: Sequence[Verdict]) -> list[str]:
     said += once(verdicts, _settling)
     too_few = once(verdicts, _tie_out_of_reach)
     if too_few and all(verdict.outcomes.folds == 1 for verdict in verdicts):
-        too_few.append("data.folds=5 tests every image once per seed, instead of one part of them.")
+        own = "Unless the data bring a test part of their own"
+        too_few.append(f"{own}, data.folds=5 tests every image once per seed, instead of one part of them.")
     return said + too_few
 
 
@@ -75,7 +76,8 @@ def _what_it_takes(verdict: Verdict) -> str:
     if not images and not seeds:
         most = f"{more.most_seeds:,} seeds nor {more.most_images:,.0f} test images in all"
         return f"neither {most} give an answer with a chance of {even}, {supposed}"
-    ways = [f"{seeds} more seeds"] * bool(seeds) + [f"{images} more test images"] * bool(images)
+    ways = [f"{seeds} more seed{'s' if seeds != '1' else ''}"] * bool(seeds)
+    ways += [f"{images} more test images"] * bool(images)
     said = f"{' or '.join(ways)} give an answer with a chance of {even} to {good}, {supposed}"
     if images and seeds:
         return said
