@@ -97,7 +97,8 @@ def audit(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps(found.to_dict(), indent=1))  # in ASCII: a name may hold what commands a terminal
         return 0
-    print(f"{harmless(found.name)}: {found.images:,} images of {len(found.classes):,} classes")
+    filled = sum(any(parts.values()) for parts in found.classes.values())
+    print(f"{harmless(found.name)}: {found.images:,} images of {filled:,} classes")
     if not found.findings:
         print("nothing to mend was found")
         return 0

@@ -110,6 +110,11 @@ def test_a_class_that_a_part_lacks_is_named_with_the_folder_that_is_missing(phot
     assert found(root) == {("missing_class", "Valid/bee")}
 
 
+def test_an_empty_class_is_not_missing_as_well(photos):
+    root = photos({"train/ant": 2, "train/bee": 2, "train/wasp": 0, "test/ant": 2, "test/bee": 2})
+    assert found(root) == {("empty_class", "train/wasp")}
+
+
 def test_classes_that_differ_by_case_or_by_how_an_accent_is_stored_are_named(photos):
     root = photos({"Ant": 2, "ant": 2, "jose\u0301": 2, "jos\u00e9": 2, "bee": 2})
     assert found(root) == {("case", "Ant", "ant"), ("case", "jose\u0301", "jos\u00e9")}

@@ -8,6 +8,7 @@ from headstart import runs
 from headstart.compare import words
 from headstart.compare.arms import Result, arm_names
 from headstart.compare.judge import Judged, judged
+from headstart.compare.unfinished import unfinished
 from headstart.errors import HeadstartError
 
 Run = tuple[Path, Result]
@@ -22,7 +23,8 @@ class Choice:
 
 
 def best(sweep: str | Path) -> Choice:
-    """The arm that nothing beat at the largest budget (of several the cheapest to train), and of its runs the one most
+    """The arm that nothing beat at the largest budget (of a tie the cheapest to train, of several that are undecided
+    the most accurate so far), and of its runs the one most
     accurate on validation images, or the lowest seed where nothing validates. No test image chooses between runs.
 
     Raises:
@@ -50,7 +52,10 @@ def best(sweep: str | Path) -> Choice:
         if verdict.outcomes.labels_per_class == largest
         for other, reason in verdict.outcomes.refused.items()
     )
-    return Choice(runs.checkpoint(directory), f"{arm} at {at}: {why}; seed {result['seed']}, {how}{without}")
+    lacks = "".join(f". {words.unfinished(state)}" for state in unfinished(told.every))
+    right = f"{mean(r['metrics']['test/accuracy'] for _, r in arms[arm]):.1%} of the test images over all its runs"
+    said = f"{arm} at {at}: {why}; right on {right}; seed {result['seed']}, {how}{without}{lacks}"
+    return Choice(runs.checkpoint(directory), said)
 
 
 def _arm(arms: dict[str, list[Run]], told: Judged, largest: int | None, at: str) -> tuple[str, str]:
@@ -74,10 +79,14 @@ def _arm(arms: dict[str, list[Run]], told: Judged, largest: int | None, at: str)
             else "every other was beaten"
         )
         return left[0], f"nothing beat it, and {others}"
-    cheapest = min(left, key=lambda arm: mean(result["cost"]["seconds"] for _, result in arms[arm]))
-    others = ", ".join(arm for arm in left if arm != cheapest)
-    word = "a tie of" if at_largest[0].tie else "undecided between"
-    return cheapest, f"{word} it and {others}, of which it trains fastest"
+    if at_largest[0].tie:
+        chosen = min(left, key=lambda arm: mean(result["cost"]["seconds"] for _, result in arms[arm]))
+        word, most = "a tie of", "trains fastest"
+    else:  # the cheapest could be far behind, where few images or seeds leave much open
+        chosen = left[0]
+        word, most = f"undecided {words.between(left)}", "was right most often so far, which may be luck"
+    others = words.named([arm for arm in left if arm != chosen])
+    return chosen, f"{word} it and {others}, of which it {most}"
 
 
 def _run(runs_of_arm: list[Run]) -> tuple[Run, str]:

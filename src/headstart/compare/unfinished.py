@@ -44,36 +44,42 @@ def _state(folder: Path, ended: list[Result], begun: int) -> Unfinished:
     told = [result for result in ended if result.get("asked_arms") and result.get("asked_seeds")]
     if not told:
         return Unfinished(folder.resolve().name, None, 0, begun)
-    arms = {_cell(result, "data") for result in told}
     cells = _asked(told, ended)
-    asked = (
-        max(len(arms), *(result["asked_arms"] for result in told))
-        * max(result.get("folds") or 1 for result in told)
-        * len(cells)
-    )
     # What an older version trained is there as well.
-    there = {
-        _cell(result, "data", "labels_per_class", "seed", "fold")
-        for result in ended
-        if (result.get("labels_per_class"), result.get("seed")) in cells
-    }
+    there = cells & {(_arm(r), _budget(r), r.get("seed"), _folds(r), r.get("fold") or 0) for r in ended}
     silent = sum("seed" not in result for result in ended)  # it failed before it could say what it was
-    return Unfinished(folder.resolve().name, asked, max(asked - len(there) - silent, 0), begun)
+    return Unfinished(folder.resolve().name, len(cells), max(len(cells) - len(there) - silent, 0), begun)
 
 
-def _asked(told: list[Result], ended: list[Result]) -> set[tuple[Any, int]]:
-    """Every budget and seed that a command had asked for. Runs say how many budgets theirs had, not which: those that
-    its runs have, then those of other commands, then so many that no run has reached."""
-    commands: dict[tuple[tuple[int, ...], int], set[int | None]] = defaultdict(set)
+def _asked(told: list[Result], ended: list[Result]) -> set[tuple[Any, ...]]:
+    """Every (arm, budget, seed, number of folds, fold) that a command had asked for."""
+    commands: dict[tuple[tuple[int, ...], int, int, int], list[Result]] = defaultdict(list)
     for result in told:
-        commands[tuple(result["asked_seeds"]), result.get("asked_budgets") or 1].add(result["labels_per_class"])
-    known = {result["labels_per_class"] for result in ended if "labels_per_class" in result}
-    cells: set[tuple[Any, int]] = set()
-    for (seeds, count), own in commands.items():
-        budgets = [*own, *(known - own), *(f"unknown {k}" for k in range(count))][: max(count, len(own))]
-        cells |= set(product(budgets, seeds))
+        seeds, arms, budgets = (result.get(f"asked_{what}") or 1 for what in ("seeds", "arms", "budgets"))
+        commands[tuple(seeds), arms, budgets, _folds(result)].append(result)
+    cells: set[tuple[Any, ...]] = set()
+    for (seeds, arms, budgets, folds), own in commands.items():
+        beside = [result for result in ended if _folds(result) == folds]
+        its_arms = _filled([*map(_arm, own)], [*map(_arm, beside)], arms)
+        its_budgets = _filled([*map(_budget, own)], [_budget(r) for r in beside if "labels_per_class" in r], budgets)
+        cells |= set(product(its_arms, its_budgets, seeds, [folds], range(folds)))
     return cells
 
 
-def _cell(result: Result, *keys: str) -> str:
-    return json.dumps([arm_key(result), *(result.get(key) for key in keys)])
+def _filled(own: list[Any], others: list[Any], count: int) -> list[Any]:
+    """A command's arms or budgets: its runs say how many it had, not which. Those that its runs have, then those of
+    other commands, then so many that no run has reached."""
+    its = list(dict.fromkeys(own))
+    return [*its, *(dict.fromkeys(o for o in others if o not in its)), *range(-count, 0)][: max(count, len(its))]
+
+
+def _arm(result: Result) -> str:
+    return json.dumps([arm_key(result), result.get("data")])
+
+
+def _budget(result: Result) -> Any:
+    return result.get("labels_per_class")
+
+
+def _folds(result: Result) -> int:
+    return result.get("folds") or 1

@@ -94,12 +94,17 @@ def unbeaten(verdict: Verdict) -> str:
         return f"{left[0]} wins" + (", by less than the margin" if verdict.lead_is_small else "")
     if verdict.tie:
         return f"a tie of {named(left)}: within {points(verdict.margin)}{of_metric(verdict.metric)}"
-    undecided = f"undecided {'between' if len(left) == 2 else 'among'} {named(left)}"
+    undecided = f"undecided {between(left)} {named(left)}"
     beats_all = all(set(left) <= set(winners) for winners in verdict.beaten.values())
     if verdict.beaten and beats_all:
         return f"{undecided}; each beats {' and '.join(sorted(verdict.beaten))}"
     beaten = f"; beaten: {', '.join(sorted(verdict.beaten))}" if verdict.beaten else ""
     return undecided + beaten
+
+
+def between(arms: Sequence[str]) -> str:
+    """``between`` two, ``among`` more."""
+    return "between" if len(arms) == 2 else "among"
 
 
 def missing(verdict: Verdict) -> str | None:
@@ -135,8 +140,9 @@ def unfinished(state: Unfinished) -> str:
     if not state.missing:
         return f"Not finished: {begun} begun and not come to an end; the same command goes on."
     also = f", and {begun} begun" if state.begun else ""
+    are = "is" if state.missing == 1 else "are"
     return (
-        f"Not finished: {state.missing:,} of {state.asked:,} runs are missing{also}. The answers are those of the runs "
+        f"Not finished: {state.missing:,} of {state.asked:,} runs {are} missing{also}. The answers are those of the runs "
         "that are there; the same command goes on with the others."
     )
 

@@ -66,9 +66,10 @@ class Audit:
         """What the pairs that look the same are worth, in a sentence or two."""
         alike, pairs = self.alike, self.alike["pairs"]
         said = (
-            f"{alike['candidates']:,} pairs have similar hashes; of {alike['compared']:,} compared, {pairs:,} look the "
-            f"same: {alike['sure']:,} almost surely, {alike['perhaps']:,} perhaps "
-            f"({alike['mislabelled']:,} under two labels, {alike['cross_split']:,} in two parts)."
+            f"{alike['candidates']:,} pair{'s have' if alike['candidates'] != 1 else ' has'} similar hashes; "
+            f"of {alike['compared']:,} compared, {pairs:,} look the same: {alike['sure']:,} almost surely, "
+            f"{alike['perhaps']:,} perhaps ({alike['mislabelled']:,} under two labels, "
+            f"{alike['cross_split']:,} in two parts)."
         )
         if pairs > self.images or 10 * alike["perhaps"] > self.images:  # copies are seldom so many
             said += " So many are a sign of images that are alike by nature: look before you believe them."

@@ -113,6 +113,8 @@ def classes(root: Path, folders: Sequence[tuple[str, Path]], counts: Mapping[str
         there = {printable(folder.name): folder.parent for p, folder in folders if p == part}
         place = name_below(root, next(iter(there.values())))
         for label in counts.keys() - there.keys() if part else ():
+            if not total[label]:
+                continue  # an empty class, which is named as such
             found.append(Finding("missing_class", (f"{place}/{label}",), f"class {label} is missing in {part}"))
     return found
 
