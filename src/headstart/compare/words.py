@@ -142,8 +142,8 @@ def unfinished(state: Unfinished) -> str:
     also = f", and {begun} begun" if state.begun else ""
     are = "is" if state.missing == 1 else "are"
     return (
-        f"Not finished: {state.missing:,} of {state.asked:,} runs {are} missing{also}. The answers are those of the runs "
-        "that are there; the same command goes on with the others."
+        f"Not finished: {state.missing:,} of {state.asked:,} runs {are} missing{also}. The answers are those of the "
+        "runs that are there; the same command goes on with the others."
     )
 
 
