@@ -190,6 +190,32 @@ def test_a_part_that_breaks_on_a_network_says_so_and_the_others_go_on(trained, c
     assert "It is hard." in (run / "understanding.html").read_text()
 
 
+@pytest.mark.parametrize(("stopped_in", "kept"), [("hard", ["easy"]), ("easy", None)])
+def test_a_stopped_run_keeps_its_finished_parts_beside_an_earlier_page(
+    trained, chapters, monkeypatch, capsys, stopped_in, kept
+):
+    run, _ = trained()
+    assert cli.run(["understand", str(run)]) == 0
+    earlier = (run / "understanding.html").read_text()
+
+    def stops(subject, tell):
+        raise KeyboardInterrupt
+
+    real = explanation.import_module
+    room = SimpleNamespace(chapter=stops)
+    monkeypatch.setattr(explanation, "import_module", lambda name: room if name.endswith(stopped_in) else real(name))
+    capsys.readouterr()
+    assert cli.run(["understand", str(run)]) == 130
+    said, page = capsys.readouterr(), run / "understanding.stopped.html"
+    assert (run / "understanding.html").read_text() == earlier and not said.out
+    assert page.exists() == (f"the finished parts are in {page}" in said.err) == bool(kept)
+    if kept:
+        numbers = json.loads(page.with_suffix(".json").read_text())
+        assert [chapter["name"] for chapter in numbers["chapters"]] == kept
+        assert "these parts are missing: hard." in numbers["cautions"][0] and "All is well." in page.read_text()
+        assert numbers["cautions"][0] in page.read_text()
+
+
 def test_a_folder_that_cannot_be_written_is_told_before_anything_is_measured(trained, chapters, tmp_path, capsys):
     run, _ = trained()
     blocked = tmp_path / "file"

@@ -22,7 +22,7 @@ from headstart.models.transfer import Transfer
 from headstart.models.transplanted import Transplanted
 from headstart.seeding import key
 from headstart.understand.chapter import Chapter
-from headstart.understand.explanation import explained, parts
+from headstart.understand.explanation import one_by_one, parts
 from headstart.understand.page import render, to_json
 from headstart.understand.simulation import fragment
 from headstart.understand.simulation.own import layer_list
@@ -31,7 +31,7 @@ from headstart.understand.subject import Subject
 TRAINED, OTHERS = 128, 256  # images that are looked at, of those the network trained on and of the others
 FEWEST = 50  # images: the mean of a field over fewer is noise
 WITH_SIMULATION = "receptive_field"  # the part that the simulation goes with
-PAGE, NUMBERS = "understanding.html", "understanding.json"
+WHOLE, STOPPED = "understanding", "understanding.stopped"  # a stopped page takes no whole one's place
 
 
 def understand(
@@ -59,8 +59,9 @@ def understand(
 
     Raises:
         HeadstartError: there is no such model, sweep or part, or there are too few images.
+        KeyboardInterrupt: it was stopped; the parts that were finished stand in ``understanding.stopped.html``.
     """
-    parts(only)
+    wanted = parts(only)
     checkpoint = runs.checkpoint(path)
     rows = [row for sweep in sweeps for row in _rows(sweep)] if sweeps else None
     run = runs.owner(checkpoint)
@@ -68,12 +69,25 @@ def understand(
     tell("reading the model and its images")
     subject, cautions = opened(loading.load(checkpoint), _called(checkpoint, run), run, data)
     command = " ".join(["headstart understand", shlex.quote(str(path)), *_options(data, only, sweeps)])
-    chapters = explained(replace(subject, sweep=rows), only, tell)
-    told = (subject.name, chapters, cautions, command)
-    simulated = _simulated(subject, chapters) if not only or WITH_SIMULATION in only else ""
-    runs.write_text(folder / NUMBERS, to_json(*told, versions=conditions()["versions"]))
-    runs.write_text(folder / PAGE, render(*told, simulated))
-    return folder / PAGE
+    chapters: list[Chapter] = []
+
+    def write(stem: str, notes: list[str]) -> Path:
+        told = (subject.name, chapters, notes, command)
+        simulated = _simulated(subject, chapters) if not only or WITH_SIMULATION in only else ""
+        runs.write_text(folder / f"{stem}.json", to_json(*told, versions=conditions()["versions"]))
+        runs.write_text(folder / f"{stem}.html", render(*told, simulated))
+        return folder / f"{stem}.html"
+
+    try:
+        for chapter in one_by_one(replace(subject, sweep=rows), only, tell):
+            chapters.append(chapter)
+    except KeyboardInterrupt:
+        if chapters:
+            missing = ", ".join(wanted[len(chapters) :])
+            page = write(STOPPED, [f"Stopped before its end: these parts are missing: {missing}.", *cautions])
+            tell(f"stopped: the finished parts are in {page}")
+        raise
+    return write(WHOLE, cautions)
 
 
 def _writable(folder: Path) -> Path:

@@ -1,6 +1,7 @@
 import pytest
 import torch
 import torchvision
+from scipy.stats import binom
 from torch import nn
 
 from headstart.errors import HeadstartError
@@ -104,6 +105,16 @@ def test_the_interval_holds_the_ratio_and_the_network_stays_as_it_was(lesson):
     assert found.weights.sum() == pytest.approx(1) and 8 <= found.mass95 <= 10 and found.side <= 10
     assert network.training and not network.conv1._forward_hooks
     assert all(torch.equal(before[name], value) for name, value in network.state_dict().items())
+
+
+def test_the_interval_leaves_out_a_fortieth_of_the_draws_at_either_end():
+    """Of 400 images half show a field of σ 1 and half one of σ 3: so a draw's variance is 1 + 8k/400, k binomial."""
+    layer = last_of(nn.Sequential(nn.Conv2d(1, 1, 7)), (1, 7, 7))
+    narrow, wide = torch.zeros(7, 7, dtype=torch.float64), torch.zeros(7, 7, dtype=torch.float64)
+    narrow[2::2, 2::2][:2, :2], wide[::6, ::6] = 0.25, 0.25  # pixels 2 and 4, and pixels 0 and 6, of both axes
+    found = described(torch.stack([narrow, wide]).repeat(200, 1, 1), layer)
+    ends = [4 * (1 + 8 * binom.ppf(q, 400, 0.5) / 400) ** 0.5 / 7 for q in (0.025, 0.975)]
+    assert found.interval == pytest.approx(ends, abs=0.01)
 
 
 def test_a_field_that_the_image_cuts_is_flagged():

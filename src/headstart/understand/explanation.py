@@ -1,6 +1,6 @@
 """The explanation as a whole: its chapters in the order of reading, and the claims that none of them measured."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from importlib import import_module
 
 from headstart.errors import HeadstartError
@@ -40,8 +40,12 @@ def explained(
     Raises:
         HeadstartError: there is no such part.
     """
+    return list(one_by_one(subject, only, tell))
+
+
+def one_by_one(subject: Subject, only: Collection[str], tell: Callable[[str], None]) -> Iterator[Chapter]:
+    """The chapters as ``explained`` has them, each as soon as it is measured, so that a stop loses one alone."""
     wanted = parts(only)
-    chapters = []
     for position, name in enumerate(wanted, start=1):
         room = import_module(f"headstart.understand.chapters.{name}")
 
@@ -50,12 +54,12 @@ def explained(
 
         told("begins")
         try:
-            chapters.append(room.chapter(subject, told))
+            chapter = room.chapter(subject, told)
         except Exception as error:  # whatever a stranger's network does to one part, the others are worth having
             reason = _reason(error)
             told(f"left out: {reason}")
-            chapters.append(_left_out(name, room.CLAIMS, reason))
-    return chapters
+            chapter = _left_out(name, room.CLAIMS, reason)
+        yield chapter
 
 
 def parts(only: Collection[str]) -> list[str]:

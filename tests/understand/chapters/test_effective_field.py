@@ -36,6 +36,12 @@ def test_the_same_subject_gives_the_same_numbers(subject):
     assert first == second
 
 
+def test_a_network_that_may_never_have_been_trained_is_held_against_random_weights_alone(subject):
+    said = text(it.chapter(replace(subject, network=subject.random), lambda _: None))
+    assert "about as wide as that of the same network from random weights: σ differs by +0%" in said
+    assert "Training" not in said
+
+
 def test_few_images_are_mentioned(subject):
     few = replace(subject, images=subject.images[:8])
     assert "fewer than 50 images" in text(it.chapter(few, lambda _: None))

@@ -52,6 +52,16 @@ def test_what_is_said_is_true_of_a_last_map_of_one_unit():
     assert "At the end one unit is left" in it.beyond_told(fields, shape)[0]
 
 
+def test_a_doubled_stride_that_changes_nothing_is_not_told_as_a_change():
+    said = it._stride_told([("conv2", 1, 1)])
+    assert "no layer up to conv2 adds to the field" in said and "in place of" not in said
+
+
+def test_the_table_of_the_doubled_stride_says_that_its_image_is_doubled(told):
+    [caption] = [caption for caption in tables(told) if "first stride doubled" in caption]
+    assert "on an image of twice the size" in caption
+
+
 def test_a_map_of_more_units_is_told_by_the_unit_below(told):
     assert "The unit below it sees as many, 10×10, 4 rows further down" in text(told)
 

@@ -93,13 +93,16 @@ def _small(subject: Subject) -> tuple[Tensor, Tensor]:
 
 def _depth(told: Chapter, images: Tensor, labels: Tensor, tell: Callable[[str], None]) -> None:
     classes = int(labels.max()) + 1
-    pulls, losses, later = {}, {}, {}
+    pulls, later = {}, {}
+    losses: dict[Kind, list[list[float]]] = {}
     for kind in KINDS:
         skips, norm, layers = kind
-        tell(f"{layers} layers {_called(skips, norm)}: {STEPS} steps of training, {len(SEEDS)} times")
         nets = [depth.stack(layers, skips, norm, images.shape[1], classes, seed) for seed in SEEDS]
         pulls[kind] = [depth.gradients(net, images[:64], labels[:64]) for net in nets]
-        losses[kind] = [depth.trained(net, images, labels, STEPS, seed) for net, seed in zip(nets, SEEDS, strict=True)]
+        losses[kind] = []
+        for turn, (net, seed) in enumerate(zip(nets, SEEDS, strict=True), start=1):
+            tell(f"{layers} layers {_called(skips, norm)}: {STEPS} steps of training, {turn} of {len(SEEDS)} times")
+            losses[kind].append(depth.trained(net, images, labels, STEPS, seed))
         later[kind] = _uneven([depth.gradients(net, images[:64], labels[:64]) for net in nets])
     ends = {kind: [depth.reached(run, classes) for run in runs] for kind, runs in losses.items()}
     uneven = {kind: _uneven(runs) for kind, runs in pulls.items()}

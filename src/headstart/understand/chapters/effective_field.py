@@ -210,9 +210,9 @@ def _table(caption: str, found: dict[str, Effective]) -> Table:
 def _states_told(states: dict[str, Effective]) -> str:
     trained, untrained = states["trained"], states["untrained"]
     change = sum(trained.sigma) / sum(untrained.sigma) - 1
-    grown = "wider" if change > 0.05 else "narrower" if change < -0.05 else "as wide as before"
+    width = "wider than" if change > 0.05 else "narrower than" if change < -0.05 else "about as wide as"
     by = f"{change:+.0%}".replace("-", "−")
-    text = f"Training left the effective field {grown}: σ changed by {by} against the untrained network. "
+    text = f"The effective field is {width} that of the same network from random weights: σ differs by {by}. "
     if trained.clipped:
         text += (
             "The image cuts the theoretical field, so σ is that of the part within the image, which no field can "

@@ -204,16 +204,25 @@ def _stride_told(doubled: list[tuple[str, int, int]]) -> str:
             "pixels to the field. On this network it could not be tried."
         )
     name, now, then = doubled[-1]
+    tried = (
+        f"Tried on this network, with twice the stride that its first convolution has: {name} would see "
+        f"{then} pixels in place of {now}."
+        if then != now
+        else f"On this network there is nothing to double: no layer up to {name} adds to the field behind the first."
+    )
     return question + (
         "It doubles whatever they add: behind it, neighbouring units lie twice as many pixels apart, and each later "
-        "kernel steps over units, not pixels. Tried on this network, with twice the stride that its first convolution "
-        f"has: {name} would see {then} pixels in place of {now}. The first layer itself sees what it saw."
+        f"kernel steps over units, not pixels. {tried} The first layer itself sees what it saw."
     )
 
 
 def _stride_table(doubled: list[tuple[str, int, int]]) -> Table:
     headers = ("layer", "field", "field with the first stride doubled")
-    return Table("Height of fields in pixels, now and with the first stride doubled", headers, list(doubled))
+    caption = (
+        "Height of fields in pixels, now and with the first stride doubled: that on an image of twice the size, so "
+        "that all maps keep theirs"
+    )
+    return Table(caption, headers, list(doubled))
 
 
 def _agreement_told(checked: int, unequal: list[str]) -> str:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 HERE = Path(__file__).parent
-PURE = ("fields", "presets", "notation")  # arithmetic and words without a page, which the tests run too
+PURE = ("fields", "presets", "notation", "walks")  # arithmetic and words without a page, which the tests run too
 PAGE = (
     "dom", "state", "picture", "stage", "sheets", "cut", "sentence", "layers", "editor", "formula", "tries",
     "stack", "byhand", "takeaway", "page",

@@ -18,10 +18,8 @@ const TRIES = [
     },
     answer: () => {
       const at = lastMap();
-      const [row, sets] = [rows[at], trace(rows, at, [0, 0])[0]];
-      const ends = sets.map((indices) => range([indices[0], indices.at(-1)]));
-      const beyond = row.first[1] < 0 ? ` The field begins at ${number(row.first[1])}, so its first ${-row.first[1]} columns lie in the padding, where there is nothing: of ${row.field[1]} columns ${sets[1].length} are left.` : "";
-      return `Rows ${ends[0]}, columns ${ends[1]}: no other pixel can change this unit of ${row.name}.${beyond}`;
+      const ends = trace(rows, at, [0, 0])[0].map((indices) => range([indices[0], indices.at(-1)]));
+      return `Rows ${ends[0]}, columns ${ends[1]}: no other pixel can change this unit of ${rows[at].name}.${cornerWords(rows, at)}`;
     },
   },
   {
@@ -35,10 +33,8 @@ const TRIES = [
       change({ unit: middle(rows[state.layer]) });
     },
     answer: () => {
-      const [first, other] = [rows[1], rows[lastMap()]];
-      const growth = (other.field[1] - first.field[1]) / 2;
-      const figures = first.layer?.stride[1] === 2 && Number.isInteger(growth) ? ` Look at ${other.name}: with stride 1 it would be ${first.field[1]} + ${growth} = ${first.field[1] + growth}; it is ${first.field[1]} + 2 · ${growth} = ${other.field[1]}.` : "";
-      return `The first field stays. But neighbours now look at places two pixels apart: every later jump doubles, so whatever later layers add to the field doubles too, and each map has half as many units along an axis.${figures}`;
+      const { first, figures } = strideWords(state, lastMap());
+      return `${first} But neighbours now look at places two pixels apart: every later jump doubles, so whatever later layers add to the field doubles too, and each map has half as many units along an axis.${figures}`;
     },
   },
   {
