@@ -62,11 +62,14 @@ def test_what_a_layer_adds_is_measured_by_gradients():
     assert it.stacks(added(conv(), conv(), uniform=Blind)) == [[("0", 1), ("1", 2)]]
 
 
-def test_layers_behind_strides_add_more_unless_their_kernels_are_smaller():
-    faster = it.by_stride(added(conv(), conv(), nn.MaxPool2d(2), conv(), conv(stride=2), conv()))
-    assert faster == {1: 2, 2: 4, 4: 8} and it.faster_verdict(list(faster.values())) == "holds"
-    even = it.by_stride(added(conv(5), conv(5, stride=2), conv()))
-    assert even == {1: 4, 2: 4} and it.faster_verdict(list(even.values())) == "fails"
+def test_layers_behind_strides_add_more_for_each_weight_unless_dilation_came_before():
+    faster = it.by_stride(added(conv(), conv(5), nn.MaxPool2d(2), conv(), conv(stride=2), conv()))
+    assert faster == {1: 1, 2: 2, 4: 4} and it.faster_verdict(list(faster.values())) == "holds"
+    dilated = nn.Conv2d(1, 1, 3, padding=2, dilation=2)
+    even = it.by_stride(added(dilated, conv(stride=1), nn.MaxPool2d(2), conv()))
+    assert even == {1: 1.5, 2: 2}
+    even = it.by_stride(added(dilated, nn.MaxPool2d(2), conv()))
+    assert even == {1: 2, 2: 2} and it.faster_verdict(list(even.values())) == "fails"
 
 
 def test_fields_that_the_image_cuts_are_left_out_and_a_stride_is_asked_three_times():

@@ -55,8 +55,8 @@ def _asked(told: list[Result], ended: list[Result]) -> set[tuple[Any, ...]]:
     """Every (arm, budget, seed, number of folds, fold) that a command had asked for."""
     commands: dict[tuple[tuple[int, ...], int, int, int], list[Result]] = defaultdict(list)
     for result in told:
-        seeds, arms, budgets = (result.get(f"asked_{what}") or 1 for what in ("seeds", "arms", "budgets"))
-        commands[tuple(seeds), arms, budgets, _folds(result)].append(result)
+        counts = result["asked_arms"], result.get("asked_budgets") or 1, _folds(result)
+        commands[tuple(result["asked_seeds"]), *counts].append(result)
     cells: set[tuple[Any, ...]] = set()
     for (seeds, arms, budgets, folds), own in commands.items():
         beside = [result for result in ended if _folds(result) == folds]

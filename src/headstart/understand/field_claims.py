@@ -53,13 +53,14 @@ def _widened(layers: Sequence[Added], reason: str) -> Claim:
     name, adds = "strides-widen-faster", by_stride(layers)
     none = reason or "no convolutions before and behind a stride, with their fields within the image"
     without = {
-        stride: fmean(each.adds / each.step for each in layers if each.step == stride) for stride in adds
+        stride: fmean(each.a_weight / each.step for each in layers if each.step == stride) for stride in adds
     }  # fmt: skip
     return Claim(
         name,
         CLAIMS[name],
         faster_verdict(list(adds.values())),
-        "pixels that a convolution of yours adds to the field, by gradients: " + _at_strides(adds)
+        "pixels that a convolution of yours adds to the field for each further weight along its kernel, by gradients: "
+        + _at_strides(adds)
         if len(adds) > 1
         else none,
         f"the same kernels without any stride before them: {_at_strides(without)}" if len(adds) > 1 else "",

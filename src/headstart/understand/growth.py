@@ -39,6 +39,10 @@ class Added(NamedTuple):
     def adds(self) -> int:
         return self.sees - self.read
 
+    @property
+    def a_weight(self) -> float:
+        return self.adds / (self.kernel[0] - 1)
+
 
 @torch.random.fork_rng(devices=[])  # fresh layers draw from the stream that everybody shares
 def stack(layers: Sequence[str]) -> int:
@@ -116,9 +120,10 @@ def stacks(layers: Sequence[Added]) -> list[list[tuple[str, int]]]:
 
 
 def by_stride(layers: Sequence[Added]) -> dict[int | float, float]:
-    """Pixels that a convolution adds to the field, mean over those that read units of the same stride; by stride."""
+    """Pixels that a convolution adds to the field for each weight after the first along its kernel, so that a large
+    kernel and a small one compare: mean over those that read units of the same stride; by stride."""
     steps = sorted({each.step for each in layers})
-    return {step: fmean(each.adds for each in layers if each.step == step) for step in steps}
+    return {step: fmean(each.a_weight for each in layers if each.step == step) for step in steps}
 
 
 def stacks_verdict(sizes: Sequence[Sequence[int]]) -> Verdict:

@@ -120,13 +120,18 @@ def test_claims_hold_on_a_network_that_does_what_the_lesson_says(subject):
         "strides-widen-faster": "holds",
     }
     assert found["stacks-see-3-5-7"].value.endswith("0 3×3, 1 5×5; 3 3×3, 4 5×5")
-    assert found["strides-widen-faster"].value.endswith("2 at stride 1, 4 at stride 2")
-    assert found["strides-widen-faster"].control.endswith("2 at stride 1, 2 at stride 2")
+    assert found["strides-widen-faster"].value.endswith("1 at stride 1, 2 at stride 2")
+    assert found["strides-widen-faster"].control.endswith("1 at stride 1, 1 at stride 2")
 
 
 def test_claims_fail_on_a_network_that_does_not(subject):
-    found = claims(subject, conv(dilation=2), conv(dilation=2), conv(kernel=5, stride=2), conv())
+    found = claims(subject, conv(dilation=3), conv(dilation=3, stride=2), conv())
     assert found["stacks-see-3-5-7"].verdict == found["strides-widen-faster"].verdict == "fails"
+
+
+def test_a_large_kernel_before_a_stride_is_no_reason_to_fail(subject):
+    found = claims(subject, conv(kernel=7, stride=2), conv(), conv())
+    assert found["strides-widen-faster"].verdict == "holds"
 
 
 def test_claims_that_this_network_cannot_answer_say_why(told):
