@@ -80,8 +80,10 @@ class Sight:
                 self.fields.append(_field(point, units, shape))
                 self._units[point.name] = units
 
-    def pixels(self, name: str, i: int, j: int) -> Tensor:
+    def pixels(self, name: str, i: int | None = None, j: int | None = None) -> Tensor:
         """The pixels that unit (i, j) of a layer sees, bool (H, W): with dilation's holes, within the image.
+
+        Without i and j those that any of its units sees.
 
         What an operation that sees all of the image adds is left apart, unless there is no other way: then it is all.
 
@@ -93,9 +95,9 @@ class Sight:
         units = self._units[name]
         if units.axes is None:
             return torch.ones(self._shape[1:], dtype=torch.bool)
-        one = torch.zeros(units.length(ROWS), units.length(COLUMNS), dtype=torch.float64)
-        one[i, j] = 1
-        masks = {units: one}
+        those = torch.zeros(units.length(ROWS), units.length(COLUMNS), dtype=torch.float64)
+        those[slice(None) if i is None else i, slice(None) if j is None else j] = 1
+        masks = {units: those}
         for each in reversed([each for each in self._of.values() if each is not None]):
             if each is self._image or each not in masks:
                 continue

@@ -8,7 +8,7 @@ from torch import nn
 from headstart.errors import HeadstartError
 from headstart.understand.chapter import Picture, Table
 from headstart.understand.chapters import receptive_field as it
-from headstart.understand.receptive_field import receptive_fields
+from headstart.understand.receptive_field import Sight, receptive_fields
 from headstart.understand.subject import Subject
 from headstart.understand.support import Uniform
 
@@ -44,10 +44,12 @@ def test_what_is_said_is_true_of_a_last_map_of_one_unit():
     network = nn.Sequential(
         *(nn.Conv2d(1, 1, 3, stride=2, padding=1) for _ in range(4)), nn.AdaptiveAvgPool2d(1), nn.Flatten()
     )
-    fields, shape = receptive_fields(network, (1, 16, 16)), (1, 16, 16)
-    said = it.corner(fields[3], shape)
+    shape = (1, 16, 16)
+    sight = Sight(network, shape)
+    fields = sight.fields
+    said = it.corner(fields[3], shape, sight.pixels("3", 0, 0))
     assert "It is the only unit of that map" in said and "further down" not in said and "say nothing" not in said
-    said = it.whole_told(fields, fields[3], shape)
+    said = it.whole_told(fields, fields[3], sight.pixels("3"))
     assert "one unit already" in said and "puts all" not in said and "100 % of the 16×16 pixels" in said
     assert "At the end one unit is left" in it.beyond_told(fields, shape)[0]
 
@@ -88,8 +90,43 @@ def test_layers_beyond_the_image_are_listed_with_advice():
 
 def test_gates_are_told_apart():
     network = nn.Sequential(nn.Conv2d(1, 2, 3), nn.GroupNorm(1, 2), nn.Conv2d(2, 2, 3))
-    fields = receptive_fields(network, (1, 16, 16))
-    assert "From 1 on, something that sees all of the image" in it.whole_told(fields, fields[-1], (1, 16, 16))
+    sight = Sight(network, (1, 16, 16))
+    last = sight.fields[-1]
+    assert "From 1 on, something that sees all of the image" in it.whole_told(sight.fields, last, sight.pixels("2"))
+    said = it.corner(last, (1, 16, 16), sight.pixels("2", 0, 0))
+    assert "any pixel can move it a little" in said and "stays as it is" not in said
+
+
+def test_global_pooling_is_told_of_the_last_map_and_not_of_a_gate_before_it():
+    class Gated(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.first, self.gate, self.second = nn.Conv2d(1, 2, 3), nn.AdaptiveAvgPool2d(1), nn.Conv2d(2, 2, 3, 2)
+            self.pool = nn.AdaptiveAvgPool2d(1)
+
+        def forward(self, images):
+            maps = self.first(images)
+            return self.pool(self.second(maps * self.gate(maps).sigmoid())).flatten(1)
+
+    sight = Sight(Gated(), (1, 16, 16))
+    said = it.whole_told(sight.fields, it.at_each_stride(sight.fields)[-1], sight.pixels("second"))
+    assert "the field of pool the whole image? Because it puts all 6×6 units" in said and "of gate" not in said
+
+
+def test_the_holes_of_dilation_are_no_pixels_that_decide():
+    sight = Sight(nn.Conv2d(1, 1, 3, stride=8, dilation=3), (1, 32, 32))
+    (last,) = sight.fields
+    assert "9 of these 49 pixels" in it.corner(last, (1, 32, 32), sight.pixels(last.name, 0, 0))
+    assert int(sight.pixels(last.name).sum()) == 144
+    assert "together" not in it.whole_told(sight.fields, last, sight.pixels(last.name))
+
+
+def test_a_field_that_is_long_and_thin_does_not_see_the_whole_image():
+    fields = receptive_fields(
+        nn.Sequential(*(nn.Conv2d(1, 1, (1, 31), padding=(0, 15)) for _ in range(2))), (1, 32, 32)
+    )
+    advice, table = it.beyond_told(fields, (1, 32, 32))
+    assert "longer than the image along an axis" in advice and "see all of it" not in advice and table.rows
 
 
 def test_a_network_that_cannot_be_traced_is_told_in_one_line(subject):

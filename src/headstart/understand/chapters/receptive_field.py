@@ -40,16 +40,17 @@ def chapter(subject: Subject, tell: Callable[[str], None]) -> Chapter:
     last = shown_stages[-1]
     told.content += [
         "A unit is one number of a layer's map. Its receptive field is the part of the image that can change it: "
-        "nothing outside can. It follows from kernels, strides, padding and dilation alone, whatever the weights.",
+        "nothing outside can, unless something sees all of the image at once, which is told apart. It follows from "
+        "kernels, strides, padding and dilation alone, whatever the weights.",
         _table(shown_stages),
-        corner(last, shape),
+        corner(last, shape, sight.pixels(last.name, 0, 0)),
         _pictured(subject.pictures[0], shown_stages, (0, 0), "the top-left unit"),
         _pictured(subject.pictures[0], shown_stages, None, "the centre unit"),
     ]
     tell("receptive fields: the first stride doubled")
     doubled = first_stride_doubled(subject.network, shape, sight.fields)
     told.content += [_stride_told(doubled), *([_stride_table(doubled)] if doubled else [])]
-    told.content += [whole_told(sight.fields, last, shape), *beyond_told(sight.fields, shape)]
+    told.content += [whole_told(sight.fields, last, sight.pixels(last.name)), *beyond_told(sight.fields, shape)]
     tell("receptive fields: held against gradients")
     try:
         uniform = Uniform(subject.network, shape)
@@ -70,8 +71,8 @@ def chapter(subject: Subject, tell: Callable[[str], None]) -> Chapter:
     return told
 
 
-def corner(last: Field, shape: tuple[int, int, int]) -> str:
-    """Which pixels decide the top-left unit of the last map."""
+def corner(last: Field, shape: tuple[int, int, int], sees: Tensor) -> str:
+    """Which pixels decide the top-left unit of the last map: those that it ``sees``, bool (H, W)."""
     top, left, bottom, right = last.box(0, 0)
     lost = [f"{p} {what}" for p, what in zip(last.padding, ("rows above", "columns left of"), strict=True) if p > 0]
     outside = (
@@ -81,15 +82,24 @@ def corner(last: Field, shape: tuple[int, int, int]) -> str:
         if lost
         else ""
     )
-    if (bottom - top, right - left) == shape[1:]:
+    area, of_them = (bottom - top) * (right - left), int(sees.sum())
+    if of_them == shape[1] * shape[2]:
         which = f"All {shape[1]}×{shape[2]} of them"
     else:
+        holes = f" {of_them} of these {area} pixels, for dilation or strides leave holes;" if of_them < area else ""
         which = (
             f"Rows {top} to {bottom - 1} and columns {left} to {right - 1} of the image's {shape[1]}×{shape[2]} "
-            "(counted from 0), and no other: change any other pixel, and the unit stays as it is"
+            f"(counted from 0):{holes} "
         )
+        which += (
+            "no other pixel reaches it by the local way; but something that sees all of the image acts on it as well, "
+            "so that any pixel can move it a little"
+            if last.whole_image
+            else "change any other pixel, and the unit stays as it is"
+        )
+    rows = "row" if last.stride[0] == 1 else "rows"
     below = (
-        f" The unit below it sees as many, {_size(last)}, {_plain(last.stride[0])} rows further down, less what "
+        f" The unit below it sees as many, {_size(last)}, {_plain(last.stride[0])} {rows} further down, less what "
         "lies outside the image."
     )
     only = f" It is the only unit of that map, and its field is {_size(last)}, less what lies outside the image."
@@ -99,12 +109,19 @@ def corner(last: Field, shape: tuple[int, int, int]) -> str:
     )
 
 
-def whole_told(fields: list[Field], last: Field, shape: tuple[int, int, int]) -> str:
-    """Why the whole image is seen after global pooling, and where something sees all of it before."""
-    pool = next((each for each in fields if not each.local), None)
+def whole_told(fields: list[Field], last: Field, reached: Tensor) -> str:
+    """Why the whole image is seen after global pooling, and where something sees all of it before.
+
+    Args:
+        fields: of the network, in order.
+        last: the last map.
+        reached: the pixels that any of its units sees, bool (H, W).
+    """
+    # What pools before the last map is a gate, such as squeeze-excite's.
+    pool = next((each for each in fields[fields.index(last) :] if not each.local), None)
     early = next((each for each in fields if each.whole_image and each.local), None)
     height, width = last.shape[1:]
-    covered = f"{100 * _covered(last, shape):.0f} % of the {shape[1]}×{shape[2]} pixels"
+    covered = f"{100 * float(reached.double().mean()):.0f} % of the {'×'.join(map(str, reached.shape))} pixels"
     text = f"Every unit of {last.name} sees its field alone: nothing in this network sees all of the image at once."
     if pool is not None:
         how = (
@@ -137,10 +154,13 @@ def beyond_told(fields: list[Field], shape: tuple[int, int, int]) -> list[str | 
         return [f"No layer's field is larger than the image's {shape[1]}×{shape[2]} pixels."]
     rows = [(each.name, _size(each), f"{each.shape[1]}×{each.shape[2]}") for each in beyond[:LISTED]]
     more = f"; {len(beyond) - LISTED} further ones are not listed" if len(beyond) > LISTED else ""
-    advice = (
-        f"From {beyond[0].name} on, a field is larger than the image: its units see all of it, or nearly, and zeros "
-        "around it, so that further layers combine what is there and add no new pixels. "
-    )
+    whole = next((each for each in beyond if each.size[0] > shape[1] and each.size[1] > shape[2]), None)
+    advice = f"From {beyond[0].name} on, a field is longer than the image along an axis. " * (whole is not beyond[0])
+    if whole is not None:
+        advice += (
+            f"From {whole.name} on, a field is larger than the image: its units see all of it, or nearly, and zeros "
+            "around it, so that further layers combine what is there and add no new pixels. "
+        )
     if fields and min(beyond[-1].shape[1:]) <= 2:
         advice += (
             f"At the end {_units(beyond[-1])} left to say where something is. Where "
@@ -160,15 +180,6 @@ def _units(layer: Field) -> str:
 
 def exceeds(layer: Field, shape: tuple[int, int, int]) -> bool:
     return layer.size[0] > shape[1] or layer.size[1] > shape[2]
-
-
-def _covered(layer: Field, shape: tuple[int, int, int]) -> float:
-    seen = torch.zeros(shape[1:], dtype=torch.bool)
-    for i in range(layer.shape[1]):
-        for j in range(layer.shape[2]):
-            top, left, bottom, right = layer.box(i, j)
-            seen[top:bottom, left:right] = True
-    return float(seen.double().mean())
 
 
 def _table(fields: list[Field]) -> Table:
