@@ -227,3 +227,17 @@ def test_an_operation_that_is_not_known_is_named_with_its_place(operation, name)
 def test_a_layer_that_is_not_there_is_named(lesson):
     with pytest.raises(HeadstartError, match="no layer 'conv9'"):
         pixels(lesson(), (1, 28, 28), "conv9", 0, 0)
+
+
+def test_a_shape_that_is_no_images_is_refused():
+    with pytest.raises(HeadstartError, match=r"shape=\(3, 32\): .*give \(channels, height, width\)"):
+        receptive_fields(nn.Conv1d(3, 4, 3), (3, 32))
+
+
+def test_circular_padding_is_named():
+    with pytest.raises(HeadstartError, match="circular padding"):
+        receptive_fields(nn.Conv2d(1, 1, 3, padding=1, padding_mode="circular"), (1, 16, 16))
+
+
+def test_a_pool_whose_stride_is_left_to_torch_steps_by_its_kernel():
+    assert receptive_fields(nn.LPPool2d(2, 2), (1, 16, 16))[0].stride == (2, 2)

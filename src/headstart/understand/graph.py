@@ -246,7 +246,7 @@ class _Recorder(TorchDispatchMode):
             where = self.listener.where or "the network"
             raise HeadstartError(
                 f"{where} writes into a part of a tensor and reads it as another: it cannot be traced; "
-                "put the parts together by torch.cat"
+                "put the parts together by torch.cat (circular padding does the same, and is not known here)"
             )
         return Fixed(tuple(argument.shape))
 

@@ -69,6 +69,8 @@ class Sight:
     """
 
     def __init__(self, network: nn.Module, shape: tuple[int, int, int]) -> None:
+        if len(shape) != 3:
+            raise HeadstartError(f"shape={tuple(shape)}: fields are those of images; give (channels, height, width)")
         graph = traced(network, shape)
         self.fields: list[Field] = []
         self._shape, self._of = shape, _all_seen(graph)

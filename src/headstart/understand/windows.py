@@ -11,7 +11,7 @@ from headstart.understand.seen import Rule, Seen, UnknownUseError, gone, image_a
 
 
 def _pair(value: Any, fallback: Any = None) -> tuple[int, int]:
-    value = fallback if value in ((), None) else value
+    value = fallback if value in ((), [], None) else value
     if isinstance(value, int):
         return value, value
     return (value[0], value[-1])
