@@ -24,8 +24,8 @@ class Choice:
 
 def best(sweep: str | Path) -> Choice:
     """The arm that nothing beat at the largest budget (of a tie the cheapest to train, of several that are undecided
-    the most accurate so far), and of its runs the one most
-    accurate on validation images, or the lowest seed where nothing validates. No test image chooses between runs.
+    the most accurate so far), and of its runs the one most accurate on validation images, or the lowest seed where
+    nothing validates. No test image chooses between runs.
 
     Raises:
         HeadstartError: there is no such sweep, it holds several data sets, or no arm can be compared.

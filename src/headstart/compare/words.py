@@ -229,7 +229,7 @@ def once(verdicts: Sequence[Verdict], told: Callable[[Verdict], list[str]]) -> l
     for verdict in verdicts:
         for words in told(verdict):
             same.setdefault((verdict.outcomes.data, words), []).append(verdict)
-    several = len({verdict.outcomes.data for verdict in verdicts}) > 1
+    several = len(by_data(verdicts)) > 1
     places = {key: f"{key[0]}, {where(*its)}" if several else _capital(where(*its)) for key, its in same.items()}
     return [f"{places[data, words]}, {words}." for data, words in same]
 

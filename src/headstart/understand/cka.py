@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from headstart.understand.interval import Interval
+from headstart.understand.selectivity import intervals
 
 LEAST = 4  # images that the unbiased estimate needs
 PARTS = 10  # that the interval leaves out, one after the other
@@ -53,13 +54,10 @@ def fall(first: tuple[Tensor, Tensor], last: tuple[Tensor, Tensor]) -> Interval:
 
 def _jackknifed(figure: Callable[[Tensor], float], images: int) -> Interval:
     """``figure``, which is given the positions of images, of all of them and with its interval."""
-    whole = figure(torch.arange(images))
     if images < LEAST * PARTS:
-        return Interval(whole, float("nan"), float("nan"))
-    part = torch.randperm(images, generator=torch.Generator().manual_seed(0)) % PARTS
-    without = torch.tensor([figure((part != i).nonzero().flatten()) for i in range(PARTS)], dtype=torch.float64)
-    half = 2.262 * float(((PARTS - 1) / PARTS * (without - without.mean()).square().sum()).sqrt())  # t of 9 degrees
-    return Interval(whole, whole - half, whole + half)
+        return Interval(figure(torch.arange(images)), float("nan"), float("nan"))
+    (found,) = intervals(lambda some: torch.tensor([figure(some)], dtype=torch.float64), images, PARTS)
+    return found
 
 
 def _kernel(features: Tensor) -> Tensor:

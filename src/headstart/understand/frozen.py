@@ -8,17 +8,17 @@ from headstart.understand.interval import Interval
 from headstart.understand.swept import Swept
 
 
-def against_tuning_all(swept: Swept | None, stages: int) -> list[Interval]:
+def against_tuning_all(swept: Swept, stages: int) -> list[Interval]:
     """By how much the accuracy with the first k stages frozen is above that of fine-tuning all, k from 0 to ``stages``.
 
     Args:
-        swept: the curve; None where no sweep was given.
+        swept: the curve.
         stages: of the network that is asked about.
 
     Returns:
         [] where the curve is of a network of another number of stages, or leaves a choice out.
     """
-    if swept is None or swept.curve.depths("finetuned")[-1:] != [stages]:
+    if swept.curve.depths("finetuned")[-1:] != [stages]:
         return []
     found = [swept.curve.against_tuning_all(kept) for kept in range(stages + 1)]
     return [] if None in found else [one for one in found if one]

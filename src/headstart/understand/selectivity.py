@@ -43,17 +43,17 @@ def by_chance(features: Tensor, labels: Tensor, times: int = 200) -> tuple[float
     return low, high
 
 
-def intervals(of: Callable[[Tensor], Tensor], count: int) -> list[Interval]:
-    """Statistics of images with their 95 % intervals, by the jackknife over twenty groups of images (Tukey 1958).
+def intervals(of: Callable[[Tensor], Tensor], count: int, groups: int = GROUPS) -> list[Interval]:
+    """Statistics of images with their 95 % intervals, by the jackknife over groups of images (Tukey 1958).
 
     Args:
         of: the statistics (S,) of some images, given by their indices, int64 (n,).
         count: of all images; drawn into groups the same way each time.
-
+        groups: so many, or one an image where there are fewer.
     """
     from scipy.stats import t
 
-    groups = min(GROUPS, count)
+    groups = min(groups, count)
     group = torch.randperm(count, generator=torch.Generator().manual_seed(key(0, "groups"))) % groups
     whole = of(torch.arange(count))
     without = torch.stack([of((group != each).nonzero()[:, 0]) for each in range(groups)])
