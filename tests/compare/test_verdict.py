@@ -205,3 +205,24 @@ def test_a_refused_arm_of_the_contrast_leaves_the_question_with_the_reason():
     said = verdict(replace(table, models=models, refused={"finetune": "seed 0 never learned"}), alpha=0.05)
     assert words.question(said) == "Did pretraining help?" and said.declared is None
     assert words.helped(said) == "no answer: finetune was refused"
+
+
+def test_an_early_look_has_the_level_of_all_budgets_that_were_asked_for():
+    (said,) = verdicts([replace(outcomes(frozen=0.9, finetune=0.9), asked_budgets=3)], level=0.05)
+    assert said.alpha == pytest.approx(0.05 / 3)
+
+
+def test_a_lead_is_small_only_where_its_whole_interval_is():
+    said = verdict(outcomes(scratch_backbone=0.5, finetune=0.7), alpha=0.05)
+    found = said.contrasts["finetune", "scratch_backbone"]
+    above = interval(found, said.alpha)[1]
+    assert replace(said, margin=above + 0.001).lead_is_small
+    assert not replace(said, margin=(found.mean + above) / 2).lead_is_small
+
+
+def test_a_tie_takes_two_one_sided_tests_at_the_level():
+    said = verdict(outcomes(frozen=0.9, finetune=0.9), alpha=0.05)
+    (pair,) = combinations(said.left, 2)
+    one_sided, two_sided = (max(map(abs, interval(said.contrasts[pair], level))) for level in (0.1, 0.05))
+    assert one_sided < two_sided
+    assert replace(said, margin=(one_sided + two_sided) / 2).tie and not replace(said, margin=0.999 * one_sided).tie
