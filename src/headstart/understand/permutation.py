@@ -1,13 +1,13 @@
 """The permutation test: with its pixels in another order, an image is as good as before to whoever ignores space."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from headstart.understand.alone import by_itself
 from headstart.understand.bootstrap import over_images
 from headstart.understand.chapter import Verdict
 from headstart.understand.shifts import moved
@@ -102,23 +102,11 @@ def permutation_test(
         return torch.stack(rows)
 
     mixed = permuted(images, seed)
-    with _by_itself(), torch.enable_grad():
+    with by_itself(), torch.enable_grad():
         return Permuted(
             float(labels[test].bincount().max()) / len(test),
             right(small_cnn, images), right(small_cnn, mixed), right(small_mlp, images), right(small_mlp, mixed),
         )  # fmt: skip
-
-
-@contextmanager
-def _by_itself() -> Iterator[None]:
-    """One thread, which gives the same bits on any machine and is fastest for small networks; torch's stream kept."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        with torch.random.fork_rng(devices=[]):
-            yield
-    finally:
-        torch.set_num_threads(threads)
 
 
 def _fit(network: nn.Module, images: Tensor, labels: Tensor, epochs: int, batch: int = 32) -> None:

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from headstart.drawing import COLOURS, drawn
 from headstart.understand import depth
+from headstart.understand.alone import by_itself
 from headstart.understand.chapter import Chapter, Claim, Picture, Table, Verdict
 from headstart.understand.subject import Subject, copied
 
@@ -102,7 +103,8 @@ def _depth(told: Chapter, images: Tensor, labels: Tensor, tell: Callable[[str], 
         losses[kind] = []
         for turn, (net, seed) in enumerate(zip(nets, SEEDS, strict=True), start=1):
             tell(f"{layers} layers {_called(skips, norm)}: {STEPS} steps of training, {turn} of {len(SEEDS)} times")
-            losses[kind].append(depth.trained(net, images, labels, STEPS, seed))
+            with by_itself():
+                losses[kind].append(depth.trained(net, images, labels, STEPS, seed))
         later[kind] = _uneven([depth.gradients(net, images[:64], labels[:64]) for net in nets])
     ends = {kind: [depth.reached(run, classes) for run in runs] for kind, runs in losses.items()}
     uneven = {kind: _uneven(runs) for kind, runs in pulls.items()}
