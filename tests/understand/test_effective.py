@@ -1,7 +1,6 @@
 import pytest
 import torch
 import torchvision
-from scipy.stats import binom
 from torch import nn
 
 from headstart.errors import HeadstartError
@@ -66,8 +65,8 @@ def test_the_part_that_counts_shrinks_with_depth(layers, ratio):
     weights, layer = alike(network, (1, 101, 101))
     found = described(weights[None], layer)
     assert found.sigma == pytest.approx(((2 * layers / 3) ** 0.5,) * 2, abs=1e-9)
-    assert found.ratio == pytest.approx(ratio, abs=0.006) and not found.clipped and found.interval is None
-    assert found.r2 > (0.95 if layers == 2 else 0.999)
+    assert found.ratio.middle == pytest.approx(ratio, abs=0.006) and not found.clipped and found.ratio.times(1) is None
+    assert found.r2.middle > (0.95 if layers == 2 else 0.999)
 
 
 def test_gradients_that_differ_in_sign_from_image_to_image_do_not_cancel():
@@ -101,20 +100,22 @@ def test_the_interval_holds_the_ratio_and_the_network_stays_as_it_was(lesson):
     layer = last_of(network, (1, 28, 28))
     [found] = effective(network, images, [layer])
     [again] = effective(network, images, [layer])
-    assert found.interval[0] < found.ratio < found.interval[1] and found.interval == again.interval
+    assert all(each.low < each.middle < each.high for each in (found.ratio, found.central, found.r2))
+    assert (found.ratio, found.central, found.r2) == (again.ratio, again.central, again.r2)
     assert found.weights.sum() == pytest.approx(1) and 8 <= found.mass95 <= 10 and found.side <= 10
     assert network.training and not network.conv1._forward_hooks
     assert all(torch.equal(before[name], value) for name, value in network.state_dict().items())
 
 
-def test_the_interval_leaves_out_a_fortieth_of_the_draws_at_either_end():
-    """Of 400 images half show a field of σ 1 and half one of σ 3: so a draw's variance is 1 + 8k/400, k binomial."""
+def test_the_interval_is_that_of_the_luck_of_the_images():
+    """Of 400 images half show a field of σ 1 and half one of σ 3: the variance is 1 + 8p, p the share of the wide."""
     layer = last_of(nn.Sequential(nn.Conv2d(1, 1, 7)), (1, 7, 7))
     narrow, wide = torch.zeros(7, 7, dtype=torch.float64), torch.zeros(7, 7, dtype=torch.float64)
     narrow[2::2, 2::2][:2, :2], wide[::6, ::6] = 0.25, 0.25  # pixels 2 and 4, and pixels 0 and 6, of both axes
     found = described(torch.stack([narrow, wide]).repeat(200, 1, 1), layer)
-    ends = [4 * (1 + 8 * binom.ppf(q, 400, 0.5) / 400) ** 0.5 / 7 for q in (0.025, 0.975)]
-    assert found.interval == pytest.approx(ends, abs=0.01)
+    luck = 1.96 * (0.25 / 400) ** 0.5  # of p
+    assert (found.ratio.high - found.ratio.low) / 2 == pytest.approx(luck * 4 / 7 * 8 / (2 * 5**0.5), rel=0.01)
+    assert (found.central.high - found.central.low) / 2 == pytest.approx(luck, rel=0.01)  # it is 1 − p
 
 
 def test_a_field_that_the_image_cuts_is_flagged():
@@ -127,7 +128,20 @@ def test_a_field_that_the_image_cuts_is_flagged():
 def test_the_middle_quarter_of_a_plate_is_a_quarter(side):
     network = nn.Conv2d(1, 1, side)
     [layer] = receptive_fields(nn.Sequential(network), (1, side, side))
-    assert described(torch.ones(1, side, side, dtype=torch.float64), layer).central == pytest.approx(0.25, abs=1e-12)
+    assert described(torch.ones(1, side, side, dtype=torch.float64), layer).central.middle == pytest.approx(
+        0.25, abs=1e-12
+    )
+
+
+def test_a_bell_that_is_fitted_anew_would_hardly_move_the_interval_of_its_share():
+    layer = last_of(nn.Sequential(*(nn.Conv2d(1, 1, 3) for _ in range(10))), (1, 21, 21))
+    at = torch.arange(21.0, dtype=torch.float64) - 10
+    bell = torch.exp(-(at[:, None] ** 2 + at**2) / 18)
+    influence = bell * torch.rand(30, 21, 21, generator=torch.Generator().manual_seed(0), dtype=torch.float64) ** 4
+    found = described(influence, layer).r2
+    anew = torch.tensor([gaussian_r2((influence.sum(0) - each) / (influence.sum() - each.sum())) for each in influence])
+    half = 2.045 * float((29 / 30 * (anew - anew.mean()).square().sum()).sqrt())
+    assert (found.high - found.low) / 2 == pytest.approx(half, rel=0.05)
 
 
 def test_a_gaussian_is_one_and_a_plate_is_none():

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from headstart.understand.selectivity import by_chance, class_share, intervals
+from headstart.understand.selectivity import by_chance, class_share
 
 LABELS = torch.arange(60) % 4
 
@@ -32,12 +32,3 @@ def test_dealt_out_labels_lie_about_0_and_a_class_does_not():
     assert low < 0 < high < 0.05
     assert class_share(features + LABELS[:, None], LABELS).mean() > high
     assert by_chance(features, LABELS) == (low, high)
-
-
-def test_the_jackknife_gives_the_interval_of_a_mean():
-    values = noise(200)
-    (mean,) = intervals(lambda some: values[some].mean()[None], 200)
-    half = 2.093 * values.std() / 200**0.5
-    assert mean.middle == pytest.approx(values.mean().item())
-    assert (mean.high - mean.low) / 2 == pytest.approx(half.item(), rel=0.35)
-    assert len(intervals(lambda some: values[some][:3], 7)) == 3

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from headstart.understand.interval import Interval
-from headstart.understand.selectivity import intervals
+from headstart.understand.jackknife import jackknifed
 
 LEAST = 4  # images that the unbiased estimate needs
 PARTS = 10  # that the interval leaves out, one after the other
@@ -56,7 +56,7 @@ def _jackknifed(figure: Callable[[Tensor], float], images: int) -> Interval:
     """``figure``, which is given the positions of images, of all of them and with its interval."""
     if images < LEAST * PARTS:
         return Interval(figure(torch.arange(images)), float("nan"), float("nan"))
-    (found,) = intervals(lambda some: torch.tensor([figure(some)], dtype=torch.float64), images, PARTS)
+    (found,) = jackknifed(lambda some: torch.tensor([figure(some)], dtype=torch.float64), images, PARTS)
     return found
 
 

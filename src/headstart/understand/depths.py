@@ -7,8 +7,9 @@ import torch
 from torch import Tensor, nn
 
 from headstart.understand.interval import Interval
+from headstart.understand.jackknife import jackknifed
 from headstart.understand.scrambled import lost, scrambled
-from headstart.understand.selectivity import by_chance, class_share, intervals
+from headstart.understand.selectivity import by_chance, class_share
 from headstart.understand.stages import activations
 
 COARSE = 4  # tiles a side: no object stays whole
@@ -45,7 +46,7 @@ def measured(
     whole: Mapping[str, Tensor],
     tiles: int,
 ) -> Depths:
-    """Both figures with 95 % intervals over images (``headstart.understand.selectivity.intervals``).
+    """Both figures with 95 % intervals over images (``headstart.understand.jackknife``).
 
     Args:
         network, random: trained and untrained, of one architecture.
@@ -73,7 +74,7 @@ def measured(
         contrasts += [gone[middle] - gone[0], gone[middle] - gone_random[middle]]
         return torch.cat([share, share_coarse, share_random, gone, gone_random, torch.stack(contrasts)])
 
-    found = intervals(figures, len(images))
+    found = jackknifed(figures, len(images))
     count = len(names)
     share, share_coarse, share_random, gone, gone_random = (found[i * count : (i + 1) * count] for i in range(5))
     chance = [by_chance(whole[name], labels) for name in names]

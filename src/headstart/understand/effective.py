@@ -13,6 +13,8 @@ from torch import Tensor, nn
 
 from headstart.errors import HeadstartError
 from headstart.understand.graph import Listener
+from headstart.understand.interval import Interval
+from headstart.understand.jackknife import jackknifed
 from headstart.understand.receptive_field import Field
 from headstart.understand.subject import copied
 from headstart.understand.support import unit_of
@@ -24,13 +26,12 @@ TWO_SIGMA = 0.9545
 
 @dataclass(frozen=True, eq=False)
 class Effective:
-    """The effective field of a layer's centre unit.
+    """The effective field of a layer's centre unit; the intervals are over the luck of which images these are.
 
     Args:
         layer: what it is a field of.
         weights: float64 (H, W), the share of each pixel, sum 1.
         sigma: (rows, columns), standard deviations in pixels.
-        interval: of ``ratio``, 95 % by resampling the images; None where there was one.
         side: of a square of as many pixels as weigh more than 4.55 % of the heaviest.
         mass95: side in pixels of the smallest centred square that holds 95 % of the weight.
         r2: how much of the weights' variance over the field a fitted Gaussian explains.
@@ -42,12 +43,11 @@ class Effective:
     layer: Field
     weights: Tensor
     sigma: tuple[float, float]
-    interval: tuple[float, float] | None
     side: float
     mass95: int
-    r2: float
-    central: float
-    ratio: float
+    r2: Interval
+    central: Interval
+    ratio: Interval
     clipped: bool
 
 
@@ -107,8 +107,17 @@ def described(influence: Tensor, layer: Field) -> Effective:
         )
     weights = mean / mean.sum()
     top, left, bottom, right = layer.box(*centre(layer))
-    seen = weights[top:bottom, left:right]
+    bell = _bell(weights[top:bottom, left:right])
     sigma = spread(weights)
+
+    def figures(some: Tensor) -> Tensor:
+        share = influence[some].sum(0)
+        share = share / share.sum()
+        seen = share[top:bottom, left:right]
+        # The bell stays: it is where R² is greatest, so that another one for each draw would change R² next to nothing.
+        return torch.tensor([_explained(seen, bell), _central(seen), _ratio(spread(share), layer.size)]).double()
+
+    r2, central, ratio = jackknifed(figures, len(influence), len(influence))
     begins = [c * s - p for c, s, p in zip(centre(layer), layer.stride, layer.padding, strict=True)]
     ends = [begin + size for begin, size in zip(begins, layer.size, strict=True)]
     clipped = min(begins) < 0 or ends[0] > weights.shape[0] or ends[1] > weights.shape[1]
@@ -117,12 +126,11 @@ def described(influence: Tensor, layer: Field) -> Effective:
         layer,
         weights,
         sigma,
-        _interval(influence, layer),
         float((weights > (1 - TWO_SIGMA) * weights.max()).sum()) ** 0.5,
         _mass_side(weights, middle, 0.95),
-        gaussian_r2(seen),
-        _central(seen),
-        _ratio(sigma, layer.size),
+        r2,
+        central,
+        ratio,
         clipped,
     )
 
@@ -159,11 +167,16 @@ def stacked_variance(layers: Sequence[tuple[int, int, int]]) -> float:
 
 def gaussian_r2(weights: Tensor) -> float:
     """The share of the weights' variance over the pixels that the best Gaussian explains; NaN below 5×5 pixels."""
+    return _explained(weights, _bell(weights))
+
+
+def _bell(weights: Tensor) -> Tensor:
+    """The best Gaussian on pixels (H, W), up to its height; zeros where none comes near, NaN below 5×5 pixels."""
     from scipy.optimize import curve_fit
 
     height, width = weights.shape
     if min(height, width) < 5:  # a bell has five parameters, and nine pixels show none
-        return float("nan")
+        return torch.full_like(weights, torch.nan)
     y, x = np.mgrid[:height, :width].reshape(2, -1).astype(float)
     share = (weights / weights.max()).numpy().ravel()
     middle = [float((place * share).sum() / share.sum()) for place in (y, x)]
@@ -175,27 +188,19 @@ def gaussian_r2(weights: Tensor) -> float:
     try:
         found, _ = curve_fit(bell, None, share, p0=[1.0, *middle, *sigma], maxfev=200)
     except RuntimeError:  # no Gaussian comes near
-        return 0.0
-    return float(1 - ((share - bell(None, *found)) ** 2).sum() / ((share - share.mean()) ** 2).sum())
+        return torch.zeros_like(weights)
+    return torch.from_numpy(bell(None, *found)).view(height, width)
+
+
+def _explained(weights: Tensor, bell: Tensor) -> float:
+    """The share of the weights' variance that a bell of the best height explains."""
+    height = (weights * bell).sum() / bell.square().sum().clamp(min=1e-300)
+    left, whole = (weights - height * bell).square().sum(), (weights - weights.mean()).square().sum()
+    return float(1 - left / whole) if bell.any() and whole > 0 else 0.0
 
 
 def _ratio(sigma: tuple[float, float], size: tuple[int, int]) -> float:
     return sum(4 * each / max(side, 1) for each, side in zip(sigma, size, strict=True)) / 2
-
-
-def _interval(influence: Tensor, layer: Field) -> tuple[float, float] | None:
-    """95 % of the ratio over 200 draws of the images with replacement."""
-    count = len(influence)
-    if count < 2:
-        return None
-    drawn = torch.randint(count, (200, count), generator=torch.Generator().manual_seed(0))
-    profiles = [influence.sum(dim) for dim in (2, 1)]
-    ratios = [
-        _ratio((variance(profiles[0][each].sum(0)) ** 0.5, variance(profiles[1][each].sum(0)) ** 0.5), layer.size)
-        for each in drawn
-    ]
-    low, high = np.quantile(ratios, [0.025, 0.975])
-    return float(low), float(high)
 
 
 def _mass_side(weights: Tensor, middle: Sequence[float], mass: float) -> int:

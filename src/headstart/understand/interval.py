@@ -30,6 +30,11 @@ class Interval(NamedTuple):
         """The interval in another unit."""
         return None if math.isnan(self.low) else (factor * self.low, factor * self.high)
 
+    @property
+    def ends(self) -> tuple[float, float]:
+        """Where it begins and ends: a figure that has no interval is taken as it is."""
+        return (self.middle, self.middle) if math.isnan(self.low) else (self.low, self.high)
+
     def of_shares(self) -> "Interval":
         """With an interval that does not leave 0 to 1."""
         return Interval(self.middle, max(self.low, 0.0), min(self.high, 1.0))

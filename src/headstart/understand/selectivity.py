@@ -1,14 +1,9 @@
 """How far a unit's answers follow the class of the image: the share of their variance that the class explains."""
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor
 
 from headstart.seeding import key
-from headstart.understand.interval import Interval
-
-GROUPS = 20
 
 
 def class_share(features: Tensor, labels: Tensor) -> Tensor:
@@ -41,23 +36,3 @@ def by_chance(features: Tensor, labels: Tensor, times: int = 200) -> tuple[float
     )
     low, high = means.quantile(torch.tensor([0.025, 0.975], dtype=torch.float64)).tolist()
     return low, high
-
-
-def intervals(of: Callable[[Tensor], Tensor], count: int, groups: int = GROUPS) -> list[Interval]:
-    """Statistics of images with their 95 % intervals, by the jackknife over groups of images (Tukey 1958).
-
-    Args:
-        of: the statistics (S,) of some images, given by their indices, int64 (n,).
-        count: of all images; drawn into groups the same way each time.
-        groups: so many, or one an image where there are fewer.
-    """
-    from scipy.stats import t
-
-    groups = min(groups, count)
-    group = torch.randperm(count, generator=torch.Generator().manual_seed(key(0, "groups"))) % groups
-    whole = of(torch.arange(count))
-    without = torch.stack([of((group != each).nonzero()[:, 0]) for each in range(groups)])
-    error = ((groups - 1) / groups * (without - without.mean(dim=0)).square().sum(dim=0)).sqrt()
-    half = float(t.ppf(0.975, groups - 1)) * error
-    ends = zip(*((whole + side * half).tolist() for side in (0, -1, 1)), strict=True)
-    return [Interval(*each) for each in ends]

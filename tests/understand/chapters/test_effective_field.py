@@ -8,6 +8,7 @@ from torch import nn
 from headstart.understand.chapter import Picture, Table
 from headstart.understand.chapters import effective_field as it
 from headstart.understand.effective import centre, described
+from headstart.understand.interval import Interval
 from headstart.understand.receptive_field import receptive_fields
 from headstart.understand.support import Uniform
 
@@ -59,9 +60,8 @@ def test_each_stage_is_held_against_the_same_stage_untrained(subject):
     before = {stage["layer"]: stage for stage in found.numbers["stages_untrained"]}
     smaller, central, _ = found.claims
     for name in ("conv2", "max_pool2d_1"):
-        low, high = before[name]["interval"]
-        assert f"{name} {before[name]['ratio']:.2f} ({low:.2f} to {high:.2f})" in smaller.control
-        assert f"{name} {before[name]['central']:.2f}" in central.control
+        for claim, figure in ((smaller, "ratio"), (central, "central")):
+            assert f"{name} {Interval(*before[name][figure]).decimal()}" in claim.control
 
 
 def measured(layers, pixels):
@@ -93,7 +93,7 @@ def test_weights_that_lie_at_the_rim_make_each_claim_fail():
 
 def test_wide_stages_do_not_make_the_claim_fail_where_the_image_cuts_the_deeper_ones():
     wide, cut = measured(7, 21), measured(20, 21)
-    wide = replace(wide, ratio=0.9, interval=(0.85, 0.95))
+    wide = replace(wide, ratio=Interval(0.9, 0.85, 0.95))
     assert not wide.clipped and cut.clipped
     assert it.claims([wide], [wide])[0].verdict == "fails"
     smaller = it.claims([wide, cut], [wide, cut])[0]
@@ -107,7 +107,7 @@ def test_a_plate_has_no_centre_that_counts_more(layers):
     plate = torch.zeros(1, 31, 31, dtype=torch.float64)
     plate[0, top:bottom, left:right] = 1
     found = described(plate, layer)
-    assert found.central == pytest.approx(0.25, abs=1e-12)
+    assert found.central.middle == pytest.approx(0.25, abs=1e-12)
     assert it.claims([found], [found])[1].verdict == "fails"
 
 
@@ -133,14 +133,16 @@ def test_a_network_that_cannot_be_measured_is_told_in_one_line(subject):
         (it.smaller_verdict, [(0.8, 0.9), (0.2, 0.3)], "depends"),
         (it.smaller_verdict, [(0.45, 0.55)], "depends"),
         (it.smaller_verdict, [(0.8, 0.9), (0.5, 0.6)], "fails"),
-        (it.central_verdict, [0.6, 0.5], "holds"),
-        (it.central_verdict, [0.6, 0.4], "depends"),
-        (it.central_verdict, [0.25, 0.1], "fails"),
-        (it.gaussian_verdict, [0.95, 0.9], "holds"),
-        (it.gaussian_verdict, [0.95, 0.2], "depends"),
-        (it.gaussian_verdict, [0.7, 0.2], "fails"),
+        (it.central_verdict, [(0.6, 0.7), (0.5, 0.6)], "holds"),
+        (it.central_verdict, [(0.6, 0.7), (0.49, 0.6)], "depends"),
+        (it.central_verdict, [(0.2, 0.31)], "depends"),
+        (it.central_verdict, [(0.2, 0.3), (0.1, 0.2)], "fails"),
+        (it.gaussian_verdict, [(0.95, 0.99), (0.9, 0.95)], "holds"),
+        (it.gaussian_verdict, [(0.89, 0.99)], "depends"),
+        (it.gaussian_verdict, [(0.7, 0.76)], "depends"),
+        (it.gaussian_verdict, [(0.7, 0.74), (0.1, 0.2)], "fails"),
         (it.smaller_verdict, [], "not measured"),
     ],
 )
 def test_a_verdict_fails_where_it_must(rule, values, verdict):
-    assert rule(values) == verdict
+    assert rule([Interval(sum(ends) / 2, *ends) for ends in values]) == verdict

@@ -9,6 +9,7 @@ from headstart.errors import HeadstartError
 from headstart.understand.chapter import Chapter, Claim, Picture, Table, Verdict
 from headstart.understand.effective import Effective, centre, described, effective, stacked_variance
 from headstart.understand.images import heat, shown
+from headstart.understand.interval import Interval
 from headstart.understand.receptive_field import Field, at_each_stride, receptive_fields
 from headstart.understand.subject import Subject
 from headstart.understand.support import Uniform
@@ -87,39 +88,36 @@ def claims(by_stage: Sequence[Effective], untrained: Sequence[Effective]) -> lis
     out += f"; {', '.join(small)} left out: below 5 pixels" if small else ""
     fields = [min(each.layer.size) for each in told]
 
-    def figures(of: Callable[[Effective], str]) -> str:
-        return (", ".join(f"{each.layer.name} {of(each)}" for each in told) or "none") + out
+    def figures(stages: Sequence[Effective], of: Callable[[Effective], Interval]) -> str:
+        return ", ".join(f"{each.layer.name} {of(each).decimal()}" for each in stages) or "none"
 
-    def control(of: Callable[[Effective], str]) -> str:
-        return f"untrained: {', '.join(f'{each.layer.name} {of(each)}' for each in before) or 'none'}"
-
-    def claim(name: str, verdict: Verdict, figure: str, of: Callable[[Effective], str], alike: str) -> Claim:
-        interval = told[-1].interval if told and name == "effective-is-smaller" else None
+    def claim(name: str, verdict: Verdict, figure: str, of: Callable[[Effective], Interval], control: str) -> Claim:
         return Claim(
-            name, CLAIMS[name], at_depth(verdict, fields), f"{figure}: {figures(of)}", f"{control(of)}; {alike}",
-            interval, "" if told else LARGER,
+            name, CLAIMS[name], at_depth(verdict, fields), f"{figure}: {figures(told, of)}{out}",
+            f"untrained: {figures(before, of)}; {control}", of(told[-1]).times(1) if told else None,
+            "" if told else LARGER,
         )  # fmt: skip
 
     return [
         claim(
             "effective-is-smaller",
-            smaller_verdict([each.interval or (each.ratio, each.ratio) for each in told], bool(cut)),
+            smaller_verdict([each.ratio for each in told], bool(cut)),
             "4σ over the field's side",
-            _ratio_told,
+            lambda each: each.ratio,
             f"stacks of 3×3 layers that weigh all pixels alike: {_alike()}",
         ),
         claim(
             "effective-is-central",
             central_verdict([each.central for each in told]),
             "the weight in the middle quarter of the field",
-            lambda each: f"{each.central:.2f}",
+            lambda each: each.central,
             "0.25 where all pixels count alike",
         ),
         claim(
             "effective-is-gaussian",
             gaussian_verdict([each.r2 for each in told]),
             "R² of the best Gaussian",
-            lambda each: f"{each.r2:.2f}",
+            lambda each: each.r2,
             "1 is a Gaussian exactly",
         ),
     ]
@@ -135,38 +133,38 @@ def at_depth(verdict: Verdict, fields: Sequence[int]) -> Verdict:
     return "depends" if fields and max(fields) < DEEP else verdict
 
 
-def smaller_verdict(ratios: Sequence[tuple[float, float]], cut: bool = False) -> Verdict:
-    """Intervals of 4σ over the field's side, by stage: holds where all are below a half, fails where none is.
+def smaller_verdict(ratios: Sequence[Interval], cut: bool = False) -> Verdict:
+    """4σ over the field's side, by stage: holds where all are surely below a half, fails where all are surely not.
 
     The ratio falls with depth. So where the image cuts the fields of other stages, which are the deeper ones, it cannot
     fail, and depends on them.
     """
-    verdict = _judged(ratios, lambda each: each[1] < 0.5, lambda each: each[0] < 0.5)
+    verdict = _judged(ratios, lambda low, high: high < 0.5, lambda low, high: low >= 0.5)
     return "depends" if verdict == "fails" and cut else verdict
 
 
-def central_verdict(shares: Sequence[float]) -> Verdict:
-    """The share of the middle quarter, by stage: holds where all are a half; fails where none is above 0.3.
+def central_verdict(shares: Sequence[Interval]) -> Verdict:
+    """The share of the middle quarter, by stage: holds where all are surely a half, fails where all surely below 0.3.
 
     Where all pixels weigh the same it is 0.25.
     """
-    return _judged(shares, lambda share: share >= 0.5, lambda share: share > 0.3)
+    return _judged(shares, lambda low, high: low >= 0.5, lambda low, high: high <= 0.3)
 
 
-def gaussian_verdict(r2: Sequence[float]) -> Verdict:
-    """R² for each stage: holds where all are at least 0.9, fails where none is at least 0.75."""
-    return _judged(r2, lambda each: each >= 0.9, lambda each: each >= 0.75)
+def gaussian_verdict(r2: Sequence[Interval]) -> Verdict:
+    """R² for each stage: holds where all are surely 0.9 or more, fails where all are surely below 0.75."""
+    return _judged(r2, lambda low, high: low >= 0.9, lambda low, high: high < 0.75)
 
 
-def _judged(values: Sequence[Any], well: Callable[[Any], bool], somewhat: Callable[[Any], bool]) -> Verdict:
+def _judged(
+    values: Sequence[Interval], well: Callable[[float, float], bool], badly: Callable[[float, float], bool]
+) -> Verdict:
     if not values:
         return "not measured"
-    return "holds" if all(map(well, values)) else "depends" if any(map(somewhat, values)) else "fails"
-
-
-def _ratio_told(found: Effective) -> str:
-    span = f" ({found.interval[0]:.2f} to {found.interval[1]:.2f})" if found.interval else ""
-    return f"{found.ratio:.2f}{span}"
+    ends = [value.ends for value in values]
+    return (
+        "holds" if all(well(*each) for each in ends) else "fails" if all(badly(*each) for each in ends) else "depends"
+    )
 
 
 def _few(count: int) -> list[str]:
@@ -184,7 +182,7 @@ def _pictured(found: Effective, state: str) -> Picture:
     scale = max(1, round(WIDTH / weights.shape[1]))
     caption = (
         f"{state.capitalize()}: the brighter a pixel, the more it moves the centre unit. σ {found.sigma[0]:.1f} by "
-        f"{found.sigma[1]:.1f} pixels, Gaussian R² {found.r2:.2f}."
+        f"{found.sigma[1]:.1f} pixels, Gaussian R² {found.r2.middle:.2f}."
     )
     return Picture(shown(heat(weights.float()), f"Heat map of the effective field, {state}", scale), caption)
 
@@ -198,8 +196,8 @@ def _table(caption: str, found: dict[str, Effective]) -> Table:
             f"{each.sigma[0]:.1f} × {each.sigma[1]:.1f}",
             round(each.side, 1),
             each.mass95,
-            round(each.ratio, 2),
-            round(each.r2, 2) if each.r2 == each.r2 else "too small to fit",
+            round(each.ratio.middle, 2),
+            round(each.r2.middle, 2) if each.r2.middle == each.r2.middle else "too small to fit",
             "yes" if each.clipped else "no",
         )
         for name, each in found.items()
@@ -237,7 +235,6 @@ def _alike() -> str:
 
 
 def _numbers(found: Effective) -> dict[str, Any]:
-    names = ("sigma", "interval", "side", "mass95", "r2", "central", "ratio", "clipped")
-    values = {name: getattr(found, name) for name in names}
-    values["r2"] = found.r2 if found.r2 == found.r2 else None
-    return {"layer": found.layer.name, "field": found.layer.size, **values}
+    names = ("sigma", "side", "mass95", "clipped")
+    sure = {name: getattr(found, name).plain() for name in ("r2", "central", "ratio")}
+    return {"layer": found.layer.name, "field": found.layer.size, **{n: getattr(found, n) for n in names}, **sure}
