@@ -75,6 +75,14 @@ def test_a_layer_that_is_not_pulled_at_all_makes_it_infinitely_uneven():
     assert depth.unevenness([1.0, 0.0]) == depth.unevenness([1.0, math.nan]) == math.inf
 
 
+def test_the_mean_of_factors_is_geometric_and_its_interval_students():
+    found = depth.factor([10, 1000, 100])
+    assert found.middle == pytest.approx(100)
+    assert math.log10(found.high / found.middle) == pytest.approx(4.302653 / math.sqrt(3), rel=1e-5)
+    assert depth.factor([1.1, 40.0]).low == 1
+    assert depth.factor([math.inf, math.inf]).low == pytest.approx(depth.WORST)
+
+
 def test_the_same_seed_trains_the_same_and_the_loss_falls():
     runs = [depth.trained(depth.stack(8, True, True, 1, 4), IMAGES, LABELS, steps=25, seed=5) for _ in range(2)]
     assert runs[0] == runs[1] and depth.reached(runs[0], 4) < runs[0][0]
@@ -125,13 +133,21 @@ def test_that_skips_make_depth_harmless_fails_where_the_deeper_one_is_worse(deep
     assert depth.skips_make_depth_harmless(deeper, alone, learned) == verdict
 
 
+def about(*factors):
+    """Factors that are known within a fifth."""
+    return [Interval(each, each / 1.2, each * 1.2) for each in factors]
+
+
 @pytest.mark.parametrize(
     ("plain", "skipped", "verdict"),
     [
-        ([500, 9000], [5, 9], "holds"),
-        ([16, 800], [5, 9], "depends"),
-        ([16, 20], [5, 9], "fails"),
-        ([500, 9000], [5, 900], "fails"),
+        (about(500, 9000), about(5, 9), "holds"),
+        (about(16, 800), about(5, 9), "depends"),
+        (about(110, 800), about(5, 9), "depends"),
+        (about(500, 9000), about(5, 90), "depends"),
+        (about(16, 90), about(5, 9), "depends"),
+        (about(16, 20), about(5, 9), "fails"),
+        (about(500, 9000), about(5, 900), "fails"),
     ],
 )
 def test_that_it_takes_skips_fails_where_batch_norm_does_or_skips_do_not(plain, skipped, verdict):

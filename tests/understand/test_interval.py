@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from headstart.understand.interval import Interval, of_seeds, of_share
+from headstart.understand.interval import Interval, of_seeds, of_share, surplus
 
 
 def test_seeds_have_students_interval_and_one_seed_has_none():
@@ -20,6 +20,11 @@ def test_a_share_has_wilsons_interval():
     expected = stats.binomtest(10, 16).proportion_ci(method="wilson")
     assert of_share(10 / 16, 16) == pytest.approx((10 / 16, expected.low, expected.high))
     assert 0.95 < of_share(1.0, 100).low < 0.97 and of_share(1.0, 100).high == 1 and of_share(0.0, 0) == (0, 0, 1)
+
+
+def test_two_shares_differ_by_as_much_as_in_newcombes_first_example():
+    found = surplus(of_share(56 / 70, 70), of_share(48 / 80, 80))
+    assert found == pytest.approx((0.2, 0.0524, 0.3339), abs=5e-5)
 
 
 def test_it_is_said_with_its_interval_where_it_has_one():

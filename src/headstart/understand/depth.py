@@ -12,6 +12,7 @@ from headstart.understand.interval import Interval, of_seeds
 
 WIDTH = 8  # channels of the first stage: narrow, so that depth alone is what the networks have much of
 EVEN = 100.0  # layers whose gradients lie within this factor of each other can learn at one rate
+WORST = 1e12  # a factor beyond which one is as bad as another
 MARGIN = 0.05  # nats of loss below which two networks train as well as each other
 
 
@@ -93,6 +94,12 @@ def unevenness(pulls: Sequence[float]) -> float:
     return max(pulls) / min(pulls)
 
 
+def factor(unevenness: Sequence[float]) -> Interval:
+    """The geometric mean of such factors over seeds, and Student's interval of it; infinite ones count as 10¹²."""
+    logs = of_seeds(np.log(np.minimum(unevenness, WORST)).tolist())
+    return Interval(*(max(1.0, float(np.exp(each))) for each in logs))
+
+
 def trained(
     network: nn.Module, images: Tensor, labels: Tensor, steps: int, seed: int = 0, lr: float = 0.03, batch: int = 64
 ) -> list[float]:
@@ -163,18 +170,20 @@ def skips_make_depth_harmless(deeper: Interval, alone: Interval, shallow_learned
     return "holds" if worse == "fails" and alone.high < MARGIN else "depends"
 
 
-def only_skips_even_gradients(plain: Sequence[float], skipped: Sequence[float]) -> Verdict:
+def only_skips_even_gradients(plain: Sequence[Interval], skipped: Sequence[Interval]) -> Verdict:
     """Whether it takes skips to keep gradients even, in networks that have BatchNorm.
 
-    It fails where gradients are even without skips or uneven with them, and depends where the depth decides.
+    It holds where gradients are surely uneven without skips and surely even with them, at each depth. It fails where
+    they are surely even without skips at each, or surely uneven with them at one; else it depends.
 
     Args:
-        plain: unevenness without skips, a value for each depth.
+        plain: by what factor the pulls differ without skips (``factor``), for each depth.
         skipped: with them.
     """
-    if max(skipped) > EVEN or max(plain) <= EVEN:
+    if any(each.ends[0] > EVEN for each in skipped) or all(each.ends[1] <= EVEN for each in plain):
         return "fails"
-    return "holds" if min(plain) > EVEN else "depends"
+    uneven, even = all(each.ends[0] > EVEN for each in plain), all(each.ends[1] <= EVEN for each in skipped)
+    return "holds" if uneven and even else "depends"
 
 
 def each_is_better(steps: Sequence[Interval]) -> Verdict:

@@ -64,6 +64,14 @@ def of_share(share: float, count: int) -> Interval:
     return Interval(share, middle - half, middle + half).of_shares()
 
 
+def surplus(first: Interval, second: Interval) -> Interval:
+    """By how much one share exceeds another of other cases (Newcombe, Statist. Med. 17:873, 1998, method 10)."""
+    middle = first.middle - second.middle
+    low = middle - math.hypot(first.middle - first.low, second.high - second.middle)
+    high = middle + math.hypot(first.high - first.middle, second.middle - second.low)
+    return Interval(middle, low, high)
+
+
 def of_seeds(values: Sequence[float]) -> Interval:
     """The mean of a figure over seeds and Student's interval of it, which one seed does not have."""
     from scipy import stats

@@ -27,7 +27,7 @@ def test_every_claim_has_a_verdict_and_the_subject_stays_as_it_is(shallow, subje
     said = arc.chapter(subject, steps.append)
     assert {claim.name for claim in said.claims} == set(arc.CLAIMS)
     assert all(claim.verdict in ("holds", "depends", "fails") for claim in said.claims if claim.name in arc.SAID)
-    assert len(steps) == len(arc.KINDS) * len(arc.SEEDS) == len(set(steps))
+    assert len(steps) == len(arc.KINDS) * arc.SEEDS == len(set(steps))
     assert [type(p) for p in said.content if not isinstance(p, str)] == [
         Picture,
         Picture,
@@ -36,7 +36,7 @@ def test_every_claim_has_a_verdict_and_the_subject_stays_as_it_is(shallow, subje
     assert all(torch.equal(a, b) for a, b in zip(before, weights(subject.network), strict=True))
     assert all(p.grad is None for p in subject.network.parameters())
     json.dumps(said.numbers, allow_nan=False)
-    assert all(len(kind["losses"]) == len(arc.SEEDS) for kind in said.numbers["depth"])
+    assert all(len(kind["losses"]) == arc.SEEDS for kind in said.numbers["depth"])
     assert all(len(run) == arc.STEPS and run[0] > 0 for kind in said.numbers["depth"] for run in kind["losses"])
 
 

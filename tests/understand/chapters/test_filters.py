@@ -40,6 +40,14 @@ def test_the_interval_of_the_share_decides_whether_they_are_most():
     assert verdict(torch.cat([EDGES[:16], NOISE[:4]])) == "holds"
 
 
+def test_a_lead_over_the_untrained_network_that_is_not_sure_is_none():
+    three, eight, fifteen = (torch.cat([EDGES[:n], NOISE[n:]]) for n in (3, 8, 15))
+    assert verdict(fifteen, untrained=eight) == "holds"
+    assert verdict(fifteen, untrained=torch.cat([EDGES[:11], NOISE[11:]])) == "depends"
+    assert verdict(A_FEW, untrained=three) == "depends"
+    assert verdict(torch.cat([EDGES[:4], NOISE[4:]]), untrained=three) == "fails"
+
+
 def test_nothing_is_said_where_the_untrained_network_leaves_no_room_for_more():
     assert verdict(EDGES, untrained=EDGES) == "not measured"
 

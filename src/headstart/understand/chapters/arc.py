@@ -12,6 +12,7 @@ from headstart.drawing import COLOURS, drawn
 from headstart.understand import depth
 from headstart.understand.alone import by_itself
 from headstart.understand.chapter import Chapter, Claim, Picture, Table, Verdict
+from headstart.understand.interval import Interval
 from headstart.understand.subject import Subject, copied
 
 if TYPE_CHECKING:
@@ -26,7 +27,8 @@ SHALLOW, DEEP = 20, 44  # two of the depths of He et al. 2016, section 4.2
 SIDE = 8  # pixels of a side at most: so fifteen short trainings take some fifteen seconds
 IMAGES = 256
 STEPS = 40
-SEEDS = (0, 1, 2)
+SEEDS = 3  # that are trained
+BEGINNINGS = 8  # seeds whose first gradients are looked at: those take no training
 DASHES = ("--", ":", "-", "-.")
 Kind = tuple[bool, bool, int]  # skips, BatchNorm, depth
 KINDS: list[Kind] = [(False, True, SHALLOW), (False, True, DEEP), (True, True, SHALLOW), (True, True, DEEP)]
@@ -48,9 +50,10 @@ SAID = {
     "only-skips-keep-gradients": {
         "holds": "BatchNorm alone does not keep the gradients even: without skips some layers are pulled far more "
         "than others, at both depths.",
-        "depends": "Where a network is moderately deep, BatchNorm alone keeps the gradients even. Where it is deeper "
-        "it does not: at first they do not vanish, they grow a little in each layer on their way back to the image, "
-        "and a little many times is much. The table shows what some steps of training make of that.",
+        "depends": "The depth decides, or the seeds differ too much to be sure; the table shows which. Where BatchNorm "
+        "alone does not keep the gradients even, they do not vanish at first: they grow a little in each layer on "
+        "their way back to the image, and a little many times is much. After some steps of training that is another "
+        "matter, as the table shows.",
         "fails": "BatchNorm alone keeps the gradients even here, or they are uneven with skips too: skips are not what "
         "makes the difference.",
     },
@@ -98,11 +101,12 @@ def _depth(told: Chapter, images: Tensor, labels: Tensor, tell: Callable[[str], 
     losses: dict[Kind, list[list[float]]] = {}
     for kind in KINDS:
         skips, norm, layers = kind
-        nets = [depth.stack(layers, skips, norm, images.shape[1], classes, seed) for seed in SEEDS]
+        nets = [depth.stack(layers, skips, norm, images.shape[1], classes, seed) for seed in range(BEGINNINGS)]
         pulls[kind] = [depth.gradients(net, images[:64], labels[:64]) for net in nets]
+        nets = nets[:SEEDS]
         losses[kind] = []
-        for turn, (net, seed) in enumerate(zip(nets, SEEDS, strict=True), start=1):
-            tell(f"{layers} layers {_called(skips, norm)}: {STEPS} steps of training, {turn} of {len(SEEDS)} times")
+        for seed, net in enumerate(nets):
+            tell(f"{layers} layers {_called(skips, norm)}: {STEPS} steps of training, {seed + 1} of {SEEDS} times")
             with by_itself():
                 losses[kind].append(depth.trained(net, images, labels, STEPS, seed))
         later[kind] = _uneven([depth.gradients(net, images[:64], labels[:64]) for net in nets])
@@ -112,18 +116,18 @@ def _depth(told: Chapter, images: Tensor, labels: Tensor, tell: Callable[[str], 
     told.content += [
         Picture(
             _losses(losses),
-            f"Training loss with BatchNorm, the mean of {len(SEEDS)} seeds; lower is better. It is the loss on the "
+            f"Training loss with BatchNorm, the mean of {SEEDS} seeds; lower is better. It is the loss on the "
             "images that a network trains on: where it stays high the network does not overfit, it cannot be trained.",
         ),
         Picture(
             _pulls(pulls),
             f"How strongly the loss pulls at each of {DEEP - 1} convolutions before any training: the size of the "
-            "gradient relative to that of the weights, the median of the seeds. On a flat line all layers can learn at "
-            "one rate.",
+            f"gradient relative to that of the weights, the median of {BEGINNINGS} seeds. On a flat line all layers "
+            "can learn at one rate.",
         ),
         Table(
-            f"The strongest pull at a layer as a multiple of the weakest, before and after the {STEPS} steps, and the "
-            f"loss reached, in nats (guessing is {np.log(classes):.2f})",
+            f"The strongest pull at a layer as a multiple of the weakest, before and after the {STEPS} steps, the mean "
+            f"over seeds with its 95 % interval, and the loss reached, in nats (guessing is {np.log(classes):.2f})",
             ("network", "layers", "strongest / weakest", "after", "loss reached"),
             [
                 (_called(*kind[:2]), kind[2], _factor(uneven[kind]), _factor(later[kind]), f"{np.mean(ends[kind]):.2f}")
@@ -139,19 +143,19 @@ def _depth(told: Chapter, images: Tensor, labels: Tensor, tell: Callable[[str], 
             "layers": d,
             "losses": [[_plain(loss) for loss in run] for run in losses[s, n, d]],
             "losses_reached": ends[s, n, d],
-            "unevenness": _plain(uneven[s, n, d]),
-            "unevenness_after": _plain(later[s, n, d]),
+            "unevenness": uneven[s, n, d].plain(),
+            "unevenness_after": later[s, n, d].plain(),
             "pulls": [[_plain(pull) for pull in run] for run in pulls[s, n, d]],
         }
         for s, n, d in KINDS
     ]
 
 
-def _uneven(runs: list[list[float]]) -> float:
-    return float(np.median([depth.unevenness(pulls) for pulls in runs]))
+def _uneven(runs: list[list[float]]) -> Interval:
+    return depth.factor([depth.unevenness(pulls) for pulls in runs])
 
 
-def _depth_claims(ends: dict[Kind, list[float]], uneven: dict[Kind, float], classes: int) -> list[Claim]:
+def _depth_claims(ends: dict[Kind, list[float]], uneven: dict[Kind, Interval], classes: int) -> list[Claim]:
     plain, skipped = (depth.difference(ends[skips, True, SHALLOW], ends[skips, True, DEEP]) for skips in (False, True))
     alone = depth.difference(ends[True, True, DEEP], ends[True, False, DEEP])
     learned = {skips: depth.learned(ends[skips, True, SHALLOW], classes) for skips in (False, True)}
@@ -236,9 +240,12 @@ def _called(skips: bool, norm: bool) -> str:
     return "BatchNorm alone"
 
 
-def _factor(value: float) -> str:
-    """A factor in two digits."""
-    return "∞" if not np.isfinite(value) else f"{float(f'{value:.2g}'):,g}"
+def _factor(found: Interval) -> str:
+    """A factor in two digits, with its interval."""
+    if found.middle > depth.WORST / 2:
+        return "∞"
+    middle, low, high = (f"{float(f'{value:.2g}'):,g}" for value in found)
+    return f"{middle} ({low} to {high})"
 
 
 def _plain(value: float) -> float | None:

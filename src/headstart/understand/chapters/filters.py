@@ -7,10 +7,11 @@ import torch
 from torch import Tensor
 
 from headstart.drawing import COLOURS, drawn
+from headstart.understand.bootstrap import over_images
 from headstart.understand.chapter import Chapter, Claim, Picture, Table, Verdict
 from headstart.understand.filters import FADED, Fits, first_filters, fits, pixels_shuffled
 from headstart.understand.images import sheet, shown
-from headstart.understand.interval import Interval, of_share
+from headstart.understand.interval import Interval, of_share, surplus
 from headstart.understand.subject import Subject
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ EXPLAINED = 0.9  # of a filter's energy: then it counts as a Gabor or a blob
 FEWEST = 8  # filters that a verdict needs
 ROOM = 2  # numbers of a filter for each number of a Gabor that a verdict needs
 MOST = 64  # filters that are looked at
-RESAMPLES = 2000
 
 
 def chapter(subject: Subject, tell: Callable[[str], None]) -> Chapter:
@@ -86,10 +86,10 @@ def chapter(subject: Subject, tell: Callable[[str], None]) -> Chapter:
 def judged(trained: Fits, shuffled: Tensor, untrained: Fits) -> tuple[Verdict, str]:
     """What the fits say of the claim, and why.
 
-    It holds where more than half of the filters are explained, by the whole of the interval, and more of them than of
-    the same filters with their pixels shuffled and than of an untrained network's; it depends where that is not sure,
-    and it fails where shuffling or not training gives as many. Nothing is said where a Gabor fits whatever the kernel
-    holds, nor where the untrained network leaves no room for more.
+    It holds where more than half of the filters are explained, by the whole of the interval, and surely more than of
+    the same filters with their pixels shuffled and than of an untrained network's; it fails where shuffling or not
+    training gives as many, or surely fewer than half are explained and not surely more; else it depends. Nothing is
+    said where a Gabor fits whatever the kernel holds, nor where the untrained network leaves no room for more.
 
     Args:
         trained, untrained: of the network's filters and of its untrained twin's.
@@ -103,26 +103,31 @@ def judged(trained: Fits, shuffled: Tensor, untrained: Fits) -> tuple[Verdict, s
             f"a filter has {trained.values} numbers and a Gabor {trained.parameters}, so it fits almost anything: "
             "the kernel is too small for a verdict"
         )
-    by_chance = (shuffled > EXPLAINED).float()
-    hits = (trained.explained > EXPLAINED).float()
-    draw = torch.Generator().manual_seed(0)
-    again = torch.randint(count, (RESAMPLES, count), generator=draw)
-    surplus = (hits - by_chance.mean(dim=0))[again].mean(dim=1).quantile(0.025)
-    least = hits[again].mean(dim=1).quantile(0.025)
-    if surplus <= 0 and by_chance.mean() >= 0.5:
-        return "not measured", "so are they with their pixels shuffled: the kernel is too small for a verdict"
-    if surplus <= 0:
-        return "fails", "no more than with their pixels shuffled"
-    before, share = _share(untrained.explained).middle, _share(trained.explained)
-    if of_share(1.0, count).low <= before:
+    share, before = _share(trained.explained), _share(untrained.explained)
+    if surplus(of_share(1.0, count), before).low <= 0:
         return "not measured", "the untrained network's are too: even all of these would not be more for sure"
-    if least <= before:
-        return "fails", "no more than in the untrained network"
+    by_chance = (shuffled > EXPLAINED).float()
+    more = {
+        "with their pixels shuffled": _beyond((trained.explained > EXPLAINED).float() - by_chance.mean(dim=0)),
+        "in the untrained network": surplus(share, before),
+    }
+    if more["with their pixels shuffled"].low <= 0 and by_chance.mean() >= 0.5:
+        return "not measured", "so are they with their pixels shuffled: the kernel is too small for a verdict"
+    for where, gain in more.items():
+        if gain.middle <= 0:
+            return "fails", f"no more than {where}"
+        if gain.low <= 0:
+            return "fails" if share.high < 0.5 else "depends", f"not more for sure than {where}"
     if share.low > 0.5:
         return "holds", "most of them"
     if share.high < 0.5:
         return "depends", "fewer than half, but more than by chance"
     return "depends", "more than by chance; too few filters to tell whether they are most"
+
+
+def _beyond(gains: Tensor) -> Interval:
+    """The mean of −1 to 1 a filter, and its interval."""
+    return Interval(float(gains.mean()), *over_images(gains))
 
 
 def _some(filters: Tensor) -> Tensor:

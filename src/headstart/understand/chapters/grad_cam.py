@@ -118,14 +118,15 @@ def _places(own: Tensor, others: Tensor) -> Claim:
     verdict, why = judged_places(own - others)
     if verdict == "not measured":
         return Claim(name, CLAIMS[name], verdict, value=why, command=_more())
+    more = of_seeds((own - others).tolist())
     return Claim(
         name,
         CLAIMS[name],
         verdict,
-        value=f"covering the marked {100 * COVERED:.0f} % of the image takes {_percent(own)} points from the answer's "
-        f"probability; {why}: {of_seeds((own - others).tolist()).points()}",
-        control=f"{_percent(others)} points where another image's map marks",
-        interval=of_seeds(own.tolist()).times(100),
+        value=f"covering the marked {100 * COVERED:.0f} % of the image takes {more.points()} more from the answer's "
+        "probability than covering as much elsewhere",
+        control=f"{_percent(own)} points where its map marks, {_percent(others)} where another image's map does",
+        interval=more.times(100),
     )
 
 
