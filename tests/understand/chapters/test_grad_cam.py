@@ -60,6 +60,9 @@ def test_the_chapter_shows_maps_of_a_frozen_network_and_answers_every_claim(subj
     assert [claim.name for claim in said.claims] == list(CLAIMS)
     assert said.claims[0].verdict == "holds" and said.numbers["layer"] == "same" and said.numbers["images"] == 30
     pictures = [each for each in said.content if isinstance(each, Picture)]
+    more = torch.tensor(said.numbers["drop"]) - torch.tensor(said.numbers["drop_of_another_map"])
+    low, high = said.claims[0].interval
+    assert 1 < low < 100 * more.mean() < high  # what the verdict is on
     assert len(pictures) == 1 and "<b>" in pictures[0].caption and "<b>" not in pictures[0].markup
     assert "Wrong answers: there are none among 30 images." in said.content
     assert chapter(it, lambda text: None).numbers == said.numbers
