@@ -77,7 +77,8 @@ def chapter(subject: Subject, tell: Callable[[str], None]) -> Chapter:
         told.content.append("All images have one label here, so there is nothing to learn from them.")
         told.claims += [_unmeasured(name, "give images of two classes or more") for name in SAID]
     else:
-        _depth(told, images, labels, tell)
+        with by_itself():
+            _depth(told, images, labels, tell)
     return told
 
 
@@ -107,8 +108,7 @@ def _depth(told: Chapter, images: Tensor, labels: Tensor, tell: Callable[[str], 
         losses[kind] = []
         for seed, net in enumerate(nets):
             tell(f"{layers} layers {_called(skips, norm)}: {STEPS} steps of training, {seed + 1} of {SEEDS} times")
-            with by_itself():
-                losses[kind].append(depth.trained(net, images, labels, STEPS, seed))
+            losses[kind].append(depth.trained(net, images, labels, STEPS, seed))
         later[kind] = _uneven([depth.gradients(net, images[:64], labels[:64]) for net in nets])
     ends = {kind: [depth.reached(run, classes) for run in runs] for kind, runs in losses.items()}
     uneven = {kind: _uneven(runs) for kind, runs in pulls.items()}
