@@ -225,7 +225,11 @@ def test_nothing_is_wider_than_the_screen(browser, page, width, tab):
 @pytest.mark.parametrize(
     ("question", "sentence", "answer"),
     [
-        (0, "Unit (0, 0) of pool 2 sees rows 0 to 6 and columns 0 to 6: 49 of 784", "Rows 0 to 6, columns 0 to 6"),
+        (
+            0,
+            "Unit (0, 0) of pool 2 sees rows 0 to 6 and columns 0 to 6: 49 of 784",
+            "The pixels of rows 0 to 6 and columns 0 to 6",
+        ),
         (1, "of pool 2 sees", "3 + 2 · 7 = 17"),
         (2, "of GAP 1 sees the whole image: 784 of 784 pixels", "10 + (7 − 1) · 4 = 34 pixels, and the image has 28"),
     ],

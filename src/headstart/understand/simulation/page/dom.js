@@ -1,4 +1,4 @@
-// Elements, colours and words: what every part of the page takes.
+// Elements and colours: what every part of the page takes.
 
 const host = document.getElementById("receptive-field-simulation");
 const template = host.querySelector("template"); // still there where a browser does not know shadow trees in HTML
@@ -56,17 +56,6 @@ function viridis(share) {
   const place = Math.min(Math.max(share, 0), 1) * (VIRIDIS.length - 1);
   const [low, high] = [VIRIDIS[Math.floor(place)], VIRIDIS[Math.ceil(place)]];
   return low.map((value, i) => Math.round(value + (high[i] - value) * (place % 1)));
-}
-
-// Without the sign of a zero.
-const number = (value, digits = 0) => (value + 0).toLocaleString("en", { minimumFractionDigits: digits, maximumFractionDigits: digits }).replace("-", "−");
-const range = ([from, to]) => (from === to ? `${number(from)}` : `${number(from)} to ${number(to)}`);
-const times = (pair) => (pair[0] === pair[1] && pair[0] !== 1 ? `${pair[0]}×${pair[1]}` : pair.join("×"));
-const same = (pair) => (pair[0] === pair[1] ? number(pair[0]) : pair.map((n) => number(n)).join(" | "));
-
-function percent(share) {
-  const value = 100 * share;
-  return `${value >= 99.95 ? "100" : value >= 10 ? value.toFixed(0) : value >= 1 ? value.toFixed(1) : value.toFixed(2)}\u00a0%`;
 }
 
 // A slider and a number box for one number, with one label.

@@ -121,7 +121,8 @@ function drawSeen() {
   const [h, w] = both((a) => (field[a][1] - field[a][0] + 1) * scale);
   // Where the field leaves the picture, its edge lies along the border.
   const [x0, y0, x1, y1] = [Math.max(x, 1.5), Math.max(y, 1.5), Math.min(x + w, width - 1.5), Math.min(y + h, height - 1.5)];
-  outlined(context, x0, y0, x1 - x0, y1 - y0, ink.field, ink.paper);
+  // Far out in the padding it does not show at all.
+  if (x1 > x0 && y1 > y0) outlined(context, x0, y0, x1 - x0, y1 - y0, ink.field, ink.paper);
 }
 
 // Where a layer's units lie over the image, in its pixels: the edges of the map for each axis.

@@ -60,7 +60,8 @@ function chooseLayer(layer) {
 // What an address says; a network that is still the page's own keeps what was measured of it.
 function follow(said, quiet) {
   const own = PRESETS.own && `${networkWords(said)}` === `${networkWords({ ...PRESETS.own, layers: PRESETS.own.layers.map(complete) })}`;
-  change({ ...said, keeps: own ? "own" : null }, quiet);
+  const show = own || said.show !== "measured" ? said.show : "box"; // of another network nothing was measured
+  change({ ...said, show, keeps: own ? "own" : null }, quiet);
 }
 
 function load(name) {
