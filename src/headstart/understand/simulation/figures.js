@@ -9,5 +9,6 @@ const same = (pair) => (alike(pair) ? number(pair[0]) : pair.map((n) => number(n
 
 function percent(share) {
   const value = 100 * share;
+  if (value > 0 && value < 0.005) return "< 0.01\u00a0%";
   return `${value >= 99.95 ? "100" : value >= 10 ? value.toFixed(0) : value >= 1 ? value.toFixed(1) : value.toFixed(2)}\u00a0%`;
 }

@@ -12,14 +12,14 @@ const NEW = {
 };
 
 function windowWord({ kind, kernel, stride, padding, dilation, count }, before) {
-  if (kind === "gap") return `mean of ${times(before.out)}`;
-  if (kind === "dense") return `all of ${times(before.out)}`;
+  if (kind === "gap") return `mean of\u00a0${times(before.out)}`;
+  if (kind === "dense") return `all of\u00a0${times(before.out)}`;
   const parts = [pairWord(kernel) === `${kernel[0]}` ? `${kernel[0]}×${kernel[0]}` : kernel.join("×")];
   if (kind === "max" || kind === "avg") parts.unshift(kind);
   if (kind === "residual") parts.unshift(`${count} ·`);
-  if (stride.some((s) => s > 1)) parts.push(`stride ${same(stride)}`);
-  if (kind !== "residual" && padding.some((p) => p > 0)) parts.push(`pad ${same(padding)}`);
-  if (dilation.some((d) => d > 1)) parts.push(`dil. ${same(dilation)}`);
+  if (stride.some((s) => s > 1)) parts.push(`stride\u00a0${same(stride)}`);
+  if (kind !== "residual" && padding.some((p) => p > 0)) parts.push(`pad\u00a0${same(padding)}`);
+  if (dilation.some((d) => d > 1)) parts.push(`dil.\u00a0${same(dilation)}`);
   return parts.join(" ");
 }
 
