@@ -176,6 +176,16 @@ def test_a_residual_blocks_kernel_stays_odd(browser, page):
     untroubled(browser)
 
 
+def test_the_keyboard_goes_with_a_layer_that_is_moved(browser, page):
+    browser.open(address(page))
+    browser.evaluate(f"{ROOT}.querySelector('[data-key=\"move later1\"]').focus()")
+    for _ in range(2):
+        browser.key("Enter")
+    names = browser.evaluate(f"[...{ROOT}.querySelectorAll('#layers tr')].map((line) => line.cells[1].textContent)")
+    assert [name.split("\xa0")[0] for name in names[1:4]] == ["max 2×2 stride", "3×3 pad", "3×3 pad"]
+    assert browser.evaluate(f"{ROOT}.activeElement.dataset.key") == "move later3"
+
+
 def test_what_is_set_stands_in_the_address_and_comes_back(browser, page):
     browser.open(address(page))
     press(browser, "LeNet-5")
@@ -200,6 +210,13 @@ def test_ones_own_picture_lies_below_and_goes_nowhere(browser, page):
     found = browser("Runtime.evaluate", expression=f"{ROOT}.getElementById('file')")["result"]["objectId"]
     browser("DOM.setFileInputFiles", files=[str(page / "mine.png")], objectId=found)
     browser.until(f"{drawn} !== {before!r}")
+    mine = browser.evaluate(drawn)
+    for choice, expected in (("drawn", before), ("file", mine)):
+        browser.evaluate(f"{ROOT}.getElementById('picture').value = {choice!r}")
+        browser.evaluate(f"{ROOT}.getElementById('picture').dispatchEvent(new Event('change'))")
+        browser.until(f"{drawn} === {expected!r}")
+    browser("DOM.setFileInputFiles", files=[str(page / "plain.html")], objectId=found)
+    browser.until(f"{ROOT}.getElementById('file-said').textContent === 'This file cannot be shown as a picture.'")
     untroubled(browser)
 
 

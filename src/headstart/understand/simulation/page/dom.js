@@ -66,6 +66,7 @@ function dial(label, { least, most, value, step = 1, hint = "" }, changed) {
   slider.addEventListener("input", () => changed(limit((box.value = slider.value))));
   box.addEventListener("input", () => box.value !== "" && changed(limit((slider.value = box.value))));
   box.addEventListener("change", () => (box.value = limit(box.value)));
+  box.addEventListener("blur", redraw); // it shows what holds again, where what was written was not taken
   const element = make("div", { class: "dial", title: hint }, make("span", {}, label), slider, box);
   element.show = (now) => {
     for (const input of [slider, box]) if (root.activeElement !== input || input === slider) input.value = now;
