@@ -16,7 +16,10 @@ REACHED = f"""[...{ROOT}.querySelectorAll("button, input, select, summary, pre, 
     e.checkVisibility() && !e.disabled && e.tabIndex === 0 && (e.type !== "radio" || e.checked))"""
 WORD = """(e) => e.id || e.dataset.key || e.getAttribute("aria-label") ||
     `${e.name ?? ""} ${e.value ?? ""} ${e.textContent}`.trim()"""
-USES = {"button": "Enter", "range": "ArrowRight", "number": "ArrowUp", "checkbox": " ", "canvas": "ArrowRight"}
+USES = {
+    "button": "Enter", "range": "ArrowRight", "number": "ArrowUp", "checkbox": " ", "radio": "ArrowRight",
+    "select-one": "ArrowDown", "summary": "Enter", "canvas": "ArrowRight",
+}  # fmt: skip
 TABS = ("field", "stack", "convolution")
 
 
@@ -137,11 +140,34 @@ def test_every_control_is_reached_and_works_by_keyboard_alone(browser, page, tab
     browser.key("Tab")
     for _ in range(TABS.index(tab)):
         browser.key("ArrowRight")
-    for _ in range(len(expected)):
+    pressed, used = set(), set()
+    for _ in range(500):  # presses add layers, and so controls
         browser.key("Tab")
-        kind = browser.evaluate(f"(({ROOT}.activeElement?.type ?? {ROOT}.activeElement?.tagName) || '').toLowerCase()")
-        if kind in USES:
+        if browser.evaluate(f"{ROOT}.activeElement === null"):
+            break
+        word = browser.evaluate(f"(({WORD}))({ROOT}.activeElement)")
+        kind = browser.evaluate(f"(({ROOT}.activeElement.type ?? {ROOT}.activeElement.tagName) || '').toLowerCase()")
+        # Once each: "earlier" and "later" in turn would move the same layer for ever.
+        if kind in USES and word not in pressed:
             browser.key(USES[kind])
+            pressed.add(word)
+            used.add(kind)
+    there = {
+        "field": set(USES) - {"checkbox"},
+        "stack": {"range", "number"},
+        "convolution": {"button", "range", "number"},
+    }
+    assert used == there[tab]
+    untroubled(browser)
+
+
+def test_each_axis_is_set_by_itself_by_keyboard(browser, page):
+    browser.open(address(page))
+    for what, key in (("#apart", " "), ("#dials [type=range]", "ArrowRight")):
+        browser.evaluate(f"{ROOT}.querySelector('{what}').focus()")
+        browser.key(key)
+    line = browser.evaluate(f"{ROOT}.querySelector('#layers .chosen').textContent")
+    assert "max 3×2" in line and "12 | 10" in line
     untroubled(browser)
 
 
@@ -176,6 +202,16 @@ def test_a_residual_blocks_kernel_stays_odd(browser, page):
     untroubled(browser)
 
 
+def test_the_keyboard_goes_with_a_layer_that_is_moved(browser, page):
+    browser.open(address(page))
+    browser.evaluate(f"{ROOT}.querySelector('[data-key=\"move later1\"]').focus()")
+    for _ in range(2):
+        browser.key("Enter")
+    names = browser.evaluate(f"[...{ROOT}.querySelectorAll('#layers tr')].map((line) => line.cells[1].textContent)")
+    assert [name.split("\xa0")[0] for name in names[1:4]] == ["max 2×2 stride", "3×3 pad", "3×3 pad"]
+    assert browser.evaluate(f"{ROOT}.activeElement.dataset.key") == "move later3"
+
+
 def test_what_is_set_stands_in_the_address_and_comes_back(browser, page):
     browser.open(address(page))
     press(browser, "LeNet-5")
@@ -200,6 +236,13 @@ def test_ones_own_picture_lies_below_and_goes_nowhere(browser, page):
     found = browser("Runtime.evaluate", expression=f"{ROOT}.getElementById('file')")["result"]["objectId"]
     browser("DOM.setFileInputFiles", files=[str(page / "mine.png")], objectId=found)
     browser.until(f"{drawn} !== {before!r}")
+    mine = browser.evaluate(drawn)
+    for choice, expected in (("drawn", before), ("file", mine)):
+        browser.evaluate(f"{ROOT}.getElementById('picture').value = {choice!r}")
+        browser.evaluate(f"{ROOT}.getElementById('picture').dispatchEvent(new Event('change'))")
+        browser.until(f"{drawn} === {expected!r}")
+    browser("DOM.setFileInputFiles", files=[str(page / "plain.html")], objectId=found)
+    browser.until(f"{ROOT}.getElementById('file-said').textContent === 'This file cannot be shown as a picture.'")
     untroubled(browser)
 
 
@@ -225,7 +268,11 @@ def test_nothing_is_wider_than_the_screen(browser, page, width, tab):
 @pytest.mark.parametrize(
     ("question", "sentence", "answer"),
     [
-        (0, "Unit (0, 0) of pool 2 sees rows 0 to 6 and columns 0 to 6: 49 of 784", "Rows 0 to 6, columns 0 to 6"),
+        (
+            0,
+            "Unit (0, 0) of pool 2 sees rows 0 to 6 and columns 0 to 6: 49 of 784",
+            "The pixels of rows 0 to 6 and columns 0 to 6",
+        ),
         (1, "of pool 2 sees", "3 + 2 · 7 = 17"),
         (2, "of GAP 1 sees the whole image: 784 of 784 pixels", "10 + (7 − 1) · 4 = 34 pixels, and the image has 28"),
     ],

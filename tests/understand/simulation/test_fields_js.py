@@ -151,39 +151,6 @@ def drawn_layer(draw, channels):
     return {**layer, "padding": pair(0, most), **({"ceil": True} if kind != "conv" and draw.random() < 0.3 else {})}
 
 
-class Residual(nn.Module):
-    """The page's residual block."""
-
-    def __init__(self, before, layer):
-        super().__init__()
-        kernel, dilation, channels = tuple(layer["kernel"]), tuple(layer["dilation"]), layer["channels"]
-        padding = tuple(d * (k - 1) // 2 for k, d in zip(kernel, dilation, strict=True))
-        strides = [tuple(layer["stride"]), *[(1, 1)] * (layer["count"] - 1)]
-        sizes = [before, *[channels] * layer["count"]]
-        self.main = nn.Sequential(
-            *[
-                nn.Conv2d(a, b, kernel, stride, padding, dilation)
-                for a, b, stride in zip(sizes, sizes[1:], strides, strict=False)
-            ]
-        )
-        self.shortcut = nn.Conv2d(before, channels, 1, strides[0])
-
-    def forward(self, images):
-        return self.main(images) + self.shortcut(images)
-
-
-def built(layer, before):
-    kernel, stride = tuple(layer["kernel"]), tuple(layer["stride"])
-    if layer["kind"] == "residual":
-        return Residual(before, layer)
-    padding, dilation, ceil = tuple(layer["padding"]), tuple(layer["dilation"]), layer.get("ceil", False)
-    if layer["kind"] == "conv":
-        return nn.Conv2d(before, layer["channels"], kernel, stride, padding, dilation)
-    if layer["kind"] == "max":
-        return nn.MaxPool2d(kernel, stride, padding, dilation, ceil_mode=ceil)
-    return nn.AvgPool2d(kernel, stride, padding, ceil_mode=ceil)
-
-
 def drawn_stack(js, draw):
     """Layers at random that fit each other: the network as the page has it, and its rows."""
     network = {"size": [draw.randint(20, 40), draw.randint(20, 40)], "channels": 1, "layers": []}
@@ -194,27 +161,48 @@ def drawn_stack(js, draw):
     return network, js("table(n)", n=network)
 
 
+def agree(network, rows, modules):
+    """Asserts that Python's engine has the rows' fields for these modules; gives it and the rows' names in it."""
+    sight = Sight(modules, (network["channels"], *network["size"]))
+    known = {field.name: field for field in sight.fields}
+    names = [str(i) for i, module in enumerate(modules) if not isinstance(module, nn.ReLU)]
+    for name, row in zip(names, rows[1:], strict=True):
+        field = known[name]
+        assert row["out"] == list(field.shape[1:]), network
+        assert row["field"] == list(field.size), network
+        assert [-first for first in row["first"]] == list(field.padding), network
+        assert all(n == 1 or j == s for n, j, s in zip(row["out"], row["jump"], field.stride, strict=True)), network
+    return sight, names
+
+
+def taken_away(js, network):
+    """What the page's PyTorch makes of a network."""
+    space = {}
+    exec(js("toTorch(n)", n=network), space)
+    return space["network"]
+
+
 @pytest.mark.parametrize("block", range(10))
 def test_random_stacks_have_the_same_fields_as_in_python(js, block):
     draw = random.Random(block)
     for _ in range(50):
         network, rows = drawn_stack(js, draw)
-        modules = nn.Sequential(*[built(layer, 1) for layer in network["layers"]], nn.ReLU())
-        sight = Sight(modules, (1, *network["size"]))
-        known = {field.name: field for field in sight.fields}
-        for i, row in enumerate(rows[1:]):
-            field = known[str(i)]
-            assert row["out"] == list(field.shape[1:]), network
-            assert row["field"] == list(field.size), network
-            assert [-first for first in row["first"]] == list(field.padding), network
-            assert all(n == 1 or j == s for n, j, s in zip(row["out"], row["jump"], field.stride, strict=True)), network
+        if not network["layers"]:
+            continue
+        sight, names = agree(network, rows, taken_away(js, network))
         layer = len(rows) - 1
         unit = [draw.randrange(n) for n in rows[layer]["out"]]
-        if layer:
-            seen = torch.zeros(network["size"], dtype=torch.bool)
-            down, across = js("trace(table(n), layer, unit)[0]", n=network, layer=layer, unit=unit)
-            seen[torch.tensor(down, dtype=torch.long)[:, None], torch.tensor(across, dtype=torch.long)] = True
-            assert torch.equal(seen, sight.pixels(str(layer - 1), *unit)), (network, unit)
+        seen = torch.zeros(network["size"], dtype=torch.bool)
+        down, across = js("trace(table(n), layer, unit)[0]", n=network, layer=layer, unit=unit)
+        seen[torch.tensor(down, dtype=torch.long)[:, None], torch.tensor(across, dtype=torch.long)] = True
+        assert torch.equal(seen, sight.pixels(names[-1], *unit)), (network, unit)
+
+
+@pytest.mark.parametrize("name", ["lesson", "three", "dilated", "lenet", "alexnet", "vgg16", "resnet18"])
+def test_presets_have_the_same_fields_as_in_python(js, name):
+    network = preset(js, name)
+    network["layers"] = [layer for layer in network["layers"] if layer["kind"] not in ("gap", "dense")]
+    agree(network, js("table(n)", n=network), taken_away(js, network))
 
 
 def ones(layer, images):

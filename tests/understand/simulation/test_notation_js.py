@@ -95,7 +95,7 @@ def test_the_pytorch_runs_and_gives_the_same_sizes_and_parameters(js, name, caps
     rows = js("table(PRESETS[name])", name=name)
     network = space["network"]
     assert sum(p.numel() for p in network.parameters()) == sum(row["parameters"] for row in rows)
-    assert capsys.readouterr().out.strip() == str(torch.Size([1, rows[-1]["channels"], *rows[-1]["out"]]))
+    assert capsys.readouterr().out.strip() == str(torch.Size([2, rows[-1]["channels"], *rows[-1]["out"]]))
 
 
 def test_the_pytorch_has_every_kind_of_layer_and_each_axis_by_itself(js):

@@ -15,9 +15,10 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 HERE = Path(__file__).parent
-PURE = ("fields", "presets", "notation", "walks")  # arithmetic and words without a page, which the tests run too
+# Arithmetic and words without a page, which the tests run too.
+PURE = ("fields", "presets", "notation", "figures", "sentence", "walks")
 PAGE = (
-    "dom", "state", "picture", "stage", "sheets", "cut", "sentence", "layers", "editor", "formula", "tries",
+    "dom", "state", "picture", "stage", "sheets", "cut", "words", "layers", "editor", "formula", "tries",
     "stack", "byhand", "takeaway", "page",
 )  # fmt: skip
 FINEST = 64  # rows and columns of a measured map on the page

@@ -156,12 +156,14 @@ function read(indices, { window, size }, axis) {
 
 // What a unit of a layer sees in every layer before it and in the image: for each row up to its own, the indices of
 // each axis. It sees exactly the units (y, x) with y in the first list and x in the second: a shortcut adds none,
-// since it reads what the middle of the window beside it reads.
+// since it reads what the middle of the window beside it reads. Where one axis has nothing but padding, both lists are
+// empty.
 function trace(rows, layer, unit) {
   const sets = Array(layer + 1);
   sets[layer] = both((a) => [unit[a]]);
   for (let l = layer; l > 0; l--) {
-    sets[l - 1] = both((a) => rows[l].steps.reduceRight((indices, step) => read(indices, step, a), sets[l][a]));
+    const lists = both((a) => rows[l].steps.reduceRight((indices, step) => read(indices, step, a), sets[l][a]));
+    sets[l - 1] = lists.every((indices) => indices.length) ? lists : [[], []];
   }
   return sets;
 }

@@ -147,5 +147,6 @@ function toTorch(network) {
     return `    ${code}  # ${plain(row.name)}: ${row.channels}×${row.out.join("×")}, field ${pairWord(row.field)}`.replace(/  # (in the place of a block)  # /, "  # $1, ");
   });
   const block = rows.some((row) => row.layer?.kind === "residual") ? RESIDUAL : "\n";
-  return `import torch\nfrom torch import nn\n\n${block}network = nn.Sequential(\n${lines.join("\n")}\n)\nprint(network(torch.zeros(1, ${network.channels}, ${network.size.join(", ")})).shape)\n`;
+  // Two images: batch normalisation cannot learn from one whose map is a single unit.
+  return `import torch\nfrom torch import nn\n\n${block}network = nn.Sequential(\n${lines.join("\n")}\n)\nprint(network(torch.zeros(2, ${network.channels}, ${network.size.join(", ")})).shape)\n`;
 }

@@ -33,9 +33,10 @@ function drawCut() {
   const { layer, unit } = looked();
   const { sets } = seen();
   const maps = ways(rows, layer, unit, [axis]);
-  for (let l = layer; l > 0; l--) drawWays(context, ink, l, sets[l][axis], maps[l], across, level);
+  const reached = sets.findIndex((set) => set[axis].length); // above the image where the unit reads padding alone
+  for (let l = layer; l > reached; l--) drawWays(context, ink, l, sets[l][axis], maps[l], across, level);
   for (let l = 0; l < count; l++) drawLine(context, ink, l, l <= layer ? sets[l][axis] : [], across, level(l), gap);
-  drawPixels(context, ink, maps[0], across, level(0), scale);
+  drawPixels(context, ink, reached === 0 ? maps[0] : null, across, level(0), scale);
   context.restore();
   context.textAlign = "left";
   for (let l = 0; l < count; l++) {
@@ -99,7 +100,7 @@ function drawLine(context, ink, l, used, across, y, gap) {
   }
 }
 
-// The cut's pixels, and below each in how many ways it reaches the unit.
+// The cut's pixels, and below each in how many ways it reaches the unit; no map where none does.
 function drawPixels(context, ink, map, across, y, scale) {
   const { axis } = state;
   const { layer, unit } = looked();
@@ -108,13 +109,13 @@ function drawPixels(context, ink, map, across, y, scale) {
   const n = state.size[axis];
   const wide = axis ? [0, line, n, 1] : [line, 0, 1, n];
   const { data } = picture.getContext("2d").getImageData(...wide);
-  const most = map.values.reduce((high, value) => Math.max(high, value), 0);
+  const most = map?.values.reduce((high, value) => Math.max(high, value), 0);
   context.textAlign = "center";
   for (let i = 0; i < n; i++) {
     const x = across(i);
     context.fillStyle = `rgb(${data[4 * i]} ${data[4 * i + 1]} ${data[4 * i + 2]})`;
     context.fillRect(x, y - 8, scale + (scale < 6 ? 0.5 : -1), 16);
-    const value = map.values[i - map.from[axis]] ?? 0;
+    const value = map?.values[i - map.from[axis]] ?? 0;
     if (!value) continue;
     const tall = Math.max((56 * value) / most, 1.5);
     context.fillStyle = ink.field;

@@ -1,4 +1,4 @@
-// Elements, colours and words: what every part of the page takes.
+// Elements and colours: what every part of the page takes.
 
 const host = document.getElementById("receptive-field-simulation");
 const template = host.querySelector("template"); // still there where a browser does not know shadow trees in HTML
@@ -58,17 +58,6 @@ function viridis(share) {
   return low.map((value, i) => Math.round(value + (high[i] - value) * (place % 1)));
 }
 
-// Without the sign of a zero.
-const number = (value, digits = 0) => (value + 0).toLocaleString("en", { minimumFractionDigits: digits, maximumFractionDigits: digits }).replace("-", "−");
-const range = ([from, to]) => (from === to ? `${number(from)}` : `${number(from)} to ${number(to)}`);
-const times = (pair) => (pair[0] === pair[1] && pair[0] !== 1 ? `${pair[0]}×${pair[1]}` : pair.join("×"));
-const same = (pair) => (pair[0] === pair[1] ? number(pair[0]) : pair.map((n) => number(n)).join(" | "));
-
-function percent(share) {
-  const value = 100 * share;
-  return `${value >= 99.95 ? "100" : value >= 10 ? value.toFixed(0) : value >= 1 ? value.toFixed(1) : value.toFixed(2)}\u00a0%`;
-}
-
 // A slider and a number box for one number, with one label.
 function dial(label, { least, most, value, step = 1, hint = "" }, changed) {
   const limit = (text) => Math.min(Math.max(least + Math.round((Number(text) - least) / step) * step, least), most);
@@ -77,6 +66,7 @@ function dial(label, { least, most, value, step = 1, hint = "" }, changed) {
   slider.addEventListener("input", () => changed(limit((box.value = slider.value))));
   box.addEventListener("input", () => box.value !== "" && changed(limit((slider.value = box.value))));
   box.addEventListener("change", () => (box.value = limit(box.value)));
+  box.addEventListener("blur", redraw); // it shows what holds again, where what was written was not taken
   const element = make("div", { class: "dial", title: hint }, make("span", {}, label), slider, box);
   element.show = (now) => {
     for (const input of [slider, box]) if (root.activeElement !== input || input === slider) input.value = now;

@@ -83,5 +83,6 @@ function editor() {
     }
     built.key = key;
     built.show();
+    $("refused").textContent = refused && `Left as it was: ${refused}.`;
   });
 }

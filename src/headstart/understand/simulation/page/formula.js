@@ -35,13 +35,14 @@ function block(title, lines) {
 function reckoning(index) {
   const row = rows[index];
   if (index === 0) return [make("p", {}, "A pixel sees itself: field 1, jump 1, first 0. Choose a layer to see how it goes on.")];
-  const axes = ["kernel", "stride", "padding", "dilation"].some((key) => row.steps.some(({ window }) => window[key][0] !== window[key][1])) || `${row.field[0]}` !== `${row.field[1]}` || state.size[0] !== state.size[1] ? [0, 1] : [1];
+  const pairs = [...row.steps.flatMap(({ window: { kernel, stride, padding, dilation } }) => [kernel, stride, padding, dilation]), ...[rows[index - 1], row].flatMap(({ out, field, jump, first }) => [out, field, jump, first])];
+  const once = pairs.every(alike);
   const made = [];
-  for (const a of axes) {
+  for (const a of once ? [1] : [0, 1]) {
     let before = rows[index - 1];
     row.steps.forEach(({ window }, i) => {
       const after = slid(before, window);
-      const which = [row.name, row.steps.length > 1 && `convolution ${i + 1}`, axes.length > 1 && (a ? "across" : "down")].filter(Boolean).join(", ");
+      const which = [row.name, row.steps.length > 1 && `convolution ${i + 1}`, !once && (a ? "across" : "down")].filter(Boolean).join(", ");
       made.push(block(which, reckoned(before, after, window, a)));
       before = after;
     });
@@ -54,8 +55,9 @@ function reckoning(index) {
     block: "These layers are drawn as one window: their outermost edges.",
   };
   if (notes[kind]) made.unshift(make("p", {}, notes[kind]));
-  const [i, [from, to]] = [state.unit[1], box(row, state.unit)[1]];
-  made.push(make("p", {}, `Across, unit ${i} begins at ${minus(row.first[1])} + ${i}${TIMES}${row.jump[1]} = ${number(from)} and ends at ${number(to)}.`));
+  const edges = box(row, state.unit);
+  const facts = both((a) => ({ i: state.unit[a], first: row.first[a], jump: row.jump[a], edges: edges[a] }));
+  made.push(make("p", {}, perAxis(facts, ({ i, first, jump, edges: [from, to] }, words) => about(words, `unit ${i} begins at ${minus(first)} + ${i}${TIMES}${jump} = ${number(from)} and ends at ${number(to)}.`))));
   return made;
 }
 

@@ -12,14 +12,14 @@ const NEW = {
 };
 
 function windowWord({ kind, kernel, stride, padding, dilation, count }, before) {
-  if (kind === "gap") return `mean of ${times(before.out)}`;
-  if (kind === "dense") return `all of ${times(before.out)}`;
+  if (kind === "gap") return `mean of\u00a0${times(before.out)}`;
+  if (kind === "dense") return `all of\u00a0${times(before.out)}`;
   const parts = [pairWord(kernel) === `${kernel[0]}` ? `${kernel[0]}×${kernel[0]}` : kernel.join("×")];
   if (kind === "max" || kind === "avg") parts.unshift(kind);
   if (kind === "residual") parts.unshift(`${count} ·`);
-  if (stride.some((s) => s > 1)) parts.push(`stride ${same(stride)}`);
-  if (kind !== "residual" && padding.some((p) => p > 0)) parts.push(`pad ${same(padding)}`);
-  if (dilation.some((d) => d > 1)) parts.push(`dil. ${same(dilation)}`);
+  if (stride.some((s) => s > 1)) parts.push(`stride\u00a0${same(stride)}`);
+  if (kind !== "residual" && padding.some((p) => p > 0)) parts.push(`pad\u00a0${same(padding)}`);
+  if (dilation.some((d) => d > 1)) parts.push(`dil.\u00a0${same(dilation)}`);
   return parts.join(" ");
 }
 
@@ -29,7 +29,11 @@ function share(index) {
   return (sets[0].length * sets[1].length) / (state.size[0] * state.size[1]);
 }
 
-function move(from, to) {
+let followed = null; // the button on which the keyboard is to stand when the table is drawn anew
+
+// The keyboard goes with the layer, so that one can move it on.
+function move(from, to, word) {
+  followed = `${word}${to + 1}`;
   const layers = [...state.layers];
   layers.splice(to, 0, ...layers.splice(from, 1));
   change({ layers, layer: to + 1 });
@@ -72,8 +76,8 @@ function line(row, index) {
   cells.push(
     make("td", { class: "acts" }, ...(index
       ? [
-          act("move earlier", "↑", index > 1, () => move(index - 1, index - 2)),
-          act("move later", "↓", index < state.layers.length, () => move(index - 1, index)),
+          act("move earlier", "↑", index > 1, () => move(index - 1, index - 2, "move earlier")),
+          act("move later", "↓", index < state.layers.length, () => move(index - 1, index, "move later")),
           act("remove", "✕", true, () => remove(index - 1)),
         ]
       : [])),
@@ -83,7 +87,8 @@ function line(row, index) {
 
 // Keeps the keyboard where it was, or, where its button is gone or rests, on the chosen layer.
 function refill(body, lines) {
-  const key = body.contains(root.activeElement) ? root.activeElement.dataset.key : null;
+  const key = body.contains(root.activeElement) ? (followed ?? root.activeElement.dataset.key) : null;
+  followed = null;
   body.replaceChildren(...lines);
   if (!key) return;
   const back = body.querySelector(`[data-key="${key}"]:not(:disabled)`) ?? body.querySelector("[aria-pressed=true]");

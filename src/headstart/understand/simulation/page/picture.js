@@ -67,6 +67,16 @@ function take(address, done = () => {}) {
   image.src = address;
 }
 
+function takeFile() {
+  const [file] = $("file").files;
+  if (!file) return;
+  const address = URL.createObjectURL(file);
+  take(address, (said) => {
+    URL.revokeObjectURL(address);
+    $("file-said").textContent = said;
+  });
+}
+
 function pictures() {
   const choice = $("picture");
   given.pictures.forEach((_, i) => choice.append(make("option", { value: i }, `image ${i + 1} of yours`)));
@@ -78,16 +88,10 @@ function pictures() {
       photograph = null;
       drawPicture();
       redraw();
-    } else if (choice.value !== "file") take(given.pictures[choice.value]);
+    } else if (choice.value === "file") takeFile();
+    else take(given.pictures[choice.value]);
   });
-  $("file").addEventListener("change", ({ target }) => {
-    if (!target.files[0]) return;
-    const address = URL.createObjectURL(target.files[0]);
-    take(address, (said) => {
-      URL.revokeObjectURL(address);
-      $("file-said").textContent = said;
-    });
-  });
+  $("file").addEventListener("change", takeFile);
   if (given.pictures.length) {
     choice.value = "0";
     take(given.pictures[0]);

@@ -5,7 +5,9 @@ let sheetsShown = []; // for whoever points at them: { row index, corner, right,
 // Where sheets stand: the corner of each, its edge to the right and its edge down, for a map as large as the image.
 function standing(width, height, count) {
   const shape = state.size[0] / state.size[1];
-  const tall = Math.min(height * 0.6, (width * 0.46) * Math.max(shape, 0.5));
+  // Padding can make a map far larger than the image: then all are drawn smaller, so that it still fits.
+  const reach = rows.slice(0, count).reduce((most, row) => Math.max(most, ...extent(row).map(([from, to], a) => (to - from) / state.size[a])), 1);
+  const tall = Math.min(height * 0.6, (width * 0.46) * Math.max(shape, 0.5)) / Math.max(reach / 1.3, 1);
   const right = [tall * 0.5 / Math.max(shape, 0.5), -tall * 0.2];
   const room = width - right[0] - 24;
   const gap = Math.min(count > 1 ? room / (count - 1) : 0, right[0] * 1.5);

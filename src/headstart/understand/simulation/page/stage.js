@@ -104,24 +104,28 @@ function outlined(context, x, y, width, height, ink, halo) {
   }
 }
 
+// How high a drawing is for its width: what is very long or very wide must not push all else off the screen.
+const drawnRatio = (high, wide) => Math.min(Math.max(high / wide, 0.3), 1.4);
+
 function drawSeen() {
   const around = margin();
   const [high, wide] = both((a) => state.size[a] + 2 * around[a]);
-  const { context, width, height } = surface($("seen"), high / wide);
+  const { context, width, height } = surface($("seen"), drawnRatio(high, wide));
   const ink = colours();
-  const scale = width / wide;
-  const [top, left] = both((a) => around[a] * scale);
+  const scale = [height / high, width / wide];
+  const [top, left] = both((a) => around[a] * scale[a]);
   if (around[0] || around[1]) hatch(context, 0, 0, width, height, ink.line);
   context.imageSmoothingEnabled = false;
-  for (const layer of [picture, cover()]) context.drawImage(layer, left, top, state.size[1] * scale, state.size[0] * scale);
-  lattice(context, left, top, [scale, scale], state.size, ink.line);
+  for (const layer of [picture, cover()]) context.drawImage(layer, left, top, state.size[1] * scale[1], state.size[0] * scale[0]);
+  lattice(context, left, top, scale, state.size, ink.line);
   const { layer, unit } = looked();
   const field = box(rows[layer], unit);
-  const [y, x] = both((a) => (field[a][0] + around[a]) * scale);
-  const [h, w] = both((a) => (field[a][1] - field[a][0] + 1) * scale);
+  const [y, x] = both((a) => (field[a][0] + around[a]) * scale[a]);
+  const [h, w] = both((a) => (field[a][1] - field[a][0] + 1) * scale[a]);
   // Where the field leaves the picture, its edge lies along the border.
   const [x0, y0, x1, y1] = [Math.max(x, 1.5), Math.max(y, 1.5), Math.min(x + w, width - 1.5), Math.min(y + h, height - 1.5)];
-  outlined(context, x0, y0, x1 - x0, y1 - y0, ink.field, ink.paper);
+  // Far out in the padding it does not show at all.
+  if (x1 > x0 && y1 > y0) outlined(context, x0, y0, x1 - x0, y1 - y0, ink.field, ink.paper);
 }
 
 // Where a layer's units lie over the image, in its pixels: the edges of the map for each axis.
@@ -136,8 +140,7 @@ function drawUnits() {
   const { layer, unit } = looked();
   const row = rows[layer];
   const [high, wide] = row.out;
-  const ratio = Math.min(Math.max(high / wide, 0.4), 2);
-  const { context, width, height } = surface($("units"), ratio);
+  const { context, width, height } = surface($("units"), drawnRatio(high, wide));
   const ink = colours();
   const cell = [height / high, width / wide];
   const [[top, bottom], [left, right]] = extent(row);

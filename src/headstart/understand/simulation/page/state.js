@@ -16,6 +16,7 @@ const state = {
 let rows = []; // the table of the network
 let hovered = null; // { layer, unit } under the pointer, for as long as it is there
 let was = null; // the table before a change that a person is to compare
+let refused = ""; // why the last edit was not taken
 let origin = null; // the preset that the network still is
 const drawers = [];
 let waiting = 0;
@@ -31,6 +32,7 @@ function change(update, quiet = false) {
     if (update.keeps !== origin) origin = update.keeps ?? null;
   }
   delete state.keeps;
+  refused = "";
   hovered = null;
   state.layer = Math.min(Math.max(state.layer, 0), last());
   state.unit = both((a) => Math.min(Math.max(state.unit[a], 0), rows[state.layer].out[a] - 1));
@@ -60,7 +62,8 @@ function chooseLayer(layer) {
 // What an address says; a network that is still the page's own keeps what was measured of it.
 function follow(said, quiet) {
   const own = PRESETS.own && `${networkWords(said)}` === `${networkWords({ ...PRESETS.own, layers: PRESETS.own.layers.map(complete) })}`;
-  change({ ...said, keeps: own ? "own" : null }, quiet);
+  const show = own || said.show !== "measured" ? said.show : "box"; // of another network nothing was measured
+  change({ ...said, show, keeps: own ? "own" : null }, quiet);
 }
 
 function load(name) {
@@ -72,8 +75,13 @@ function load(name) {
   change({ unit: middle(rows[state.layer]) });
 }
 
+// A layer that would no longer fit where it stands stays as it is: else it could not be chosen, nor mended.
 function edit(index, update) {
-  change({ layers: state.layers.map((layer, i) => (i === index ? edited(layer, update) : layer)) });
+  const layers = state.layers.map((layer, i) => (i === index ? edited(layer, update) : layer));
+  const { problem } = table({ ...state, layers })[index + 1];
+  if (!problem) return change({ layers });
+  refused = problem;
+  redraw();
 }
 
 // A count that was given for a layer holds no longer once the layer is another.

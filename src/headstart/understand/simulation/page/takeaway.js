@@ -35,7 +35,7 @@ function poster() {
   context.fillStyle = ink.ink;
   context.font = `16px ${getComputedStyle(host).fontFamily}`;
   let [text, y] = ["", tall - 70];
-  for (const word of sentence(state.layer, state.unit).split(" ")) {
+  for (const word of sentence(rows, state.layer, state.unit).split(" ")) {
     if (context.measureText(`${text} ${word}`).width > wide - 2 * edge) {
       context.fillText(text, edge, y);
       [text, y] = ["", y + 24];

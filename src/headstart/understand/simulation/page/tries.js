@@ -16,11 +16,7 @@ const TRIES = [
       if (lastMap() < 1) lesson();
       change({ layer: lastMap(), unit: [0, 0] });
     },
-    answer: () => {
-      const at = lastMap();
-      const ends = trace(rows, at, [0, 0])[0].map((indices) => range([indices[0], indices.at(-1)]));
-      return `Rows ${ends[0]}, columns ${ends[1]}: no other pixel can change this unit of ${rows[at].name}.${cornerWords(rows, at)}`;
-    },
+    answer: () => cornerWords(rows, lastMap()),
   },
   {
     question: "What does stride 2 in the first layer do to all later fields?",
@@ -32,10 +28,7 @@ const TRIES = [
       change({ layer: lastMap() });
       change({ unit: middle(rows[state.layer]) });
     },
-    answer: () => {
-      const { first, figures } = strideWords(state, lastMap());
-      return `${first} But neighbours now look at places two pixels apart: every later jump doubles, so whatever later layers add to the field doubles too, and each map has half as many units along an axis.${figures}`;
-    },
+    answer: () => strideWords(state, lastMap()),
   },
   {
     question: "Why is GAP’s field the whole image?",
@@ -45,12 +38,7 @@ const TRIES = [
       const at = lastMap();
       change({ layers: [...state.layers.slice(0, at), complete({ kind: "gap" })], layer: at + 1, unit: [0, 0] });
     },
-    answer: () => {
-      const at = rows.findLastIndex((row) => row.layer?.kind === "gap" && !row.problem);
-      if (at < 1) return "GAP averages all units of a map, so it sees what any of them sees. Set it up to see the numbers.";
-      const [before, gap] = [rows[at - 1], rows[at]];
-      return `GAP averages all ${times(before.out)} units, so it sees what any of them sees. Their fields are ${before.field[1]} wide and lie ${before.jump[1]} apart; side by side they span ${before.field[1]} + (${before.out[1]} − 1) · ${before.jump[1]} = ${gap.field[1]} pixels, and the image has ${state.size[1]}.`;
-    },
+    answer: () => gapWords(rows),
   },
   {
     question: "Where do the holes of dilation come from?",
@@ -60,7 +48,7 @@ const TRIES = [
       was = null;
       change({ size: [21, 21], channels: 1, layers: [layer, layer, layer].map(complete), layer: 3, unit: [10, 10], show: "box" });
     },
-    answer: () => "Each layer reads every second unit, and so does the next: only pixels an even distance away are ever read. Of the 13×13 in the frame that is 7×7, 49 of 169. Give one layer dilation 1, and the holes close.",
+    answer: () => "Each layer reads every second unit, and so does the next: only pixels an even distance away are ever read. Of a frame of 13×13 that is 7×7, 49 of 169. Give one layer dilation 1, and the holes close.",
   },
   {
     question: "Does a unit use all of its field?",
