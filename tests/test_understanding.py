@@ -1,7 +1,9 @@
 """`headstart understand`: from a run to its page, with the test part left sealed and the model left as it was."""
 
 import json
+import os
 import shutil
+import signal
 from types import SimpleNamespace
 
 import pytest
@@ -190,22 +192,23 @@ def test_a_part_that_breaks_on_a_network_says_so_and_the_others_go_on(trained, c
     assert "It is hard." in (run / "understanding.html").read_text()
 
 
+@pytest.mark.parametrize(("by", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 @pytest.mark.parametrize(("stopped_in", "kept"), [("hard", ["easy"]), ("easy", None)])
 def test_a_stopped_run_keeps_its_finished_parts_beside_an_earlier_page(
-    trained, chapters, monkeypatch, capsys, stopped_in, kept
+    trained, chapters, monkeypatch, capsys, stopped_in, kept, by, code
 ):
     run, _ = trained()
     assert cli.run(["understand", str(run)]) == 0
-    earlier = (run / "understanding.html").read_text()
+    earlier, handler = (run / "understanding.html").read_text(), signal.getsignal(signal.SIGTERM)
 
     def stops(subject, tell):
-        raise KeyboardInterrupt
+        os.kill(os.getpid(), by)
 
     real = explanation.import_module
     room = SimpleNamespace(chapter=stops)
     monkeypatch.setattr(explanation, "import_module", lambda name: room if name.endswith(stopped_in) else real(name))
     capsys.readouterr()
-    assert cli.run(["understand", str(run)]) == 130
+    assert cli.run(["understand", str(run)]) == code and signal.getsignal(signal.SIGTERM) == handler
     said, page = capsys.readouterr(), run / "understanding.stopped.html"
     assert (run / "understanding.html").read_text() == earlier and not said.out
     assert page.exists() == (f"the finished parts are in {page}" in said.err) == bool(kept)

@@ -14,6 +14,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from headstart import backbones, loading, runs
+from headstart.complaints import Terminated
 from headstart.conditions import conditions
 from headstart.data import Folder
 from headstart.errors import HeadstartError
@@ -59,7 +60,8 @@ def understand(
 
     Raises:
         HeadstartError: there is no such model, sweep or part, or there are too few images.
-        KeyboardInterrupt: it was stopped; the parts that were finished stand in ``understanding.stopped.html``.
+        KeyboardInterrupt, Terminated: it was stopped; the parts that were finished stand in
+            ``understanding.stopped.html``.
     """
     wanted = parts(only)
     checkpoint = runs.checkpoint(path)
@@ -81,7 +83,7 @@ def understand(
     try:
         for chapter in one_by_one(replace(subject, sweep=rows), only, tell):
             chapters.append(chapter)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, Terminated):
         if chapters:
             missing = ", ".join(wanted[len(chapters) :])
             page = write(STOPPED, [f"Stopped before its end: these parts are missing: {missing}.", *cautions])
