@@ -219,6 +219,17 @@ def test_a_stopped_run_keeps_its_finished_parts_beside_an_earlier_page(
         assert numbers["cautions"][0] in page.read_text()
 
 
+def test_a_page_of_all_parts_takes_the_place_of_a_stopped_one_and_a_page_of_some_does_not(trained, chapters):
+    run, _ = trained()
+    stopped = [run / f"understanding.stopped.{suffix}" for suffix in ("html", "json")]
+    for path in stopped:
+        path.touch()
+    assert cli.run(["understand", str(run), "--only", "easy"]) == 0
+    assert all(path.exists() for path in stopped)
+    assert cli.run(["understand", str(run)]) == 0
+    assert not any(path.exists() for path in stopped)
+
+
 def test_a_folder_that_cannot_be_written_is_told_before_anything_is_measured(trained, chapters, tmp_path, capsys):
     run, _ = trained()
     blocked = tmp_path / "file"

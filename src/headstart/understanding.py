@@ -89,7 +89,11 @@ def understand(
             page = write(STOPPED, [f"Stopped before its end: these parts are missing: {missing}.", *cautions])
             tell(f"stopped: the finished parts are in {page}")
         raise
-    return write(WHOLE, cautions)
+    page = write(WHOLE, cautions)
+    if not only:  # a page of some parts may be what a stopped one lacked
+        for suffix in (".html", ".json"):
+            (folder / f"{STOPPED}{suffix}").unlink(missing_ok=True)
+    return page
 
 
 def _writable(folder: Path) -> Path:
