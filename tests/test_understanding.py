@@ -76,6 +76,7 @@ def test_what_is_looked_at_lies_beside_the_sealed_test_part(trained):
     looked_at = {tuple(picture.flatten().tolist()) for picture in subject.pictures}
     for i, digest in enumerate(source.catalogue.digests):
         assert (tuple(source.pixels([i])[0].flatten().tolist()) in looked_at) == (digest not in sealed)
+    assert subject.data == runs.finished(run)["data"] != ""
     assert int(subject.trained_on.sum()) == sum(row["part"] == "train" for row in rows)
     assert not cautions
 

@@ -167,6 +167,7 @@ def opened(model: Classifier, called: str, run: Path | None, data: str | Path | 
             classes=tuple(model.spec.classes),
             trained_on=torch.tensor([source.catalogue.digests[i] in trained for i in chosen]),
             pretrained=pretrained.network.eval() if pretrained else None,
+            data=str(told["data"]) if run and (told := runs.finished(run)) else "",
         ),
         cautions,
     )

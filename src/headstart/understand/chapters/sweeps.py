@@ -1,6 +1,7 @@
 """What takes many trainings to know: how deep features transfer, and whether training from scratch overfits."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from headstart.understand import climb
@@ -32,22 +33,40 @@ def chapter(subject: Subject, tell: Callable[[str], None]) -> Chapter:
     """The claims that a sweep decides.
 
     Args:
-        subject: whose ``sweep`` is read, and nothing else of it.
+        subject: whose ``sweep`` is read, and which images its network was trained on.
         tell: takes a short line of progress.
     """
     made = Chapter("sweeps", "What takes many trainings to know")
     finished = [row for row in subject.sweep or [] if row.get("status") == "finished"]
-    alike = comparable(finished)
+    alike = comparable(finished, subject.shares_images)
     if subject.sweep is None:
         made.content.append("No sweep was given (--sweep DIR), so nothing here is measured yet.")
     elif left := len(finished) - len(alike):
-        made.content.append(f"{left} runs are of other images or settings than most, and left out.")
+        which = "1 run is" if left == 1 else f"{left} runs are"
+        made.content.append(f"{which} of other images or settings than those read here, and left out.")
     compared = [row for row in alike if not keeps(row)]
     tell(f"{len(alike) - len(compared)} runs of a transferability curve, {len(compared)} of a comparison")
     _curve(made, swept(alike))
     made.claims.append(climb.climb(compared))
     _overfitting(made, compared)
+    if alike:
+        _say_whose(made, alike[0]["data"], subject.shares_images(alike[0]))
     return made
+
+
+def _say_whose(made: Chapter, data: str, own: bool) -> None:
+    """Which images the verdicts are of, said with each: they need not be those of the network."""
+    made.numbers |= {"data": data, "other_images": not own}
+    if not own:
+        made.content.insert(
+            0,
+            f"These runs are of {data}, and this network was trained on other images: for those it may be otherwise. "
+            "Give a sweep of its own images.",
+        )
+    of = f"on {data}: " if own else f"on {data}, not the images of this network: "
+    made.claims = [
+        claim if claim.verdict == "not measured" else replace(claim, value=of + claim.value) for claim in made.claims
+    ]
 
 
 def _curve(made: Chapter, found: Swept | None) -> None:

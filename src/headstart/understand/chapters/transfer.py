@@ -64,7 +64,8 @@ def chapter(subject: Subject, tell: Callable[[str], None]) -> Chapter:
         "cka": [one.plain() for one in found.alike],
         "weights": [change if math.isfinite(change) else None for change in found.changes[:-1]],
     }
-    said, advised = _advice(found, swept(comparable(subject.sweep or [])))
+    own = [row for row in subject.sweep or [] if subject.shares_images(row)]  # what others say is no advice here
+    said, advised = _advice(found, swept(comparable(own, subject.shares_images)))
     return Chapter("transfer", "How far features transfer", content + said, _claims(found), numbers | advised)
 
 
