@@ -148,3 +148,4 @@ def test_images_that_leave_no_room_above_decide_nothing(tuned, subject):
     claims, _ = said(replace(tuned, labels=subject.labels))
     for name in ("lowest-layers-are-universal", "edge-detectors-serve-another-task"):
         assert claims[name].verdict == "not measured" and "less room above it than the margin" in claims[name].value
+        assert not claims[name].command, "another training leaves no more room"

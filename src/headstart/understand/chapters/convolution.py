@@ -146,7 +146,7 @@ def _in_network(found: Chapter, subject: Subject) -> None:
     if kinds:
         found.content.append(
             Table(
-                f"The convolutions of {subject.name}, one row a setting, and how far torch is from the sum by hand",
+                "The convolutions of your network, one row a setting, and how far torch is from the sum by hand",
                 ("kernel", "stride", "padding", "dilation", "in groups", "layers", "largest difference"),
                 [
                     (*(_setting(v) for v in kind[:4]), "yes" if kind[4] else "no", len(group), _difference(d))
@@ -266,14 +266,14 @@ def _learned(found: Chapter) -> None:
                 for s, e, k in zip(way.steps, way.errors, way.kernels, strict=True)
             ],
         ),
-        f"Shown only even grey pictures the same learner stays {flat.errors[-1]:.2g} away: where there is no edge, "
-        "nothing can be learned about edges.",
+        f"Trained on evenly grey pictures alone, the same kernel stays {flat.errors[-1]:.2g} away: where there is no "
+        "edge, nothing can be learned about edges.",
     ]
     _claim(
         found, "kernels-are-learned", learned_verdict(way, flat),
         f"largest error {way.errors[-1]:.0e} after {way.steps[-1]} steps, from {way.errors[0]:.2g} at the start "
-        f"(below {ENOUGH:g} counts)",
-        f"shown even grey pictures: {flat.errors[-1]:.2g}",
+        f"(learned: below {ENOUGH:g})",
+        f"trained on evenly grey pictures: {flat.errors[-1]:.2g}",
     )  # fmt: skip
     found.numbers["learned"] = {
         "steps": way.steps, "errors": way.errors, "kernels": way.kernels.tolist(), "control_error": flat.errors[-1],

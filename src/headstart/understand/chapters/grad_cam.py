@@ -113,6 +113,10 @@ def _percent(of: Tensor) -> str:
     return f"{100 * float(of.mean()):.0f}" if len(of) else "–"
 
 
+def _signed(correlation: float) -> str:
+    return f"{correlation:.2f}".replace("-", "−")
+
+
 def _places(own: Tensor, others: Tensor) -> Claim:
     name = "maps-mark-what-decides"
     verdict, why = judged_places(own - others)
@@ -139,8 +143,8 @@ def _weights(like: Tensor, like_others: Tensor, asked: int) -> Claim:
         name,
         CLAIMS[name],
         verdict,
-        value=f"rank correlation {mean.middle:.2f} with the untrained network's maps; {why}",
-        control=f"{float(like_others.nanmean()):.2f} with this network's maps of other images, 1 with themselves",
+        value=f"rank correlation {_signed(mean.middle)} with the untrained network's maps; {why}",
+        control=f"{_signed(float(like_others.nanmean()))} with this network's maps of other images, 1 with themselves",
         interval=mean.times(1),
     )
 
@@ -207,13 +211,14 @@ def _said(subject: Subject, image: int, answer: int) -> str:
 
 def _reading(own: Tensor, others: Tensor, like: Tensor, like_others: Tensor) -> list[str]:
     found = like[~like.isnan()]
-    alike = f"{float(found.mean()):.2f}" if len(found) else "–"
+    alike = _signed(float(found.mean())) if len(found) else "–"
     return [
         f"Do the marked places decide? The {100 * COVERED:.0f} % of the pixels that a map marks most are covered by "
         f"the image's mean colour. The answer's probability falls by {_percent(own)} points on average; by "
-        f"{_percent(others)} where instead is covered what the map of another image marks.",
+        f"{_percent(others)} where what another image's map marks is covered instead.",
         "Do the maps need these weights? A map that an untrained network gives as well shows the image's edges or the "
         f"middle of the picture, and nothing of this network. The rank correlation of the two networks' maps is "
         f"{alike} on average over {len(found)} images; between this network's maps of different images it is "
-        f"{float(like_others.nanmean()) if len(like_others) else 0:.2f}. 1 would be the same map, 0 is no likeness.",
+        f"{_signed(float(like_others.nanmean()) if len(like_others) else 0)}. 1 would be the same map, 0 is no "
+        "likeness.",
     ]

@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from headstart import pages
 from headstart.drawing import COLOURS, drawn
 from headstart.errors import HeadstartError
 from headstart.understand.chapter import Chapter, Claim, Picture, Table, Verdict
@@ -147,7 +148,7 @@ def _maps(subject: Subject, names: list[str], image: int) -> list[Picture]:
         # A map of one number has no least and greatest: its grey stands for it among the others.
         grey = stretched(varying[:, None]) if varying[0].numel() > 1 else stretched(varying[None]).transpose(0, 1)
         cells += [fitted(each, MAP) for each in F.pad(grey, (0, 0, 0, 0, 0, 0, 0, MAPS - len(grey)), value=255)]
-    seen = "One image, and below what becomes of it."
+    seen = "One image; beside it, what becomes of it."
     through = (
         f"A row for each stage, first to last: the {MAPS} channels that vary most over this image, from their least "
         "(black) to their greatest answer (white). A map of a single number is compared with the others of its row."
@@ -231,11 +232,20 @@ def _table(depths: Depths, names: list[str], fields: dict[str, Field]) -> Table:
 
     by_stage = (depths.share, depths.share_scrambled, depths.share_random, depths.lost, depths.lost_random)
     return Table(
-        caption="Both figures by stage, mean over channels, with 95 % intervals over images; chance is between "
-        "what 95 of 100 random labellings lie",
-        headers=("stage", "a unit sees", "chance", "class", "scrambled", "untrained", "lost", "untrained"),
+        caption="Both figures by stage, mean over channels, with 95 % intervals over images; chance is where "
+        "95 of 100 random labellings lie",
+        headers=(
+            "stage",
+            "a unit sees",
+            "chance",
+            "class",
+            "scrambled",
+            "class, untrained",
+            "lost",
+            "lost, untrained",
+        ),
         rows=[
-            (name, seen(name), f"{100 * low:.1f} to {100 * high:.1f} %", *(figure.percent() for figure in figures))
+            (name, seen(name), f"{pages.percent(low)} to {pages.percent(high)} %", *(one.percent() for one in figures))
             for name, (low, high), *figures in zip(names, depths.chance, *by_stage, strict=True)
         ],
     )

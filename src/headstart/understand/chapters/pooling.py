@@ -220,7 +220,9 @@ def _head(found: Chapter, network: nn.Module, subject: Subject) -> None:
     )
     _claim(
         found, "gap-saves-parameters", head_verdict(own),
-        f"{own.with_gap:,} parameters with a global average, {own.with_flatten:,} flattened", f"your network {way}",
+        f"{own.with_gap:,} parameters with a global average, {own.with_flatten:,} flattened"
+        f"{'; the map is one number already' if height * width == 1 else ''}",
+        f"your network {way}",
     )  # fmt: skip
     found.numbers["head"] = {
         "layer": own.layer, "map": list(own.map), "gap": own.with_gap, "flatten": own.with_flatten, "pools": own.pools,

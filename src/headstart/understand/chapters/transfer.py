@@ -171,7 +171,7 @@ def _universal(found: Measured) -> dict[str, Any]:
     if found.incomparable:
         return _unmeasured(found.incomparable)
     if full := _no_room(found.right["pretrained"][0], "pretrained"):
-        return _unmeasured(full)
+        return _unmeasured(full, "")
     gains = found.gains("trained", "pretrained")
     first, last = gains[0], gains[-1]
     return {
@@ -188,7 +188,7 @@ def _serves(found: Measured) -> dict[str, Any]:
         return _unmeasured("this network was not pretrained" if found.right else "too few images are labelled")
     gains, own, random = found.gains("pretrained", "random"), found.right["pretrained"][0], found.right["random"][0]
     if full := _no_room(random, "random"):
-        return _unmeasured(full)
+        return _unmeasured(full, "")
     first, last = gains[0], gains[-1]
     return {
         "verdict": serves(first),
@@ -232,8 +232,8 @@ def _changed(found: Measured) -> dict[str, Any]:
     }
 
 
-def _unmeasured(reason: str) -> dict[str, Any]:
-    return {"verdict": "not measured", "value": reason, "command": FINETUNE}
+def _unmeasured(reason: str, command: str = FINETUNE) -> dict[str, Any]:
+    return {"verdict": "not measured", "value": reason, "command": command}
 
 
 def _moved(change: float) -> str:

@@ -177,9 +177,9 @@ def _local(found: Chapter, network: nn.Module, chosen: list[Layer], images: Tens
         )
     _claim(
         found, "locality", locality_verdict(rows),
-        f"with all pixels outside changed {100 * max((r.outside or 0 for r in rows), default=0):.2g} % change; "
+        f"all pixels outside its field change a unit by {100 * max((r.outside or 0 for r in rows), default=0):.2g} %; "
         f"{len(whole)} of {len(rows)} layers see the whole picture",
-        f"one pixel inside: {100 * min(r.inside for r in rows):.2g} % change at least",
+        f"one pixel inside changes it by {100 * min(r.inside for r in rows):.2g} % at least",
     )  # fmt: skip
     found.numbers["locality"] = [
         {"layer": r.unit.layer, "box": list(r.box), "share": r.share, "outside": r.outside, "inside": r.inside}
@@ -209,7 +209,7 @@ def _shared(found: Chapter, subject: Subject, rows: list[Twins]) -> None:
     own, local, dense = (sum(getattr(row, kind) for row in rows) for kind in ("own", "local", "dense"))
     found.content.append(
         Table(
-            f"The weights of all {len(rows)} convolutions of {subject.name}, biases left out, and of its twins",
+            f"The weights of your network's {len(rows)} convolutions, biases left out, and of its twins",
             ("network", "weights", "times as many"),
             [
                 ("as it is", f"{own:,}", "1"),
