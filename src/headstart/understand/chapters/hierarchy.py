@@ -235,20 +235,13 @@ def _table(depths: Depths, names: list[str], fields: dict[str, Field]) -> Table:
         caption="Both figures by stage, mean over channels, with 95 % intervals over images; chance is where "
         "95 of 100 random labellings lie",
         headers=(
-            "stage",
-            "a unit sees",
-            "chance",
-            "class",
-            "scrambled",
-            "class, untrained",
-            "lost",
-            "lost, untrained",
+            "stage", "a unit sees", "chance", "class", "scrambled", "class, untrained", "lost", "lost, untrained",
         ),
         rows=[
             (name, seen(name), f"{pages.percent(low)} to {pages.percent(high)} %", *(one.percent() for one in figures))
             for name, (low, high), *figures in zip(names, depths.chance, *by_stage, strict=True)
         ],
-    )
+    )  # fmt: skip
 
 
 def _claims(depths: Depths | None, names: list[str], last: Field | None, shape: tuple[int, int, int]) -> list[Claim]:
