@@ -148,7 +148,7 @@ def _maps(subject: Subject, names: list[str], image: int) -> list[Picture]:
         # A map of one number has no least and greatest: its grey stands for it among the others.
         grey = stretched(varying[:, None]) if varying[0].numel() > 1 else stretched(varying[None]).transpose(0, 1)
         cells += [fitted(each, MAP) for each in F.pad(grey, (0, 0, 0, 0, 0, 0, 0, MAPS - len(grey)), value=255)]
-    seen = "One image; beside it, what becomes of it."
+    seen = "One image, and what becomes of it."
     through = (
         f"A row for each stage, first to last: the {MAPS} channels that vary most over this image, from their least "
         "(black) to their greatest answer (white). A map of a single number is compared with the others of its row."
