@@ -12,6 +12,7 @@ from headstart.drawing import COLOURS, drawn
 from headstart.understand import depth
 from headstart.understand.alone import by_itself
 from headstart.understand.chapter import Chapter, Claim, Picture, Table, Verdict
+from headstart.understand.interval import Interval
 from headstart.understand.subject import Subject, copied
 
 if TYPE_CHECKING:
@@ -108,7 +109,12 @@ def _depth(told: Chapter, images: Tensor, labels: Tensor, tell: Callable[[str], 
         later[kind] = _uneven([depth.gradients(net, images[:64], labels[:64]) for net in nets])
     ends = {kind: [depth.reached(run, classes) for run in runs] for kind, runs in losses.items()}
     uneven = {kind: _uneven(runs) for kind, runs in pulls.items()}
-    told.claims += _depth_claims(ends, uneven, classes)
+    above = {
+        "plain": depth.difference(ends[False, True, SHALLOW], ends[False, True, DEEP]),
+        "skips": depth.difference(ends[True, True, SHALLOW], ends[True, True, DEEP]),
+        "without_batch_norm": depth.difference(ends[True, True, DEEP], ends[True, False, DEEP]),
+    }
+    told.claims += _depth_claims(ends, above, uneven, classes)
     told.content += [
         Picture(
             _losses(losses),
@@ -132,6 +138,8 @@ def _depth(told: Chapter, images: Tensor, labels: Tensor, tell: Callable[[str], 
         ),
         *(SAID[claim.name][claim.verdict] for claim in told.claims),
     ]
+    told.numbers["layers"] = [SHALLOW, DEEP]
+    told.numbers["loss_above"] = {what: one.plain() for what, one in above.items()}
     told.numbers["depth"] = [
         {
             "skips": s,
@@ -139,6 +147,7 @@ def _depth(told: Chapter, images: Tensor, labels: Tensor, tell: Callable[[str], 
             "layers": d,
             "losses": [[_plain(loss) for loss in run] for run in losses[s, n, d]],
             "losses_reached": ends[s, n, d],
+            "loss_reached": float(np.mean(ends[s, n, d])),
             "unevenness": _plain(uneven[s, n, d]),
             "unevenness_after": _plain(later[s, n, d]),
             "pulls": [[_plain(pull) for pull in run] for run in pulls[s, n, d]],
@@ -151,9 +160,10 @@ def _uneven(runs: list[list[float]]) -> float:
     return float(np.median([depth.unevenness(pulls) for pulls in runs]))
 
 
-def _depth_claims(ends: dict[Kind, list[float]], uneven: dict[Kind, float], classes: int) -> list[Claim]:
-    plain, skipped = (depth.difference(ends[skips, True, SHALLOW], ends[skips, True, DEEP]) for skips in (False, True))
-    alone = depth.difference(ends[True, True, DEEP], ends[True, False, DEEP])
+def _depth_claims(
+    ends: dict[Kind, list[float]], differences: dict[str, Interval], uneven: dict[Kind, float], classes: int
+) -> list[Claim]:
+    plain, skipped, alone = differences.values()
     learned = {skips: depth.learned(ends[skips, True, SHALLOW], classes) for skips in (False, True)}
     even = {skips: [uneven[skips, True, layers] for layers in (SHALLOW, DEEP)] for skips in (False, True)}
     above = f"{DEEP} layers end {{:+.2f}} nats above {SHALLOW}"
@@ -237,8 +247,8 @@ def _called(skips: bool, norm: bool) -> str:
 
 
 def _factor(value: float) -> str:
-    """A factor in two digits."""
-    return "∞" if not np.isfinite(value) else f"{float(f'{value:.2g}'):,g}"
+    """A factor in two digits, or in all before the point."""
+    return "∞" if not np.isfinite(value) else f"{value:,.0f}" if 10 <= value < 10_000 else f"{value:.2g}"
 
 
 def _plain(value: float) -> float | None:

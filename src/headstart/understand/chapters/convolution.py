@@ -233,7 +233,7 @@ def _dilated(found: Chapter) -> None:
         f"{', '.join(map(str, wide))} pixels wide with {weights[0]} weights",
         f"without dilation a kernel {wide[-1]} pixels wide has {wide[-1] ** 2} weights",
     )  # fmt: skip
-    found.numbers["dilated_fields"] = wide
+    found.numbers |= {"dilated_fields": wide, "dilated_weights": weights, "undilated_weights": wide[-1] ** 2}
 
 
 def _learned(found: Chapter) -> None:

@@ -68,6 +68,12 @@ def chapter(subject: Subject, tell: Callable[[str], None]) -> Chapter:
         "drop": own.tolist(),
         "drop_of_another_map": others.tolist(),
         "likeness_to_untrained": [None if each != each else each for each in like.tolist()],
+        "covered": COVERED,
+        "drop_mean": _mean(own),
+        "drop_of_another_map_mean": _mean(others),
+        "drop_more_than_elsewhere": _mean(own - others),
+        "likeness_mean": _mean(like),
+        "likeness_of_other_images": _mean(like_others),
     }
     return Chapter("grad_cam", "Where an answer comes from", [*content], claims, numbers)
 
@@ -107,6 +113,12 @@ def judged_weights(like: Tensor, asked: int) -> tuple[Verdict, str]:
     if mean.low >= ALIKE:
         return "fails", "other weights give nearly the same maps"
     return "depends", "about as alike as not"
+
+
+def _mean(of: Tensor) -> list[float | None]:
+    """Mean and interval of what is a number."""
+    values = of[~of.isnan()].tolist()
+    return of_seeds(values).plain() if values else []
 
 
 def _percent(of: Tensor) -> str:

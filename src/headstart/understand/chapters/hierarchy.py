@@ -64,7 +64,12 @@ def chapter(subject: Subject, tell: Callable[[str], None]) -> Chapter:
         title="From edges to objects",
         content=content,
         claims=_claims(depths, names, fields.get(names[-1]), shape),
-        numbers={"stages": names, "images": len(some), **({} if depths is None else asdict(depths))},
+        numbers={
+            "stages": names,
+            "fields": {name: fields[name].size for name in names if name in fields},
+            "images": len(some),
+            **({} if depths is None else asdict(depths)),
+        },
     )
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from statistics import fmean
 from typing import Any
 
 from headstart.understand import climb
@@ -47,7 +48,7 @@ def chapter(subject: Subject, tell: Callable[[str], None]) -> Chapter:
     compared = [row for row in alike if not keeps(row)]
     tell(f"{len(alike) - len(compared)} runs of a transferability curve, {len(compared)} of a comparison")
     _curve(made, swept(alike))
-    made.claims.append(climb.climb(compared))
+    _arc(made, compared)
     _overfitting(made, compared)
     if alike:
         _say_whose(made, alike[0]["data"], subject.shares_images(alike[0]))
@@ -92,6 +93,8 @@ def _curve(made: Chapter, found: Swept | None) -> None:
         way: {kept: one.plain() for kept, one in zip(curve.depths(way), curve.accuracies(way), strict=True)}
         for way in WAYS
     }
+    differences = {"over_scratch": scratch, "over_random": random, "over_finetuned": tuned, "all_over_finetuned": every}
+    made.numbers["frozen"] = {"lower": lower, "deepest": deepest} | {k: v and v.plain() for k, v in differences.items()}
     made.claims.append(
         _claim(
             "lower-layers-transfer",
@@ -123,6 +126,17 @@ def _table(curve: Curve) -> Table:
     depths = sorted({kept for of_way in shown.values() for kept in of_way})
     rows = [(kept, *(shown[way][kept].percent() if kept in shown[way] else "–" for way in WAYS)) for kept in depths]
     return Table("Accuracy with 95 % intervals over seeds.", ("stages kept", *WAYS.values()), rows)
+
+
+def _arc(made: Chapter, rows: list[Row]) -> None:
+    found = climb.accuracies(rows)
+    made.claims.append(climb.climb(found))
+    if found:
+        made.numbers["arc"] = {
+            "accuracies": {model: fmean(its) for model, its in zip(climb.ARC, found, strict=True)},
+            "seeds": len(found[0]),
+            "gains": [one.plain() for one in climb.gains(found)],
+        }
 
 
 def _overfitting(made: Chapter, rows: list[Row]) -> None:
@@ -158,6 +172,7 @@ def _overfitting(made: Chapter, rows: list[Row]) -> None:
             for gap in found
         ]
     compared = [gap for gap in found if gap.more is not None]
+    made.numbers |= {"cases": len(compared), "overfit": sum(gap.overfits for gap in compared)} if compared else {}
     if verdict == "not measured":
         made.claims.append(_unmeasured("scratch-overfits", COMPARISON, lacking))
         return

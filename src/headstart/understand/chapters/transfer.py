@@ -58,6 +58,7 @@ def chapter(subject: Subject, tell: Callable[[str], None]) -> Chapter:
         "held_out": found.held_out,
         "probes": {role: [accuracy(one).plain() for one in of] for role, of in found.right.items()},
         "shuffled": found.luck,
+        "margin": MARGIN,
         "pixels": found.pixels.plain(),
         "commonest": found.commonest if found.right else None,
         "cka_falls_by": found.fall.plain(),

@@ -228,7 +228,8 @@ def _shared(found: Chapter, subject: Subject, rows: list[Twins]) -> None:
         f"small windows, nothing shared: {local:,}, {local / own:,.1f} times as many",
     )  # fmt: skip
     found.numbers["sharing"] = {
-        "own": own, "local": local, "dense": dense, "first_dense": mine and mine[1], "lesson_first_dense": lesson[1],
+        "own": own, "local": local, "dense": dense, "local_times": local / own, "dense_times": dense / own,
+        "first_dense": mine and mine[1], "lesson_first_dense": lesson[1],
     }  # fmt: skip
 
 
@@ -284,6 +285,7 @@ def _permuted(found: Chapter, subject: Subject) -> None:
         "accuracy": {kind: dict(zip(("as_they_lie", "moved"), a, strict=True)) for kind, a in accuracy.items()},
         "cnn_loss": [cnn[0], *cnn[1]],
         "mlp_loss": [mlp[0], *mlp[1]],
+        "loss_as_they_lie": [lying.loss("cnn")[0], lying.loss("mlp")[0]],
     }
 
 
