@@ -48,7 +48,7 @@ class Cells(HTMLParser):
 
 
 def measured(value: Any) -> Iterator[float]:
-    """The numbers in a part of the JSON, raw lists left out, and how long its lists are."""
+    """The numbers in a part of the JSON, raw lists left out, and the places in its lists, counted from 1."""
     if isinstance(value, dict):
         yield from (float(key) for key in value if key.isdecimal())
         for inner in value.values():
@@ -56,7 +56,8 @@ def measured(value: Any) -> Iterator[float]:
     elif isinstance(value, list):
         yield len(value)
         if sum(isinstance(each, int | float) for each in value) <= RAW:
-            for inner in value:
+            for place, inner in enumerate(value, start=1):
+                yield place
                 yield from measured(inner)
     elif isinstance(value, int | float):
         yield value
