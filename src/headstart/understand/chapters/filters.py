@@ -70,6 +70,8 @@ def chapter(subject: Subject, tell: Callable[[str], None]) -> Chapter:
         numbers={
             "kernel": list(filters.shape),
             "filters": len(whole),
+            "numbers_of_a_filter": trained.values,
+            "numbers_of_a_gabor": trained.parameters,
             "looked_at": len(filters),
             "faded": len(filters) - len(kept),
             "gabor": trained.gabor.tolist(),

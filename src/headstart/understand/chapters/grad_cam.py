@@ -55,7 +55,8 @@ def chapter(subject: Subject, tell: Callable[[str], None]) -> Chapter:
     like = likeness(maps, random)
     like_others = likeness(maps[whose], maps[whose.roll(1)])
     claims = [_places(own, others), _weights(like, like_others, len(some))]
-    content: list[str | Picture] = [_beginning(layer, maps, activations(subject.network, images[:1], [layer])[layer])]
+    height, width = activations(subject.network, images[:1], [layer])[layer].shape[2:]
+    content: list[str | Picture] = [_beginning(layer, height, width)]
     content += _pictures(subject, some, answers, maps, random)
     content += _reading(own, others, like, like_others)
     empty = len(some) - len(whose)
@@ -63,7 +64,9 @@ def chapter(subject: Subject, tell: Callable[[str], None]) -> Chapter:
         content.append(f"{empty} of {len(some)} maps are empty: no place of theirs speaks for the answer by itself.")
     numbers = {
         "layer": layer,
+        "map": [height, width],
         "images": len(some),
+        "compared": int((~like.isnan()).sum()),
         "empty": empty,
         "drop": own.tolist(),
         "drop_of_another_map": others.tolist(),
@@ -165,8 +168,7 @@ def _more() -> str:
     return "headstart understand RUN --only grad_cam --data FOLDER, with more images"
 
 
-def _beginning(layer: str, maps: Tensor, given: Tensor) -> str:
-    height, width = given.shape[2:]
+def _beginning(layer: str, height: int, width: int) -> str:
     return (
         f"Grad-CAM asks each place of a layer's maps how much it speaks for the answer. Here the layer is {layer}, the "
         f"deepest whose maps still have {COARSEST}×{COARSEST} places: {height}×{width}, and a map is no finer. "

@@ -66,6 +66,7 @@ def chapter(subject: Subject, tell: Callable[[str], None]) -> Chapter:
         claims=_claims(depths, names, fields.get(names[-1]), shape),
         numbers={
             "stages": names,
+            "channels": {name: noted[name].shape[1] for name in names},
             "fields": {name: fields[name].size for name in names if name in fields},
             "images": len(some),
             **({} if depths is None else asdict(depths)),

@@ -226,4 +226,5 @@ def _head(found: Chapter, network: nn.Module, subject: Subject) -> None:
     )  # fmt: skip
     found.numbers["head"] = {
         "layer": own.layer, "map": list(own.map), "gap": own.with_gap, "flatten": own.with_flatten, "pools": own.pools,
+        "outputs": own.outputs,
     }  # fmt: skip

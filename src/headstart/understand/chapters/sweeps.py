@@ -89,6 +89,7 @@ def _curve(made: Chapter, found: Swept | None) -> None:
         _table(curve),
         LIMITS,
     ]
+    made.numbers["curve_of"] = {"labels_per_class": found.labels_per_class, "runs": found.runs, "seeds": found.seeds}
     made.numbers["curve"] = {
         way: {kept: one.plain() for kept, one in zip(curve.depths(way), curve.accuracies(way), strict=True)}
         for way in WAYS

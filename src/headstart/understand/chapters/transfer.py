@@ -75,7 +75,7 @@ def _advice(found: Measured, curve: Swept | None) -> tuple[list[str], dict[str, 
     probed = None if found.incomparable else found.gains("trained", "pretrained")
     count = None if probed is None else stages_to_freeze(probed)
     said: list[str] = []
-    numbers: dict[str, Any] = {"freeze": {"by_probes": count}}
+    numbers: dict[str, Any] = {"freeze": {"by_probes": count, "gains": [one.plain() for one in probed or []]}}
     if curve and (trained := frozen.against_tuning_all(curve, len(found.names))):
         said.append(frozen.advice(curve, found.names, trained))
         numbers["freeze"] |= {

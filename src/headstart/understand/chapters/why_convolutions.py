@@ -148,7 +148,8 @@ def _elsewhere(found: Chapter, network: nn.Module, images: Tensor) -> None:
         f"same class after a shift by a quarter of the side: {100 * stayed.mean():.0f} %",
         f"two different pictures: {100 * chance:.0f} %", interval=(100 * low, 100 * high),
     )  # fmt: skip
-    found.numbers["elsewhere"] = {"share": float(stayed.mean()), "interval": [low, high], "by_chance": chance}
+    told = {"share": float(stayed.mean()), "interval": [low, high], "by_chance": chance}
+    found.numbers["elsewhere"] = told | {"pictures": len(images), "distance": distance}
 
 
 def _local(found: Chapter, network: nn.Module, chosen: list[Layer], images: Tensor) -> None:
