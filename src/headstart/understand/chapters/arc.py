@@ -138,7 +138,7 @@ def _depth(told: Chapter, images: Tensor, labels: Tensor, tell: Callable[[str], 
         ),
         *(SAID[claim.name][claim.verdict] for claim in told.claims),
     ]
-    told.numbers["layers"] = [SHALLOW, DEEP]
+    told.numbers |= {"layers": [SHALLOW, DEEP], "guessing": float(np.log(classes))}
     told.numbers["loss_above"] = {what: one.plain() for what, one in above.items()}
     told.numbers["depth"] = [
         {

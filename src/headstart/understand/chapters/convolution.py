@@ -161,8 +161,8 @@ def _in_network(found: Chapter, subject: Subject) -> None:
     )
     _claim(
         found, "sliding-sum", same_verdict([*apart, difference(square) or 0.0]),
-        f"{len(apart)} of your {len(kinds)} kinds of layer computed by hand; largest difference "
-        f"{max(apart, default=0):.0e}",
+        f"computed by hand, {len(apart)} of your {len(kinds)} {'kind' if len(kinds) == 1 else 'kinds'} of layer; "
+        f"largest difference {_tiny(max(apart, default=0))}",
         "with the kernel turned by half a turn the lesson's square comes out different by "
         f"{number(float(across.max()))}",
     )  # fmt: skip
@@ -174,7 +174,11 @@ def _setting(value: object) -> str:
 
 
 def _difference(value: float | None) -> str:
-    return "pads in its own way" if value is None else f"{value:.0e}"
+    return "pads in its own way" if value is None else _tiny(value)
+
+
+def _tiny(value: float) -> str:
+    return f"{value:.0e}" if value else "0"
 
 
 def _sizes(found: Chapter, passed: list[Layer]) -> None:

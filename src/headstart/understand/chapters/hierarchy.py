@@ -278,8 +278,9 @@ def _parts(depths: Depths, names: list[str]) -> Claim:
         name,
         CLAIMS[name],
         verdict,
-        value=f"scrambling loses {100 * there:.0f} % at {names[middle]}, {100 * first:.0f} % at {names[0]}; {why}",
-        control=f"{100 * untrained:.0f} % at {names[middle]}, untrained",
+        value=f"scrambling loses {pages.percent(there)} % at {names[middle]}, {pages.percent(first)} % at {names[0]}; "
+        f"{why}",
+        control=f"{pages.percent(untrained)} % at {names[middle]}, untrained",
         interval=depths.lost[middle].times(100),
     )
 
@@ -292,9 +293,9 @@ def _objects(depths: Depths, names: list[str], last: Field | None, shape: tuple[
         name,
         CLAIMS[name],
         verdict,
-        value=f"the class explains {100 * depths.share[-1].middle:.0f} % at {names[-1]}, "
-        f"{100 * depths.share[0].middle:.0f} % at {names[0]}; {why}",
-        control=f"{100 * depths.share_random[-1].middle:.0f} % at {names[-1]} untrained, "
+        value=f"the class explains {pages.percent(depths.share[-1].middle)} % at {names[-1]}, "
+        f"{pages.percent(depths.share[0].middle)} % at {names[0]}; {why}",
+        control=f"{pages.percent(depths.share_random[-1].middle)} % at {names[-1]} untrained, "
         f"{100 * depths.chance[-1][1]:.1f} % at most by chance",
         interval=depths.share[-1].times(100),
     )

@@ -149,7 +149,7 @@ def _elsewhere(found: Chapter, network: nn.Module, images: Tensor) -> None:
         f"two different pictures: {100 * chance:.0f} %", interval=(100 * low, 100 * high),
     )  # fmt: skip
     told = {"share": float(stayed.mean()), "interval": [low, high], "by_chance": chance}
-    found.numbers["elsewhere"] = told | {"pictures": len(images), "distance": distance}
+    found.numbers["elsewhere"] = told | {"pictures": list(images.shape), "distance": distance}
 
 
 def _local(found: Chapter, network: nn.Module, chosen: list[Layer], images: Tensor) -> None:
@@ -283,6 +283,7 @@ def _permuted(found: Chapter, subject: Subject) -> None:
         MORE if verdict == "not measured" else "", (100 * cnn[1][0], 100 * cnn[1][1]),
     )  # fmt: skip
     found.numbers["permutation"] = {
+        "side": SIDE,
         "accuracy": {kind: dict(zip(("as_they_lie", "moved"), a, strict=True)) for kind, a in accuracy.items()},
         "cnn_loss": [cnn[0], *cnn[1]],
         "mlp_loss": [mlp[0], *mlp[1]],
