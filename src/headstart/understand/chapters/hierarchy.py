@@ -59,19 +59,13 @@ def chapter(subject: Subject, tell: Callable[[str], None]) -> Chapter:
         content += _figures(depths, names, fields)
     else:
         content.append(f"The figures need at least {FEWEST} labelled images that the network was not trained on.")
-    return Chapter(
-        name="hierarchy",
-        title="From edges to objects",
-        content=content,
-        claims=_claims(depths, names, fields.get(names[-1]), shape),
-        numbers={
-            "stages": names,
-            "channels": {name: noted[name].shape[1] for name in names},
-            "fields": {name: fields[name].size for name in names if name in fields},
-            "images": len(some),
-            **({} if depths is None else asdict(depths)),
-        },
-    )
+    numbers = {
+        "stages": names, "images": len(some), "channels": {name: noted[name].shape[1] for name in names},
+        "fields": {name: fields[name].size for name in names if name in fields},
+        **({} if depths is None else asdict(depths)),
+    }  # fmt: skip
+    claims = _claims(depths, names, fields.get(names[-1]), shape)
+    return Chapter("hierarchy", "From edges to objects", content, claims, numbers)
 
 
 def between(fields: dict[str, Field], names: list[str], shape: tuple[int, int, int]) -> int:

@@ -283,12 +283,10 @@ def _permuted(found: Chapter, subject: Subject) -> None:
         MORE if verdict == "not measured" else "", (100 * cnn[1][0], 100 * cnn[1][1]),
     )  # fmt: skip
     found.numbers["permutation"] = {
-        "side": SIDE,
         "accuracy": {kind: dict(zip(("as_they_lie", "moved"), a, strict=True)) for kind, a in accuracy.items()},
-        "cnn_loss": [cnn[0], *cnn[1]],
-        "mlp_loss": [mlp[0], *mlp[1]],
+        "side": SIDE, "cnn_loss": [cnn[0], *cnn[1]], "mlp_loss": [mlp[0], *mlp[1]],
         "loss_as_they_lie": [lying.loss("cnn")[0], lying.loss("mlp")[0]],
-    }
+    }  # fmt: skip
 
 
 def _by_heart(lying: Permuted, moving: Permuted) -> bool:
