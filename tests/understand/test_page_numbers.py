@@ -42,6 +42,8 @@ class Texts(HTMLParser):
             self.found.append([self.part, ""])
 
     def handle_endtag(self, tag):
+        if tag == "section":
+            self.part = ""
         self.within &= tag not in TEXTS
 
     def handle_data(self, data):
