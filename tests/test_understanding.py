@@ -1,7 +1,9 @@
 """`headstart understand`: from a run to its page, with the test part left sealed and the model left as it was."""
 
 import json
+import os
 import shutil
+import signal
 from types import SimpleNamespace
 
 import pytest
@@ -74,6 +76,7 @@ def test_what_is_looked_at_lies_beside_the_sealed_test_part(trained):
     looked_at = {tuple(picture.flatten().tolist()) for picture in subject.pictures}
     for i, digest in enumerate(source.catalogue.digests):
         assert (tuple(source.pixels([i])[0].flatten().tolist()) in looked_at) == (digest not in sealed)
+    assert subject.data == runs.finished(run)["data"] != ""
     assert int(subject.trained_on.sum()) == sum(row["part"] == "train" for row in rows)
     assert not cautions
 
@@ -190,22 +193,23 @@ def test_a_part_that_breaks_on_a_network_says_so_and_the_others_go_on(trained, c
     assert "It is hard." in (run / "understanding.html").read_text()
 
 
+@pytest.mark.parametrize(("by", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 @pytest.mark.parametrize(("stopped_in", "kept"), [("hard", ["easy"]), ("easy", None)])
 def test_a_stopped_run_keeps_its_finished_parts_beside_an_earlier_page(
-    trained, chapters, monkeypatch, capsys, stopped_in, kept
+    trained, chapters, monkeypatch, capsys, stopped_in, kept, by, code
 ):
     run, _ = trained()
     assert cli.run(["understand", str(run)]) == 0
-    earlier = (run / "understanding.html").read_text()
+    earlier, handler = (run / "understanding.html").read_text(), signal.getsignal(signal.SIGTERM)
 
     def stops(subject, tell):
-        raise KeyboardInterrupt
+        os.kill(os.getpid(), by)
 
     real = explanation.import_module
     room = SimpleNamespace(chapter=stops)
     monkeypatch.setattr(explanation, "import_module", lambda name: room if name.endswith(stopped_in) else real(name))
     capsys.readouterr()
-    assert cli.run(["understand", str(run)]) == 130
+    assert cli.run(["understand", str(run)]) == code and signal.getsignal(signal.SIGTERM) == handler
     said, page = capsys.readouterr(), run / "understanding.stopped.html"
     assert (run / "understanding.html").read_text() == earlier and not said.out
     assert page.exists() == (f"the finished parts are in {page}" in said.err) == bool(kept)
@@ -214,6 +218,17 @@ def test_a_stopped_run_keeps_its_finished_parts_beside_an_earlier_page(
         assert [chapter["name"] for chapter in numbers["chapters"]] == kept
         assert "these parts are missing: hard." in numbers["cautions"][0] and "All is well." in page.read_text()
         assert numbers["cautions"][0] in page.read_text()
+
+
+def test_a_page_of_all_parts_takes_the_place_of_a_stopped_one_and_a_page_of_some_does_not(trained, chapters):
+    run, _ = trained()
+    stopped = [run / f"understanding.stopped.{suffix}" for suffix in ("html", "json")]
+    for path in stopped:
+        path.touch()
+    assert cli.run(["understand", str(run), "--only", "easy"]) == 0
+    assert all(path.exists() for path in stopped)
+    assert cli.run(["understand", str(run)]) == 0
+    assert not any(path.exists() for path in stopped)
 
 
 def test_a_folder_that_cannot_be_written_is_told_before_anything_is_measured(trained, chapters, tmp_path, capsys):

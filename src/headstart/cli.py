@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from headstart import __version__
-from headstart.complaints import told
+from headstart.complaints import terminable, told
 from headstart.errors import HeadstartError
 
 PROGRAM = "headstart"
@@ -129,7 +129,8 @@ def understand(args: argparse.Namespace) -> int:
     runs.checkpoint(args.model)  # before the seconds that torch takes
     from headstart.understanding import understand
 
-    page = understand(args.model, args.data, args.only, args.sweep, args.out, _told)
+    with terminable():
+        page = understand(args.model, args.data, args.only, args.sweep, args.out, _told)
     print(f"understanding: {page}")
     return 0
 

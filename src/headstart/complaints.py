@@ -2,9 +2,12 @@
 
 import errno
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import NoReturn
 
 from headstart.errors import HeadstartError
 
@@ -12,6 +15,24 @@ INTERRUPTED, TERMINATED = 130, 143  # the shell's codes for a program ended by C
 FULL = 74  # of sysexits.h, for trouble of input or output: the disk is full
 
 NOT_WRITABLE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.EEXIST, errno.ENOTDIR}
+
+
+class Terminated(SystemExit):
+    """What SIGTERM raises within :func:`terminable`, of the kind that Lightning raises in a training."""
+
+
+@contextmanager
+def terminable() -> Iterator[None]:
+    """Within it SIGTERM raises :class:`Terminated`, so that what is finished can be kept, as at Ctrl-C."""
+
+    def raises(*_: object) -> NoReturn:
+        raise Terminated
+
+    before = signal.signal(signal.SIGTERM, raises)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def told(program: str, work: Callable[[], int], again: str = "; the same command goes on where it stopped") -> int:

@@ -30,7 +30,7 @@ def template(path: Path, **filters: Any) -> "Template":
 
 def percent(share: float | None) -> str:
     """Of 1, as per cent with one decimal."""
-    return "–" if share is None else f"{100 * share:.1f}"
+    return "–" if share is None else f"{round(100 * share, 1) + 0.0:.1f}".replace("-", "−")
 
 
 def points(difference: float | None) -> str:

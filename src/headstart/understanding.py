@@ -14,6 +14,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from headstart import backbones, loading, runs
+from headstart.complaints import Terminated
 from headstart.conditions import conditions
 from headstart.data import Folder
 from headstart.errors import HeadstartError
@@ -59,7 +60,8 @@ def understand(
 
     Raises:
         HeadstartError: there is no such model, sweep or part, or there are too few images.
-        KeyboardInterrupt: it was stopped; the parts that were finished stand in ``understanding.stopped.html``.
+        KeyboardInterrupt, Terminated: it was stopped; the parts that were finished stand in
+            ``understanding.stopped.html``.
     """
     wanted = parts(only)
     checkpoint = runs.checkpoint(path)
@@ -81,13 +83,17 @@ def understand(
     try:
         for chapter in one_by_one(replace(subject, sweep=rows), only, tell):
             chapters.append(chapter)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, Terminated):
         if chapters:
             missing = ", ".join(wanted[len(chapters) :])
             page = write(STOPPED, [f"Stopped before its end: these parts are missing: {missing}.", *cautions])
             tell(f"stopped: the finished parts are in {page}")
         raise
-    return write(WHOLE, cautions)
+    page = write(WHOLE, cautions)
+    if not only:  # a page of some parts may be what a stopped one lacked
+        for suffix in (".html", ".json"):
+            (folder / f"{STOPPED}{suffix}").unlink(missing_ok=True)
+    return page
 
 
 def _writable(folder: Path) -> Path:
@@ -161,6 +167,7 @@ def opened(model: Classifier, called: str, run: Path | None, data: str | Path | 
             classes=tuple(model.spec.classes),
             trained_on=torch.tensor([source.catalogue.digests[i] in trained for i in chosen]),
             pretrained=pretrained.network.eval() if pretrained else None,
+            data=str(told["data"]) if run and (told := runs.finished(run)) else "",
         ),
         cautions,
     )

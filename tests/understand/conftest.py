@@ -5,6 +5,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from headstart.understand.chapters import arc
 from headstart.understand.curve import WAYS
 from headstart.understand.subject import Subject
 
@@ -83,3 +84,11 @@ def transplanted():
         ]
 
     return sweep
+
+
+@pytest.fixture
+def shallow(monkeypatch):
+    """Networks of 8 and 14 layers, trained for two steps."""
+    kinds = [(skips, norm, {arc.SHALLOW: 8, arc.DEEP: 14}[layers]) for skips, norm, layers in arc.KINDS]
+    for name, value in {"KINDS": kinds, "SHALLOW": 8, "DEEP": 14, "STEPS": 2, "SIDE": 8}.items():
+        monkeypatch.setattr(arc, name, value)

@@ -61,9 +61,9 @@ def test_every_claim_stands_in_the_table_with_its_verdict_figure_interval_and_co
     assert "1 <span" in page  # of each verdict, how many
 
 
-def test_the_table_of_claims_points_to_its_part_by_a_short_name(page):
-    assert page.count('<a href="#large_fields">large fields</a>') == len(CLAIMS)
-    assert page.count("and what a long title says of them") == 2, "in the list of parts and above the part"
+def test_a_part_is_pointed_to_by_a_short_name(page):
+    assert page.count(">large fields</a>") == len(CLAIMS) + 1, "in the list of parts and beside each claim"
+    assert page.count(">Fields, and what a long title says of them<") == 1, "above the part alone"
 
 
 def test_numbers_of_a_table_are_short_and_flush_right(page):

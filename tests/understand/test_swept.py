@@ -1,6 +1,10 @@
 from headstart.understand.swept import comparable, swept
 
 
+def any_images(row):
+    return True
+
+
 def run(seed=0, labels=5, data="digits", model="transplanted", **settings):
     return {
         "model": model,
@@ -15,7 +19,18 @@ def run(seed=0, labels=5, data="digits", model="transplanted", **settings):
 def test_the_runs_of_the_commonest_data_and_settings_are_comparable_whatever_stages_they_keep():
     points = [run(kept=kept, kept_as="frozen") for kept in (0, 1, 2)]
     others = [run(kept=1, kept_as="frozen", lr=1.0), run(data="flowers", kept=1, kept_as="frozen")]
-    assert comparable(points + others) == points
+    assert comparable(points + others, any_images) == points
+
+
+def test_runs_of_the_images_that_one_asks_about_come_before_a_larger_number_of_others():
+    mine, others = [run(data="digits")], [run(seed, data="flowers") for seed in (0, 1)]
+    assert comparable(others + mine, lambda row: row["data"] == "digits") == mine
+    assert comparable(others, lambda row: row["data"] == "digits") == others
+
+
+def test_images_of_one_name_and_other_classes_are_others():
+    mine, others = [{**run(seed), "classes": ["a"]} for seed in (0, 1)], [{**run(), "classes": ["b"]}]
+    assert comparable(others + mine, any_images) == mine
 
 
 def test_the_curve_is_that_of_the_smallest_budget_and_says_what_it_was_measured_on():

@@ -8,14 +8,15 @@ import numpy as np
 
 from headstart.understand import depth
 from headstart.understand.chapter import Claim
+from headstart.understand.interval import Interval
 
 NAME, SENTENCE = "each-network-beat-the-last", "LeNet, AlexNet, ResNet: each is more accurate than the one before."
 ARC = ("lenet", "alexnet", "scratch_backbone")
 COMMAND = "headstart-train experiment=arc, then headstart understand RUN --sweep DIR"
 
 
-def climb(rows: Sequence[dict[str, Any]]) -> Claim:
-    """The claim, from a sweep's runs at the largest budget that has all three.
+def accuracies(rows: Sequence[dict[str, Any]]) -> list[list[float]]:
+    """Of each network of the arc, seed by seed, at the largest budget that has all three; [] where none has them twice.
 
     Args:
         rows: a dict a run with the keys of its ``result.json``, of one data set.
@@ -32,13 +33,20 @@ def climb(rows: Sequence[dict[str, Any]]) -> Claim:
         }
         seeds = sorted(set.intersection(*(set(its) for its in by_seed.values())))
         if len(seeds) > 1:
-            return _said([[by_seed[model][seed] for seed in seeds] for model in ARC])
-    return Claim(NAME, SENTENCE, "not measured", control="the same images and seeds for each", command=COMMAND)
+            return [[by_seed[model][seed] for seed in seeds] for model in ARC]
+    return []
 
 
-def _said(accuracies: list[list[float]]) -> Claim:
-    steps = [depth.difference(before, after) for before, after in pairwise(accuracies)]
-    shares = ", ".join(f"{model} {100 * np.mean(its):.1f} %" for model, its in zip(ARC, accuracies, strict=True))
-    gains = " and ".join(f"{100 * step.low:+.1f} to {100 * step.high:+.1f}" for step in steps).replace("-", "−")
-    control = f"{len(accuracies[0])} seeds; gains in points {gains}"
-    return Claim(NAME, SENTENCE, depth.each_is_better(steps), shares, control)
+def gains(found: list[list[float]]) -> list[Interval]:
+    """By how much each network is above the one before it, of :func:`accuracies`."""
+    return [depth.difference(before, after) for before, after in pairwise(found)]
+
+
+def climb(found: list[list[float]]) -> Claim:
+    """The claim, from :func:`accuracies`."""
+    if not found:
+        return Claim(NAME, SENTENCE, "not measured", control="the same images and seeds for each", command=COMMAND)
+    steps = gains(found)
+    shares = ", ".join(f"{model} {100 * np.mean(its):.1f} %" for model, its in zip(ARC, found, strict=True))
+    told = " and ".join(f"{100 * step.low:+.1f} to {100 * step.high:+.1f}" for step in steps).replace("-", "−")
+    return Claim(NAME, SENTENCE, depth.each_is_better(steps), shares, f"{len(found[0])} seeds; gains in points {told}")

@@ -31,6 +31,11 @@ def claims(layers: Sequence[Added], reason: str = "") -> list[Claim]:
     return [_stacked(stacks(layers), reason), _widened(layers, reason)]
 
 
+def built(layers: str) -> list[int]:
+    """What the first one, two, … of these layers see, in pixels, as :func:`stack` builds them."""
+    return [stack(list(layers[: n + 1])) for n in range(len(layers))]
+
+
 def _stacked(own: list[list[tuple[str, int]]], reason: str) -> Claim:
     name = "stacks-see-3-5-7"
     none = reason or "no two 3×3 layers of this network lie on top of each other, with their fields within the image"
@@ -40,13 +45,13 @@ def _stacked(own: list[list[tuple[str, int]]], reason: str) -> Claim:
         CLAIMS[name],
         stacks_verdict([[size for _, size in run] for run in own]),
         f"your stacks, by gradients, in units of the map that each begins on: {told}" if own else none,
-        f"layers built for it: {_built('333')}; with stride 2 in the first {_built('s33')}",
+        f"layers built for it: {_listed(built('333'))}; with stride 2 in the first {_listed(built('s33'))}",
         command="" if own else OTHER,
     )
 
 
-def _built(layers: str) -> str:
-    return ", ".join(str(stack(list(layers[: n + 1]))) for n in range(len(layers)))
+def _listed(sizes: list[int]) -> str:
+    return ", ".join(map(str, sizes))
 
 
 def _widened(layers: Sequence[Added], reason: str) -> Claim:

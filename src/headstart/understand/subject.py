@@ -36,6 +36,7 @@ class Subject:
         trained_on: which of the images the network was trained on, bool (N,).
         pretrained: the same architecture from the weights that the training began with; None where those were random.
         sweep: a dict a run, with the keys of its ``result.json``; None where no sweep was given.
+        data: what a sweep's runs call the images that trained the network; "" where nobody knows.
     """
 
     name: str
@@ -48,6 +49,12 @@ class Subject:
     trained_on: Tensor
     pretrained: nn.Module | None = None
     sweep: Sequence[dict[str, Any]] | None = None
+    data: str = ""
+
+    def shares_images(self, run: dict[str, Any]) -> bool:
+        """Whether nothing says that a sweep's run is of other images than the network: neither their name nor their
+        classes, as far as both are known."""
+        return self.data in ("", run["data"]) and tuple(run.get("classes") or self.classes) == self.classes
 
     @classmethod
     def of(cls, network: nn.Module, images: Tensor, labels: Tensor | None = None, name: str = "network") -> "Subject":

@@ -32,13 +32,14 @@ class Swept:
     seeds: int
 
 
-def comparable(rows: Sequence[Row]) -> list[Row]:
+def comparable(rows: Sequence[Row], own: Callable[[Row], bool]) -> list[Row]:
     """The runs of one data set and, of each model, of one choice of settings: of those that most runs have.
 
     Args:
         rows: a dict a run with the keys of its ``result.json``.
+        own: whether a run is of the images that one asks about; only where none is, others are taken.
     """
-    rows = _most(rows, lambda row: str(row["data"]))
+    rows = _most([row for row in rows if own(row)] or rows, lambda row: json.dumps([row["data"], row.get("classes")]))
     models = dict.fromkeys(row["model"] for row in rows)
     return [row for model in models for row in _most([row for row in rows if row["model"] == model], _settings)]
 

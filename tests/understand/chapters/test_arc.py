@@ -3,19 +3,10 @@
 import dataclasses
 import json
 
-import pytest
 import torch
 
 from headstart.understand.chapter import Picture, Table
 from headstart.understand.chapters import arc
-
-
-@pytest.fixture
-def shallow(monkeypatch):
-    """Networks of 8 and 14 layers, trained for two steps."""
-    kinds = [(skips, norm, {arc.SHALLOW: 8, arc.DEEP: 14}[layers]) for skips, norm, layers in arc.KINDS]
-    for name, value in {"KINDS": kinds, "SHALLOW": 8, "DEEP": 14, "STEPS": 2, "SIDE": 8}.items():
-        monkeypatch.setattr(arc, name, value)
 
 
 def weights(network):

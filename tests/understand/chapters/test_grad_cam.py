@@ -4,7 +4,7 @@ import torch
 from torch import nn
 
 from headstart.understand.chapter import Picture
-from headstart.understand.chapters.grad_cam import CLAIMS, chapter, finest, judged_places, judged_weights
+from headstart.understand.chapters.grad_cam import CLAIMS, _weights, chapter, finest, judged_places, judged_weights
 
 NOISE = torch.randn(40, generator=torch.Generator().manual_seed(0)) * 0.05
 
@@ -24,6 +24,11 @@ def test_they_do_not_where_it_costs_no_more():
 def test_the_maps_come_from_the_weights_where_an_untrained_network_has_others():
     assert judged_weights(0.1 + NOISE, 40)[0] == "holds"
     assert judged_weights(0.5 + NOISE - NOISE.mean(), 40)[0] == "depends"
+
+
+def test_a_negative_correlation_has_a_minus_and_no_hyphen():
+    said = _weights(-0.1 + NOISE, NOISE, 40)
+    assert said.value.startswith("rank correlation −0.1")
 
 
 def test_they_do_not_where_an_untrained_network_gives_the_same():

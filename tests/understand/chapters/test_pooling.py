@@ -14,7 +14,8 @@ def test_every_claim_is_measured_on_the_lessons_network(subject):
     assert set(claims) == set(CLAIMS)
     assert claims["pooling-gives-invariance"].verdict == "depends" and claims["pooling-gives-invariance"].interval
     assert claims["max-keeps-strongest"].verdict == claims["gap-saves-parameters"].verdict == "holds"
-    assert found.numbers["head"] == {"layer": "fc1", "map": [8, 7, 7], "gap": 288, "flatten": 12_576, "pools": False}
+    head = {"layer": "fc1", "map": [8, 7, 7], "outputs": 32, "gap": 288, "flatten": 12_576, "pools": False}
+    assert found.numbers["head"] == head
     measured = {(row["kind"], row["size"]): row["measured"] for row in found.numbers["impulse"]}
     assert measured["max", 2] == 0.5 and measured["max", 4] == 0.75 and measured["global", 2] == 1
 

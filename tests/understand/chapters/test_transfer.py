@@ -139,7 +139,13 @@ def test_a_curve_advises_on_a_network_of_which_probes_cannot_speak(subject, tran
     assert made.numbers["freeze"]["by_probes"] is None and "probes_tested" not in made.numbers["freeze"]
 
 
+def test_a_curve_of_other_images_gives_no_advice(subject, transplanted):
+    _, made = said(replace(subject, sweep=transplanted(), data="flowers"))
+    assert "cannot be said here" in made.content[-1] and "by_curve" not in made.numbers["freeze"]
+
+
 def test_images_that_leave_no_room_above_decide_nothing(tuned, subject):
     claims, _ = said(replace(tuned, labels=subject.labels))
     for name in ("lowest-layers-are-universal", "edge-detectors-serve-another-task"):
         assert claims[name].verdict == "not measured" and "less room above it than the margin" in claims[name].value
+        assert not claims[name].command, "another training leaves no more room"

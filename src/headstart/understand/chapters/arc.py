@@ -112,7 +112,12 @@ def _depth(told: Chapter, images: Tensor, labels: Tensor, tell: Callable[[str], 
         later[kind] = _uneven([depth.gradients(net, images[:64], labels[:64]) for net in nets])
     ends = {kind: [depth.reached(run, classes) for run in runs] for kind, runs in losses.items()}
     uneven = {kind: _uneven(runs) for kind, runs in pulls.items()}
-    told.claims += _depth_claims(ends, uneven, classes)
+    above = {
+        "plain": depth.difference(ends[False, True, SHALLOW], ends[False, True, DEEP]),
+        "skips": depth.difference(ends[True, True, SHALLOW], ends[True, True, DEEP]),
+        "without_batch_norm": depth.difference(ends[True, True, DEEP], ends[True, False, DEEP]),
+    }
+    told.claims += _depth_claims(ends, above, uneven, classes)
     told.content += [
         Picture(
             _losses(losses),
@@ -136,6 +141,8 @@ def _depth(told: Chapter, images: Tensor, labels: Tensor, tell: Callable[[str], 
         ),
         *(SAID[claim.name][claim.verdict] for claim in told.claims),
     ]
+    told.numbers |= {"layers": [SHALLOW, DEEP], "guessing": float(np.log(classes))}
+    told.numbers["loss_above"] = {what: one.plain() for what, one in above.items()}
     told.numbers["depth"] = [
         {
             "skips": s,
@@ -143,6 +150,7 @@ def _depth(told: Chapter, images: Tensor, labels: Tensor, tell: Callable[[str], 
             "layers": d,
             "losses": [[_plain(loss) for loss in run] for run in losses[s, n, d]],
             "losses_reached": ends[s, n, d],
+            "loss_reached": float(np.mean(ends[s, n, d])),
             "unevenness": uneven[s, n, d].plain(),
             "unevenness_after": later[s, n, d].plain(),
             "pulls": [[_plain(pull) for pull in run] for run in pulls[s, n, d]],
@@ -155,9 +163,10 @@ def _uneven(runs: list[list[float]]) -> Interval:
     return depth.factor([depth.unevenness(pulls) for pulls in runs])
 
 
-def _depth_claims(ends: dict[Kind, list[float]], uneven: dict[Kind, Interval], classes: int) -> list[Claim]:
-    plain, skipped = (depth.difference(ends[skips, True, SHALLOW], ends[skips, True, DEEP]) for skips in (False, True))
-    alone = depth.difference(ends[True, True, DEEP], ends[True, False, DEEP])
+def _depth_claims(
+    ends: dict[Kind, list[float]], differences: dict[str, Interval], uneven: dict[Kind, Interval], classes: int
+) -> list[Claim]:
+    plain, skipped, alone = differences.values()
     learned = {skips: depth.learned(ends[skips, True, SHALLOW], classes) for skips in (False, True)}
     even = {skips: [uneven[skips, True, layers] for layers in (SHALLOW, DEEP)] for skips in (False, True)}
     above = f"{DEEP} layers end {{:+.2f}} nats above {SHALLOW}"
@@ -241,10 +250,10 @@ def _called(skips: bool, norm: bool) -> str:
 
 
 def _factor(found: Interval) -> str:
-    """A factor in two digits, with its interval."""
+    """A factor with its interval, in two digits or in all before the point."""
     if found.middle > depth.WORST / 2:
         return "∞"
-    middle, low, high = (f"{float(f'{value:.2g}'):,g}" for value in found)
+    middle, low, high = (f"{value:,.0f}" if value >= 10 else f"{value:.2g}" for value in found)
     return f"{middle} ({low} to {high})"
 
 

@@ -146,7 +146,7 @@ def _in_network(found: Chapter, subject: Subject) -> None:
     if kinds:
         found.content.append(
             Table(
-                f"The convolutions of {subject.name}, one row a setting, and how far torch is from the sum by hand",
+                "The convolutions of your network, one row a setting, and how far torch is from the sum by hand",
                 ("kernel", "stride", "padding", "dilation", "in groups", "layers", "largest difference"),
                 [
                     (*(_setting(v) for v in kind[:4]), "yes" if kind[4] else "no", len(group), _difference(d))
@@ -161,8 +161,8 @@ def _in_network(found: Chapter, subject: Subject) -> None:
     )
     _claim(
         found, "sliding-sum", same_verdict([*apart, difference(square) or 0.0]),
-        f"{len(apart)} of your {len(kinds)} kinds of layer computed by hand; largest difference "
-        f"{max(apart, default=0):.0e}",
+        f"computed by hand, {len(apart)} of your {len(kinds)} {'kind' if len(kinds) == 1 else 'kinds'} of layer; "
+        f"largest difference {_tiny(max(apart, default=0))}",
         "with the kernel turned by half a turn the lesson's square comes out different by "
         f"{number(float(across.max()))}",
     )  # fmt: skip
@@ -174,7 +174,11 @@ def _setting(value: object) -> str:
 
 
 def _difference(value: float | None) -> str:
-    return "pads in its own way" if value is None else f"{value:.0e}"
+    return "pads in its own way" if value is None else _tiny(value)
+
+
+def _tiny(value: float) -> str:
+    return f"{value:.0e}" if value else "0"
 
 
 def _sizes(found: Chapter, passed: list[Layer]) -> None:
@@ -233,7 +237,7 @@ def _dilated(found: Chapter) -> None:
         f"{', '.join(map(str, wide))} pixels wide with {weights[0]} weights",
         f"without dilation a kernel {wide[-1]} pixels wide has {wide[-1] ** 2} weights",
     )  # fmt: skip
-    found.numbers["dilated_fields"] = wide
+    found.numbers |= {"dilated_fields": wide, "dilated_weights": weights, "undilated_weights": wide[-1] ** 2}
 
 
 def _learned(found: Chapter) -> None:
@@ -266,14 +270,14 @@ def _learned(found: Chapter) -> None:
                 for s, e, k in zip(way.steps, way.errors, way.kernels, strict=True)
             ],
         ),
-        f"Shown only even grey pictures the same learner stays {flat.errors[-1]:.2g} away: where there is no edge, "
-        "nothing can be learned about edges.",
+        f"Trained on evenly grey pictures alone, the same kernel stays {flat.errors[-1]:.2g} away: where there is no "
+        "edge, nothing can be learned about edges.",
     ]
     _claim(
         found, "kernels-are-learned", learned_verdict(way, flat),
         f"largest error {way.errors[-1]:.0e} after {way.steps[-1]} steps, from {way.errors[0]:.2g} at the start "
-        f"(below {ENOUGH:g} counts)",
-        f"shown even grey pictures: {flat.errors[-1]:.2g}",
+        f"(learned: below {ENOUGH:g})",
+        f"trained on evenly grey pictures: {flat.errors[-1]:.2g}",
     )  # fmt: skip
     found.numbers["learned"] = {
         "steps": way.steps, "errors": way.errors, "kernels": way.kernels.tolist(), "control_error": flat.errors[-1],

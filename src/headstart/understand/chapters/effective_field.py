@@ -55,6 +55,7 @@ def chapter(subject: Subject, tell: Callable[[str], None]) -> Chapter:
         "states": {state: _numbers(each) for state, each in states.items()},
         "stages": [_numbers(each) for each in by_stage],
         "stages_untrained": [_numbers(each) for each in before],
+        "stacks_alike": _ratios_alike(),
     }
     return told
 
@@ -230,8 +231,12 @@ def _depth_told() -> str:
 
 
 def _alike() -> str:
-    ratios = [(n, 4 * stacked_variance([(3, 1, 1)] * n) ** 0.5 / (2 * n + 1)) for n in (2, 10, 40)]
-    return ", ".join(f"{ratio:.2f} at {n} layers" for n, ratio in ratios)
+    return ", ".join(f"{ratio:.2f} at {n} layers" for n, ratio in _ratios_alike())
+
+
+def _ratios_alike() -> list[tuple[int, float]]:
+    """Of stacks of so many 3×3 layers that weigh all pixels alike: 4σ over the field's side."""
+    return [(n, 4 * stacked_variance([(3, 1, 1)] * n) ** 0.5 / (2 * n + 1)) for n in (2, 10, 40)]
 
 
 def _numbers(found: Effective) -> dict[str, Any]:

@@ -70,6 +70,8 @@ def chapter(subject: Subject, tell: Callable[[str], None]) -> Chapter:
         numbers={
             "kernel": list(filters.shape),
             "filters": len(whole),
+            "numbers_of_a_filter": trained.values,
+            "numbers_of_a_gabor": trained.parameters,
             "looked_at": len(filters),
             "faded": len(filters) - len(kept),
             "gabor": trained.gabor.tolist(),
@@ -202,7 +204,7 @@ def _filters(filters: Tensor, caption: str) -> Picture:
     seen = filters if filters.shape[1] == 3 else filters.mean(dim=1, keepdim=True)
     most = seen.abs().amax(dim=(1, 2, 3), keepdim=True).clamp(min=1e-12)
     pixels = ((seen / most + 1) * 127.5).round().byte()
-    return Picture(shown(sheet(pixels, columns=16), caption, scale=max(1, 28 // filters.shape[-1])), caption)
+    return Picture(shown(sheet(pixels, columns=8), caption, scale=max(1, 28 // filters.shape[-1])), caption)
 
 
 def _chart(trained: Fits, mixed: Tensor, untrained: Fits) -> Picture:

@@ -55,7 +55,8 @@ def chapter(subject: Subject, tell: Callable[[str], None]) -> Chapter:
     like = likeness(maps, random)
     like_others = likeness(maps[whose], maps[whose.roll(1)])
     claims = [_places(own, others), _weights(like, like_others, len(some))]
-    content: list[str | Picture] = [_beginning(layer, maps, activations(subject.network, images[:1], [layer])[layer])]
+    height, width = activations(subject.network, images[:1], [layer])[layer].shape[2:]
+    content: list[str | Picture] = [_beginning(layer, height, width)]
     content += _pictures(subject, some, answers, maps, random)
     content += _reading(own, others, like, like_others)
     empty = len(some) - len(whose)
@@ -63,11 +64,19 @@ def chapter(subject: Subject, tell: Callable[[str], None]) -> Chapter:
         content.append(f"{empty} of {len(some)} maps are empty: no place of theirs speaks for the answer by itself.")
     numbers = {
         "layer": layer,
+        "map": [height, width],
         "images": len(some),
+        "compared": int((~like.isnan()).sum()),
         "empty": empty,
         "drop": own.tolist(),
         "drop_of_another_map": others.tolist(),
         "likeness_to_untrained": [None if each != each else each for each in like.tolist()],
+        "covered": COVERED,
+        "drop_mean": _mean(own),
+        "drop_of_another_map_mean": _mean(others),
+        "drop_more_than_elsewhere": _mean(own - others),
+        "likeness_mean": _mean(like),
+        "likeness_of_other_images": _mean(like_others),
     }
     return Chapter("grad_cam", "Where an answer comes from", [*content], claims, numbers)
 
@@ -109,8 +118,18 @@ def judged_weights(like: Tensor, asked: int) -> tuple[Verdict, str]:
     return "depends", "about as alike as not"
 
 
+def _mean(of: Tensor) -> list[float | None]:
+    """Mean and interval of what is a number."""
+    values = of[~of.isnan()].tolist()
+    return of_seeds(values).plain() if values else []
+
+
 def _percent(of: Tensor) -> str:
     return f"{100 * float(of.mean()):.0f}" if len(of) else "–"
+
+
+def _signed(correlation: float) -> str:
+    return f"{correlation:.2f}".replace("-", "−")
 
 
 def _places(own: Tensor, others: Tensor) -> Claim:
@@ -140,8 +159,8 @@ def _weights(like: Tensor, like_others: Tensor, asked: int) -> Claim:
         name,
         CLAIMS[name],
         verdict,
-        value=f"rank correlation {mean.middle:.2f} with the untrained network's maps; {why}",
-        control=f"{float(like_others.nanmean()):.2f} with this network's maps of other images, 1 with themselves",
+        value=f"rank correlation {_signed(mean.middle)} with the untrained network's maps; {why}",
+        control=f"{_signed(float(like_others.nanmean()))} with this network's maps of other images, 1 with themselves",
         interval=mean.times(1),
     )
 
@@ -150,8 +169,7 @@ def _more() -> str:
     return "headstart understand RUN --only grad_cam --data FOLDER, with more images"
 
 
-def _beginning(layer: str, maps: Tensor, given: Tensor) -> str:
-    height, width = given.shape[2:]
+def _beginning(layer: str, height: int, width: int) -> str:
     return (
         f"Grad-CAM asks each place of a layer's maps how much it speaks for the answer. Here the layer is {layer}, the "
         f"deepest whose maps still have {COARSEST}×{COARSEST} places: {height}×{width}, and a map is no finer. "
@@ -208,13 +226,14 @@ def _said(subject: Subject, image: int, answer: int) -> str:
 
 def _reading(own: Tensor, others: Tensor, like: Tensor, like_others: Tensor) -> list[str]:
     found = like[~like.isnan()]
-    alike = f"{float(found.mean()):.2f}" if len(found) else "–"
+    alike = _signed(float(found.mean())) if len(found) else "–"
     return [
         f"Do the marked places decide? The {100 * COVERED:.0f} % of the pixels that a map marks most are covered by "
         f"the image's mean colour. The answer's probability falls by {_percent(own)} points on average; by "
-        f"{_percent(others)} where instead is covered what the map of another image marks.",
+        f"{_percent(others)} where what another image's map marks is covered instead.",
         "Do the maps need these weights? A map that an untrained network gives as well shows the image's edges or the "
         f"middle of the picture, and nothing of this network. The rank correlation of the two networks' maps is "
         f"{alike} on average over {len(found)} images; between this network's maps of different images it is "
-        f"{float(like_others.nanmean()) if len(like_others) else 0:.2f}. 1 would be the same map, 0 is no likeness.",
+        f"{_signed(float(like_others.nanmean()) if len(like_others) else 0)}. 1 would be the same map, 0 is no "
+        "likeness.",
     ]

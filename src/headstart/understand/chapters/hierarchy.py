@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from headstart import pages
 from headstart.drawing import COLOURS, drawn
 from headstart.errors import HeadstartError
 from headstart.understand.chapter import Chapter, Claim, Picture, Table, Verdict
@@ -58,13 +59,13 @@ def chapter(subject: Subject, tell: Callable[[str], None]) -> Chapter:
         content += _figures(depths, names, fields)
     else:
         content.append(f"The figures need at least {FEWEST} labelled images that the network was not trained on.")
-    return Chapter(
-        name="hierarchy",
-        title="From edges to objects",
-        content=content,
-        claims=_claims(depths, names, fields.get(names[-1]), shape),
-        numbers={"stages": names, "images": len(some), **({} if depths is None else asdict(depths))},
-    )
+    numbers = {
+        "stages": names, "images": len(some), "channels": {name: noted[name].shape[1] for name in names},
+        "fields": {name: fields[name].size for name in names if name in fields},
+        **({} if depths is None else asdict(depths)),
+    }  # fmt: skip
+    claims = _claims(depths, names, fields.get(names[-1]), shape)
+    return Chapter("hierarchy", "From edges to objects", content, claims, numbers)
 
 
 def between(fields: dict[str, Field], names: list[str], shape: tuple[int, int, int]) -> int:
@@ -147,7 +148,7 @@ def _maps(subject: Subject, names: list[str], image: int) -> list[Picture]:
         # A map of one number has no least and greatest: its grey stands for it among the others.
         grey = stretched(varying[:, None]) if varying[0].numel() > 1 else stretched(varying[None]).transpose(0, 1)
         cells += [fitted(each, MAP) for each in F.pad(grey, (0, 0, 0, 0, 0, 0, 0, MAPS - len(grey)), value=255)]
-    seen = "One image, and below what becomes of it."
+    seen = "One image, and what becomes of it."
     through = (
         f"A row for each stage, first to last: the {MAPS} channels that vary most over this image, from their least "
         "(black) to their greatest answer (white). A map of a single number is compared with the others of its row."
@@ -231,14 +232,16 @@ def _table(depths: Depths, names: list[str], fields: dict[str, Field]) -> Table:
 
     by_stage = (depths.share, depths.share_scrambled, depths.share_random, depths.lost, depths.lost_random)
     return Table(
-        caption="Both figures by stage, mean over channels, with 95 % intervals over images; chance is between "
-        "what 95 of 100 random labellings lie",
-        headers=("stage", "a unit sees", "chance", "class", "scrambled", "untrained", "lost", "untrained"),
+        caption="Both figures by stage, mean over channels, with 95 % intervals over images; chance is where "
+        "95 of 100 random labellings lie",
+        headers=(
+            "stage", "a unit sees", "chance", "class", "scrambled", "class, untrained", "lost", "lost, untrained",
+        ),
         rows=[
-            (name, seen(name), f"{100 * low:.1f} to {100 * high:.1f} %", *(figure.percent() for figure in figures))
+            (name, seen(name), f"{pages.percent(low)} to {pages.percent(high)} %", *(one.percent() for one in figures))
             for name, (low, high), *figures in zip(names, depths.chance, *by_stage, strict=True)
         ],
-    )
+    )  # fmt: skip
 
 
 def _claims(depths: Depths | None, names: list[str], last: Field | None, shape: tuple[int, int, int]) -> list[Claim]:
@@ -269,8 +272,9 @@ def _parts(depths: Depths, names: list[str]) -> Claim:
         name,
         CLAIMS[name],
         verdict,
-        value=f"scrambling loses {100 * there:.0f} % at {names[middle]}, {100 * first:.0f} % at {names[0]}; {why}",
-        control=f"{100 * untrained:.0f} % at {names[middle]}, untrained",
+        value=f"scrambling loses {pages.percent(there)} % at {names[middle]}, {pages.percent(first)} % at {names[0]}; "
+        f"{why}",
+        control=f"{pages.percent(untrained)} % at {names[middle]}, untrained",
         interval=depths.lost[middle].times(100),
     )
 
@@ -283,9 +287,9 @@ def _objects(depths: Depths, names: list[str], last: Field | None, shape: tuple[
         name,
         CLAIMS[name],
         verdict,
-        value=f"the class explains {100 * depths.share[-1].middle:.0f} % at {names[-1]}, "
-        f"{100 * depths.share[0].middle:.0f} % at {names[0]}; {why}",
-        control=f"{100 * depths.share_random[-1].middle:.0f} % at {names[-1]} untrained, "
+        value=f"the class explains {pages.percent(depths.share[-1].middle)} % at {names[-1]}, "
+        f"{pages.percent(depths.share[0].middle)} % at {names[0]}; {why}",
+        control=f"{pages.percent(depths.share_random[-1].middle)} % at {names[-1]} untrained, "
         f"{100 * depths.chance[-1][1]:.1f} % at most by chance",
         interval=depths.share[-1].times(100),
     )

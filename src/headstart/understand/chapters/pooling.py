@@ -116,6 +116,7 @@ def _consistency(found: Chapter, network: nn.Module, subject: Subject, shares: l
         f"{', '.join(f'{100 * s:.0f} %' for s in sorted(set(shares)))} unchanged (2×2, 4×4, global)",
         interval=(100 * low, 100 * high),
     )  # fmt: skip
+    found.numbers["pictures"] = len(images)
     found.numbers["consistency"] = [
         {"shift": shift, "share": s, "interval": [a, b], "by_chance": chance} for shift, s, a, b in rows
     ]
@@ -135,7 +136,9 @@ def _global(found: Chapter, network: nn.Module, passed: list[Layer], images: Ten
         f"{100 * local:.0f} % of itself, and its global average by {100 * whole:.0f} %."
         + (" The map is one number already, so that both are the same." if last.given[1:] == (1, 1) else "")
     )
-    found.numbers["last_map"] = {"layer": last.name, "change": local, "change_of_average": whole}
+    found.numbers["last_map"] = {
+        "layer": last.name, "map": list(last.given), "change": local, "change_of_average": whole,
+    }  # fmt: skip
 
 
 def _change(before: Tensor, after: Tensor) -> float:
@@ -220,8 +223,11 @@ def _head(found: Chapter, network: nn.Module, subject: Subject) -> None:
     )
     _claim(
         found, "gap-saves-parameters", head_verdict(own),
-        f"{own.with_gap:,} parameters with a global average, {own.with_flatten:,} flattened", f"your network {way}",
+        f"{own.with_gap:,} parameters with a global average, {own.with_flatten:,} flattened"
+        f"{'; the map is one number already' if height * width == 1 else ''}",
+        f"your network {way}",
     )  # fmt: skip
     found.numbers["head"] = {
         "layer": own.layer, "map": list(own.map), "gap": own.with_gap, "flatten": own.with_flatten, "pools": own.pools,
+        "outputs": own.outputs,
     }  # fmt: skip

@@ -1,6 +1,8 @@
 """What takes many trainings to know: how deep features transfer, and whether training from scratch overfits."""
 
 from collections.abc import Callable
+from dataclasses import replace
+from statistics import fmean
 from typing import Any
 
 from headstart.understand import climb
@@ -32,22 +34,40 @@ def chapter(subject: Subject, tell: Callable[[str], None]) -> Chapter:
     """The claims that a sweep decides.
 
     Args:
-        subject: whose ``sweep`` is read, and nothing else of it.
+        subject: whose ``sweep`` is read, and which images its network was trained on.
         tell: takes a short line of progress.
     """
     made = Chapter("sweeps", "What takes many trainings to know")
     finished = [row for row in subject.sweep or [] if row.get("status") == "finished"]
-    alike = comparable(finished)
+    alike = comparable(finished, subject.shares_images)
     if subject.sweep is None:
         made.content.append("No sweep was given (--sweep DIR), so nothing here is measured yet.")
     elif left := len(finished) - len(alike):
-        made.content.append(f"{left} runs are of other images or settings than most, and left out.")
+        which = "1 run is" if left == 1 else f"{left} runs are"
+        made.content.append(f"{which} of other images or settings than those read here, and left out.")
     compared = [row for row in alike if not keeps(row)]
     tell(f"{len(alike) - len(compared)} runs of a transferability curve, {len(compared)} of a comparison")
     _curve(made, swept(alike))
-    made.claims.append(climb.climb(compared))
+    _arc(made, compared)
     _overfitting(made, compared)
+    if alike:
+        _say_whose(made, alike[0]["data"], subject.shares_images(alike[0]))
     return made
+
+
+def _say_whose(made: Chapter, data: str, own: bool) -> None:
+    """Which images the verdicts are of, said with each: they need not be those of the network."""
+    made.numbers |= {"data": data, "other_images": not own}
+    if not own:
+        made.content.insert(
+            0,
+            f"These runs are of {data}, and this network was trained on other images: for those it may be otherwise. "
+            "Give a sweep of its own images.",
+        )
+    of = f"on {data}: " if own else f"on {data}, not the images of this network: "
+    made.claims = [
+        claim if claim.verdict == "not measured" else replace(claim, value=of + claim.value) for claim in made.claims
+    ]
 
 
 def _curve(made: Chapter, found: Swept | None) -> None:
@@ -69,10 +89,13 @@ def _curve(made: Chapter, found: Swept | None) -> None:
         _table(curve),
         LIMITS,
     ]
+    made.numbers["curve_of"] = {"labels_per_class": found.labels_per_class, "runs": found.runs, "seeds": found.seeds}
     made.numbers["curve"] = {
         way: {kept: one.plain() for kept, one in zip(curve.depths(way), curve.accuracies(way), strict=True)}
         for way in WAYS
     }
+    differences = {"over_scratch": scratch, "over_random": random, "over_finetuned": tuned, "all_over_finetuned": every}
+    made.numbers["frozen"] = {"lower": lower, "deepest": deepest} | {k: v and v.plain() for k, v in differences.items()}
     made.claims.append(
         _claim(
             "lower-layers-transfer",
@@ -104,6 +127,17 @@ def _table(curve: Curve) -> Table:
     depths = sorted({kept for of_way in shown.values() for kept in of_way})
     rows = [(kept, *(shown[way][kept].percent() if kept in shown[way] else "–" for way in WAYS)) for kept in depths]
     return Table("Accuracy with 95 % intervals over seeds.", ("stages kept", *WAYS.values()), rows)
+
+
+def _arc(made: Chapter, rows: list[Row]) -> None:
+    found = climb.accuracies(rows)
+    made.claims.append(climb.climb(found))
+    if found:
+        made.numbers["arc"] = {
+            "accuracies": {model: fmean(its) for model, its in zip(climb.ARC, found, strict=True)},
+            "seeds": len(found[0]),
+            "gains": [one.plain() for one in climb.gains(found)],
+        }
 
 
 def _overfitting(made: Chapter, rows: list[Row]) -> None:
@@ -139,6 +173,7 @@ def _overfitting(made: Chapter, rows: list[Row]) -> None:
             for gap in found
         ]
     compared = [gap for gap in found if gap.more is not None]
+    made.numbers |= {"cases": len(compared), "overfit": sum(gap.overfits for gap in compared)} if compared else {}
     if verdict == "not measured":
         made.claims.append(_unmeasured("scratch-overfits", COMPARISON, lacking))
         return

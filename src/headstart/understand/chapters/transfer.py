@@ -58,13 +58,15 @@ def chapter(subject: Subject, tell: Callable[[str], None]) -> Chapter:
         "held_out": found.held_out,
         "probes": {role: [accuracy(one).plain() for one in of] for role, of in found.right.items()},
         "shuffled": found.luck,
+        "margin": MARGIN,
         "pixels": found.pixels.plain(),
         "commonest": found.commonest if found.right else None,
         "cka_falls_by": found.fall.plain(),
         "cka": [one.plain() for one in found.alike],
         "weights": [change if math.isfinite(change) else None for change in found.changes[:-1]],
     }
-    said, advised = _advice(found, swept(comparable(subject.sweep or [])))
+    own = [row for row in subject.sweep or [] if subject.shares_images(row)]  # what others say is no advice here
+    said, advised = _advice(found, swept(comparable(own, subject.shares_images)))
     return Chapter("transfer", "How far features transfer", content + said, _claims(found), numbers | advised)
 
 
@@ -73,7 +75,7 @@ def _advice(found: Measured, curve: Swept | None) -> tuple[list[str], dict[str, 
     probed = None if found.incomparable else found.gains("trained", "pretrained")
     count = None if probed is None else stages_to_freeze(probed)
     said: list[str] = []
-    numbers: dict[str, Any] = {"freeze": {"by_probes": count}}
+    numbers: dict[str, Any] = {"freeze": {"by_probes": count, "gains": [one.plain() for one in probed or []]}}
     if curve and (trained := frozen.against_tuning_all(curve, len(found.names))):
         said.append(frozen.advice(curve, found.names, trained))
         numbers["freeze"] |= {
@@ -170,7 +172,7 @@ def _universal(found: Measured) -> dict[str, Any]:
     if found.incomparable:
         return _unmeasured(found.incomparable)
     if full := _no_room(found.right["pretrained"][0], "pretrained"):
-        return _unmeasured(full)
+        return _unmeasured(full, "")
     gains = found.gains("trained", "pretrained")
     first, last = gains[0], gains[-1]
     return {
@@ -187,7 +189,7 @@ def _serves(found: Measured) -> dict[str, Any]:
         return _unmeasured("this network was not pretrained" if found.right else "too few images are labelled")
     gains, own, random = found.gains("pretrained", "random"), found.right["pretrained"][0], found.right["random"][0]
     if full := _no_room(random, "random"):
-        return _unmeasured(full)
+        return _unmeasured(full, "")
     first, last = gains[0], gains[-1]
     return {
         "verdict": serves(first),
@@ -231,8 +233,8 @@ def _changed(found: Measured) -> dict[str, Any]:
     }
 
 
-def _unmeasured(reason: str) -> dict[str, Any]:
-    return {"verdict": "not measured", "value": reason, "command": FINETUNE}
+def _unmeasured(reason: str, command: str = FINETUNE) -> dict[str, Any]:
+    return {"verdict": "not measured", "value": reason, "command": command}
 
 
 def _moved(change: float) -> str:

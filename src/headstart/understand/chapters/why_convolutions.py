@@ -148,7 +148,8 @@ def _elsewhere(found: Chapter, network: nn.Module, images: Tensor) -> None:
         f"same class after a shift by a quarter of the side: {100 * stayed.mean():.0f} %",
         f"two different pictures: {100 * chance:.0f} %", interval=(100 * low, 100 * high),
     )  # fmt: skip
-    found.numbers["elsewhere"] = {"share": float(stayed.mean()), "interval": [low, high], "by_chance": chance}
+    told = {"share": float(stayed.mean()), "interval": [low, high], "by_chance": chance}
+    found.numbers["elsewhere"] = told | {"pictures": list(images.shape), "distance": distance}
 
 
 def _local(found: Chapter, network: nn.Module, chosen: list[Layer], images: Tensor) -> None:
@@ -177,9 +178,9 @@ def _local(found: Chapter, network: nn.Module, chosen: list[Layer], images: Tens
         )
     _claim(
         found, "locality", locality_verdict(rows),
-        f"with all pixels outside changed {100 * max((r.outside or 0 for r in rows), default=0):.2g} % change; "
+        f"all pixels outside its field change a unit by {100 * max((r.outside or 0 for r in rows), default=0):.2g} %; "
         f"{len(whole)} of {len(rows)} layers see the whole picture",
-        f"one pixel inside: {100 * min(r.inside for r in rows):.2g} % change at least",
+        f"one pixel inside changes it by {100 * min(r.inside for r in rows):.2g} % at least",
     )  # fmt: skip
     found.numbers["locality"] = [
         {"layer": r.unit.layer, "box": list(r.box), "share": r.share, "outside": r.outside, "inside": r.inside}
@@ -209,7 +210,7 @@ def _shared(found: Chapter, subject: Subject, rows: list[Twins]) -> None:
     own, local, dense = (sum(getattr(row, kind) for row in rows) for kind in ("own", "local", "dense"))
     found.content.append(
         Table(
-            f"The weights of all {len(rows)} convolutions of {subject.name}, biases left out, and of its twins",
+            f"The weights of your network's {len(rows)} convolutions, biases left out, and of its twins",
             ("network", "weights", "times as many"),
             [
                 ("as it is", f"{own:,}", "1"),
@@ -228,7 +229,8 @@ def _shared(found: Chapter, subject: Subject, rows: list[Twins]) -> None:
         f"small windows, nothing shared: {local:,}, {local / own:,.1f} times as many",
     )  # fmt: skip
     found.numbers["sharing"] = {
-        "own": own, "local": local, "dense": dense, "first_dense": mine and mine[1], "lesson_first_dense": lesson[1],
+        "own": own, "local": local, "dense": dense, "local_times": local / own, "dense_times": dense / own,
+        "first_dense": mine and mine[1], "lesson_first_dense": lesson[1],
     }  # fmt: skip
 
 
@@ -282,9 +284,9 @@ def _permuted(found: Chapter, subject: Subject) -> None:
     )  # fmt: skip
     found.numbers["permutation"] = {
         "accuracy": {kind: dict(zip(("as_they_lie", "moved"), a, strict=True)) for kind, a in accuracy.items()},
-        "cnn_loss": [cnn[0], *cnn[1]],
-        "mlp_loss": [mlp[0], *mlp[1]],
-    }
+        "side": SIDE, "cnn_loss": [cnn[0], *cnn[1]], "mlp_loss": [mlp[0], *mlp[1]],
+        "loss_as_they_lie": [lying.loss("cnn")[0], lying.loss("mlp")[0]],
+    }  # fmt: skip
 
 
 def _by_heart(lying: Permuted, moving: Permuted) -> bool:

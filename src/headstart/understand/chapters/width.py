@@ -44,20 +44,22 @@ def chapter(subject: Subject, tell: Callable[[str], None]) -> Chapter:
             [*dearer[:SHOWN], *cheaper[:SHOWN]],
         )
     )
+    even = EVEN, EVEN, width.stacked(EVEN, EVEN, LAYERS), width.single(EVEN, EVEN, LAYERS)
     told.claims.append(
         Claim(
             NAME,
             SENTENCE,
             width.depth_is_cheaper([row[1:3] for row in rows], LAYERS),
             f"{LAYERS} layers of 3×3 are cheaper at {len(cheaper)} of {len(rows)} convolutions",
-            f"one kernel of {SIDE}×{SIDE}; between {EVEN} channels {width.stacked(EVEN, EVEN, LAYERS):,} weights "
-            f"against its {width.single(EVEN, EVEN, LAYERS):,}",
+            f"one kernel of {SIDE}×{SIDE}; between {EVEN} channels {even[2]:,} weights against its {even[3]:,}",
         )
     )
     columns = ("layer", "inputs", "outputs", "stacked", "single")
     told.numbers = {
         "cheaper": len(cheaper),
         "convolutions": len(rows),
+        "kernels": (3, SIDE),
+        "even": dict(zip(columns[1:], even, strict=True)),
         "weights": [dict(zip(columns, row, strict=True)) for row in rows],
     }
     return told
