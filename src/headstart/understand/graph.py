@@ -15,7 +15,11 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch._subclasses.fake_tensor import FakeTensorMode
+from torch._subclasses.fake_tensor import (
+    DataDependentOutputException,
+    DynamicOutputShapeException,
+    FakeTensorMode,
+)
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
@@ -113,11 +117,14 @@ class Listener(TorchFunctionMode):
     Args:
         copy: of a network; it bears hooks meanwhile.
         tell: is called with a point's name, kind, output and whether it is a layer.
+
+    Attributes:
+        function: that is running, ``""`` for none.
     """
 
     def __init__(self, copy: nn.Module, tell: Callable[[str, str, Any, bool], None]) -> None:
         super().__init__()
-        self._copy, self._tell = copy, tell
+        self._copy, self._tell, self.function = copy, tell, ""
 
     def __enter__(self) -> "Listener":
         self._counts = Counter[str]()
@@ -146,9 +153,12 @@ class Listener(TorchFunctionMode):
         self._tell(self._numbered(name), type(module).__name__, output, leaf)
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        name = getattr(func, "__name__", "").strip("_")
+        self.function, before = name, self.function
         output = func(*args, **(kwargs or {}))
+        self.function = before
         where, leaf = self._path[-1]
-        kind = FUNCTIONS.get(getattr(func, "__name__", "").strip("_"))
+        kind = FUNCTIONS.get(name)
         if kind is not None and not leaf:
             self._tell(self._numbered(f"{where}.{kind}".lstrip(".")), kind, output, True)
         return output
@@ -168,7 +178,7 @@ def traced(network: nn.Module, shape: tuple[int, int, int]) -> Graph:
     first = next(network.parameters(), torch.zeros(()))
     network = copied(network).requires_grad_(False)
     try:
-        with _quiet(), torch.no_grad(), FakeTensorMode(allow_non_fake_inputs=True):
+        with _quiet(), set_apart(first.device), torch.no_grad(), FakeTensorMode(allow_non_fake_inputs=True):
             image = torch.zeros(1, *shape, dtype=first.dtype, device=first.device)
             recorder = _Recorder(image)
             listener = recorder.listener = Listener(network, recorder.point)
@@ -178,9 +188,19 @@ def traced(network: nn.Module, shape: tuple[int, int, int]) -> Graph:
         raise
     except Exception as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        if isinstance(error, DataDependentOutputException | DynamicOutputShapeException):
+            reason = f"its course depends on the image's values ({error.func})"
         size = "x".join(map(str, shape))
         raise HeadstartError(f"{type(network).__name__} cannot be traced on an image of {size}: {reason}") from error
     return Graph(recorder.image, recorder.calls, recorder.points)
+
+
+@contextmanager
+def set_apart(device: torch.device) -> Iterator[None]:
+    """Nothing is compiled meanwhile, and whatever a network draws, the random streams are as before afterwards."""
+    streams = [device] if device.type == "cuda" else []
+    with torch.compiler.set_stance("force_eager"), torch.random.fork_rng(streams):
+        yield
 
 
 @contextmanager
@@ -218,6 +238,8 @@ class _Recorder(TorchDispatchMode):
         result = (torch.empty_like(args[0]),) * 3 if name == "native_batch_norm" else func(*args, **kwargs)
         read = [each for value in arguments.values() for each in _each(value) if isinstance(each, Value)]
         tensors = [each for each in _each(result) if isinstance(each, Tensor)]
+        if read and func._schema.is_mutable and not tensors:
+            raise HeadstartError(f"the operation {name}, which gives nothing, is not known: receptive fields end there")
         if not read or not tensors:
             return result
         if func._schema.is_mutable:
@@ -244,9 +266,14 @@ class _Recorder(TorchDispatchMode):
             return self._values[id(argument)]
         if self._written and argument.untyped_storage()._cdata in self._written:
             where = self.listener.where or "the network"
+            if self.listener.function == "pad":
+                raise HeadstartError(
+                    f"circular padding in {where} is not known: receptive fields end there; "
+                    "padding by zeros, reflection or replication is"
+                )
             raise HeadstartError(
-                f"{where} writes into a part of a tensor and reads it as another: it cannot be traced; "
-                "put the parts together by torch.cat (circular padding does the same, and is not known here)"
+                f"{where} reads a tensor of which a part was written over: receptive fields end there; "
+                "put channels together by torch.cat"
             )
         return Fixed(tuple(argument.shape))
 
