@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from headstart.errors import HeadstartError
-from headstart.understand.graph import Listener
+from headstart.understand.listener import Listener
 from headstart.understand.receptive_field import Field
 from headstart.understand.subject import copied
 from headstart.understand.support import unit_of

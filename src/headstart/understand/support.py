@@ -16,7 +16,8 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from headstart.errors import HeadstartError
-from headstart.understand.graph import Listener, set_apart
+from headstart.understand.graph import set_apart
+from headstart.understand.listener import Listener
 from headstart.understand.receptive_field import Field, Sight
 from headstart.understand.subject import copied
 
