@@ -43,7 +43,7 @@ def chapter(subject: Subject, tell: Callable[[str], None]) -> Chapter:
         "nothing outside can, unless something sees all of the image at once, which is told apart. It follows from "
         "kernels, strides, padding and dilation alone, whatever the weights.",
         _table(shown_stages),
-        corner(last, shape, sight.pixels(last.name, 0, 0)),
+        corner(sight.fields, last, shape, sight.pixels(last.name, 0, 0)),
         _pictured(subject.pictures[0], shown_stages, (0, 0), "the top-left unit"),
         _pictured(subject.pictures[0], shown_stages, None, "the centre unit"),
     ]
@@ -71,8 +71,15 @@ def chapter(subject: Subject, tell: Callable[[str], None]) -> Chapter:
     return told
 
 
-def corner(last: Field, shape: tuple[int, int, int], sees: Tensor) -> str:
-    """Which pixels decide the top-left unit of the last map: those that it ``sees``, bool (H, W)."""
+def corner(fields: list[Field], last: Field, shape: tuple[int, int, int], sees: Tensor) -> str:
+    """Which pixels decide the top-left unit of the last map.
+
+    Args:
+        fields: of the network, in order.
+        last: the last map.
+        shape: (C, H, W) of an image.
+        sees: the pixels that its unit (0, 0) sees, bool (H, W).
+    """
     top, left, bottom, right = last.box(0, 0)
     lost = [f"{p} {what}" for p, what in zip(last.padding, ("rows above", "columns left of"), strict=True) if p > 0]
     outside = (
@@ -91,9 +98,10 @@ def corner(last: Field, shape: tuple[int, int, int], sees: Tensor) -> str:
             f"Rows {top} to {bottom - 1} and columns {left} to {right - 1} of the image's {shape[1]}×{shape[2]} "
             f"(counted from 0):{holes} "
         )
+        whole = next(each for each in fields if each.whole_image or each is last)
         which += (
             "no other pixel reaches it by the local way; but something that sees all of the image acts on it as well, "
-            "so that any pixel can move it a little"
+            f"from {whole.name} ({whole.kind}) on, so that any pixel can move it a little"
             if last.whole_image
             else "change any other pixel, and the unit stays as it is"
         )
