@@ -70,7 +70,7 @@ def test_a_tensor_written_in_part_by_another_is_refused_where_it_is_read():
         whole[:, :1] = maps[:, :1]
         return whole + maps
 
-    with pytest.raises(HeadstartError, match="writes into a part of a tensor"):
+    with pytest.raises(HeadstartError, match="the network reads a tensor of which a part was written over"):
         names(Function(written))
 
 

@@ -35,7 +35,7 @@ def added(*layers, side=40, uniform=Uniform):
 
 
 def seen(*layers):
-    return [[size for _, size in run] for run in it.stacks(added(*layers))]
+    return [it.from_below(run) for run in it.stacks(added(*layers))]
 
 
 def test_a_networks_own_stacks_are_measured_from_the_map_that_they_begin_on():
@@ -49,6 +49,11 @@ def test_strides_and_dilations_in_a_stack_make_it_see_more():
     assert seen(conv(dilation=2), conv(dilation=2)) == [[5, 9]]
 
 
+def test_a_layers_own_stride_and_dilation_are_known_whatever_it_reads():
+    layers = added(conv(stride=2), conv(dilation=2), nn.MaxPool2d(2), conv(5, padding=4, dilation=2, stride=3), side=96)
+    assert [(each.strides, each.dilates) for each in layers] == [(2, 1), (1, 2), (3, 2)]
+
+
 def test_layers_with_a_pool_between_them_are_no_stack():
     assert seen(conv(), nn.MaxPool2d(2), conv(), nn.Conv2d(1, 1, 1, stride=2), conv(5)) == []
 
@@ -59,7 +64,8 @@ def test_what_a_layer_adds_is_measured_by_gradients():
             return super().weights(layer, i, j) * (torch.arange(40) < i)[:, None]
 
     assert [each.adds for each in added(conv(), conv())] == [2, 2]
-    assert it.stacks(added(conv(), conv(), uniform=Blind)) == [[("0", 1), ("1", 2)]]
+    [blind] = it.stacks(added(conv(), conv(), uniform=Blind))
+    assert it.from_below(blind) == [1, 2]
 
 
 def test_layers_behind_strides_add_more_for_each_weight_unless_dilation_came_before():

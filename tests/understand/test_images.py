@@ -1,6 +1,6 @@
 import torch
 
-from headstart.understand.images import heat, sheet, shown, stretched
+from headstart.understand.images import frame, heat, sheet, shown, stretched
 
 
 def test_a_sheet_lays_images_row_by_row_with_gaps():
@@ -22,3 +22,11 @@ def test_what_describes_a_picture_is_escaped():
 
 def test_a_heat_map_of_nothing_is_dark_and_whole():
     assert heat(torch.zeros(2, 2)).shape == (3, 2, 2)
+
+
+def test_a_frame_keeps_to_its_box_and_has_a_white_line_within():
+    canvas = torch.zeros(3, 9, 9, dtype=torch.uint8)
+    frame(canvas, (1, 2, 7, 8), (10, 20, 30))
+    assert canvas[:, 1, 2].tolist() == canvas[:, 6, 7].tolist() == [10, 20, 30]
+    assert canvas[:, 2, 3].tolist() == canvas[:, 5, 6].tolist() == [255, 255, 255]
+    assert canvas[0, 0].sum() == canvas[0, 7].sum() == canvas[0, :, 8].sum() == canvas[0, 3:5, 4:6].sum() == 0

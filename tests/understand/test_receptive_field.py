@@ -83,6 +83,15 @@ def test_the_stages_of_residual_networks(name, sizes, padding):
     assert ends == ["relu", "layer1", "layer2", "layer3", "layer4"]
 
 
+def test_a_resnet50_that_strides_in_its_1x1_layers_sees_483():
+    """As the first one did; torchvision's strides in the 3×3 layers and sees 427."""
+    network = weightless("resnet50")
+    for block in network.modules():
+        if isinstance(block, torchvision.models.resnet.Bottleneck):
+            block.conv1.stride, block.conv2.stride = block.conv2.stride, block.conv1.stride
+    assert told(fields(network)["layer4"]) == (483, 32, 241)
+
+
 def test_a_stage_ends_before_the_block_that_makes_the_map_smaller():
     found = list(fields(timm.create_model("mobilenetv2_035", pretrained=False)).values())
     assert [each.name for each in at_each_stride(found)] == ["blocks.0", "blocks.1", "blocks.2", "blocks.4", "bn2"]

@@ -40,6 +40,8 @@ def _same(call: Call, of: dict[Value, Seen | None]) -> Seen:
     source = next(each for each in (of[value] for value in call.values()) if each is not None)
     if tuple(length_of(dim) for dim in source.dims) != call.outputs[0].shape:
         raise UnknownUseError("that changes sizes")
+    if call.name == "as_strided" and image_along(source.dims):
+        raise UnknownUseError("of a map")
     return source
 
 
@@ -131,7 +133,17 @@ ARRANGEMENTS: dict[str, Rule] = {
     "cat": _cat,
     "stack": _stacked,
     **dict.fromkeys(
-        ("alias", "detach", "_to_copy", "clone", "contiguous", "as_strided", "native_channel_shuffle"), _same
+        (
+            "alias",
+            "detach",
+            "_to_copy",
+            "clone",
+            "contiguous",
+            "as_strided",
+            "native_channel_shuffle",
+            "channel_shuffle",
+        ),
+        _same,
     ),
     **dict.fromkeys(("view", "_unsafe_view", "reshape", "_reshape_alias", "squeeze", "unsqueeze"), _reshaped),
     "permute": _rearranged(lambda call, count: call.arguments["dims"]),

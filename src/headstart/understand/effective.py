@@ -12,9 +12,9 @@ import torch
 from torch import Tensor, nn
 
 from headstart.errors import HeadstartError
-from headstart.understand.graph import Listener
 from headstart.understand.interval import Interval
 from headstart.understand.jackknife import jackknifed
+from headstart.understand.listener import Listener
 from headstart.understand.receptive_field import Field
 from headstart.understand.subject import copied
 from headstart.understand.support import unit_of
@@ -115,7 +115,8 @@ def described(influence: Tensor, layer: Field) -> Effective:
         share = share / share.sum()
         seen = share[top:bottom, left:right]
         # The bell stays: it is where R² is greatest, so that another one for each draw would change R² next to nothing.
-        return torch.tensor([_explained(seen, bell), _central(seen), _ratio(spread(share), layer.size)]).double()
+        found = [_explained(seen, bell), _central(seen), _ratio(spread(share), layer.size)]
+        return torch.tensor(found, dtype=torch.float64)
 
     r2, central, ratio = jackknifed(figures, len(influence), len(influence))
     begins = [c * s - p for c, s, p in zip(centre(layer), layer.stride, layer.padding, strict=True)]

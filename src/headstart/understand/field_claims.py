@@ -8,6 +8,7 @@ from headstart.understand.growth import (
     Added,
     by_stride,
     faster_verdict,
+    from_below,
     stack,
     stacks,
     stacks_verdict,
@@ -36,14 +37,14 @@ def built(layers: str) -> list[int]:
     return [stack(list(layers[: n + 1])) for n in range(len(layers))]
 
 
-def _stacked(own: list[list[tuple[str, int]]], reason: str) -> Claim:
+def _stacked(own: list[list[Added]], reason: str) -> Claim:
     name = "stacks-see-3-5-7"
     none = reason or "no two 3×3 layers of this network lie on top of each other, with their fields within the image"
-    told = "; ".join(", ".join(f"{layer} {size}×{size}" for layer, size in run) for run in own)
+    told = "; ".join(_run_told(run) for run in own)
     return Claim(
         name,
         CLAIMS[name],
-        stacks_verdict([[size for _, size in run] for run in own]),
+        stacks_verdict([from_below(run) for run in own]),
         f"your stacks, by gradients, in units of the map that each begins on: {told}" if own else none,
         f"layers built for it: {_listed(built('333'))}; with stride 2 in the first {_listed(built('s33'))}",
         command="" if own else OTHER,
@@ -52,6 +53,15 @@ def _stacked(own: list[list[tuple[str, int]]], reason: str) -> Claim:
 
 def _listed(sizes: list[int]) -> str:
     return ", ".join(map(str, sizes))
+
+
+def _run_told(run: list[Added]) -> str:
+    """What the layers of a stack see, and what of their own makes that more than 3, 5 and 7: a layer's dilation, or
+    its stride where another reads it."""
+    sees = ", ".join(f"{each.layer.name} {size}×{size}" for each, size in zip(run, from_below(run), strict=True))
+    own = [(each, "stride", each.strides) for each in run[:-1]] + [(each, "dilation", each.dilates) for each in run]
+    more = [f"{each.layer.name} of {what} {size}" for each, what, size in own if size > 1]
+    return f"{sees} ({', '.join(more)} in it)" if more else sees
 
 
 def _widened(layers: Sequence[Added], reason: str) -> Claim:

@@ -6,40 +6,23 @@ such list. What does not come from the image (weights, tables of positions) is n
 """
 
 import logging
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch._subclasses.fake_tensor import FakeTensorMode
-from torch.overrides import TorchFunctionMode
+from torch._subclasses.fake_tensor import (
+    DataDependentOutputException,
+    DynamicOutputShapeException,
+    FakeTensorMode,
+)
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from headstart.errors import HeadstartError
+from headstart.understand.listener import Listener
 from headstart.understand.subject import copied
-
-# Functions that stand beside a network's modules by a name of their own; the rest (activations, views) change no field.
-FUNCTIONS = {
-    "conv2d": "conv2d",
-    "conv_transpose2d": "conv_transpose2d",
-    "max_pool2d": "max_pool2d",
-    "avg_pool2d": "avg_pool2d",
-    "adaptive_avg_pool2d": "adaptive_avg_pool2d",
-    "adaptive_max_pool2d": "adaptive_max_pool2d",
-    "interpolate": "interpolate",
-    "pixel_shuffle": "pixel_shuffle",
-    "pixel_unshuffle": "pixel_unshuffle",
-    "linear": "linear",
-    "mean": "mean",
-    "amax": "amax",
-    **dict.fromkeys(("add", "iadd", "radd"), "add"),
-    **dict.fromkeys(("mul", "imul", "rmul"), "mul"),
-    **dict.fromkeys(("cat", "concat", "concatenate"), "cat"),
-}
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,57 +90,6 @@ class Graph:
     points: list[Point]
 
 
-class Listener(TorchFunctionMode):
-    """While it is on, tells what each module of a network gives, and each function beside them, by its name.
-
-    Args:
-        copy: of a network; it bears hooks meanwhile.
-        tell: is called with a point's name, kind, output and whether it is a layer.
-    """
-
-    def __init__(self, copy: nn.Module, tell: Callable[[str, str, Any, bool], None]) -> None:
-        super().__init__()
-        self._copy, self._tell = copy, tell
-
-    def __enter__(self) -> "Listener":
-        self._counts = Counter[str]()
-        self._path: list[tuple[str, bool]] = [("", False)]
-        modules = [(name, module) for name, module in self._copy.named_modules() if name]
-        self._hooks = [module.register_forward_pre_hook(partial(self._begin, name)) for name, module in modules]
-        self._hooks += [module.register_forward_hook(partial(self._end, name)) for name, module in modules]
-        super().__enter__()
-        return self
-
-    def __exit__(self, *error: Any) -> None:
-        super().__exit__(*error)
-        for hook in self._hooks:
-            hook.remove()
-
-    @property
-    def where(self) -> str:
-        """The module that is running, ``""`` for the network itself."""
-        return self._path[-1][0]
-
-    def _begin(self, name: str, module: nn.Module, _inputs: Any) -> None:
-        self._path.append((name, not any(True for _ in module.children())))
-
-    def _end(self, name: str, module: nn.Module, _inputs: Any, output: Any) -> None:
-        _, leaf = self._path.pop()
-        self._tell(self._numbered(name), type(module).__name__, output, leaf)
-
-    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        output = func(*args, **(kwargs or {}))
-        where, leaf = self._path[-1]
-        kind = FUNCTIONS.get(getattr(func, "__name__", "").strip("_"))
-        if kind is not None and not leaf:
-            self._tell(self._numbered(f"{where}.{kind}".lstrip(".")), kind, output, True)
-        return output
-
-    def _numbered(self, name: str) -> str:
-        self._counts[name] += 1
-        return f"{name}_{self._counts[name] - 1}" if self._counts[name] > 1 else name
-
-
 def traced(network: nn.Module, shape: tuple[int, int, int]) -> Graph:
     """The operations of a network in eval mode on one image of C×H×W; the network stays as it was.
 
@@ -168,7 +100,7 @@ def traced(network: nn.Module, shape: tuple[int, int, int]) -> Graph:
     first = next(network.parameters(), torch.zeros(()))
     network = copied(network).requires_grad_(False)
     try:
-        with _quiet(), torch.no_grad(), FakeTensorMode(allow_non_fake_inputs=True):
+        with _quiet(), set_apart(first.device), torch.no_grad(), FakeTensorMode(allow_non_fake_inputs=True):
             image = torch.zeros(1, *shape, dtype=first.dtype, device=first.device)
             recorder = _Recorder(image)
             listener = recorder.listener = Listener(network, recorder.point)
@@ -178,9 +110,19 @@ def traced(network: nn.Module, shape: tuple[int, int, int]) -> Graph:
         raise
     except Exception as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        if isinstance(error, DataDependentOutputException | DynamicOutputShapeException):
+            reason = f"its course depends on the image's values ({error.func})"
         size = "x".join(map(str, shape))
         raise HeadstartError(f"{type(network).__name__} cannot be traced on an image of {size}: {reason}") from error
     return Graph(recorder.image, recorder.calls, recorder.points)
+
+
+@contextmanager
+def set_apart(device: torch.device) -> Iterator[None]:
+    """Nothing is compiled meanwhile, and whatever a network draws, the random streams are as before afterwards."""
+    streams = [device] if device.type == "cuda" else []
+    with torch.compiler.set_stance("force_eager"), torch.random.fork_rng(streams):
+        yield
 
 
 @contextmanager
@@ -218,6 +160,8 @@ class _Recorder(TorchDispatchMode):
         result = (torch.empty_like(args[0]),) * 3 if name == "native_batch_norm" else func(*args, **kwargs)
         read = [each for value in arguments.values() for each in _each(value) if isinstance(each, Value)]
         tensors = [each for each in _each(result) if isinstance(each, Tensor)]
+        if read and func._schema.is_mutable and not tensors:
+            raise HeadstartError(f"the operation {name}, which gives nothing, is not known: receptive fields end there")
         if not read or not tensors:
             return result
         if func._schema.is_mutable:
@@ -244,9 +188,14 @@ class _Recorder(TorchDispatchMode):
             return self._values[id(argument)]
         if self._written and argument.untyped_storage()._cdata in self._written:
             where = self.listener.where or "the network"
+            if self.listener.function == "pad":
+                raise HeadstartError(
+                    f"circular padding in {where} is not known: receptive fields end there; "
+                    "padding by zeros, reflection or replication is"
+                )
             raise HeadstartError(
-                f"{where} writes into a part of a tensor and reads it as another: it cannot be traced; "
-                "put the parts together by torch.cat (circular padding does the same, and is not known here)"
+                f"{where} reads a tensor of which a part was written over: receptive fields end there; "
+                "put channels together by torch.cat"
             )
         return Fixed(tuple(argument.shape))
 

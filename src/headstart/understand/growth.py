@@ -43,6 +43,16 @@ class Added(NamedTuple):
     def a_weight(self) -> float:
         return self.adds / (self.kernel[0] - 1)
 
+    @property
+    def strides(self) -> int:
+        """Its own stride."""
+        return round(self.layer.stride[0] / self.step)
+
+    @property
+    def dilates(self) -> int:
+        """Its own dilation."""
+        return round((self.layer.size[0] - self.read) / self.step / (self.kernel[0] - 1))
+
 
 @torch.random.fork_rng(devices=[])  # fresh layers draw from the stream that everybody shares
 def stack(layers: Sequence[str]) -> int:
@@ -100,11 +110,11 @@ def added(network: nn.Module, fields: Sequence[Field], uniform: Uniform) -> list
     return found
 
 
-def stacks(layers: Sequence[Added]) -> list[list[tuple[str, int]]]:
-    """The network's own stacks of two 3×3 layers or more: (layer, units of the map below the first that it sees).
+def stacks(layers: Sequence[Added]) -> list[list[Added]]:
+    """The network's own stacks of two 3×3 layers or more, of each the first three.
 
     Two lie on top of each other where the second reads units that see and step as the first's own do: neither a pool
-    nor a stride lies between them. A stride or a dilation of their own counts. Of each stack the first three.
+    nor a stride lies between them. A stride or a dilation of their own counts.
     """
     runs: list[list[Added]] = []
     for each in (each for each in layers if each.kernel == (3, 3)):
@@ -112,11 +122,12 @@ def stacks(layers: Sequence[Added]) -> list[list[tuple[str, int]]]:
         if below is None or (each.read, each.step) != (below.size[0], below.stride[0]):
             runs.append([])
         runs[-1].append(each)
-    return [
-        [(each.layer.name, round((each.sees - run[0].read) / run[0].step) + 1) for each in run[:DEPTH]]
-        for run in runs
-        if len(run) > 1
-    ]
+    return [run[:DEPTH] for run in runs if len(run) > 1]
+
+
+def from_below(run: Sequence[Added]) -> list[int]:
+    """What each layer of a stack sees, in units of the map below the first."""
+    return [round((each.sees - run[0].read) / run[0].step) + 1 for each in run]
 
 
 def by_stride(layers: Sequence[Added]) -> dict[int | float, float]:

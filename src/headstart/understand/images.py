@@ -1,9 +1,10 @@
-"""Arrays as pictures of the page: sheets of small images and heat maps, as PNG within the page."""
+"""Arrays as pictures of the page: sheets of small images, heat maps and frames, as PNG within the page."""
 
 import io
 from base64 import b64encode
 
 import numpy as np
+import torch
 from markupsafe import Markup
 from PIL import Image
 from torch import Tensor
@@ -49,3 +50,20 @@ def heat(values: Tensor) -> Tensor:
 
     colours = matplotlib.colormaps["viridis"]((values / values.max().clamp(min=1e-12)).numpy())[:, :, :3]
     return (Tensor(colours.copy()).permute(2, 0, 1) * 255).round().byte()
+
+
+def frame(canvas: Tensor, box: tuple[int, ...], colour: tuple[int, int, int]) -> None:
+    """Draws a frame on a picture, uint8 (3, H, W), a white line within, so that it shows on its own colour too.
+
+    Args:
+        box: (top, left, bottom, right) in pixels, the last two not in it.
+        colour: red, green, blue, 0 to 255.
+    """
+    top, left, bottom, right = box
+    thick = 1 + canvas.shape[2] // 160
+    for paint, width in (((255, 255, 255), thick + 1), (colour, thick)):
+        ink = torch.tensor(paint, dtype=torch.uint8)[:, None, None]
+        canvas[:, top : top + width, left:right] = ink
+        canvas[:, max(bottom - width, top) : bottom, left:right] = ink
+        canvas[:, top:bottom, left : left + width] = ink
+        canvas[:, top:bottom, max(right - width, left) : right] = ink

@@ -112,7 +112,10 @@ SIZES_ONLY = {f"{kind}_like" for kind in ("empty", "zeros", "ones", "full", "ran
 RULES: dict[str, Rule] = {
     **WINDOWS,
     **ARRANGEMENTS,
-    "hardswish": _pointwise,
+    # Those that PyTorch does not tag as such.
+    **dict.fromkeys(
+        ("hardswish", "_prelu_kernel", "rrelu_with_noise", "log_sigmoid_forward", "floor_divide"), _pointwise
+    ),
     **dict.fromkeys(("mean", "sum", "amax", "amin", "var", "var_mean", "std", "linalg_vector_norm", "max"), _reduced),
     **dict.fromkeys(
         ("native_batch_norm", "_native_batch_norm_legit", "_native_batch_norm_legit_no_training"), _normalised

@@ -34,6 +34,7 @@ class Field:
             is left, as after global pooling, size and stride are the image's.
         layer: False for a module that is made of others.
         local: False where the image is seen only by what sees all of it.
+        turned: whether columns come before rows in the tensor. Unit (i, j) lies at row i of the image's all the same.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Field:
     whole_image: bool
     layer: bool = True
     local: bool = True
+    turned: bool = False
     _rows: Spans = field(default=(), repr=False)
     _columns: Spans = field(default=(), repr=False)
 
@@ -65,7 +67,7 @@ class Sight:
         fields: of each module and of each function that stands beside them, in the order in which they end.
 
     Raises:
-        HeadstartError: the network cannot be traced, or does something that is not known here.
+        HeadstartError: the network cannot be traced, does something that is not known here, or has no layer to tell of.
     """
 
     def __init__(self, network: nn.Module, shape: tuple[int, int, int]) -> None:
@@ -81,6 +83,11 @@ class Sight:
             if units is not None:
                 self.fields.append(_field(point, units, shape))
                 self._units[point.name] = units
+        if not self.fields:
+            raise HeadstartError(
+                f"{type(network).__name__} has no layers that give a tensor of the image: put it into a module, such "
+                "as nn.Sequential, whose layers each give one, and not a tuple or a dict"
+            )
 
     def pixels(self, name: str, i: int | None = None, j: int | None = None) -> Tensor:
         """The pixels that unit (i, j) of a layer sees, bool (H, W): with dilation's holes, within the image.
@@ -167,10 +174,11 @@ def _all_seen(graph: Graph) -> dict[Value, Seen | None]:
 def _field(point: Point, units: Seen, image: tuple[int, int, int]) -> Field:
     height, width = units.length(ROWS), units.length(COLUMNS)
     shape = (prod(point.value.shape) // (height * width), height, width)
+    turned = next((factor.along for dim in units.dims for factor in dim if factor.along), ROWS) == COLUMNS
     if units.axes is None:
         rows, columns = (((0, length),) for length in image[1:])
         size = image[1:]
-        return Field(point.name, point.kind, shape, size, size, (0, 0), True, point.layer, False, rows, columns)
+        return Field(point.name, point.kind, shape, size, size, (0, 0), True, point.layer, False, turned, rows, columns)
     down, across = units.axes
     return Field(
         point.name,
@@ -182,6 +190,7 @@ def _field(point: Point, units: Seen, image: tuple[int, int, int]) -> Field:
         units.whole,
         point.layer,
         True,
+        turned,
         down.clipped,
         across.clipped,
     )

@@ -122,6 +122,9 @@ def united(shape: tuple[int, ...], inputs: list[Seen], channel: int | None = Non
         for k, dim in enumerate(each.dims, start=len(shape) - len(each.dims)):
             if image_along([dim]) and length_of(dim) == shape[k] and not image_along([dims[k]]):
                 dims[k] = dim
+    lengthwise = [factor.along for dim in dims for factor in dim if factor.along]
+    if len(lengthwise) != len(set(lengthwise)):
+        raise UnknownUseError("of maps that lie otherwise")
     axes, sources, whole = None, [], any(each.whole for each in inputs)
     for each in (each for each in inputs if each.axes is not None):
         assert each.axes is not None

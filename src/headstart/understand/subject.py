@@ -121,8 +121,11 @@ def copied(network: nn.Module) -> nn.Module:
     The hooks by which torch's own weight and spectral normalisation compute a weight are part of the network and stay.
 
     Raises:
-        HeadstartError: something in the network cannot be copied.
+        HeadstartError: something in the network cannot be copied, or is TorchScript.
     """
+    if any(isinstance(module, torch.jit.ScriptModule) for module in network.modules()):
+        called = type(network).__name__
+        raise HeadstartError(f"{called} holds TorchScript, which cannot be measured: give the modules it was made of")
     held = (each for module in network.modules() for each in (*vars(module).values(), *module._buffers.values()))
     # Python copies no tensor that others were computed into, such as a normalised weight: its values do.
     memo = {id(each): each.detach().clone() for each in held if isinstance(each, Tensor) and each.grad_fn is not None}

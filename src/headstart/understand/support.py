@@ -7,6 +7,7 @@ kernels and strides, so it can be held against the arithmetic of ``receptive_fie
 """
 
 import math
+from functools import cache
 from typing import Any
 
 import torch
@@ -15,7 +16,8 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from headstart.errors import HeadstartError
-from headstart.understand.graph import Listener
+from headstart.understand.graph import set_apart
+from headstart.understand.listener import Listener
 from headstart.understand.receptive_field import Field, Sight
 from headstart.understand.subject import copied
 
@@ -27,23 +29,19 @@ def _words(text: str) -> frozenset[str]:
 # Their first argument comes out as it is.
 LEFT_OUT = _words(
     """
-    relu relu6 leaky_relu prelu elu celu selu gelu silu mish hardtanh hardswish hardsigmoid sigmoid logsigmoid tanh
-    softplus softsign softmax log_softmax dropout dropout2d alpha_dropout clamp clip exp sqrt rsqrt pow square abs
+    prelu hardswish logsigmoid softsign tanhshrink softmax softmin log_softmax gumbel_softmax detach rpow mod floordiv
+    dropout dropout1d dropout2d dropout3d alpha_dropout feature_alpha_dropout
     batch_norm instance_norm group_norm layer_norm rms_norm local_response_norm normalize
     """
 )
 # What comes from the image in all of their arguments is added up; a gate of the network's own has no say.
-ADDED = _words(
-    """
-    add iadd radd mul imul multiply div truediv itruediv true_divide rtruediv sub isub rsub addcmul addcdiv maximum
-    minimum where lerp
-    """
-)
+ADDED = _words("iadd imul isub itruediv multiply radd rtruediv truediv")
 # Of two tensors from the image, they sum over one of them whole: attention.
 PRODUCTS = _words("matmul rmatmul bmm baddbmm einsum")
 REDUCED = _words(
     """
-    mean sum amax amin norm linalg_vector_norm vector_norm std var var_mean
+    mean sum nansum amax amin max min norm linalg_vector_norm vector_norm matrix_norm logsumexp std var std_mean
+    var_mean
     """
 )
 
@@ -63,16 +61,25 @@ class Uniform:
     """
 
     def __init__(self, network: nn.Module, shape: tuple[int, int, int]) -> None:
+        self._called = type(network).__name__
         copy = copied(network).requires_grad_(False).double()
         self._outputs: dict[str, Tensor] = {}
         device = next(copy.parameters(), torch.zeros(())).device
+        if device.type == "meta":
+            raise HeadstartError(
+                f"{self._called} is on the device meta, without values, and gradients need some: "
+                "give network.to_empty(device='cpu')"
+            )
         self._image = torch.full((1, *shape), 0.5, dtype=torch.float64, device=device, requires_grad=True)
         try:
-            with torch.enable_grad(), _Linear(), Listener(copy, self._keep):
+            with set_apart(device), torch.enable_grad(), _Linear(), Listener(copy, self._keep):
                 copy(self._image)
         except Exception as error:
-            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-            raise HeadstartError(f"{type(network).__name__} does not run made linear: {reason}") from error
+            raise self._fails(error) from error
+
+    def _fails(self, error: Exception) -> HeadstartError:
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        return HeadstartError(f"{self._called} does not run made linear: {reason}")
 
     def _keep(self, name: str, _kind: str, output: object, _layer: bool) -> None:
         if isinstance(output, Tensor):
@@ -86,13 +93,16 @@ class Uniform:
         """How much each pixel weighs in unit (i, j) of a layer: float64 (H, W), sum 1; 0 where it does not count.
 
         Where the unit sees the image only by what sees all of it, every pixel weighs the same.
+
+        Raises:
+            HeadstartError: the network has no gradients.
         """
-        unit = unit_of(self._outputs[layer.name], layer, i, j)
-        found = (
-            torch.autograd.grad(unit.sum(), self._image, retain_graph=True, allow_unused=True)[0]
-            if unit.requires_grad
-            else None
-        )
+        unit, found = unit_of(self._outputs[layer.name], layer, i, j), None
+        if unit.requires_grad:
+            try:
+                [found] = torch.autograd.grad(unit.sum(), self._image, retain_graph=True, allow_unused=True)
+            except Exception as error:
+                raise self._fails(error) from error
         total = torch.ones_like(self._image)[0, 0] if found is None else found[0].sum(0)
         return (total / total.sum()).cpu() if total.any() else total.cpu()
 
@@ -100,6 +110,10 @@ class Uniform:
 def unit_of(output: Tensor, layer: Field, i: int, j: int) -> Tensor:
     """Unit (i, j) of what a layer gives for N images, (N, C): channels may come first or last, the map be flat."""
     channels, height, width = layer.shape
+    if layer.turned:
+        height, width, i, j = width, height, j, i
+    if output.shape == (channels, height, width):
+        output = output[None]  # a single image without its batch
     if output.ndim > 3 and output.shape[-2:] == (height, width):
         return output.flatten(1, -3)[:, :, i, j]
     if output.ndim == 2 or output.shape[1:] == (channels, height * width):
@@ -135,7 +149,7 @@ class _Linear(TorchFunctionMode):
             return func(*args, **kwargs)
         if name in LEFT_OUT:
             return live[0]
-        if name in ADDED or (name in ("max", "min") and len(live) > 1):
+        if name in ADDED or (_pointwise(name) and (len(live) > 1 or name not in REDUCED)):
             tensors = [each for each in (*args, *kwargs.values()) if isinstance(each, Tensor)]
             shape = torch.broadcast_shapes(*(each.shape for each in tensors))
             return sum(each.expand(shape) for each in live)
@@ -146,40 +160,65 @@ class _Linear(TorchFunctionMode):
             return F.linear(args[0], torch.full_like(args[1], 1 / args[1].shape[1], dtype=args[0].dtype))
         if name == "scaled_dot_product_attention":
             return args[0]
+        if name == "multi_head_attention_forward":
+            return args[0], None
         if name in PRODUCTS and len(live) > 1:
             return func(*args, **kwargs).detach()
         if "max_pool" in name:
             return _averaged(name, func, args, kwargs)
         out = func(*args, **kwargs)
-        return out.detach() if _sees_all(name, args, kwargs, out) else out
+        if not _sees_all(name, args, kwargs, out):
+            return out
+        return tuple(each.detach() for each in out) if isinstance(out, tuple) else out.detach()
 
 
-def _averaged(name: str, func: Any, args: Any, kwargs: Any) -> Tensor:
+@cache
+def _pointwise(name: str) -> bool:
+    """Whether PyTorch tags an operation of this name as one that goes unit by unit."""
+    operation = getattr(torch.ops.aten, name, None)
+    overloads = operation.overloads() if operation else ()
+    return any(torch.Tag.pointwise in getattr(operation, each).tags for each in overloads)
+
+
+def _averaged(name: str, func: Any, args: Any, kwargs: Any) -> Any:
     """An average over the windows of a maximum."""
+    maximum = func(*args, **kwargs)
+    if isinstance(maximum, tuple):  # with the places of the maxima
+        return _mean_of_windows(name, args, kwargs, maximum[0]), *maximum[1:]
+    return _mean_of_windows(name, args, kwargs, maximum)
+
+
+def _mean_of_windows(name: str, args: Any, kwargs: Any, maximum: Tensor) -> Tensor:
     if name.startswith("adaptive"):
         out = F.adaptive_avg_pool2d(args[0], args[1] if len(args) > 1 else kwargs["output_size"])
         return out.detach() if math.prod(out.shape[-2:]) == 1 else out
     names = ("kernel_size", "stride", "padding", "dilation", "ceil_mode")
     given = dict(zip(names, args[1:], strict=False)) | {name: kwargs[name] for name in names if name in kwargs}
-    kernel = given["kernel_size"]
-    images = args[0]
-    spread = given.get("dilation", 1)
-    if spread not in (1, (1, 1), [1, 1]):
-        count = images.shape[1]
-        weight = images.new_ones(count, 1, *((kernel, kernel) if isinstance(kernel, int) else kernel))
-        return F.conv2d(images, weight, None, given.get("stride") or kernel, given.get("padding", 0), spread, count)
-    return F.avg_pool2d(
-        images, kernel, given.get("stride") or kernel, given.get("padding", 0), bool(given.get("ceil_mode", False))
-    )
+    images = args[0] if args else kwargs["input"]
+    kernel, spread = _pair(given["kernel_size"]), _pair(given.get("dilation", 1))
+    stride, padding = _pair(given.get("stride") or kernel), _pair(given.get("padding", 0))
+    if spread == (1, 1):
+        return F.avg_pool2d(images, kernel, stride, padding, bool(given.get("ceil_mode", False)))
+    count = images.shape[-3]
+    beyond = [  # by which the last window hangs over
+        max(0, (maximum.shape[k] - 1) * stride[k] + (kernel[k] - 1) * spread[k] + 1 - images.shape[k] - 2 * padding[k])
+        for k in (-2, -1)
+    ]
+    weight = images.new_ones(count, 1, *kernel)
+    return F.conv2d(F.pad(images, (0, beyond[1], 0, beyond[0])), weight, None, stride, padding, spread, count)
+
+
+def _pair(value: Any) -> tuple[int, int]:
+    return (value, value) if isinstance(value, int) else (value[0], value[-1])
 
 
 def _sees_all(name: str, args: Any, kwargs: Any, out: Any) -> bool:
-    """Whether a function takes all of the image together: two dimensions at once, or a pool to one unit."""
-    if not isinstance(out, Tensor):
-        return False
+    """Whether a function takes all of the image together: two dimensions at once or all, or a pool to one unit."""
     if name.startswith("adaptive"):
-        return math.prod(out.shape[-2:]) == 1
+        return isinstance(out, Tensor) and math.prod(out.shape[-2:]) == 1
     if name not in REDUCED:
         return False
-    over = kwargs.get("dim", next((each for each in args[1:] if isinstance(each, (tuple, list))), None))
-    return isinstance(over, (tuple, list)) and len(over) > 1
+    # The first number that a norm takes is its order.
+    given = [kwargs["dim"]] if "dim" in kwargs else list(args[1 + name.endswith("norm") :])
+    over = next((each for each in given if isinstance(each, (int, tuple, list))), None)
+    return over is None or (isinstance(over, (tuple, list)) and len(over) > 1)

@@ -7,7 +7,7 @@ from typing import Any
 
 from headstart.understand.axis import Window
 from headstart.understand.graph import Call, Fixed, Value
-from headstart.understand.seen import Rule, Seen, UnknownUseError, gone, image_along, only, other, windowed
+from headstart.understand.seen import Rule, Seen, UnknownUseError, gone, image_along, length_of, only, other, windowed
 
 
 def _pair(value: Any, fallback: Any = None) -> tuple[int, int]:
@@ -103,6 +103,12 @@ def _interpolated(call: Call, of: dict[Value, Seen | None]) -> Seen:
         only(call, of, "self" if "self" in call.arguments else "input"),
         call.arguments.get("align_corners"),
     )
+    scales = [call.arguments.get(name) for name in ("scales_h", "scales_w")]
+    sizes = zip(call.outputs[0].shape[-2:], (length_of(dim) for dim in source.dims[-2:]), strict=True)
+    if not corners and any(
+        scale and abs(taken * scale - units) > 1e-6 for scale, (units, taken) in zip(scales, sizes, strict=True)
+    ):
+        raise UnknownUseError("by a scale that the sizes do not have (recompute_scale_factor=True takes theirs)")
 
     def window(units: int, taken: int) -> Window:
         whole = bool(corners) and units > 1 and taken > 1

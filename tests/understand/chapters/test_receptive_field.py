@@ -47,7 +47,7 @@ def test_what_is_said_is_true_of_a_last_map_of_one_unit():
     shape = (1, 16, 16)
     sight = Sight(network, shape)
     fields = sight.fields
-    said = it.corner(fields[3], shape, sight.pixels("3", 0, 0))
+    said = it.corner(fields, fields[3], shape, sight.pixels("3", 0, 0))
     assert "It is the only unit of that map" in said and "further down" not in said and "say nothing" not in said
     said = it.whole_told(fields, fields[3], sight.pixels("3"))
     assert "one unit already" in said and "puts all" not in said and "100 % of the 16×16 pixels" in said
@@ -93,8 +93,8 @@ def test_gates_are_told_apart():
     sight = Sight(network, (1, 16, 16))
     last = sight.fields[-1]
     assert "From 1 on, something that sees all of the image" in it.whole_told(sight.fields, last, sight.pixels("2"))
-    said = it.corner(last, (1, 16, 16), sight.pixels("2", 0, 0))
-    assert "any pixel can move it a little" in said and "stays as it is" not in said
+    said = it.corner(sight.fields, last, (1, 16, 16), sight.pixels("2", 0, 0))
+    assert "from 1 (GroupNorm) on, so that any pixel can move it a little" in said and "stays as it is" not in said
 
 
 def test_global_pooling_is_told_of_the_last_map_and_not_of_a_gate_before_it():
@@ -110,13 +110,15 @@ def test_global_pooling_is_told_of_the_last_map_and_not_of_a_gate_before_it():
 
     sight = Sight(Gated(), (1, 16, 16))
     said = it.whole_told(sight.fields, it.at_each_stride(sight.fields)[-1], sight.pixels("second"))
+    corner = it.corner(sight.fields, sight.fields[-2], (1, 16, 16), sight.pixels("second", 0, 0))
+    assert "from gate (AdaptiveAvgPool2d) on" in corner
     assert "the field of pool the whole image? Because it puts all 6×6 units" in said and "of gate" not in said
 
 
 def test_the_holes_of_dilation_are_no_pixels_that_decide():
     sight = Sight(nn.Conv2d(1, 1, 3, stride=8, dilation=3), (1, 32, 32))
     (last,) = sight.fields
-    assert "9 of these 49 pixels" in it.corner(last, (1, 32, 32), sight.pixels(last.name, 0, 0))
+    assert "9 of these 49 pixels" in it.corner(sight.fields, last, (1, 32, 32), sight.pixels(last.name, 0, 0))
     assert int(sight.pixels(last.name).sum()) == 144
     assert "together" not in it.whole_told(sight.fields, last, sight.pixels(last.name))
 
@@ -164,6 +166,14 @@ def test_claims_hold_on_a_network_that_does_what_the_lesson_says(subject):
 def test_claims_fail_on_a_network_that_does_not(subject):
     found = claims(subject, conv(dilation=3), conv(dilation=3, stride=2), conv())
     assert found["stacks-see-3-5-7"].verdict == found["strides-widen-faster"].verdict == "fails"
+
+
+def test_stacks_that_see_more_say_which_of_their_layers_stride_or_dilate(subject):
+    found = claims(subject, conv(stride=2), conv(), conv(stride=2), nn.MaxPool2d(2), conv(dilation=2), conv())
+    assert found["stacks-see-3-5-7"].verdict == "fails"
+    assert found["stacks-see-3-5-7"].value.endswith("0 3×3, 1 7×7, 2 11×11 (0 of stride 2 in it)")
+    found = claims(subject, conv(dilation=2), conv(stride=2), conv(dilation=2))["stacks-see-3-5-7"]
+    assert found.value.endswith("(1 of stride 2, 0 of dilation 2, 2 of dilation 2 in it)")
 
 
 def test_a_large_kernel_before_a_stride_is_no_reason_to_fail(subject):

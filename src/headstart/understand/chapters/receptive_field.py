@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
@@ -11,7 +10,7 @@ from headstart.errors import HeadstartError
 from headstart.understand.chapter import Chapter, Picture, Table
 from headstart.understand.field_claims import CLAIMS, built, claims
 from headstart.understand.growth import Added, added, by_stride, first_stride_doubled, stacks
-from headstart.understand.images import shown
+from headstart.understand.images import frame, shown
 from headstart.understand.receptive_field import Field, Sight, at_each_stride
 from headstart.understand.subject import Subject
 from headstart.understand.support import Uniform, agreement
@@ -43,7 +42,7 @@ def chapter(subject: Subject, tell: Callable[[str], None]) -> Chapter:
         "nothing outside can, unless something sees all of the image at once, which is told apart. It follows from "
         "kernels, strides, padding and dilation alone, whatever the weights.",
         _table(shown_stages),
-        corner(last, shape, sight.pixels(last.name, 0, 0)),
+        corner(sight.fields, last, shape, sight.pixels(last.name, 0, 0)),
         _pictured(subject.pictures[0], shown_stages, (0, 0), "the top-left unit"),
         _pictured(subject.pictures[0], shown_stages, None, "the centre unit"),
     ]
@@ -74,8 +73,15 @@ def chapter(subject: Subject, tell: Callable[[str], None]) -> Chapter:
     return told
 
 
-def corner(last: Field, shape: tuple[int, int, int], sees: Tensor) -> str:
-    """Which pixels decide the top-left unit of the last map: those that it ``sees``, bool (H, W)."""
+def corner(fields: list[Field], last: Field, shape: tuple[int, int, int], sees: Tensor) -> str:
+    """Which pixels decide the top-left unit of the last map.
+
+    Args:
+        fields: of the network, in order.
+        last: the last map.
+        shape: (C, H, W) of an image.
+        sees: the pixels that its unit (0, 0) sees, bool (H, W).
+    """
     top, left, bottom, right = last.box(0, 0)
     lost = [f"{p} {what}" for p, what in zip(last.padding, ("rows above", "columns left of"), strict=True) if p > 0]
     outside = (
@@ -94,9 +100,10 @@ def corner(last: Field, shape: tuple[int, int, int], sees: Tensor) -> str:
             f"Rows {top} to {bottom - 1} and columns {left} to {right - 1} of the image's {shape[1]}×{shape[2]} "
             f"(counted from 0):{holes} "
         )
+        whole = next(each for each in fields if each.whole_image or each is last)
         which += (
             "no other pixel reaches it by the local way; but something that sees all of the image acts on it as well, "
-            "so that any pixel can move it a little"
+            f"from {whole.name} ({whole.kind}) on, so that any pixel can move it a little"
             if last.whole_image
             else "change any other pixel, and the unit stays as it is"
         )
@@ -260,7 +267,7 @@ def _pictured(picture: Tensor, fields: list[Field], unit: tuple[int, int] | None
     for k, each in reversed(list(enumerate(fields))):
         i, j = unit or (each.shape[1] // 2, each.shape[2] // 2)
         top, left, bottom, right = (side * large // small for side in each.box(i, j))
-        _frame(canvas, (top, left, max(bottom, top + 1), max(right, left + 1)), COLOURS[min(k, len(COLOURS) - 1)])
+        frame(canvas, (top, left, max(bottom, top + 1), max(right, left + 1)), COLOURS[min(k, len(COLOURS) - 1)])
     names = ", ".join(f"{each.name} {_size(each)}" for each in fields)
     caption = (
         f"What {who} of each stage sees, from the smallest frame (dark) to the largest (bright): {names}. A frame that "
@@ -268,18 +275,6 @@ def _pictured(picture: Tensor, fields: list[Field], unit: tuple[int, int] | None
     )
     described = f"Frames over a picture: the field of {who} in {len(fields)} layers"
     return Picture(shown(canvas, described, max(1, round(WIDTH / canvas.shape[2]))), caption)
-
-
-def _frame(canvas: Tensor, box: tuple[int, ...], colour: tuple[int, int, int]) -> None:
-    """Draws a frame with a white line within, so that it shows on pictures of its own colour."""
-    top, left, bottom, right = box
-    thick = 1 + canvas.shape[2] // 160
-    for paint, width in (((255, 255, 255), thick + 1), (colour, thick)):
-        ink = torch.tensor(paint, dtype=torch.uint8)[:, None, None]
-        canvas[:, top : top + width, left:right] = ink
-        canvas[:, max(bottom - width, top) : bottom, left:right] = ink
-        canvas[:, top:bottom, left : left + width] = ink
-        canvas[:, top:bottom, max(right - width, left) : right] = ink
 
 
 def _size(layer: Field) -> str:
