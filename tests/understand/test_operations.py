@@ -155,6 +155,23 @@ def test_attention_as_a_layer_is_told_apart_from_each_tokens_own_way():
     assert mix.whole_image and mix.local and mix.size == (2, 2)
 
 
+def test_attention_whose_values_are_wider_than_its_queries_is_confirmed_with_its_heads_apart():
+    class Wide(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.embed, self.queries, self.values = nn.Conv2d(2, 8, 2, stride=2), nn.Linear(8, 8), nn.Linear(8, 16)
+            self.norm = nn.LayerNorm(4)
+
+        def forward(self, images):
+            tokens = self.embed(images).flatten(2).transpose(1, 2)
+            queries = self.norm(self.queries(tokens).unflatten(2, (2, 4)).transpose(1, 2))
+            values = self.values(tokens).unflatten(2, (2, 8)).transpose(1, 2)
+            mixed = F.scaled_dot_product_attention(queries, queries, values)
+            return mixed.transpose(1, 2).flatten(2) + self.values(tokens)
+
+    assert confirmed(Wide()) == 6
+
+
 def written(maps):
     maps[:, :1].add_(pooled(maps)[:, :1])
     return maps

@@ -108,7 +108,10 @@ class Uniform:
 
 
 def unit_of(output: Tensor, layer: Field, i: int, j: int) -> Tensor:
-    """Unit (i, j) of what a layer gives for N images, (N, C): channels may come first or last, the map be flat."""
+    """Unit (i, j) of what a layer gives for N images, (N, C).
+
+    Channels may come first or last, the map be flat, heads of attention stand before it, images and map be one.
+    """
     channels, height, width = layer.shape
     if layer.turned:
         height, width, i, j = width, height, j, i
@@ -116,7 +119,9 @@ def unit_of(output: Tensor, layer: Field, i: int, j: int) -> Tensor:
         output = output[None]  # a single image without its batch
     if output.ndim > 3 and output.shape[-2:] == (height, width):
         return output.flatten(1, -3)[:, :, i, j]
-    if output.ndim == 2 or output.shape[1:] == (channels, height * width):
+    if output.ndim > 3 and output.shape[-2] == height * width:
+        output = output.movedim(-2, 1).flatten(2)
+    if output.shape[1:] in ((channels * height * width,), (channels, height * width)):
         return output.reshape(-1, channels, height, width)[:, :, i, j]
     return output.reshape(-1, height, width, channels)[:, i, j]
 
@@ -159,7 +164,7 @@ class _Linear(TorchFunctionMode):
         if name == "linear":
             return F.linear(args[0], torch.full_like(args[1], 1 / args[1].shape[1], dtype=args[0].dtype))
         if name == "scaled_dot_product_attention":
-            return args[0]
+            return _own(args[0], args[2] if len(args) > 2 else kwargs["value"])
         if name == "multi_head_attention_forward":
             return args[0], None
         if name in PRODUCTS and len(live) > 1:
@@ -170,6 +175,11 @@ class _Linear(TorchFunctionMode):
         if not _sees_all(name, args, kwargs, out):
             return out
         return tuple(each.detach() for each in out) if isinstance(out, tuple) else out.detach()
+
+
+def _own(query: Tensor, like: Tensor) -> Tensor:
+    """What each query sees by itself, in as many numbers as the last dimension of ``like`` has."""
+    return query.mean(-1, keepdim=True).expand(*query.shape[:-1], like.shape[-1])
 
 
 @cache
