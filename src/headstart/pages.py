@@ -22,10 +22,17 @@ def template(path: Path, **filters: Any) -> "Template":
     """
     from jinja2 import Environment, StrictUndefined
 
-    room = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    room = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, finalize=_unbroken
+    )
     room.filters |= {f.__name__: f for f in (percent, points, count, decimal, si, short)} | filters
     room.globals["style"] = Markup(STYLE.read_text(encoding="utf-8"))
     return room.from_string(path.read_text(encoding="utf-8"))
+
+
+def _unbroken(value: Any) -> Any:
+    """A text whose numbers keep their per cent sign on their line; markup and numbers as they are."""
+    return value.replace(" %", "\N{NO-BREAK SPACE}%") if type(value) is str else value
 
 
 def percent(share: float | None) -> str:

@@ -70,7 +70,7 @@ def measured(value: Any) -> Iterator[float]:
 def unknown(text: str, known: list[float]) -> list[str]:
     """The numbers in a text that none of those known rounds to, as it is or as per cent, whatever its sign."""
     found = []
-    for number in NUMBER.findall(CONSTANTS.sub(" ", text)):
+    for number in NUMBER.findall(CONSTANTS.sub(" ", text.replace("\N{NO-BREAK SPACE}", " "))):
         digits, _, power = number.replace(",", "").replace("−", "-").partition("e")
         unit = 10.0 ** (int(power or 0) - len(digits.partition(".")[2]))
         apart = np.abs(np.outer((1, 100), np.abs(known)) - float(digits) * 10.0 ** int(power or 0))

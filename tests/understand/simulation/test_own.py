@@ -48,6 +48,11 @@ def test_networks_are_drawn_to_their_end_with_their_own_fields_and_parameters(js
     assert drawn == sum(p.numel() for p in network.parameters())
 
 
+def test_a_last_map_of_one_unit_is_pooled_and_read_like_any_other():
+    own = layer_list("small", timm.create_model("resnet18"), (3, 32, 32))
+    assert kinds(own["layers"])[-2:] == ["gap", "dense"] and own["notes"] == []
+
+
 def test_residual_blocks_are_told_from_other_branches():
     class Branched(nn.Module):
         def __init__(self):

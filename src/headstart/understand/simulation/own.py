@@ -179,7 +179,8 @@ def _layer(calls: list[Call], start: Value, now: _Place, field: Field | None) ->
 def _plain(call: Call) -> bool:
     """A sum or product of several tensors is none: what each of them sees comes together there."""
     alone = len(set(call.values())) == 1
-    same = call.name in GLOBAL and call.outputs[0].shape == next(iter(call.values())).shape
+    kept = call.outputs[0].shape
+    same = call.name in GLOBAL and kept == next(iter(call.values())).shape and kept[-2:] != (1, 1)
     return alone and (call.name in PLAIN or torch.Tag.pointwise in call.tags or same)
 
 
