@@ -179,3 +179,13 @@ def test_a_dead_layer_and_a_layer_that_is_not_there_are_named(lesson):
         effective(network, torch.randn(2, 1, 8, 8), [layer])
     with pytest.raises(HeadstartError, match="'1' is no layer of the network"):
         effective(lesson(), torch.randn(2, 1, 28, 28), [layer])
+
+
+def test_a_layer_that_no_gradient_leads_from_is_named():
+    class Cut(nn.Sequential):
+        def forward(self, images):
+            return self[0](images.detach())
+
+    network = Cut(nn.Conv2d(1, 1, 3))
+    with pytest.raises(HeadstartError, match="no gradient leads from '0' back to the image"):
+        influences(network, torch.randn(2, 1, 8, 8), [last_of(nn.Sequential(nn.Conv2d(1, 1, 3)), (1, 8, 8))])

@@ -64,7 +64,7 @@ def influences(network: nn.Module, images: Tensor, layers: Sequence[Field]) -> l
         layers: of the network (``receptive_fields``); a unit is the sum over its channels.
 
     Raises:
-        HeadstartError: a layer is none of the network, or does not give one tensor.
+        HeadstartError: a layer is none of the network, does not give one tensor, or passes no gradient on.
     """
     copy = copied(network).requires_grad_(False)
     kept: dict[str, Tensor] = {}
@@ -84,7 +84,12 @@ def influences(network: nn.Module, images: Tensor, layers: Sequence[Field]) -> l
             if layer.name not in kept:
                 raise HeadstartError(f"{layer.name!r} is no layer of the network that gives one tensor: choose another")
             unit = unit_of(kept[layer.name], layer, *centre(layer)).sum()
-            found.append(torch.autograd.grad(unit, batch, retain_graph=True)[0].double().abs().sum(1))
+            try:
+                [slope] = torch.autograd.grad(unit, batch, retain_graph=True)
+            except RuntimeError as error:
+                reason = str(error).splitlines()[0]
+                raise HeadstartError(f"no gradient leads from {layer.name!r} back to the image: {reason}") from error
+            found.append(slope.double().abs().sum(1))
     return [torch.cat(found) for found in maps]
 
 
