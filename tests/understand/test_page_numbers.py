@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import timm
 import torch
 
 from headstart.understand.chapter import Chapter, Claim, Table
@@ -18,6 +19,7 @@ from headstart.understand.page import render, to_json
 
 NUMBER = re.compile(r"(?<![\w.])(\d[\d,]*(?:\.\d+)?(?:e[−+-]?\d+)?)(?!\w|\.\d)")
 RAW = 32  # a list of more numbers is what others were computed of: among so many any one would be found
+FIELDS = ("receptive_field", "effective_field", "convolution", "pooling", "width")
 TEXTS = {"p", "td", "caption", "figcaption"}
 CONSTANTS = re.compile(  # of sentences, whatever was measured
     r"the lesson's pool makes 14 of 28, Sobel 2 of 5|the lesson's 5×5 (stays 5×5 with padding 1|becomes 3×3)"
@@ -133,6 +135,13 @@ def test_every_number_of_every_part_is_in_the_json(whole):
     assert [chapter.name for chapter in whole] == list(CHAPTERS)
     assert not [chapter.name for chapter in whole if "error" in chapter.numbers], "a part was left out"
     assert strangers(*both(whole)) == []
+
+
+def test_so_it_is_of_a_network_with_stacks_strides_and_skips(subject):
+    network = timm.create_model("resnet10t", in_chans=1, num_classes=4)
+    parts = explained(replace(subject, network=network, random=deepcopy(network)), FIELDS)
+    assert not [chapter.name for chapter in parts if "error" in chapter.numbers], "a part was left out"
+    assert next(each for each in parts if each.name == FIELDS[0]).numbers["stacks"] and strangers(*both(parts)) == []
 
 
 def test_the_checker_finds_a_number_that_is_not():

@@ -9,7 +9,7 @@ from torch.nn.functional import avg_pool2d
 from headstart.errors import HeadstartError
 from headstart.understand.chapter import Chapter, Picture, Table
 from headstart.understand.field_claims import CLAIMS, built, claims
-from headstart.understand.growth import Added, added, by_stride, first_stride_doubled, stacks
+from headstart.understand.growth import Added, added, by_stride, first_stride_doubled, from_below, stacks
 from headstart.understand.images import frame, shown
 from headstart.understand.receptive_field import Field, Sight, at_each_stride
 from headstart.understand.subject import Subject
@@ -62,7 +62,9 @@ def chapter(subject: Subject, tell: Callable[[str], None]) -> Chapter:
     told.numbers |= {
         "added": [{**each._asdict(), "layer": each.layer.name, "adds": each.adds} for each in layers],
         "added_by_stride": by_stride(layers),
-        "stacks": stacks(layers),
+        "stacks": [
+            dict(zip((each.layer.name for each in run), from_below(run), strict=True)) for run in stacks(layers)
+        ],
         "built": [built("333"), built("s33")],
         "stages": [_numbers(each) for each in shown_stages],
         "layers": [_numbers(each) for each in sight.fields if each.layer],
