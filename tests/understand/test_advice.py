@@ -8,11 +8,18 @@ from headstart.understand.interval import Interval
 LIKELY, WORTH_LITTLE = Interval(0.06, -0.02, 0.14), Interval(0.04, 0.01, 0.08)
 NOTHING, SMALL, LARGE = Interval(0.0, -0.02, 0.02), Interval(0.01, 0.005, 0.03), Interval(0.2, 0.1, 0.3)
 UNKNOWN = Interval(0.02, -0.1, 0.14)
+LOST = Interval(-0.1, -0.2, -0.01)
 
 
 def test_the_first_stage_is_universal_where_training_it_gains_the_margin_at_most():
-    assert [universal(gained) for gained in (NOTHING, SMALL, LARGE, UNKNOWN)] == ["holds", "holds", "fails", "depends"]
-    assert universal(WORTH_LITTLE) == universal(LIKELY) == "depends"
+    said = [universal(gained, LOST) for gained in (NOTHING, SMALL, LARGE, UNKNOWN)]
+    assert said == ["holds", "holds", "fails", "depends"]
+    assert universal(WORTH_LITTLE, LOST) == universal(LIKELY, LOST) == "depends"
+
+
+def test_it_is_not_where_random_weights_may_do_as_much():
+    assert universal(NOTHING, UNKNOWN) == universal(NOTHING, LARGE) == "depends"
+    assert universal(LARGE, UNKNOWN) == "fails"
 
 
 def test_first_filters_serve_another_task_where_random_ones_do_not_serve_as_well():
@@ -45,7 +52,7 @@ def test_stages_are_frozen_up_to_the_first_that_gained():
 @pytest.mark.parametrize("low", [-0.2, -0.01, 0.005, 0.049, 0.051, 0.06])
 def test_the_advice_never_contradicts_the_verdict_on_the_first_stage(low, high):
     frozen = stages_to_freeze([Interval((low + high) / 2, low, high)]) == 1
-    assert {"holds": frozen, "fails": not frozen}.get(universal(Interval(0, low, high)), True) or low > high
+    assert {"holds": frozen, "fails": not frozen}.get(universal(Interval(0, low, high), LOST), True) or low > high
 
 
 def test_the_advice_names_stage_and_evidence():

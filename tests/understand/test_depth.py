@@ -99,6 +99,7 @@ def test_the_rate_is_a_tenth_of_its_own_in_the_first_step_and_whole_in_the_tenth
 
 def test_what_bursts_counts_as_guessing():
     assert depth.reached([1.0, math.nan, math.inf, 900.0, math.nan], classes=4) == pytest.approx(math.log(4))
+    assert depth.reached([9.0] * 8, classes=4) == pytest.approx(math.log(4))
     assert depth.reached([9, 9, 9, 9, 9, 9, 0.2, 0.4], classes=4) == pytest.approx(0.3)
 
 
@@ -112,11 +113,17 @@ WORSE, SAME, OPEN = Interval(1.0, 0.5, 1.5), Interval(0.0, -0.02, 0.02), Interva
 
 
 @pytest.mark.parametrize(
-    ("deeper", "learned", "verdict"),
-    [(WORSE, True, "holds"), (SAME, True, "fails"), (OPEN, True, "depends"), (SAME, False, "depends")],
+    ("deeper", "beyond", "learned", "verdict"),
+    [
+        (WORSE, WORSE, True, "holds"),
+        (WORSE, OPEN, True, "depends"),
+        (SAME, WORSE, True, "fails"),
+        (OPEN, WORSE, True, "depends"),
+        (WORSE, WORSE, False, "depends"),
+    ],
 )
-def test_that_deeper_is_worse_fails_where_it_is_as_good(deeper, learned, verdict):
-    assert depth.deeper_is_worse(deeper, learned) == verdict
+def test_that_deeper_is_worse_fails_where_it_is_as_good(deeper, beyond, learned, verdict):
+    assert depth.deeper_is_worse(deeper, beyond, learned) == verdict
 
 
 @pytest.mark.parametrize(

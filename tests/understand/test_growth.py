@@ -86,10 +86,6 @@ def test_fields_that_the_image_cuts_are_left_out_and_a_stride_is_asked_three_tim
 @pytest.mark.parametrize(
     ("rule", "measured", "verdict"),
     [
-        (it.stacks_verdict, [[3, 5, 7], [3, 5]], "holds"),
-        (it.stacks_verdict, [[3, 5, 7], [3, 7]], "depends"),
-        (it.stacks_verdict, [[3, 7, 11]], "fails"),
-        (it.stacks_verdict, [], "not measured"),
         (it.faster_verdict, [2, 4, 8], "holds"),
         (it.faster_verdict, [2, 4, 4], "depends"),
         (it.faster_verdict, [4, 4], "fails"),
@@ -98,3 +94,18 @@ def test_fields_that_the_image_cuts_are_left_out_and_a_stride_is_asked_three_tim
 )
 def test_a_verdict_fails_where_it_must(rule, measured, verdict):
     assert rule(measured) == verdict
+
+
+@pytest.mark.parametrize(
+    ("sizes", "plain", "verdict"),
+    [
+        ([[3, 5, 7], [3, 5]], [True, True], "holds"),
+        ([[3, 5, 7], [3, 7]], [True, False], "depends"),
+        ([[3, 7, 11]], [False], "depends"),
+        ([[3, 5, 7], [3, 7]], [True, True], "fails"),
+        ([[3, 7, 11]], [True], "fails"),
+        ([], [], "not measured"),
+    ],
+)
+def test_a_stack_that_sees_otherwise_fails_the_lesson_unless_it_strides_or_dilates(sizes, plain, verdict):
+    assert it.stacks_verdict(sizes, plain) == verdict

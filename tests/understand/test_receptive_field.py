@@ -250,3 +250,18 @@ def test_circular_padding_is_named():
 
 def test_a_pool_whose_stride_is_left_to_torch_steps_by_its_kernel():
     assert receptive_fields(nn.Sequential(nn.LPPool2d(2, 2)), (1, 16, 16))[-1].stride == (2, 2)
+
+
+@pytest.mark.parametrize("part", [lambda maps: maps[:, :, :1], lambda maps: maps[:, :, :1, :1]])
+def test_a_part_of_a_map_that_is_spread_over_many_units_is_named_and_not_taken_for_the_whole_image(part):
+    class Spread(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv = nn.Conv2d(1, 1, 3)
+
+        def forward(self, images):
+            maps = self.conv(images)
+            return maps + part(maps)
+
+    with pytest.raises(HeadstartError, match="a part of a map, spread over many units"):
+        receptive_fields(Spread(), (1, 12, 12))

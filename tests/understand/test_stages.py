@@ -31,6 +31,19 @@ def test_a_last_stage_of_single_numbers_counts_where_convolutions_made_them():
     assert stages(pooled, (3, 8, 8)) == ["0"]
 
 
+def test_of_a_module_that_is_called_again_the_last_call_counts():
+    class Again(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv = nn.Conv2d(1, 1, 3, stride=2)
+
+        def forward(self, images):
+            return self.conv(self.conv(images))
+
+    network, images = Again(), torch.randn(40, 1, 15, 15)
+    assert torch.equal(activations(network, images, ["conv"])["conv"], network(images).detach())
+
+
 def test_a_network_without_maps_and_one_of_other_images_say_so(lesson):
     with pytest.raises(HeadstartError, match="none of its modules gives maps"):
         stages(nn.Sequential(nn.Flatten(), nn.Linear(4, 2)), (1, 2, 2))

@@ -136,3 +136,18 @@ def test_what_cannot_be_measured_is_refused_in_one_line(network, images, line):
     with pytest.raises(HeadstartError, match=line) as refused:
         Subject.of(network, images)
     assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("labels", "line"),
+    [
+        (torch.zeros(3, dtype=torch.int64), r"labels of shape \(3,\), int64: give int64 \(2,\)"),
+        (torch.zeros(2, 1, dtype=torch.int64), r"labels of shape \(2, 1\)"),
+        (torch.zeros(2), r"labels of shape \(2,\), float32"),
+        (torch.tensor([0, -1]), "labels from -1 to 0"),
+        (torch.tensor([0, 9]), "labels from 0 to 9, but the network has 3 outputs"),
+    ],
+)
+def test_labels_that_are_none_of_these_images_are_refused_in_one_line(labels, line):
+    with pytest.raises(HeadstartError, match=line):
+        Subject.of(Answers(SAME), torch.zeros(2, 1, 8, 8), labels)

@@ -7,7 +7,8 @@ import torch.nn.functional as F
 import torchvision
 from torch import nn
 
-from headstart.understand.receptive_field import Sight
+from headstart.understand.effective import influences
+from headstart.understand.receptive_field import Sight, receptive_fields
 from headstart.understand.support import Uniform, agreement, support
 
 
@@ -117,3 +118,20 @@ def test_layers_where_the_two_ways_differ_are_named(lesson):
 def test_flattened_maps_are_asked_in_the_order_of_their_channels():
     assert same(nn.Sequential(conv(1, 3), nn.Flatten(), nn.Linear(3 * 49, 2)), (1, 7, 7)) == 2
     assert same(nn.Sequential(conv(1, 3), nn.Flatten(2)), (1, 7, 7)) == 2
+
+
+def test_a_map_with_channels_last_is_read_right_though_it_is_as_deep_as_wide():
+    class Last(nn.Module):
+        def __init__(self, channels):
+            super().__init__()
+            self.conv, self.mix = nn.Conv2d(3, channels, 3, padding=1), nn.Linear(channels, channels)
+
+        def forward(self, images):
+            return self.mix(self.conv(images).permute(0, 2, 3, 1))
+
+    for channels in (8, 16):
+        network, shape = Last(channels), (3, 16, 16)
+        layer = next(each for each in receptive_fields(network, shape) if each.name == "mix")
+        assert support(network, shape, layer, 2, 3).nonzero().tolist() == [[i, j] for i in (1, 2, 3) for j in (2, 3, 4)]
+        [influence] = influences(network, torch.randn(5, *shape), [layer])
+        assert influence[3].nonzero().tolist() == [[i, j] for i in (7, 8, 9) for j in (7, 8, 9)]

@@ -11,12 +11,13 @@ MARGIN = 0.05  # of accuracy: what a probe may read more of one stage and still 
 FALL = 0.05  # of likeness (CKA), from one stage to another, that still counts as none
 
 
-def universal(trained_over_pretrained: Interval) -> Verdict:
-    """Of the first stage: holds where training on these images surely bettered it by the margin at most, fails where
-    surely by more; else these images do not tell."""
-    if trained_over_pretrained.high <= MARGIN:
-        return "holds"
-    return "fails" if trained_over_pretrained.low > MARGIN else "depends"
+def universal(trained_over_pretrained: Interval, random_over_pretrained: Interval) -> Verdict:
+    """Of the first stage: holds where training on these images surely bettered it by the margin at most, and what it
+    had learned elsewhere surely does more than random weights; fails where training surely bettered it by more; else
+    these images do not tell."""
+    if trained_over_pretrained.low > MARGIN:
+        return "fails"
+    return "holds" if trained_over_pretrained.high <= MARGIN and random_over_pretrained.high < 0 else "depends"
 
 
 def serves(pretrained_over_random: Interval) -> Verdict:

@@ -141,17 +141,22 @@ def learned(reached: Sequence[float], classes: int) -> bool:
     return float(np.mean(reached)) < 0.95 * float(np.log(classes))
 
 
-def deeper_is_worse(deeper: Interval, shallow_learned: bool) -> Verdict:
-    """Whether a deeper network trains worse: ``deeper`` is its loss above that of the shallower one.
+def deeper_is_worse(deeper: Interval, beyond: Interval, shallow_learned: bool) -> Verdict:
+    """Whether a deeper network without skips trains worse, for the want of them.
 
-    It fails where the deeper one is surely as good within the margin. It depends where neither is sure, or where
-    the shallower one learned nothing that the deeper one could lose.
+    It fails where the deeper one is surely as good within the margin. It depends where neither is sure, where it is
+    not surely worse than depth makes a network with skips, or where the shallower one learned nothing to lose.
+
+    Args:
+        deeper: its loss above that of the shallower one.
+        beyond: by how much that is more than with skips.
+        shallow_learned: whether the shallower one learned.
     """
     if not shallow_learned:
         return "depends"
     if deeper.high < MARGIN:
         return "fails"
-    return "holds" if deeper.low > 0 else "depends"
+    return "holds" if deeper.low > 0 and beyond.low > 0 else "depends"
 
 
 def skips_make_depth_harmless(deeper: Interval, alone: Interval, shallow_learned: bool) -> Verdict:
@@ -164,10 +169,11 @@ def skips_make_depth_harmless(deeper: Interval, alone: Interval, shallow_learned
         alone: loss of the deeper one without BatchNorm above that of the deeper one with it.
         shallow_learned: whether the shallower one learned.
     """
-    worse = deeper_is_worse(deeper, shallow_learned)
-    if worse == "holds":
-        return "fails"
-    return "holds" if worse == "fails" and alone.high < MARGIN else "depends"
+    if not shallow_learned:
+        return "depends"
+    if deeper.high < MARGIN:
+        return "holds" if alone.high < MARGIN else "depends"
+    return "fails" if deeper.low > 0 else "depends"
 
 
 def only_skips_even_gradients(plain: Sequence[Interval], skipped: Sequence[Interval]) -> Verdict:

@@ -1,6 +1,7 @@
 """The explanation as a whole: its chapters in the order of reading, and the claims that none of them measured."""
 
 from collections.abc import Callable, Collection, Iterator
+from dataclasses import replace
 from importlib import import_module
 
 from headstart.errors import HeadstartError
@@ -59,7 +60,15 @@ def one_by_one(subject: Subject, only: Collection[str], tell: Callable[[str], No
             reason = _reason(error)
             told(f"left out: {reason}")
             chapter = _left_out(name, room.CLAIMS, reason)
+        chapter.claims = [_repeatable(claim, name) for claim in chapter.claims]
         yield chapter
+
+
+def _repeatable(claim: Claim, part: str) -> Claim:
+    """With the command that measures it again, where it was measured and none is named."""
+    if claim.verdict == "not measured" or claim.command:
+        return claim
+    return replace(claim, command=f"headstart understand RUN --only {part}{' --sweep DIR' * (part == 'sweeps')}")
 
 
 def parts(only: Collection[str]) -> list[str]:

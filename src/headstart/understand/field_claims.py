@@ -9,6 +9,7 @@ from headstart.understand.growth import (
     by_stride,
     faster_verdict,
     from_below,
+    is_plain,
     stack,
     stacks,
     stacks_verdict,
@@ -44,7 +45,7 @@ def _stacked(own: list[list[Added]], reason: str) -> Claim:
     return Claim(
         name,
         CLAIMS[name],
-        stacks_verdict([from_below(run) for run in own]),
+        stacks_verdict([from_below(run) for run in own], [is_plain(run) for run in own]),
         f"your stacks, by gradients, in units of the map that each begins on: {told}" if own else none,
         f"layers built for it: {_listed(built('333'))}; with stride 2 in the first {_listed(built('s33'))}",
         command="" if own else OTHER,

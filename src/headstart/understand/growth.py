@@ -137,9 +137,25 @@ def by_stride(layers: Sequence[Added]) -> dict[int | float, float]:
     return {step: fmean(each.a_weight for each in layers if each.step == step) for step in steps}
 
 
-def stacks_verdict(sizes: Sequence[Sequence[int]]) -> Verdict:
-    """What the layers of each stack see: holds where that is 3, 5 and 7 in each, fails where in none."""
-    return _share([list(each) == [3, 5, 7][: len(each)] for each in sizes])
+def is_plain(run: Sequence[Added]) -> bool:
+    """Whether no layer of a stack dilates, and none that another reads strides."""
+    return all(each.strides == 1 for each in run[:-1]) and all(each.dilates == 1 for each in run)
+
+
+def stacks_verdict(sizes: Sequence[Sequence[int]], plain: Sequence[bool]) -> Verdict:
+    """What the layers of each stack see: holds where that is 3, 5 and 7 in each, fails where it is not although no
+    layer of the stack strides or dilates; depends where such layers are the reason.
+
+    Args:
+        sizes: what the first layer, two, three of a stack see.
+        plain: whether its layers neither stride nor dilate.
+    """
+    right = [list(each) == [3, 5, 7][: len(each)] for each in sizes]
+    if not right:
+        return "not measured"
+    if any(not seen and alike for seen, alike in zip(right, plain, strict=True)):
+        return "fails"
+    return "holds" if all(right) else "depends"
 
 
 def faster_verdict(adds: Sequence[float]) -> Verdict:

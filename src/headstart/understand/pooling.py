@@ -9,7 +9,9 @@ from torch import Tensor, nn
 
 from headstart.understand.chapter import Verdict
 from headstart.understand.layers import Layer, layers
+from headstart.understand.listener import Listener
 from headstart.understand.shifts import directions
+from headstart.understand.subject import copied
 
 KINDS = ("max", "average", "blur", "global")
 
@@ -150,6 +152,16 @@ def _head(last: Layer, dense: Layer) -> Head | None:
     if side and side * side * channels == taken:
         return Head(dense.name, (channels, side, side), dense.given[-1], False)
     return Head(dense.name, (channels, height, width), dense.given[-1], True if taken == channels else None)
+
+
+@torch.no_grad()
+def pools(network: nn.Module, images: Tensor) -> bool:
+    """Whether a network pools anywhere, by a module, a function or a mean over maps."""
+    kinds: set[str] = set()
+    copy = copied(network)
+    with Listener(copy, lambda _name, kind, _output, _layer: kinds.add(kind.lower())):
+        copy(images[:1])
+    return any("pool" in kind for kind in kinds) or not kinds.isdisjoint({"mean", "amax"})
 
 
 def strongest_verdict(kept: Tensor) -> Verdict:

@@ -14,7 +14,7 @@ from headstart.errors import HeadstartError
 from headstart.understand.axis import Axis
 from headstart.understand.graph import Graph, Point, Value, traced
 from headstart.understand.operations import seen
-from headstart.understand.seen import COLUMNS, ROWS, Factor, Seen
+from headstart.understand.seen import COLUMNS, ROWS, Dimension, Factor, Seen
 
 Spans = tuple[tuple[int, int], ...]
 
@@ -34,7 +34,7 @@ class Field:
             is left, as after global pooling, size and stride are the image's.
         layer: False for a module that is made of others.
         local: False where the image is seen only by what sees all of it.
-        turned: whether columns come before rows in the tensor. Unit (i, j) lies at row i of the image's all the same.
+        dims: what runs along each dimension of the tensor that it gives for one image: rows, columns or channels.
     """
 
     name: str
@@ -46,12 +46,16 @@ class Field:
     whole_image: bool
     layer: bool = True
     local: bool = True
-    turned: bool = False
+    dims: tuple[Dimension, ...] = field(default=(), repr=False)
     _rows: Spans = field(default=(), repr=False)
     _columns: Spans = field(default=(), repr=False)
 
     def box(self, i: int, j: int) -> tuple[int, int, int, int]:
-        """(top, left, bottom, right) of the pixels that unit (i, j) sees of the image; the last two are not in it."""
+        """(top, left, bottom, right) of what unit (i, j) sees of the image; the last two are not in it.
+
+        No pixel outside is seen. Within it there may be holes, and rims of branches that are cut off on the other axis:
+        ``Sight.pixels`` gives the exact pixels.
+        """
         (top, bottom), (left, right) = self._rows[i], self._columns[j]
         return top, left, bottom, right
 
@@ -174,11 +178,11 @@ def _all_seen(graph: Graph) -> dict[Value, Seen | None]:
 def _field(point: Point, units: Seen, image: tuple[int, int, int]) -> Field:
     height, width = units.length(ROWS), units.length(COLUMNS)
     shape = (prod(point.value.shape) // (height * width), height, width)
-    turned = next((factor.along for dim in units.dims for factor in dim if factor.along), ROWS) == COLUMNS
     if units.axes is None:
         rows, columns = (((0, length),) for length in image[1:])
         size = image[1:]
-        return Field(point.name, point.kind, shape, size, size, (0, 0), True, point.layer, False, turned, rows, columns)
+        whole = (True, point.layer, False)
+        return Field(point.name, point.kind, shape, size, size, (0, 0), *whole, units.dims, rows, columns)
     down, across = units.axes
     return Field(
         point.name,
@@ -190,7 +194,7 @@ def _field(point: Point, units: Seen, image: tuple[int, int, int]) -> Field:
         units.whole,
         point.layer,
         True,
-        turned,
+        units.dims,
         down.clipped,
         across.clipped,
     )

@@ -45,6 +45,14 @@ class Seen:
         """Units along rows or columns."""
         return prod(factor.size for dim in self.dims for factor in dim if factor.along == along)
 
+    def sees_all(self) -> bool:
+        """Whether each of its units sees all of the image by the local way."""
+        image = self
+        while image.sources:
+            image = image.sources[0][0]
+        ends = [(0, image.length(along)) for along in (ROWS, COLUMNS)]
+        return all(set(axis.clipped) == {end} for axis, end in zip(self.axes or (), ends, strict=bool(self.axes)))
+
     def local(self) -> tuple[tuple["Seen", None, None], ...]:
         """Itself as the one source of a tensor that reads it unit by unit."""
         return ((self, None, None),) if self.axes else ()
@@ -130,6 +138,8 @@ def united(shape: tuple[int, ...], inputs: list[Seen], channel: int | None = Non
         assert each.axes is not None
         own = [(k, d) for k, d in enumerate(each.dims, start=len(shape) - len(each.dims)) if image_along([d])]
         if any(length_of(dim) == 1 and shape[k] > 1 for k, dim in own):
+            if not each.sees_all():
+                raise UnknownUseError("of a part of a map, spread over many units")
             whole = True  # a map of one unit, spread over many
             continue
         if channel in [k for k, _ in own] or any(dims[k] != dim for k, dim in own):

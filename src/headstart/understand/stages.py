@@ -63,7 +63,7 @@ def activations(
     Args:
         network: stays as it is.
         images: float32 (N, C, H, W), as the network takes them.
-        names: of modules that give one tensor (N, …).
+        names: of modules that give one tensor (N, …); of one that is called again and again, its last call counts.
         keep: what to keep of each output, (n, …) to another (n, …): means, some channels; all of it where nothing is
             said. It must not share the output's memory: an in-place operation may follow.
 
@@ -72,14 +72,17 @@ def activations(
     """
     network = copied(network)
     given: dict[str, list[Tensor]] = {name: [] for name in names}
+    last: dict[str, Tensor] = {}
 
     def note(name: str, _module: nn.Module, _taken: Tensor, output: Tensor) -> None:
-        given[name].append(keep(output))
+        last[name] = keep(output)
 
     with listening({name: network.get_submodule(name) for name in names}, note), torch.no_grad():
         for some in images.split(AT_ONCE):
             # Channels last: a CPU computes depthwise convolutions and those of few channels a third faster so.
             network(some.contiguous(memory_format=torch.channels_last))
+            for name, kept in last.items():
+                given[name].append(kept)
     return {name: torch.cat(parts) for name, parts in given.items()}
 
 

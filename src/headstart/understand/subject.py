@@ -63,14 +63,16 @@ class Subject:
         Args:
             network: gives logits, float32 (N, num_classes), of ``images``; it stays as it is.
             images: as the network takes them, float32 (N, C, H, W), of 8×8 pixels or more.
-            labels: int64 (N,).
+            labels: int64 (N,), each a number of an output.
             name: what you call the network.
 
         Raises:
-            HeadstartError: the network or the images are none that can be measured, or it cannot be copied.
+            HeadstartError: network, images or labels are none that can be measured, or the network cannot be copied.
         """
         _measurable(network, images)
         outputs = _logits(copied(network), images[:TRIED]).shape[1]
+        if labels is not None:
+            _labelling(labels, len(images), outputs)
         low, high = images.amin(dim=(0, 2, 3), keepdim=True), images.amax(dim=(0, 2, 3), keepdim=True)
         pictures = ((images - low) / (high - low).clamp(min=1e-12) * 255).round().byte()
         return cls(
@@ -155,6 +157,18 @@ def _measurable(network: nn.Module, images: Tensor) -> None:
             raise HeadstartError(f"{name}: {kind} is not measured; give network.float() and images.float()")
         if not values.isfinite().all():
             raise HeadstartError(f"{name}: holds NaN or infinity; give a network and images of finite numbers")
+
+
+def _labelling(labels: Tensor, images: int, outputs: int) -> None:
+    """Raises HeadstartError where labels are none of these images and outputs."""
+    if labels.shape != (images,) or labels.dtype != torch.int64:
+        kind = str(labels.dtype).removeprefix("torch.")
+        raise HeadstartError(f"labels of shape {tuple(labels.shape)}, {kind}: give int64 ({images},), one an image")
+    low, high = int(labels.min()), int(labels.max())
+    if low < 0 or high >= outputs:
+        raise HeadstartError(
+            f"labels from {low} to {high}, but the network has {outputs} outputs: give 0 to {outputs - 1}"
+        )
 
 
 def _logits(network: nn.Module, images: Tensor) -> Tensor:

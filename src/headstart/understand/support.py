@@ -19,6 +19,7 @@ from headstart.errors import HeadstartError
 from headstart.understand.graph import set_apart
 from headstart.understand.listener import Listener
 from headstart.understand.receptive_field import Field, Sight
+from headstart.understand.seen import COLUMNS, ROWS, length_of
 from headstart.understand.subject import copied
 
 
@@ -103,27 +104,21 @@ class Uniform:
                 [found] = torch.autograd.grad(unit.sum(), self._image, retain_graph=True, allow_unused=True)
             except Exception as error:
                 raise self._fails(error) from error
-        total = torch.ones_like(self._image)[0, 0] if found is None else found[0].sum(0)
+        total = torch.ones_like(self._image)[0, 0] if found is None else found[0].abs().sum(0)
         return (total / total.sum()).cpu() if total.any() else total.cpu()
 
 
 def unit_of(output: Tensor, layer: Field, i: int, j: int) -> Tensor:
-    """Unit (i, j) of what a layer gives for N images, (N, C).
-
-    Channels may come first or last, the map be flat, heads of attention stand before it, images and map be one.
-    """
-    channels, height, width = layer.shape
-    if layer.turned:
-        height, width, i, j = width, height, j, i
-    if output.shape == (channels, height, width):
-        output = output[None]  # a single image without its batch
-    if output.ndim > 3 and output.shape[-2:] == (height, width):
-        return output.flatten(1, -3)[:, :, i, j]
-    if output.ndim > 3 and output.shape[-2] == height * width:
-        output = output.movedim(-2, 1).flatten(2)
-    if output.shape[1:] in ((channels * height * width,), (channels, height * width)):
-        return output.reshape(-1, channels, height, width)[:, :, i, j]
-    return output.reshape(-1, height, width, channels)[:, i, j]
+    """Unit (i, j) of what a layer gives for N images, (N, C), wherever its rows, columns and images lie."""
+    sizes = [length_of(dim) for dim in layer.dims]
+    # The one dimension that is longer than for one image holds the images, outermost.
+    images = next((k for k, size in enumerate(sizes) if output.shape[k] != size), 0)
+    before = [factor for dim in layer.dims[:images] for factor in dim]
+    behind = [factor for dim in layer.dims[images:] for factor in dim]
+    output = output.reshape(*(each.size for each in before), -1, *(each.size for each in behind))
+    at = {ROWS: i, COLUMNS: j}
+    chosen = [at.get(factor.along, slice(None)) for factor in (*before, *behind)]
+    return output.movedim(len(before), 0)[:, *chosen].flatten(1)
 
 
 def support(network: nn.Module, shape: tuple[int, int, int], layer: Field, i: int, j: int) -> Tensor:

@@ -51,8 +51,31 @@ def test_few_images_are_mentioned(subject):
 def test_shallow_networks_use_all_of_their_field_which_says_nothing_of_deep_ones(subject):
     claims = {claim.name: claim for claim in it.chapter(subject, lambda _: None).claims}
     assert set(claims) == set(it.CLAIMS)
-    assert claims["effective-is-smaller"].verdict == "depends" and claims["effective-is-smaller"].interval[0] > 0.5
-    assert "conv1 left out" in claims["effective-is-smaller"].value
+    smaller = claims["effective-is-smaller"]
+    assert smaller.verdict == "depends" and "conv1 left out" in smaller.value
+    assert smaller.interval is None and smaller.value.count(" to ") == 2  # each stage has its own
+
+
+def test_a_stage_where_something_sees_all_of_the_image_is_left_out(subject):
+    class Normed(nn.Sequential):
+        def __init__(self):
+            super().__init__(nn.Conv2d(1, 8, 3), nn.GroupNorm(2, 8), nn.Conv2d(8, 4, 3), nn.AdaptiveAvgPool2d(1))
+
+        def forward(self, images):
+            return super().forward(images).flatten(1)
+
+    found = it.chapter(replace(subject, network=Normed(), random=Normed()), lambda _: None)
+    assert {claim.verdict for claim in found.claims} == {"not measured"}
+    assert "2 left out: something sees all of the image" in found.claims[0].value
+
+
+def test_units_that_see_one_pixel_have_no_width(subject):
+    class Dense(nn.Sequential):
+        def __init__(self):
+            super().__init__(nn.ReLU(), nn.Flatten(), nn.Linear(784, 4))
+
+    found = it.chapter(replace(subject, network=Dense(), random=Dense()), lambda _: None)
+    assert "a single pixel" in text(found)
 
 
 def test_each_stage_is_held_against_the_same_stage_untrained(subject):

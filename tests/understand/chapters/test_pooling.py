@@ -29,6 +29,20 @@ def test_invariance_is_judged_by_the_answers_of_the_network_itself(subject, monk
     assert claim.verdict == verdict
 
 
+def test_a_network_without_a_pool_says_nothing_of_pooling_however_steady_it_is(subject):
+    class Bare(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv, self.head = nn.Conv2d(1, 2, 3), nn.Linear(2 * 26 * 26, 4)
+
+        def forward(self, images):
+            return self.head(self.conv(images).relu().flatten(1))
+
+    bare = dataclasses.replace(subject, network=Bare())
+    [claim] = [c for c in chapter(bare, lambda text: None).claims if c.name == "pooling-gives-invariance"]
+    assert claim.verdict == "not measured" and "has no pool" in claim.value and claim.command
+
+
 def test_a_network_without_maps_has_a_chapter_too(subject):
     torch.manual_seed(0)
     dense = dataclasses.replace(subject, network=nn.Sequential(nn.Flatten(), nn.Linear(784, 4)))

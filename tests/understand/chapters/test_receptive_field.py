@@ -165,12 +165,12 @@ def test_claims_hold_on_a_network_that_does_what_the_lesson_says(subject):
 
 def test_claims_fail_on_a_network_that_does_not(subject):
     found = claims(subject, conv(dilation=3), conv(dilation=3, stride=2), conv())
-    assert found["stacks-see-3-5-7"].verdict == found["strides-widen-faster"].verdict == "fails"
+    assert found["strides-widen-faster"].verdict == "fails" and found["stacks-see-3-5-7"].verdict == "depends"
 
 
 def test_stacks_that_see_more_say_which_of_their_layers_stride_or_dilate(subject):
     found = claims(subject, conv(stride=2), conv(), conv(stride=2), nn.MaxPool2d(2), conv(dilation=2), conv())
-    assert found["stacks-see-3-5-7"].verdict == "fails"
+    assert found["stacks-see-3-5-7"].verdict == "depends"
     assert found["stacks-see-3-5-7"].value.endswith("0 3×3, 1 7×7, 2 11×11 (0 of stride 2 in it)")
     found = claims(subject, conv(dilation=2), conv(stride=2), conv(dilation=2))["stacks-see-3-5-7"]
     assert found.value.endswith("(1 of stride 2, 0 of dilation 2, 2 of dilation 2 in it)")

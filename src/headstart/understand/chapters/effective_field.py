@@ -84,8 +84,10 @@ def claims(by_stage: Sequence[Effective], untrained: Sequence[Effective]) -> lis
     """The lesson's sentences, on the stages of the trained network; ``untrained`` are the same before training."""
     told, before = ([each for each in stages if decisive(each)] for stages in (by_stage, untrained))
     cut = [each.layer.name for each in by_stage if each.clipped]
-    small = [each.layer.name for each in by_stage if not each.clipped and not decisive(each)]
+    whole = [each.layer.name for each in by_stage if not each.clipped and each.layer.whole_image]
+    small = [each.layer.name for each in by_stage if each.layer.name not in cut + whole and not decisive(each)]
     out = f"; {', '.join(cut)} left out: the image cuts the field" if cut else ""
+    out += f"; {', '.join(whole)} left out: something sees all of the image" if whole else ""
     out += f"; {', '.join(small)} left out: below 5 pixels" if small else ""
     fields = [min(each.layer.size) for each in told]
 
@@ -95,7 +97,7 @@ def claims(by_stage: Sequence[Effective], untrained: Sequence[Effective]) -> lis
     def claim(name: str, verdict: Verdict, figure: str, of: Callable[[Effective], Interval], control: str) -> Claim:
         return Claim(
             name, CLAIMS[name], at_depth(verdict, fields), f"{figure}: {figures(told, of)}{out}",
-            f"untrained: {figures(before, of)}; {control}", of(told[-1]).times(1) if told else None,
+            f"untrained: {figures(before, of)}; {control}", of(told[0]).times(1) if len(told) == 1 else None,
             "" if told else LARGER,
         )  # fmt: skip
 
@@ -125,8 +127,9 @@ def claims(by_stage: Sequence[Effective], untrained: Sequence[Effective]) -> lis
 
 
 def decisive(found: Effective) -> bool:
-    """Whether a field can tell: all of it lies within the image, and it is large enough to have a centre and a rim."""
-    return not found.clipped and min(found.layer.size) >= 5
+    """Whether a field can tell: all of it lies within the image, it is large enough to have a centre and a rim, and
+    nothing sees all of the image beside it, whose share of the gradients no field explains."""
+    return not found.clipped and not found.layer.whole_image and min(found.layer.size) >= 5
 
 
 def at_depth(verdict: Verdict, fields: Sequence[int]) -> Verdict:
@@ -197,7 +200,7 @@ def _table(caption: str, found: dict[str, Effective]) -> Table:
             f"{each.sigma[0]:.1f} × {each.sigma[1]:.1f}",
             round(each.side, 1),
             each.mass95,
-            round(each.ratio.middle, 2),
+            "–" if each.layer.whole_image else round(each.ratio.middle, 2),
             round(each.r2.middle, 2) if each.r2.middle == each.r2.middle else "too small to fit",
             "yes" if each.clipped else "no",
         )
@@ -208,6 +211,8 @@ def _table(caption: str, found: dict[str, Effective]) -> Table:
 
 def _states_told(states: dict[str, Effective]) -> str:
     trained, untrained = states["trained"], states["untrained"]
+    if not sum(untrained.sigma):
+        return "In the network from random weights, the unit sees a single pixel: there is no width to compare."
     change = sum(trained.sigma) / sum(untrained.sigma) - 1
     width = "wider than" if change > 0.05 else "narrower than" if change < -0.05 else "about as wide as"
     by = f"{change:+.0%}".replace("-", "−")

@@ -15,6 +15,7 @@ from headstart.understand.pooling import (
     head_verdict,
     impulse,
     peak_kept,
+    pools,
     roughness,
     smoother_verdict,
     strongest_verdict,
@@ -109,12 +110,14 @@ def _consistency(found: Chapter, network: nn.Module, subject: Subject, shares: l
             [(shift, f"{100 * s:.1f} %", f"{100 * a:.1f} % to {100 * b:.1f} %") for shift, s, a, b in rows],
         ),
     ]
+    pooled = pools(network, images)
     _claim(
-        found, "pooling-gives-invariance", recognised_verdict((low, high), chance),
-        f"your network keeps its class in {100 * share:.1f} % of shifts by a pixel",
+        found, "pooling-gives-invariance", recognised_verdict((low, high), chance) if pooled else "not measured",
+        f"your network keeps its class in {100 * share:.1f} % of shifts by a pixel"
+        + ("" if pooled else ", and has no pool that could be the reason"),
         f"two different pictures: {100 * chance:.0f} %; an impulse moved by a pixel, in pools alone: "
         f"{', '.join(f'{100 * s:.0f} %' for s in sorted(set(shares)))} unchanged (2×2, 4×4, global)",
-        interval=(100 * low, 100 * high),
+        "" if pooled else OTHER, (100 * low, 100 * high),
     )  # fmt: skip
     found.numbers["pictures"] = len(images)
     found.numbers["consistency"] = [

@@ -174,12 +174,15 @@ def _universal(found: Measured) -> dict[str, Any]:
     if full := _no_room(found.right["pretrained"][0], "pretrained"):
         return _unmeasured(full, "")
     gains = found.gains("trained", "pretrained")
-    first, last = gains[0], gains[-1]
+    first, last, random = gains[0], gains[-1], found.gains("random", "pretrained")[0]
+    verdict = universal(first, random)
+    unsure = UNSURE if first.high > MARGIN else "; but random weights may do as much"
     return {
-        "verdict": universal(first),
+        "verdict": verdict,
         "value": f"training on these images changed what a probe reads of the first stage by {first.points()}"
-        f"{UNSURE if universal(first) == 'depends' else ''}",
-        "control": f"of the last stage by {last.points()}",
+        f"{unsure if verdict == 'depends' else ''}",
+        "control": f"a random first stage in place of the pretrained one: by {random.points()}; training "
+        f"changed the last stage by {last.points()}",
         "interval": first.times(100),
     }
 
