@@ -42,6 +42,15 @@ def test_the_corner_of_a_plain_stack_has_no_holes(js):
     assert "row 0 and column 0: " in corner(js, {"kind": "conv", "kernel": 1})
 
 
+def test_the_corner_is_the_last_maps_and_what_the_last_layer_sees_is_told_beside_it(js):
+    said = js("cornerWords(table(PRESETS.lesson), 4)")
+    assert said.startswith("The pixels of rows 0 to 6 and columns 0 to 6: no other can change this unit of pool 2.")
+    assert said.endswith(" pool 2 is the last map, not the last layer: dense 2 sees 784 of 784 pixels.")
+    given = network(CONV, {"kind": "gap"}, {"kind": "conv", "kernel": 9})  # the last one does not fit
+    assert js("cornerWords(table(n), 1)", n=given).endswith("not the last layer: GAP 1 sees 784 of 784 pixels.")
+    assert "not the last layer" not in corner(js, CONV) + corner(js, CONV, {"kind": "conv", "kernel": 40})
+
+
 def test_the_corner_of_a_small_image_is_cut_on_both_sides(js):
     said = corner(js, *[CONV] * 5, size=(4, 4))
     assert "first 5 rows" in said and "beyond the other border (2)" in said and "4 of 11 rows" in said

@@ -30,8 +30,14 @@ function cornerWords(rows, at) {
     return { field: row.field[a], before, behind, span: seen[a].at(-1) - seen[a][0] + 1, read: seen[a].length };
   });
   const [down, across] = seen.map((indices) => [indices[0], indices.at(-1)]);
-  const said = [`The pixels of ${lines("row", down)} and ${lines("column", across)}: no other can change this unit of ${row.name}.`, perAxis(facts, cutWords), perAxis(facts, holeWords)];
+  const said = [`The pixels of ${lines("row", down)} and ${lines("column", across)}: no other can change this unit of ${row.name}.`, perAxis(facts, cutWords), perAxis(facts, holeWords), endWords(rows, at)];
   return said.filter(Boolean).join(" ");
+}
+
+// After the last map, layers whose one unit may see more than the corner does.
+function endWords(rows, at) {
+  const end = rows.findLastIndex((row) => !row.problem);
+  return end > at ? `${rows[at].name} is the last map, not the last layer: ${sees(rows, end)}` : "";
 }
 
 function cutWords({ field, before, behind }, words) {
