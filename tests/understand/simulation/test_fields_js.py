@@ -93,6 +93,13 @@ def test_the_deeper_the_stack_the_smaller_the_part_of_its_field_that_counts(js, 
     assert round(4 * sigma / size, 2) == share
 
 
+def test_ways_too_many_for_a_number_are_counted_all_the_same(js):
+    block = {"kind": "residual", "kernel": 5, "count": 8}
+    network = {"size": [28, 28], "channels": 1, "layers": [block] * 60}
+    variance = js("spread(paths(table(n), 60, [14, 14]), 1).variance", n=network)
+    assert variance == pytest.approx(41.003, abs=1e-3)  # were they not scaled, it would be null: not a number
+
+
 def test_dilation_leaves_holes(js):
     network = {"size": [21, 21], "channels": 1, "layers": [{**CONV, "padding": 2, "dilation": 2}] * 3}
     rows, columns = js("trace(table(n), 3, [10, 10])[0]", n=network)

@@ -51,6 +51,19 @@ def test_an_address_asks_for_nothing_that_would_take_forever(js):
         assert js("fromAddress(address)", address=address.replace(part, huge, 1)) is None
 
 
+def test_an_average_pool_in_an_address_has_no_dilation_as_it_has_none_in_pytorch(js):
+    for kind, field in (("avg", 3), ("max", 7)):
+        layers = [js("complete(l)", l={"kind": kind, "kernel": 3, "stride": 1})]
+        address = js("toAddress(given)", given=state(js, "three", layers=layers, layer=1)).replace(".d1.", ".d3.")
+        assert f"net={kind}.k3.s1.p0.d3.c8" in address
+        given = js("fromAddress(address)", address=address)
+        space = {}
+        exec(js("toTorch(given)", given=given), space)
+        row = js("table(given)[1]", given=given)
+        assert row["field"] == [field, field]
+        assert list(space["network"](torch.zeros(1, 1, 15, 15)).shape[2:]) == row["out"]
+
+
 def hostile(js, layers, layer):
     return state(
         js, "three", size=[1024, 1024], layers=[js("complete(l)", l=layer)] * layers, layer=layers, unit=[0, 0]

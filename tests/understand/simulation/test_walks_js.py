@@ -42,6 +42,15 @@ def test_the_corner_of_a_plain_stack_has_no_holes(js):
     assert "row 0 and column 0: " in corner(js, {"kind": "conv", "kernel": 1})
 
 
+def test_the_corner_is_the_last_maps_and_what_the_last_layer_sees_is_told_beside_it(js):
+    said = js("cornerWords(table(PRESETS.lesson), 4)")
+    assert said.startswith("The pixels of rows 0 to 6 and columns 0 to 6: no other can change this unit of pool 2.")
+    assert said.endswith(" pool 2 is the last map, not the last layer: dense 2 sees 784 of 784 pixels.")
+    given = network(CONV, {"kind": "gap"}, {"kind": "conv", "kernel": 9})  # the last one does not fit
+    assert js("cornerWords(table(n), 1)", n=given).endswith("not the last layer: GAP 1 sees 784 of 784 pixels.")
+    assert "not the last layer" not in corner(js, CONV) + corner(js, CONV, {"kind": "conv", "kernel": 40})
+
+
 def test_the_corner_of_a_small_image_is_cut_on_both_sides(js):
     said = corner(js, *[CONV] * 5, size=(4, 4))
     assert "first 5 rows" in said and "beyond the other border (2)" in said and "4 of 11 rows" in said
@@ -92,7 +101,7 @@ def test_a_sentence_says_what_a_unit_sees(js):
 def test_a_stride_in_the_first_convolution_doubles_what_later_layers_add(js):
     said = stride(js, {**CONV, "stride": 2}, CONV)
     assert said.startswith("With stride 2 the first field stays. But neighbours look at places 2 pixels apart: every")
-    assert "every later jump doubles, and so does what each later layer adds" in said
+    assert "every later jump up to conv 2 doubles, and so does what each later layer up to there adds" in said
     assert "Look at conv 2: with stride 1 its field is 3 + 2 = 5, with stride 2 it is 3 + 2 · 2 = 7" in said
     assert said.endswith("The map of conv 2 has 14×14 units in place of 28×28.")
     assert stride(js, CONV, CONV) == said  # without a stride it says what stride 2 would do
@@ -103,8 +112,31 @@ def test_a_stride_down_alone_and_another_stride_than_2_are_told_as_they_are(js):
     assert said.startswith("Down, with stride 2 the first field stays.") and "3 + 2 · 2 = 7" in said
     assert said.endswith("stays as it is. The map of conv 2 has 14×28 units in place of 28×28.")
     said = stride(js, {**CONV, "stride": [4, 3]}, CONV)
-    assert "every later jump is 4 times as large, and so is what" in said and "3 + 4 · 2 = 11" in said
+    assert "every later jump up to conv 2 is 4 times as large, and so is what" in said and "3 + 4 · 2 = 11" in said
     assert "Across, with stride 3" in said and "3 + 3 · 2 = 9. The map of conv 2 has 7×10" in said
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "size", "figures"),
+    [
+        ("dense", "dense 1", (28, 28), ("24", "28", "33", "34")),
+        ("gap", "GAP 1", (28, 28), ("24", "28", "33", "34")),
+        ("dense", "dense 1", (28, 20), ("24 | 16", "28 | 20", "33 | 25", "34 | 26")),
+    ],
+)
+def test_a_layer_that_takes_the_whole_map_does_not_double_and_is_told_apart(js, kind, name, size, figures):
+    lesson = [CONV, {"kind": "max"}] * 2
+    given = network(*lesson, {"kind": kind}, {"kind": "dense"}, size=size)
+    said = js("strideWords({ ...n, layers: n.layers.map(complete) }, 4)", n=given)
+    assert "every later jump up to pool 2 doubles" in said and "each later layer up to there adds" in said
+    assert said.endswith(
+        f" {name} takes the whole map, which has fewer units now: its jump is {figures[0]} in place of {figures[1]}, "
+        f"its field {figures[2]} in place of {figures[3]}."
+    )
+    given["layers"] = [{**CONV, "stride": 2}, *given["layers"][1:]]
+    jump, field = js("((row) => [same(row.jump), same(row.field)])(table(n)[5])", n=given)
+    assert (jump, field) == (figures[0], figures[2])
+    assert "takes the whole map" not in stride(js, *lesson)
 
 
 @pytest.mark.parametrize("first", [1, 2, 3, 4, [2, 1], [1, 3], [4, 2]])

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).parent
 # Arithmetic and words without a page, which the tests run too.
-PURE = ("fields", "presets", "notation", "figures", "sentence", "walks")
+PURE = ("fields", "presets", "notation", "figures", "sentence", "walks", "reckoned")
 PAGE = (
     "dom", "state", "picture", "stage", "sheets", "cut", "words", "layers", "editor", "formula", "tries",
     "stack", "byhand", "takeaway", "page",

@@ -31,7 +31,7 @@ function complete(layer) {
     kernel,
     stride: pair(layer.stride, pool ? [...kernel] : [1, 1]),
     padding: pair(layer.padding, [0, 0]),
-    dilation: pair(layer.dilation, [1, 1]),
+    dilation: layer.kind === "avg" ? [1, 1] : pair(layer.dilation, [1, 1]), // PyTorch's average pools have none
     channels: layer.channels ?? 8,
     ...(layer.kind === "residual" ? { count: layer.count ?? 2 } : {}),
   };

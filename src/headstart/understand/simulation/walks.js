@@ -6,6 +6,7 @@ const AXES = [
 ];
 const EACH = { one: "row and column", many: "rows and columns", way: "" };
 
+const WHOLE = ["gap", "dense"]; // their window is the whole map
 const NONE = "There is no layer yet that fits. Set it up to see the numbers.";
 
 // A sentence that begins with its axis, where it is about one alone.
@@ -29,8 +30,14 @@ function cornerWords(rows, at) {
     return { field: row.field[a], before, behind, span: seen[a].at(-1) - seen[a][0] + 1, read: seen[a].length };
   });
   const [down, across] = seen.map((indices) => [indices[0], indices.at(-1)]);
-  const said = [`The pixels of ${lines("row", down)} and ${lines("column", across)}: no other can change this unit of ${row.name}.`, perAxis(facts, cutWords), perAxis(facts, holeWords)];
+  const said = [`The pixels of ${lines("row", down)} and ${lines("column", across)}: no other can change this unit of ${row.name}.`, perAxis(facts, cutWords), perAxis(facts, holeWords), endWords(rows, at)];
   return said.filter(Boolean).join(" ");
+}
+
+// After the last map, layers whose one unit may see more than the corner does.
+function endWords(rows, at) {
+  const end = rows.findLastIndex((row) => !row.problem);
+  return end > at ? `${rows[at].name} is the last map, not the last layer: ${sees(rows, end)}` : "";
 }
 
 function cutWords({ field, before, behind }, words) {
@@ -51,7 +58,7 @@ function holeWords({ span, read }, { many }) {
 function strideWords(network, at) {
   const first = network.layers[0];
   if (!first || !at) return NONE;
-  if (["gap", "dense"].includes(first.kind)) return `The first layer here, ${table(network)[1].name}, takes the whole image at once and has no stride. Set it up to see the numbers.`;
+  if (WHOLE.includes(first.kind)) return `The first layer here, ${table(network)[1].name}, takes the whole image at once and has no stride. Set it up to see the numbers.`;
   const stride = first.stride.some((s) => s > 1) ? first.stride : [2, 2];
   const [single, strided] = [[1, 1], stride].map((now) => table({ ...network, layers: [{ ...first, stride: now }, ...network.layers.slice(1)] }));
   const fitting = strided.findLastIndex((row, i) => i <= at && !row.problem && !single[i].problem);
@@ -64,14 +71,21 @@ function strideWords(network, at) {
   }));
   const later = fitting > 1 ? strided[fitting].name : "";
   const [units, before] = [strided, single].map((rows) => times(rows[fitting].out));
-  return `${perAxis(facts, (fact, words) => axisStride(fact, words, later))}${units === before ? "" : ` The map of ${strided[fitting].name} has ${units} units in place of ${before}.`}`;
+  const fewer = units === before ? "" : ` The map of ${strided[fitting].name} has ${units} units in place of ${before}.${wholeWords(single[fitting + 1], strided[fitting + 1])}`;
+  return perAxis(facts, (fact, words) => axisStride(fact, words, later)) + fewer;
+}
+
+// What follows the last map and takes all of it, with the stride held against the same without.
+function wholeWords(then, now) {
+  if (!WHOLE.includes(now?.layer.kind)) return "";
+  return ` ${now.name} takes the whole map, which has fewer units now: its jump is ${same(now.jump)} in place of ${same(then.jump)}, its field ${same(now.field)} in place of ${same(then.field)}.`;
 }
 
 function axisStride({ s, own, field, steady }, words, later) {
   if (s === 1) return about(words, "the stride is 1: every field stays as it is.");
   const stays = own[0] === own[1] ? "the first field stays" : `the first convolution’s field stays, but the block has more of them, and they read its stride already: its field is ${own[1]} in place of ${own[0]}`;
   const [multiplied, too] = s === 2 ? ["doubles", "so does"] : [`is ${s} times as large`, "so is"];
-  const jumps = steady && later ? `: every later jump ${multiplied}, and ${too} what each later layer adds to the field` : "";
+  const jumps = steady && later ? `: every later jump up to ${later} ${multiplied}, and ${too} what each later layer up to there adds to the field` : "";
   const growth = field[0] - own[0];
   const split = own[0] === own[1] && field[1] === own[1] + s * growth;
   const sums = split ? [`${own[0]} + ${growth} = `, `${own[0]} + ${s} · ${growth} = `] : ["", ""];

@@ -1,19 +1,5 @@
 // How the chosen layer's field came from the one before, with the numbers in.
 
-const TIMES = " · ";
-const minus = (n) => (n < 0 ? `(−${-n})` : `${n}`);
-
-// One window of one axis, as [name, what is reckoned, result].
-function reckoned(before, after, window, a) {
-  const [k, s, p, d] = [window.kernel[a], window.stride[a], window.padding[a], window.dilation[a]];
-  return [
-    ["field", `field before + (kernel − 1)${TIMES}dilation${TIMES}jump before`, `${before.field[a]} + (${k} − 1)${TIMES}${d}${TIMES}${before.jump[a]}`, after.field[a]],
-    ["jump", `jump before${TIMES}stride`, `${before.jump[a]}${TIMES}${s}`, after.jump[a]],
-    ["first", `first before − padding${TIMES}jump before`, `${minus(before.first[a])} − ${p}${TIMES}${before.jump[a]}`, after.first[a]],
-    ["output", window.ceil ? "rounded up instead: a last window hangs over the edge" : `⌊(input + 2${TIMES}padding − dilation${TIMES}(kernel − 1) − 1) / stride⌋ + 1`, `⌊(${before.out[a]} + 2${TIMES}${p} − ${d}${TIMES}(${k} − 1) − 1) / ${s}⌋ + 1`, after.out[a]],
-  ];
-}
-
 const MEANING = {
   field: "how many pixels a unit spans",
   jump: "how far apart neighbours’ fields lie",
