@@ -76,8 +76,8 @@ def understand(
     def write(stem: str, notes: list[str]) -> Path:
         told = (subject.name, chapters, notes, command)
         simulated = _simulated(subject, chapters) if not only or WITH_SIMULATION in only else ""
-        runs.write_text(folder / f"{stem}.json", to_json(*told, versions=conditions()["versions"]))
         runs.write_text(folder / f"{stem}.html", render(*told, simulated))
+        runs.write_text(folder / f"{stem}.json", to_json(*told, versions=conditions()["versions"]))
         return folder / f"{stem}.html"
 
     try:
