@@ -135,3 +135,16 @@ def test_a_map_with_channels_last_is_read_right_though_it_is_as_deep_as_wide():
         assert support(network, shape, layer, 2, 3).nonzero().tolist() == [[i, j] for i in (1, 2, 3) for j in (2, 3, 4)]
         [influence] = influences(network, torch.randn(5, *shape), [layer])
         assert influence[3].nonzero().tolist() == [[i, j] for i in (7, 8, 9) for j in (7, 8, 9)]
+
+
+def test_a_difference_of_neighbours_reads_both():
+    class Slope(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv, self.last = nn.Conv2d(1, 1, 1), nn.Conv2d(1, 1, 1)
+
+        def forward(self, images):
+            return self.last(self.conv(images).diff(dim=-1))
+
+    layer = receptive_fields(Slope(), (1, 9, 9))[-1]
+    assert support(Slope(), (1, 9, 9), layer, 4, 4).nonzero().tolist() == [[4, 4], [4, 5]]

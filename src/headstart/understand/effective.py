@@ -119,7 +119,7 @@ def described(influence: Tensor, layer: Field) -> Effective:
         share = influence[some].sum(0)
         share = share / share.sum()
         seen = share[top:bottom, left:right]
-        # The bell stays: it is where R² is greatest, so that another one for each draw would change R² next to nothing.
+        # The bell stays: it is where R² is greatest, so that to fit it again would change R² next to nothing.
         found = [_explained(seen, bell), _central(seen), _ratio(spread(share), layer.size)]
         return torch.tensor(found, dtype=torch.float64)
 

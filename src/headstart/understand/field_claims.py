@@ -1,6 +1,7 @@
 """The lesson's sentences about fields, judged by what the convolutions of a network add to them."""
 
 from collections.abc import Sequence
+from functools import cache
 from statistics import fmean
 
 from headstart.understand.chapter import Claim
@@ -33,9 +34,10 @@ def claims(layers: Sequence[Added], reason: str = "") -> list[Claim]:
     return [_stacked(stacks(layers), reason), _widened(layers, reason)]
 
 
-def built(layers: str) -> list[int]:
+@cache  # for the claim, and for the numbers beside it
+def built(layers: str) -> tuple[int, ...]:
     """What the first one, two, … of these layers see, in pixels, as :func:`stack` builds them."""
-    return [stack(list(layers[: n + 1])) for n in range(len(layers))]
+    return tuple(stack(list(layers[: n + 1])) for n in range(len(layers)))
 
 
 def _stacked(own: list[list[Added]], reason: str) -> Claim:
@@ -52,7 +54,7 @@ def _stacked(own: list[list[Added]], reason: str) -> Claim:
     )
 
 
-def _listed(sizes: list[int]) -> str:
+def _listed(sizes: Sequence[int]) -> str:
     return ", ".join(map(str, sizes))
 
 

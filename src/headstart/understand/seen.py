@@ -50,8 +50,10 @@ class Seen:
         image = self
         while image.sources:
             image = image.sources[0][0]
-        ends = [(0, image.length(along)) for along in (ROWS, COLUMNS)]
-        return all(set(axis.clipped) == {end} for axis, end in zip(self.axes or (), ends, strict=bool(self.axes)))
+        return self.axes is not None and all(
+            set(axis.clipped) == {(0, image.length(along))}
+            for axis, along in zip(self.axes, (ROWS, COLUMNS), strict=True)
+        )
 
     def local(self) -> tuple[tuple["Seen", None, None], ...]:
         """Itself as the one source of a tensor that reads it unit by unit."""

@@ -21,6 +21,7 @@ from headstart.understand.listener import Listener
 from headstart.understand.receptive_field import Field, Sight
 from headstart.understand.seen import COLUMNS, ROWS, length_of
 from headstart.understand.subject import copied
+from headstart.understand.windows import pair
 
 
 def _words(text: str) -> frozenset[str]:
@@ -200,8 +201,8 @@ def _mean_of_windows(name: str, args: Any, kwargs: Any, maximum: Tensor) -> Tens
     names = ("kernel_size", "stride", "padding", "dilation", "ceil_mode")
     given = dict(zip(names, args[1:], strict=False)) | {name: kwargs[name] for name in names if name in kwargs}
     images = args[0] if args else kwargs["input"]
-    kernel, spread = _pair(given["kernel_size"]), _pair(given.get("dilation", 1))
-    stride, padding = _pair(given.get("stride") or kernel), _pair(given.get("padding", 0))
+    kernel, spread = pair(given["kernel_size"]), pair(given.get("dilation", 1))
+    stride, padding = pair(given.get("stride") or kernel), pair(given.get("padding", 0))
     if spread == (1, 1):
         return F.avg_pool2d(images, kernel, stride, padding, bool(given.get("ceil_mode", False)))
     count = images.shape[-3]
@@ -211,10 +212,6 @@ def _mean_of_windows(name: str, args: Any, kwargs: Any, maximum: Tensor) -> Tens
     ]
     weight = images.new_ones(count, 1, *kernel)
     return F.conv2d(F.pad(images, (0, beyond[1], 0, beyond[0])), weight, None, stride, padding, spread, count)
-
-
-def _pair(value: Any) -> tuple[int, int]:
-    return (value, value) if isinstance(value, int) else (value[0], value[-1])
 
 
 def _sees_all(name: str, args: Any, kwargs: Any, out: Any) -> bool:

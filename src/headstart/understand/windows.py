@@ -10,7 +10,8 @@ from headstart.understand.graph import Call, Fixed, Value
 from headstart.understand.seen import Rule, Seen, UnknownUseError, gone, image_along, length_of, only, other, windowed
 
 
-def _pair(value: Any, fallback: Any = None) -> tuple[int, int]:
+def pair(value: Any, fallback: Any = None) -> tuple[int, int]:
+    """What an operation takes for rows and columns, as one number for both or one each."""
     value = fallback if value in ((), [], None) else value
     if isinstance(value, int):
         return value, value
@@ -63,8 +64,8 @@ def _nth(value: Any, k: int) -> int:
 def _pool(call: Call, of: dict[Value, Seen | None]) -> Seen:
     a = call.arguments
     source = only(call, of, "self")
-    kernel = _pair(a["kernel_size"])
-    stride, padding, dilation = _pair(a["stride"], kernel), _pair(a["padding"]), _pair(a.get("dilation", 1))
+    kernel = pair(a["kernel_size"])
+    stride, padding, dilation = pair(a["stride"], kernel), pair(a["padding"]), pair(a.get("dilation", 1))
     first = len(source.dims) - 2
     return windowed(call, source, {first + k: sliding(kernel[k], stride[k], padding[k], dilation[k]) for k in range(2)})
 

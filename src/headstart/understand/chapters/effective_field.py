@@ -166,9 +166,9 @@ def _judged(
     if not values:
         return "not measured"
     ends = [value.ends for value in values]
-    return (
-        "holds" if all(well(*each) for each in ends) else "fails" if all(badly(*each) for each in ends) else "depends"
-    )
+    if all(well(*each) for each in ends):
+        return "holds"
+    return "fails" if all(badly(*each) for each in ends) else "depends"
 
 
 def _few(count: int) -> list[str]:

@@ -14,6 +14,7 @@ from torch import nn
 
 from headstart.understand.graph import Call, Fixed, Graph, Point, Value, traced
 from headstart.understand.receptive_field import Field, receptive_fields
+from headstart.understand.windows import pair
 
 WINDOWED = {"convolution": "conv", "max_pool2d_with_indices": "max", "avg_pool2d": "avg"}
 GLOBAL = {"mean", "amax", "_adaptive_avg_pool2d", "adaptive_max_pool2d"}
@@ -188,14 +189,10 @@ def _window(call: Call) -> Layer:
     a = call.arguments
     if call.name in DENSE:
         return {"kernel": (1, 1), "stride": (1, 1), "padding": (0, 0), "dilation": (1, 1)}
-    kernel = a["weight"].shape[2:] if "weight" in a and isinstance(a["weight"], Fixed) else _pair(a["kernel_size"])
-    stride, padding = _pair(a["stride"] or kernel), _pair(a["padding"])
+    kernel = a["weight"].shape[2:] if "weight" in a and isinstance(a["weight"], Fixed) else pair(a["kernel_size"])
+    stride, padding = pair(a["stride"] or kernel), pair(a["padding"])
     more = {"groups": a["groups"]} if a.get("groups", 1) > 1 else {"ceil": True} if a.get("ceil_mode") else {}
-    return {"kernel": kernel, "stride": stride, "padding": padding, "dilation": _pair(a.get("dilation", 1)), **more}
-
-
-def _pair(value: Any) -> Pair:
-    return (value, value) if isinstance(value, int) else (value[0], value[-1])
+    return {"kernel": kernel, "stride": stride, "padding": padding, "dilation": pair(a.get("dilation", 1)), **more}
 
 
 def _slid(now: _Place, layer: Layer) -> _Place:
