@@ -20,6 +20,10 @@ def planned(image_folder, tmp_path, monkeypatch):
     return of
 
 
+def called_by_choices(cfg):
+    return f"{cfg.model._target_}-{cfg.seed}-{cfg.data.labels_per_class}"
+
+
 def value(planned, key):
     return next(word.partition("=")[2] for word in planned.argv if word.startswith(f"{key}="))
 
@@ -56,7 +60,8 @@ def test_seeds_and_budgets_stay_in_one_directory_and_other_settings_get_another(
 def test_an_arm_without_a_backbone_is_one_whatever_backbones_the_others_have(planned, monkeypatch):
     assert planned("seed=0,1").arms == 4
     network = {"scratch_cnn": "none"}
-    monkeypatch.setattr(plan, "run_name", lambda cfg: str([
+    monkeypatch.setattr(plan, "identify_run", lambda cfg: "x")
+    monkeypatch.setattr(plan, "name_run", lambda cfg, identity: str([
         cfg.model._target_, cfg.seed, cfg.data.labels_per_class,
         cfg.model.get("backbone", {}).get("name", network["scratch_cnn"])]))  # fmt: skip
     assert planned("seed=0", "model=scratch_cnn,frozen", "backbone=embedded,resnet18").arms == 3
@@ -112,24 +117,30 @@ def test_an_arm_that_lacks_a_key_is_named(planned):
 
 
 def test_only_the_runs_that_were_asked_for_count_as_done(planned, capsys, monkeypatch):
-    monkeypatch.setattr(plan, "run_name", lambda cfg: f"{cfg.model._target_}-{cfg.seed}-{cfg.data.labels_per_class}")
+    monkeypatch.setattr(plan, "identify_run", called_by_choices)
+    monkeypatch.setattr(plan, "name_run", lambda cfg, identity: identity)
     place = planned("seed=0", "data.labels_per_class=5").directory
     for seed, budget in ((0, 5), (0, 10), (1, 5)):
         run = place / f"headstart.models.frozen.Frozen-{seed}-{budget}"
         run.mkdir(parents=True)
-        runs.write_json(run / runs.RESULT, {"status": "finished", "cost": {"seconds_in_all": 60.0}})
+        ended = {"status": "finished", "identity": run.name, "cost": {"seconds_in_all": 60.0}}
+        runs.write_json(run / runs.RESULT, ended)
     capsys.readouterr()
     assert planned("seed=0", "data.labels_per_class=5").left == 3
     assert "4 runs (4 models), 1 done, about 3 min" in capsys.readouterr().err
 
 
 def test_a_comparison_declared_after_the_fact_is_said_not_to_count(planned, capsys, monkeypatch):
-    monkeypatch.setattr(plan, "run_name", lambda cfg: f"{cfg.model._target_}-{cfg.seed}-{cfg.data.labels_per_class}")
+    monkeypatch.setattr(plan, "identify_run", called_by_choices)
+    monkeypatch.setattr(plan, "name_run", lambda cfg, identity: identity)
     asked = ("seed=0", "data.labels_per_class=5")
     run = planned(*asked).runs[0]
     run.mkdir(parents=True)
     compare = {"contrast": ["finetune", "scratch_backbone"], "metric": "accuracy", "margin": 0.01, "level": 0.05}
-    runs.write_json(run / runs.RESULT, {"status": "finished", "cost": {"seconds_in_all": 1.0}, "compare": compare})
+    runs.write_json(
+        run / runs.RESULT,
+        {"status": "finished", "identity": run.name, "cost": {"seconds_in_all": 1.0}, "compare": compare},
+    )
     capsys.readouterr()
     planned(*asked)
     assert "declared another comparison" not in capsys.readouterr().err

@@ -91,6 +91,11 @@ def one_line(error: BaseException) -> str:
     return f"{place}{type(origin).__name__}: {_joined(str(origin))}; HYDRA_FULL_ERROR=1 shows where"
 
 
+def find_headstart_error(error: BaseException) -> HeadstartError | None:
+    """The line that was meant for a person, out of whatever other libraries wrapped it in."""
+    return next((cause for cause in _causes(error) if isinstance(cause, HeadstartError)), None)
+
+
 def disk_is_full(error: BaseException) -> bool:
     return any(isinstance(cause, OSError) and _no_room(cause) for cause in _causes(error))
 

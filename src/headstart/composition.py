@@ -9,6 +9,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, NoReturn
 
+import yaml
 from hydra import version
 from hydra._internal.hydra import Hydra
 from hydra._internal.utils import create_config_search_path, get_args_parser
@@ -193,9 +194,30 @@ def _compose(overrides: list[str], args: Namespace, loader: ConfigLoader) -> Dic
             if f"Could not override '{override.key_or_group}'" in str(error):
                 chosen = [o for o in overrides if loader.get_group_options(o.partition("=")[0])]
                 near = did_you_mean(_near_keys(override.key_or_group, _keys(args, loader, chosen)))
-                new = f"; a new key is written +{override.input_line}"
+                # Nothing reads a key that is new elsewhere.
+                new = unread_hint(override.key_or_group)
+                if override.key_or_group.startswith(("trainer.", "logger.")):
+                    new = f"; a new key is written +{override.input_line}"
                 raise HeadstartError(f"no key '{override.key_or_group}'{near or new}") from error
+            if f"Could not delete from config. '{override.key_or_group}'" in str(error):
+                raise HeadstartError(f"{override.input_line}: there is nothing to take away; leave it out") from error
         raise
+
+
+def unread_hint(key: str) -> str:
+    """What to do instead of a key that nothing reads."""
+    hints = {
+        "callbacks": "callbacks are written +trainer.callbacks=[{_target_: CLASS, ...}]",
+        "ckpt_path": "the same command goes on where it stopped; backbone.weights=PATH starts from another run",
+        "debug": "to try something out, give trainer.max_epochs=1 data.labels_per_class=5",
+    }
+    return f"; {hints.get(key, 'nothing would read it; --help shows what there is')}"
+
+
+def read_shipped(*parts: str) -> dict[str, Any]:
+    """What a YAML of ours says, such as ``read_shipped("data", "folder")``; empty where it is not one of ours."""
+    path = conf_dir().joinpath(*parts).with_suffix(".yaml")
+    return (yaml.safe_load(path.read_text(encoding="utf-8")) or {}) if path.is_file() else {}
 
 
 def no_choice(group: str, choice: str, options: list[str]) -> HeadstartError:
@@ -258,4 +280,4 @@ def _near_keys(key: str, keys: list[str]) -> list[str]:
     ends = [k for k in keys if k.rpartition(".")[2] == key]
     near = get_close_matches(key, keys, n=2, cutoff=0.7)
     tails = [k for k in keys if get_close_matches(key, [k.rpartition(".")[2]], cutoff=0.8)]
-    return list(dict.fromkeys([*ends, *near, *tails]))[:2]
+    return [k for k in dict.fromkeys([*ends, *near, *tails]) if k != key][:2]

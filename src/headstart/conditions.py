@@ -10,25 +10,36 @@ from headstart import __version__
 COMPUTES = ("torch", "torchvision", "lightning", "timm", "hydra-core", "torchmetrics", "numpy", "pillow")
 
 
-def conditions() -> dict[str, Any]:
+def conditions(trainer: Any) -> dict[str, Any]:
     """``versions`` and ``hardware``, as ``result.json`` keeps them.
 
-    The number of torch's threads is among them: sums are split by it, so bits differ between 1 and 2.
+    The number of torch's threads is among them: sums are split by it, so bits differ between 1 and 2. Device and
+    precision are those that computed, whatever was asked for.
+
+    Args:
+        trainer: Lightning's.
     """
     import torch
 
-    gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
+    device = trainer.strategy.root_device
     return {
-        "versions": {
-            "headstart": __version__,
-            "python": platform.python_version(),
-            **{name: version(name) for name in COMPUTES},
-        },
+        "versions": versions(),
         "hardware": {
             "machine": platform.machine(),
             "system": platform.system(),
             "cores": os.cpu_count(),
             "torch_threads": torch.get_num_threads(),
-            "gpu": gpu,
+            "device": device.type,
+            "gpu": torch.cuda.get_device_name(device) if device.type == "cuda" else None,
+            "precision": str(trainer.precision),
         },
+    }
+
+
+def versions() -> dict[str, str]:
+    """The versions of Python and of the packages that compute."""
+    return {
+        "headstart": __version__,
+        "python": platform.python_version(),
+        **{name: version(name) for name in COMPUTES},
     }

@@ -63,12 +63,29 @@ def forget_sources() -> None:
 
 
 def run_name(cfg: DictConfig) -> str:
-    """The folder of a run: its choices and the first 8 letters of its identity."""
+    """The folder of a run, see :func:`name_run`; Hydra asks for it before the run begins."""
     try:
-        short = identify(cfg, opened(cfg).digest)[:8]
+        return name_run(cfg, identify_run(cfg))
     except HeadstartError:
-        short = "unknown"  # the run itself says what is wrong, without an end to the sweep's others
-    return f"{run_title(cfg, cfg.hydra.runtime.choices)}-{short}"
+        return name_run(cfg, "unknown")  # the run itself says what is wrong, without an end to the sweep's others
+
+
+# Hydra names the run directory by it (conf/train.yaml).
+OmegaConf.register_new_resolver("headstart.run", lambda *, _root_: run_name(_root_), replace=True)
+
+
+def name_run(cfg: DictConfig, identity: str) -> str:
+    """The folder of a run: its choices and the first 8 letters of its identity."""
+    return f"{run_title(cfg, cfg.hydra.runtime.choices)}-{identity[:8]}"
+
+
+def identify_run(cfg: DictConfig) -> str:
+    """What the run of a configuration is, see :func:`identify`; its images are looked through for it.
+
+    Raises:
+        HeadstartError: its images or its weights are not to be had.
+    """
+    return identify(cfg, opened(cfg).digest)
 
 
 def run_title(cfg: DictConfig, choices: Mapping[str, Any]) -> str:
@@ -83,8 +100,12 @@ def identify(cfg: DictConfig, data_digest: str) -> str:
     settings = arm_settings(cfg)
     for name in STARTS:
         settings.pop(f"model.{name}.weights", None)
+    # A class of one's own may read the same files in another way, or train in another way.
+    classes = [cfg[node]._target_ for node in ("data", "trainer")]
+    foreign = [name for name in classes if not name.startswith(("headstart.", "lightning."))]
     return _hash(
         {
+            **({"classes": foreign} if foreign else {}),
             "settings": settings,
             "weights": [backbones.digest(resolved) for resolved in _resolved(cfg).values()],
             "data": data_digest,

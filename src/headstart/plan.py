@@ -16,11 +16,13 @@ from omegaconf import DictConfig, OmegaConf
 from headstart import app, runs, tuning
 from headstart.compare.arms import arm_key, arm_names
 from headstart.compare.comparison import DECLARED, Comparison
-from headstart.composition import did_you_mean
+from headstart.composition import did_you_mean, read_shipped
 from headstart.errors import HeadstartError
 from headstart.estimate import epochs_for, seconds, shares, typed_length
-from headstart.identity import arm_settings, forget_sources, opened, run_name
+from headstart.identity import arm_settings, forget_sources, identify_run, name_run, opened
+from headstart.overrides import bare, quoted
 from headstart.terminal import duration
+from headstart.validation import check_config, check_directories, check_effects, check_outside
 
 BUDGET, FOLD = "data.labels_per_class", "data.fold"
 WITHIN = {"seed", BUDGET, FOLD}  # what runs of one arm differ by
@@ -91,8 +93,14 @@ def planned(argv: list[str]) -> Plan:
     if asked is None:
         return Plan(argv)
     cfg = asked.config
+    check_directories(asked)
+    check_config(cfg, asked.overrides)
     if not asked.multirun:
+        check_effects([cfg], asked.overrides)
         _check(cfg)
+        identity, directory = identify_run(cfg), Path(cfg.hydra.run.dir)
+        check_outside(directory, opened(cfg))
+        runs.finished(directory, identity)  # refuses the place of another run
         return Plan(argv)
     sweeps, argv = dict(asked.sweeps), list(argv)
     for key, choices in sweeps.items():
@@ -101,6 +109,7 @@ def planned(argv: list[str]) -> Plan:
         if len(set(choices)) < len(choices):
             raise HeadstartError(f"{key}={','.join(choices)}: a choice stands there twice; give each once")
     arms = _arms(asked, argv, sweeps)
+    check_effects(arms, asked.overrides)
     sources = [_source(arm) for arm in arms]
     _check_contrast(arms, sources)
     if BUDGET not in sweeps and cfg.data.labels_per_class == "auto":
@@ -119,17 +128,23 @@ def planned(argv: list[str]) -> Plan:
     folds = [_number(FOLD, fold) for fold in sweeps.get(FOLD, [cfg.data.fold])]
     # A budget that does not fit, in whichever fold, is an error here, before any training.
     about = [_seconds(_changed(arm, data={"fold": fold}), k) for arm, k, fold in product(arms, budgets, folds)]
-    typed = any(a.startswith("hydra.sweep.dir=") for a in argv)
+    typed = cfg.hydra.sweep.dir != read_shipped("train")["hydra"]["sweep"]["dir"]
     directory = Path(cfg.hydra.sweep.dir if typed else f"runs/{_name(cfg, sweeps)}")
-    if not typed:
-        argv.append(f"hydra.sweep.dir={directory}")
+    for source in sources:
+        check_outside(directory, source)
+    # Hydra would resolve it once a run, and a time that stands in it would change.
+    argv = [a for a in argv if bare(a.partition("=")[0]) != "hydra.sweep.dir"]
+    argv += quoted([f"hydra.sweep.dir={directory}"])
     runs.forget_failures(directory)
-    configured = (
+    configured = [
         _changed(arm, seed=seed, data={"labels_per_class": k, "fold": fold})
         for arm, seed, k, fold in product(arms, seeds, budgets, folds)
-    )
-    places = tuple(directory / run_name(cfg) for cfg in configured)
-    done = [result for place in places if (result := runs.finished(place))]
+    ]
+    identities = [identify_run(cfg) for cfg in configured]
+    places = tuple(directory / name_run(cfg, identity) for cfg, identity in zip(configured, identities, strict=True))
+    done = [
+        result for place, identity in zip(places, identities, strict=True) if (result := runs.finished(place, identity))
+    ]
     took = [result["cost"]["seconds_in_all"] for result in done]
     folders = {(arm.data._target_, arm.data.root): arm for arm in reversed(arms)}
     looked_at = tuple(_changed(arm, seed=0, data={"labels_per_class": None}) for arm in reversed(folders.values()))
@@ -168,6 +183,7 @@ def _arms(asked: app.Asked, argv: list[str], sweeps: dict[str, list[str]]) -> li
     axes = {key: choices for key, choices in sweeps.items() if key not in WITHIN}
     arms = [_with(asked, argv, dict(zip(axes, choices, strict=True))) for choices in product(*axes.values())]
     for arm in arms:
+        check_config(arm, asked.overrides)
         _check(arm)
     return arms
 

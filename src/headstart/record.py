@@ -34,7 +34,9 @@ class Record(Checkpoint):
         self.rows: list[dict[str, float]] = []
         self.trials: list[dict[str, Any]] = []  # of the search for settings before it, where there was one
         self.seconds = 0.0
+        self.seconds_before = 0.0  # of training in processes that were stopped before this one
         self._ended = False
+        self._has_validated = False
         self._began = self._saved = time.monotonic()
 
     def state_dict(self) -> dict[str, Any]:
@@ -42,15 +44,21 @@ class Record(Checkpoint):
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self.rows = state_dict["rows"]
-        self.seconds = state_dict["seconds"]
+        self.seconds = self.seconds_before = state_dict["seconds"]
         self._began = time.monotonic()
 
     def spent(self) -> float:
         """Seconds of training so far, those before a resume included."""
         return self.seconds + (0.0 if self._ended else time.monotonic() - self._began)
 
+    def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        self._has_validated = not trainer.sanity_checking
+
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         logged = {k: float(v) for k, v in trainer.callback_metrics.items() if k != "val/choice"}
+        if not self._has_validated:  # Lightning still holds the figures of the last epoch that did
+            logged = {k: v for k, v in logged.items() if not k.startswith("val/")}
+        self._has_validated = False
         self.rows.append({"epoch": trainer.current_epoch, "step": trainer.global_step, **logged})
         more = trainer.max_epochs is None or trainer.current_epoch + 1 < trainer.max_epochs
         if more and time.monotonic() - self._saved > SECONDS_BETWEEN_RESUME_POINTS:

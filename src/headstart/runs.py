@@ -86,18 +86,32 @@ def config(directory: Path) -> dict[str, Any]:
     return read if isinstance(read, dict) else {}
 
 
-def result(directory: Path) -> dict[str, Any] | None:
-    """What ``result.json`` says; None where there is none, or none that is whole."""
+def result(directory: Path, identity: str | None = None) -> dict[str, Any] | None:
+    """What ``result.json`` says; None where there is none, or none that is whole.
+
+    Args:
+        directory: the run's.
+        identity: of the run that is asked for; None: any.
+
+    Raises:
+        HeadstartError: the result is that of another run.
+    """
     try:
         read = json.loads((directory / RESULT).read_text())
     except (OSError, ValueError):
         return None
-    return read if isinstance(read, dict) and "status" in read else None
+    if not (isinstance(read, dict) and "status" in read):
+        return None
+    if identity is not None and read["status"] == "finished" and (held := str(read.get("identity"))) != identity:
+        raise HeadstartError(
+            f"{directory} holds another run ({held[:8]}, not {identity[:8]}); give another directory, or none"
+        )
+    return read
 
 
-def finished(directory: Path) -> dict[str, Any] | None:
-    """The result of a run that came to its end; None for any other."""
-    found = result(directory)
+def finished(directory: Path, identity: str | None = None) -> dict[str, Any] | None:
+    """The result of a run that came to its end; None for any other. See :func:`result`."""
+    found = result(directory, identity)
     return found if found and found["status"] == "finished" else None
 
 
@@ -128,9 +142,14 @@ class BusyError(HeadstartError):
 
 def forget_failures(directory: Path) -> None:
     """Takes away what failed runs below ``directory`` said: they are about to be tried again."""
-    for place, found in list(results(directory)):
-        if found["status"] == "failed":
-            (place / RESULT).unlink()
+    for place, _ in list(results(directory)):
+        forget_failure(place)
+
+
+def forget_failure(directory: Path) -> None:
+    """Takes away what the run said of its failure, if it failed: it is about to be tried again."""
+    if (found := result(directory)) and found["status"] == "failed":
+        (directory / RESULT).unlink()
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from headstart import app, runs
 from headstart.complaints import FULL, INTERRUPTED, TERMINATED, disk_is_full, one_line
 from headstart.described import described
 from headstart.estimate import shares
-from headstart.identity import opened
+from headstart.identity import identify_run, opened
 from headstart.kinds import KINDS
 from headstart.plan import How, Plan, planned
 
@@ -64,8 +64,8 @@ def _audited(plan: Plan) -> None:
 
 def _alone(run: Run, cfg: DictConfig) -> None:
     directory = Path(HydraConfig.get().runtime.output_dir)
-    before = "done before, nothing trained: " if runs.finished(directory) else ""
-    runs.forget_failures(directory)
+    runs.forget_failure(directory)
+    before = "done before, nothing trained: " if runs.finished(directory, identify_run(cfg)) else ""
     result = run(cfg, How(seeds=(cfg.seed,)))
     print(f"{before}accuracy {result['metrics']['test/accuracy']:.1%} on the test images; run: {directory}")
 
@@ -128,7 +128,7 @@ def _pass(run: Run, plan: Plan, at_once: int, threads: int, wait: bool = False) 
         directory, number = Path(HydraConfig.get().runtime.output_dir), HydraConfig.get().job.num + 1
         if full:  # the others would fail alike
             return
-        if runs.result(directory):  # finished, or failed: this command does not try that again
+        if runs.result(directory, identify_run(cfg)):  # finished, or failed: this command does not try that again
             return
         left = sum(took) / len(took) * (plan.total - number) / at_once if took else None
         began = time.monotonic()

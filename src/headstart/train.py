@@ -1,26 +1,21 @@
 """`headstart-train`: one run, from its configuration to a run directory. It reads from top to bottom."""
 
-import logging
 import sys
 import time
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
-from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from headstart import runs
 from headstart.complaints import one_line
 from headstart.described import described
 from headstart.estimate import typed_length
-from headstart.identity import identify, opened, run_name, run_title, starts
+from headstart.identity import identify, opened, run_title, starts
 from headstart.plan import How
-
-# Hydra names the run directory by it (conf/train.yaml).
-OmegaConf.register_new_resolver("headstart.run", lambda *, _root_: run_name(_root_), replace=True)
+from headstart.trainer_options import build, build_callbacks, build_trainer, check_monitors, quiet_lightning
 
 
 def main() -> None:
@@ -49,7 +44,7 @@ def kept(cfg: DictConfig, source: Any, identity: str, how: How) -> dict[str, Any
     """Makes the run directory this run's own, trains in it, and writes down how it ended; last of all the result."""
     directory = Path(HydraConfig.get().runtime.output_dir)
     with runs.claimed(directory, identity, how.wait):
-        if ended := runs.result(directory):
+        if ended := runs.result(directory, identity):
             return ended
         runs.write_text(directory / runs.CONFIG, OmegaConf.to_yaml(cfg, resolve=True))
         runs.write_json(directory / runs.SPLIT, source.split.rows())
@@ -81,7 +76,8 @@ def trained_and_tested(
             ready = prepared(cfg, source, directory, identity, title, how)
             ready.fit()
         told = tested(ready, source, directory)
-    told["cost"] |= {"seconds_in_all": round(time.monotonic() - began, 3), "peak_memory_bytes": memory.bytes}
+    seconds = ready.record.seconds_before + time.monotonic() - began
+    told["cost"] |= {"seconds_in_all": round(seconds, 3), "peak_memory_bytes": memory.bytes}
     return {"starts": starts(cfg), **told}
 
 
@@ -113,30 +109,26 @@ def prepared(cfg: DictConfig, source: Any, directory: Path, identity: str, title
 
     if how.threads:
         torch.set_num_threads(how.threads)
-    # Lightning says on every run what it found and what one might try; our own line says what matters.
-    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
-    warnings.filterwarnings("ignore", module="lightning")
+    callbacks = build_callbacks(cfg.trainer)
+    quiet_lightning()
     data = ImageData(source)
     data.setup()
     torch.manual_seed(key(cfg.seed, "init"))
-    model = instantiate(cfg.model, spec=data.spec, _convert_="all")
+    model = build(cfg.model, "model", spec=data.spec)
     model.epochs = typed_length(cfg) or model.epochs
     validates = len(source.split.val) > 0
+    check_monitors(callbacks, validates)
     record = Record(directory, identity, validates)
-    trainer = instantiate(
-        cfg.trainer,
-        max_epochs=model.epochs,
-        callbacks=[
+    trainer = build_trainer(
+        cfg,
+        directory,
+        model.epochs,
+        [
             Progress(title, len(source.split.train), how.left),
+            *callbacks,
             *([best_epoch(directory)] if validates else []),
             record,
         ],
-        logger=instantiate(cfg.logger) if cfg.logger else False,
-        default_root_dir=directory,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        num_sanity_val_steps=0,
-        _convert_="all",
     )
     return Ready(trainer, model, data, record)
 
@@ -176,7 +168,7 @@ def tested(ready: Ready, source: Any, directory: Path) -> dict[str, Any]:
             "trainable_parameters": sum(p.numel() for p in parameters if p.requires_grad),
             "flops": forward_flops(model),
         },
-        **conditions(),
+        **conditions(trainer),
     }
 
 

@@ -89,6 +89,7 @@ def searched(
     """
     demand_validation(source)
     trials = _read(directory)
+    seconds_before = sum(trial["seconds"] for trial in trials)
     while len(trials) < cfg.tune.trials:
         settings = _suggested(cfg, trials)
         place = directory / runs.TRIAL / str(len(trials))
@@ -97,6 +98,7 @@ def searched(
         ready = prepare(_with(cfg, settings), source, place, f"{identity} trial {len(trials)}", word, how)
         try:
             ready.fit()
+            seconds_before += ready.record.seconds_before
             trials.append(_scored(ready, settings, place))
         except DivergedError as error:
             trials.append(_diverged(ready, settings, error))
@@ -113,6 +115,7 @@ def searched(
         )
     ready = prepare(_with(cfg, best["settings"]), source, directory, identity, title, replace(how, left=None))
     ready.record.rows = best["rows"]
+    ready.record.seconds_before = seconds_before
     ready.record.seconds = sum(trial["seconds"] for trial in trials)
     ready.record.trials = [{k: v for k, v in trial.items() if k != "rows"} for trial in trials]
     ready.record.write()

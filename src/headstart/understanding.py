@@ -15,7 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from headstart import backbones, loading, runs
 from headstart.complaints import Terminated
-from headstart.conditions import conditions
+from headstart.conditions import versions
 from headstart.data import Folder
 from headstart.errors import HeadstartError
 from headstart.models import Classifier
@@ -77,7 +77,7 @@ def understand(
         told = (subject.name, chapters, notes, command)
         simulated = _simulated(subject, chapters) if not only or WITH_SIMULATION in only else ""
         runs.write_text(folder / f"{stem}.html", render(*told, simulated))
-        runs.write_text(folder / f"{stem}.json", to_json(*told, versions=conditions()["versions"]))
+        runs.write_text(folder / f"{stem}.json", to_json(*told, versions=versions()))
         return folder / f"{stem}.html"
 
     try:

@@ -100,8 +100,10 @@ class Source(ABC):
 
     def _demand(self, name: str, sensible: bool, wanted: str) -> None:
         if not sensible:
-            key = name if name == "seed" else f"data.{name}"  # the configuration has one seed for all
-            raise HeadstartError(f"{key}={getattr(self, name)}: give {wanted}")
+            key, value = name if name == "seed" else f"data.{name}", getattr(self, name)  # one seed for all
+            is_text = isinstance(value, str) and value.isdecimal()
+            hint = "; it is text here: write ${oc.decode:${oc.env:NAME}} for a variable's value" if is_text else ""
+            raise HeadstartError(f"{key}={value}: give {wanted}{hint}")
 
     @property
     def name(self) -> str:
