@@ -114,6 +114,10 @@ class TestTrainerOptions:
         with pytest.raises(HeadstartError, match="not a time"):
             check_trainer(OmegaConf.create({**DEFAULT, "val_check_interval": "00:00:00:01"}))
 
+    def test_reject_more_epochs_than_there_are(self, folder):
+        with pytest.raises(HeadstartError, match=r"trainer\.min_epochs=5: the run ends after 3"):
+            build(folder, min_epochs=5)
+
     def test_say_in_one_line_what_lightning_refuses(self, folder):
         with pytest.raises(HeadstartError, match="trainer: Trainer refuses its settings"):
             build(folder, precision="foo")
@@ -142,6 +146,7 @@ class TestCallbacks:
             ("[{_target_: lightning.pytorch.callbacks.NoSuch}]", "there is no lightning.pytorch.callbacks.NoSuch"),
             ("[{_target_: torch.nn.ReLU}]", "torch.nn.ReLU is no callback"),
             ("[1]", "1 names no class"),
+            ("[{_target_: lightning.pytorch.callbacks.Timer, duration: '00:00:00:01'}]", "the machine's speed"),
             (f"[{{_target_: {STOPPING}}}]", "EarlyStopping refuses its settings"),
         ],
     )

@@ -66,6 +66,13 @@ class TestKeys:
             (["model=frozen", "backbone.lr=0.1"], "model=frozen reads no backbone.lr"),
             (["-m", "model=frozen,scratch_cnn", "backbone.batch_norm=fixed"], "model=frozen, scratch_cnn reads no"),
             (["tune.space.lr=[1e-4,1e-2]"], "nothing is searched; add tune.trials=8"),
+            (["data.validation=0.3", "data.labels_per_class=5"], "data.validation=0.3: below 20 labels per class no"),
+            (
+                ["-m", "data.validation=0.3", "data.labels_per_class=2,5"],
+                "below 20 labels per class no image validates",
+            ),
+            (["--config-path", "x"], "--config-path: the configuration is the package's own"),
+            (["data._target_=headstart.data.folder.Nope"], "data: there is no headstart.data.folder.Nope"),
             (["data.seed=5"], "data.seed=5: one seed serves the whole run; give seed=5"),
             (["-m", "data.seed=0,1"], "data.seed=1: one seed serves the whole run"),
         ],

@@ -28,6 +28,14 @@ from headstart.overrides import bare, parted
 
 CONFIG_NAME = "train"
 VERSION_BASE = "1.3"
+# Flags of Hydra's that would run another configuration than the one that was looked at.
+REFUSED_FLAGS = {
+    "--config-path": "the configuration is the package's own; name a folder of further choices by --config-dir",
+    "-cp": "the configuration is the package's own; name a folder of further choices by --config-dir",
+    "--package": "the configuration's keys stand at its root; leave it out",
+    "-p": "the configuration's keys stand at its root; leave it out",
+    "--experimental-rerun": "give the run's command again, as result.json has it",
+}
 
 
 @dataclass(frozen=True)
@@ -71,6 +79,9 @@ def arguments(argv: list[str]) -> Namespace:
         near = did_you_mean(get_close_matches(unknown, known, n=1, cutoff=0.7))
         raise HeadstartError(f"no flag '{unknown}'{near or '; --help shows what there is'}")
 
+    for flag, mend in REFUSED_FLAGS.items():
+        if any(word == flag or word.startswith(f"{flag}=") for word in flags):
+            raise HeadstartError(f"{flag}: {mend}")
     parser.error = refuse  # type: ignore[method-assign]
     next(a for a in parser._actions if a.dest == "version").version = f"headstart {__version__}"  # type: ignore[attr-defined]
     return parser.parse_args([*overrides, *flags])

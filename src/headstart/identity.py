@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
-from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from headstart import __version__, backbones
 from headstart.errors import HeadstartError
+from headstart.instantiation import build
 
 # Where a run is computed and what is shown meanwhile; none of it is part of what comes out.
 HOW = {"_target_", "accelerator", "devices", "logger", "enable_progress_bar", "enable_model_summary"}
@@ -54,7 +54,7 @@ def opened(cfg: DictConfig) -> Any:
 
 @lru_cache(maxsize=16)
 def _opened(data: str) -> Any:
-    return instantiate(OmegaConf.create(data))
+    return build(OmegaConf.create(data), "data")  # type: ignore[arg-type]
 
 
 def forget_sources() -> None:
@@ -101,8 +101,8 @@ def identify(cfg: DictConfig, data_digest: str) -> str:
     for name in STARTS:
         settings.pop(f"model.{name}.weights", None)
     # A class of one's own may read the same files in another way, or train in another way.
-    classes = [cfg[node]._target_ for node in ("data", "trainer")]
-    foreign = [name for name in classes if not name.startswith(("headstart.", "lightning."))]
+    classes = [cfg.data._target_, cfg.trainer._target_]
+    foreign = [name for name in classes if not name.startswith("headstart.data.") and name != "lightning.Trainer"]
     return _hash(
         {
             **({"classes": foreign} if foreign else {}),

@@ -22,7 +22,7 @@ from headstart.estimate import epochs_for, seconds, shares, typed_length
 from headstart.identity import arm_settings, forget_sources, identify_run, name_run, opened
 from headstart.overrides import bare, quoted
 from headstart.terminal import duration
-from headstart.validation import check_config, check_directories, check_effects, check_outside
+from headstart.validation import check_config, check_directories, check_effects, check_outside, check_validation
 
 BUDGET, FOLD = "data.labels_per_class", "data.fold"
 WITHIN = {"seed", BUDGET, FOLD}  # what runs of one arm differ by
@@ -100,6 +100,7 @@ def planned(argv: list[str]) -> Plan:
         _check(cfg)
         identity, directory = identify_run(cfg), Path(cfg.hydra.run.dir)
         check_outside(directory, opened(cfg))
+        check_validation([opened(cfg)], asked.overrides)
         runs.finished(directory, identity)  # refuses the place of another run
         return Plan(argv)
     sweeps, argv = dict(asked.sweeps), list(argv)
@@ -128,6 +129,7 @@ def planned(argv: list[str]) -> Plan:
     folds = [_number(FOLD, fold) for fold in sweeps.get(FOLD, [cfg.data.fold])]
     # A budget that does not fit, in whichever fold, is an error here, before any training.
     about = [_seconds(_changed(arm, data={"fold": fold}), k) for arm, k, fold in product(arms, budgets, folds)]
+    check_validation((_source(arm, k) for arm, k in product(arms, budgets)), asked.overrides)
     typed = cfg.hydra.sweep.dir != read_shipped("train")["hydra"]["sweep"]["dir"]
     directory = Path(cfg.hydra.sweep.dir if typed else f"runs/{_name(cfg, sweeps)}")
     for source in sources:

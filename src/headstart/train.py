@@ -14,8 +14,9 @@ from headstart.complaints import one_line
 from headstart.described import described
 from headstart.estimate import typed_length
 from headstart.identity import identify, opened, run_title, starts
+from headstart.instantiation import build
 from headstart.plan import How
-from headstart.trainer_options import build, build_callbacks, build_trainer, check_monitors, quiet_lightning
+from headstart.trainer_options import build_callbacks, build_trainer, check_monitors, quiet_lightning
 
 
 def main() -> None:

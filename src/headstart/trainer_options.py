@@ -8,13 +8,12 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from hydra.errors import InstantiationException
-from hydra.utils import get_class, instantiate
+from hydra.utils import get_class
 from omegaconf import DictConfig, OmegaConf
 
-from headstart.complaints import find_headstart_error
 from headstart.composition import did_you_mean
 from headstart.errors import HeadstartError
+from headstart.instantiation import build
 
 VALIDATION_METRICS = ("val/accuracy", "val/balanced_accuracy", "val/log_loss", "val/macro_f1")
 TRAINING_METRICS = ("train/loss",)
@@ -83,7 +82,7 @@ def build_callbacks(trainer: DictConfig) -> list[Any]:
     Raises:
         HeadstartError: one of them cannot be built, or is no callback.
     """
-    from lightning.pytorch.callbacks import Callback
+    from lightning.pytorch.callbacks import Callback, Timer
 
     nodes = trainer.get("callbacks")
     if nodes is None:
@@ -96,6 +95,8 @@ def build_callbacks(trainer: DictConfig) -> list[Any]:
         callbacks.append(build(node, "trainer.callbacks"))
         if not isinstance(callbacks[-1], Callback):
             raise HeadstartError(f"trainer.callbacks: {node._target_} is no callback of Lightning's; give one that is")
+        if isinstance(callbacks[-1], Timer):
+            raise HeadstartError(f"trainer.callbacks: {node._target_}: {REFUSALS['max_time'][1]}")
     return callbacks
 
 
@@ -120,40 +121,6 @@ def build_loggers(logger: DictConfig) -> list[Any]:
         if not isinstance(loggers[-1], Logger):
             raise HeadstartError(f"{key}: {node._target_} is no logger of Lightning's; give one that is")
     return loggers
-
-
-def build(node: DictConfig, key: str, **arguments: Any) -> Any:
-    """The object that a node with a ``_target_`` describes.
-
-    Args:
-        node: what Hydra instantiates.
-        key: the node's place in the configuration, for the message.
-        **arguments: further arguments, Python objects that are handed over as they are.
-
-    Raises:
-        HeadstartError: its class is not found, or does not take its arguments.
-    """
-    from lightning.pytorch.utilities.exceptions import MisconfigurationException
-
-    try:
-        # The arguments do not pass through OmegaConf, which would read names of classes as its own syntax.
-        build_object = instantiate(node, _convert_="all", _partial_=True)
-    except InstantiationException as error:
-        if cause := find_headstart_error(error):
-            raise cause from error
-        if "Error locating target" not in str(error):
-            raise
-        module = str(node._target_).rpartition(".")[0]
-        raise HeadstartError(
-            f"{key}: there is no {node._target_}; check the name, install what holds it, or put the folder of {module} "
-            "on PYTHONPATH"
-        ) from error
-    try:
-        return build_object(**arguments)
-    except (TypeError, ValueError, ImportError, MisconfigurationException) as error:
-        raise HeadstartError(
-            f"{key}: {str(node._target_).rpartition('.')[2]} refuses its settings ({error})"
-        ) from error
 
 
 def build_trainer(cfg: DictConfig, directory: Path, epochs: int, callbacks: Sequence[Any]) -> Any:
@@ -185,11 +152,13 @@ def build_trainer(cfg: DictConfig, directory: Path, epochs: int, callbacks: Sequ
         logger=build_loggers(cfg.logger) or False,
         default_root_dir=directory,
     )
-    _check_built(trainer, cfg.trainer)
+    _check_built(trainer, cfg.trainer, epochs)
     return trainer
 
 
-def _check_built(trainer: Any, asked: DictConfig) -> None:
+def _check_built(trainer: Any, asked: DictConfig, epochs: int) -> None:
+    if (asked.get("min_epochs") or 0) > epochs:
+        raise HeadstartError(f"trainer.min_epochs={asked.min_epochs}: the run ends after {epochs}; give that or fewer")
     if trainer.num_devices * trainer.num_nodes > 1:
         raise HeadstartError(f"trainer.devices={asked.devices}: {trainer.num_devices} here; {ONE_DEVICE}; give 1")
     aliases = {"16": "16-mixed", "bf16": "bf16-mixed", "32": "32-true", "64": "64-true", "None": "32-true"}

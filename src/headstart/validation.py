@@ -2,7 +2,7 @@
 
 import inspect
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import fields
 from difflib import get_close_matches
 from pathlib import Path
@@ -80,6 +80,21 @@ def check_effects(arms: Sequence[DictConfig], typed: Sequence[str]) -> None:
             raise HeadstartError(f"{override}: model={models} reads no {key}; leave it out, or choose another model")
         if key.startswith("tune.space") and not any(arm.tune.trials for arm in arms):
             raise HeadstartError(f"{override}: nothing is searched; add tune.trials=8, or leave it out")
+
+
+def check_validation(sources: Iterable[Any], typed: Sequence[str]) -> None:
+    """Checks that a share for validation that was typed validates at one budget at least.
+
+    Args:
+        sources: the images of each arm and budget, ``headstart.data.Source``.
+        typed: the overrides of the command.
+
+    Raises:
+        HeadstartError: nothing validates.
+    """
+    shares = [override for override in typed if bare(override.partition("=")[0]) == "data.validation"]
+    if shares and not any(source.validation == 0 or len(source.split.val) for source in sources):
+        raise HeadstartError(f"{shares[-1]}: below 20 labels per class no image validates; leave it out")
 
 
 def check_directories(command: Asked) -> None:
