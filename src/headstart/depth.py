@@ -112,11 +112,13 @@ def check_depth(extent: Extent, depth: str | None) -> None:
     Raises:
         PixelError: it cannot.
     """
-    kind = "floating-point values" if extent.is_float else "16-bit color" if extent.is_color else "16-bit values"
+    kind = "16-bit color" if extent.is_color else "values deeper than 8 bits"
+    if extent.is_float:
+        kind = "floating-point values"
     if depth is None:
         raise PixelError(
-            f"{kind}, for which this model knows no range: it was trained on 8-bit images, or by a version that "
-            "recorded none; give 8 bits (values 0 to 255 as uint8)"
+            f"{kind}, for which this model knows no range: it was trained on 8-bit images, or before ranges were "
+            "recorded; give 8 bits (0 to 255, as uint8)"
         )
     white = WHITE[depth]
     if extent.is_float != (depth in FLOAT):
@@ -153,9 +155,9 @@ def describe_depth(extents: Sequence[Extent], depth: str, images: int) -> str:
         images: how many images there are, those of 8 bits included.
     """
     low, high = min(extent.low for extent in extents), max(extent.high for extent in extents)
-    kind = "floating-point images" if depth in FLOAT else "16-bit images"
+    kind = "floating-point images" if depth in FLOAT else "images deeper than 8 bits"
     if len(extents) < images:
-        kind = f"{len(extents):,} of {images:,} images are {kind.removesuffix(' images')}"
+        kind = f"{len(extents):,} of {images:,} are {kind}"
     if depth in FLOAT:
         clip = ", what lies outside is clipped" if low < 0 or high > WHITE[depth] else ""
         return f"{kind}, values from {low:,.6g} to {high:,.6g}: read as 0 to {WHITE[depth]:,}{clip}"

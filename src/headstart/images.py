@@ -59,7 +59,11 @@ class Header:
 
 
 def decode(
-    image: Path | str | bytes | Image.Image, size: int | None, channels: int, depth: str | None = None
+    image: Path | str | bytes | Image.Image,
+    size: int | None,
+    channels: int,
+    depth: str | None = None,
+    name: str = "the image",
 ) -> np.ndarray:
     """An image file, its bytes, or a PIL image, as a model wants it: equal pixels from all three.
 
@@ -71,6 +75,7 @@ def decode(
         size: pixels of a side.
         channels: 1 or 3.
         depth: how values of more than 8 bits are read, one of ``headstart.depth.WHITE``; None: they are refused.
+        name: what a message calls an image that is no file.
 
     Returns:
         uint8 (channels, size, size), or (channels, height, width).
@@ -83,9 +88,9 @@ def decode(
     except (HeadstartError, MemoryError):
         raise
     except Exception as error:  # Pillow's decoders raise whatever a broken file leads them to
-        name = image if isinstance(image, str | Path) else "the image"
-        mend = "" if isinstance(error, PixelError) else "; mend or remove the file"
-        raise HeadstartError(f"{name}: {trouble(error)}{mend}") from error
+        is_file = isinstance(image, str | Path)
+        mend = "; mend or remove the file" if is_file and not isinstance(error, PixelError) else ""
+        raise HeadstartError(f"{image if is_file else name}: {trouble(error)}{mend}") from error
 
 
 def read_header(path: Path) -> Header:

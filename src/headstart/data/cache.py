@@ -149,7 +149,7 @@ def find_depth(
         return Depth(), troubles
     names = [f"{paths[i].parent.name}/{paths[i].name}" for i in deep if i not in troubles]
     name = name or depths.choose_depth(extents, names)
-    text = depths.describe_depth(extents, name, len(paths))
+    text = depths.describe_depth(extents, name, len(paths) - len(troubles))
     return Depth(name, text, depths.is_as_before(extents, name)), troubles
 
 

@@ -70,8 +70,6 @@ def _catalogue(
         decoded = cache.decoded(paths, digests, size, channels, depth)
     except DepthError as error:
         raise DepthError(f"data.root={root}: {error}") from error
-    if decoded.depth.text and not multiprocessing.parent_process():  # a sweep's helpers would only repeat it
-        print(f"data.root={root}: {decoded.depth.text}", file=sys.stderr)
     names = [name_below(root, path) for path in paths]
     skipped = [(names[i], reason) for i, reason in sorted(decoded.troubles.items())]
     if skipped and on_bad_file == "error":
@@ -86,6 +84,8 @@ def _catalogue(
     position = {name: i for i, name in enumerate(classes)}
     if lost := sorted(set(classes) - {files[i].label for i in good}):
         raise HeadstartError(f"{root}: no file in class {named(lost)} can be read; mend the files or remove the class")
+    if decoded.depth.text and not multiprocessing.parent_process():  # a sweep's helpers would only repeat it
+        print(f"data.root={root}: {decoded.depth.text}", file=sys.stderr)
     return Catalogue(
         names=[names[i] for i in good],
         labels=np.array([position[files[i].label] for i in good], dtype=np.int64),

@@ -3,6 +3,7 @@
 import io
 import operator
 import os
+import warnings
 from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,7 +58,7 @@ def predict(model: "Classifier", images: Any, batch_size: int) -> Prediction:
         HeadstartError: an image that cannot be read, or that may be meant in two ways.
     """
     batch_size = _size(batch_size)
-    many = _listed(images)
+    many = [*enumerate(_listed(images))]
     was_training = model.training
     model.eval()
     try:
@@ -100,11 +101,13 @@ def _is_file(image: Any) -> bool:
     return hasattr(image, "read") and hasattr(image, "seek")
 
 
-def _batch(images: list[Any], model: "Classifier") -> Tensor:
-    return torch.from_numpy(np.stack([_raw(image, model) for image in images]))
+def _batch(images: list[tuple[int, Any]], model: "Classifier") -> Tensor:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Pillow on odd metadata, or on a photograph that is merely large
+        return torch.from_numpy(np.stack([_raw(image, model, f"images[{i}]") for i, image in images]))
 
 
-def _raw(image: Any, model: "Classifier") -> np.ndarray:
+def _raw(image: Any, model: "Classifier", name: str) -> np.ndarray:
     """One image as the model wants it, uint8 (C, H, W)."""
     channels, height, _ = model.spec.shape
     if isinstance(image, Tensor | np.ndarray):
@@ -114,7 +117,7 @@ def _raw(image: Any, model: "Classifier") -> np.ndarray:
         try:
             image = decoding.from_array(array, model.spec.depth)
         except PixelError as error:
-            raise HeadstartError(f"{_describe(image)}: {error}") from error
+            raise HeadstartError(f"{name}, {_describe(image)}: {error}") from error
     elif isinstance(image, str | os.PathLike):
         image = _path(image)
     elif isinstance(image, bytes | bytearray | memoryview):
@@ -125,7 +128,7 @@ def _raw(image: Any, model: "Classifier") -> np.ndarray:
         raise HeadstartError(
             f"a {type(image).__name__} is no image; give paths, bytes, binary files, PIL images, arrays or tensors"
         )
-    return decoding.decode(image, height, channels, model.spec.depth)
+    return decoding.decode(image, height, channels, model.spec.depth, name)
 
 
 def _channels_last(image: Tensor | np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:
@@ -147,8 +150,11 @@ def _channels_last(image: Tensor | np.ndarray, shape: tuple[int, int, int]) -> n
         )
     if isinstance(image, np.ndarray):
         return image
-    values = image.detach().cpu().permute(1, 2, 0)
-    return values.float().numpy() if values.is_floating_point() else values.numpy()
+    try:
+        values = image.detach().cpu().permute(1, 2, 0)
+        return values.float().numpy() if values.is_floating_point() else values.numpy()
+    except (RuntimeError, TypeError) as error:  # such as a tensor of the device "meta", which has no values
+        raise HeadstartError(f"{_describe(image)} cannot be read; give a dense tensor on a CPU") from error
 
 
 def _describe(image: Tensor | np.ndarray) -> str:
@@ -176,7 +182,7 @@ def _content(file: Any) -> bytes:
         content = file.read()
         file.seek(place)
     except (OSError, ValueError, io.UnsupportedOperation) as error:
-        raise HeadstartError(f"a file of images cannot be read ({error}); open it anew, in binary mode") from error
+        raise HeadstartError(f"an open file cannot be read from its beginning ({error}); give its bytes") from error
     if not isinstance(content, bytes):
         raise HeadstartError("a file is open as text; open it in binary mode: open(path, 'rb')")
     return content
