@@ -26,6 +26,7 @@ EMPTY = "empty"
 NO_HEIC = "HEIC needs another decoder: pip install headstart[heic]"
 GREY = {"1", "L", "LA", "La", "I", "F"}
 BITS_PER_SAMPLE, PHOTOMETRIC, ORIENTATION, SAMPLE_FORMAT = 258, 262, 274, 339  # tags of TIFF and EXIF
+TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")  # what such files begin with
 SIGNED = 2  # of SAMPLE_FORMAT
 TURNS = {  # by the EXIF orientation, what turns an image upright
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -169,6 +170,11 @@ def _read(source: Path | str | bytes | Image.Image, work: Callable[[Image.Image]
         if isinstance(error, OSError) and error.errno:
             raise
         content = source if isinstance(source, bytes) else source.read_bytes()
+        if isinstance(error, UnidentifiedImageError) and content.startswith(TIFF):
+            raise PixelError(
+                "a TIFF of a kind that is not read (such as 64-bit values or floating-point color), or damaged; "
+                "store it as PNG or as a TIFF of 8 or 16 bits"
+            ) from error
         stripped = strip_metadata(content)
         if stripped is None:
             raise
