@@ -44,6 +44,7 @@ def jpeg(segment, marker):
 def exif(*entries):
     """Entries (tag, type, count, four bytes) as EXIF; 6 is the orientation of a camera held upright."""
     entries = [(0x112, 3, 1, struct.pack("<HH", 6, 0)), *entries]
+    entries.sort()
     body = b"".join(struct.pack("<HHI", *entry[:3]) + entry[3] for entry in entries)
     return b"II*\0" + struct.pack("<IH", 8, len(entries)) + body + struct.pack("<I", 0)
 
@@ -59,7 +60,9 @@ ODD_EXIF = {
     "GPS as text": exif((0x8825, 2, 4, b"abcd")),
     "EXIF in a circle": exif((0x8769, 4, 1, struct.pack("<I", 8))),
     "maker's note beyond the end": exif((0x8769, 4, 1, struct.pack("<I", 99_999))),
-    "cut short": exif((0x110, 2, 4, b"abcd"))[:-8],
+    "text beyond the end, before it": exif((0x10F, 2, 8, b"\xff\xff\0\0")),
+    "number as text": exif((0x11A, 2, 4, b"abcd")),
+    "cut short": exif((0x9999, 2, 4, b"abcd"))[:-8],
 }
 ODD_PNG = {
     "no EXIF": chunk(b"eXIf", b"garbage"),

@@ -2,7 +2,7 @@
 
 import io
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
@@ -10,10 +10,11 @@ from typing import Any, TypeVar
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from headstart import depth as depths
-from headstart.depth import Extent, PixelError
+from headstart.deep_images import image_extent, is_deep, reduce_depth, scale_values
+from headstart.depth import Extent, PixelError, measure_extent
 from headstart.errors import HeadstartError
 from headstart.metadata import strip_metadata
+from headstart.orientation import find_orientation, turn_upright
 
 T = TypeVar("T")
 
@@ -25,18 +26,7 @@ FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP", "TIFF")
 EMPTY = "empty"
 NO_HEIC = "HEIC needs another decoder: pip install headstart[heic]"
 GREY = {"1", "L", "LA", "La", "I", "F"}
-BITS_PER_SAMPLE, PHOTOMETRIC, ORIENTATION, SAMPLE_FORMAT = 258, 262, 274, 339  # tags of TIFF and EXIF
 TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")  # what such files begin with
-SIGNED = 2  # of SAMPLE_FORMAT
-TURNS = {  # by the EXIF orientation, what turns an image upright
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
 
 
 def is_image(path: Path) -> bool:
@@ -89,9 +79,10 @@ def decode(
     except (HeadstartError, MemoryError):
         raise
     except Exception as error:  # Pillow's decoders raise whatever a broken file leads them to
-        is_file = isinstance(image, str | Path)
-        mend = "; mend or remove the file" if is_file and not isinstance(error, PixelError) else ""
-        raise HeadstartError(f"{image if is_file else name}: {trouble(error)}{mend}") from error
+        mend = ""
+        if isinstance(image, str | Path):
+            name, mend = str(image), "" if isinstance(error, PixelError) else "; mend or remove the file"
+        raise HeadstartError(f"{name}: {trouble(error)}{mend}") from error
 
 
 def read_header(path: Path) -> Header:
@@ -104,7 +95,7 @@ def read_header(path: Path) -> Header:
 
 def read_extent(path: Path) -> Extent:
     """The range of the values of an image that is deeper than 8 bits; raises what broken files lead to."""
-    return _read(path, _extent)
+    return _read(path, image_extent)
 
 
 def from_array(array: np.ndarray, depth: str | None = None) -> Image.Image:
@@ -120,7 +111,7 @@ def from_array(array: np.ndarray, depth: str | None = None) -> Image.Image:
     if array.dtype != np.uint8:
         if array.dtype.kind not in "iuf":
             raise PixelError(f"{array.dtype} values are no pixels")
-        array = _scale(array, depths.measure_extent(array), depth)
+        array = scale_values(array, measure_extent(array), depth)
     return Image.fromarray(np.ascontiguousarray(array))
 
 
@@ -205,7 +196,7 @@ def _opened(path: Path | bytes) -> Image.Image:
 def _array(image: Image.Image, size: int | None, channels: int, depth: str | None) -> np.ndarray:
     if not all(image.size):
         raise PixelError("no pixels in it")
-    image = _upright(_eight_bits(image, depth), _orientation(image))
+    image = turn_upright(reduce_depth(image, depth), find_orientation(image))
     if image.mode == "La":  # grey, multiplied by its opacity
         image = image.convert("LA")
     if image.has_transparency_data:
@@ -220,82 +211,10 @@ def _array(image: Image.Image, size: int | None, channels: int, depth: str | Non
     return np.ascontiguousarray(array[None] if array.ndim == 2 else array.transpose(2, 0, 1))
 
 
-def _eight_bits(image: Image.Image, depth: str | None) -> Image.Image:
-    """The image with 8 bits a channel; Pillow alone would cut every value off at 255."""
-    if not _is_deep(image):
-        if SIGNED in getattr(image, "tag_v2", {}).get(SAMPLE_FORMAT, ()):
-            raise PixelError("signed 8-bit values; store them as 0 to 255")
-        image.load()
-        return image
-    extent = _extent(image)
-    if extent.is_color:
-        depths.check_depth(extent, depth)
-        return image
-    values: Any = np.asarray(image)
-    scaled = _scale(values, extent, depth)
-    if extent.has_mask:
-        scaled[values == image.info["transparency"]] = 255  # on white, as all that is transparent
-    return Image.fromarray(scaled)
-
-
-def _scale(values: np.ndarray, extent: Extent, depth: str | None) -> np.ndarray:
-    depths.check_depth(extent, depth)
-    assert depth is not None
-    return depths.to_eight_bits(values, depth)
-
-
 def _header(image: Image.Image) -> Header:
     is_jpeg = image.format in ("JPEG", "MPO")
     return Header(
         is_grey=image.mode in GREY or image.mode.startswith("I;16"),
-        is_deep=_is_deep(image),
+        is_deep=is_deep(image),
         jpeg_side=min(image.size) if is_jpeg else 0,
     )
-
-
-def _is_deep(image: Image.Image) -> bool:
-    return image.mode in ("I", "F") or image.mode.startswith("I;16") or _is_deep_color(image)
-
-
-def _is_deep_color(image: Image.Image) -> bool:
-    """Whether a file stores 16 bits a channel, of which Pillow gives the upper 8."""
-    if image.mode in ("I", "F") or image.mode.startswith("I;16"):
-        return False
-    tags: Any = getattr(image, "tag_v2", None)
-    if tags is not None:
-        return max(tags.get(BITS_PER_SAMPLE, (8,))) > 8
-    tiles: Any = getattr(image, "tile", ())  # none once the image is loaded: what it holds then are 8 bits
-    return image.format == "PNG" and bool(tiles) and ";16" in str(tiles[0].args)
-
-
-def _extent(image: Image.Image) -> Extent:
-    """The range of the values of a deep image.
-
-    Raises:
-        PixelError: they cannot be read as brightness.
-    """
-    is_color, mask = _is_deep_color(image), image.info.get("transparency")
-    tags: Any = getattr(image, "tag_v2", {})
-    if tags.get(PHOTOMETRIC, 1) == 0:
-        raise PixelError("a TIFF of more than 8 bits in which white is 0; store it with black as 0")
-    image.load()
-    if not is_color:
-        return replace(depths.measure_extent(np.asarray(image)), has_mask=mask is not None)
-    if mask is not None:
-        raise PixelError("16-bit color with a transparent color; store it as RGBA")
-    colors: Any = np.asarray(image)
-    upper = int(colors[:, :, :3].max() if image.mode == "RGBA" else colors.max())
-    return Extent(is_float=False, low=0, high=256 * upper + 255, is_color=True)
-
-
-def _orientation(image: Image.Image) -> int:
-    """The EXIF orientation, 1 to 8; 1 where none can be read."""
-    try:
-        value = image.getexif().get(ORIENTATION, 1)
-    except Exception:  # of any kind, as with pixels: the pixels are right without it
-        return 1
-    return value if value in TURNS else 1
-
-
-def _upright(image: Image.Image, orientation: int) -> Image.Image:
-    return image.transpose(TURNS[orientation]) if orientation in TURNS else image
