@@ -115,6 +115,20 @@ class TestOddMetadata:
         content = exif()[:18] + struct.pack("<H", orientation) + exif()[20:]
         np.testing.assert_array_equal(images.decode(encode("PNG", exif=content), None, 3), UPRIGHT)
 
+    @pytest.mark.parametrize("orientation", range(1, 9))
+    @pytest.mark.parametrize("compression", [None, "tiff_lzw"])
+    @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+    def test_tiff_is_turned_as_a_photograph_is(self, tmp_path, orientation, compression, dtype):
+        path, values = tmp_path / "a.tif", PIXELS[:, :, 0].astype(dtype) * (1 if dtype is np.uint8 else 257)
+        Image.fromarray(values).save(path, tiffinfo={0x112: orientation}, compression=compression)
+        tags = Image.Exif()
+        tags[0x112] = orientation
+        photograph = encode("PNG", exif=tags)
+        expected = images.decode(photograph, None, 3)[:1]
+        with Image.open(path) as picture:
+            for image in (path, path.read_bytes(), picture):
+                np.testing.assert_array_equal(images.decode(image, None, 1, "uint16"), expected)
+
     def test_pixels_that_are_damaged_stay_damaged(self):
         content = png(ODD_PNG["short gamma"])
         with pytest.raises(HeadstartError):

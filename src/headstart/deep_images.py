@@ -8,6 +8,7 @@ from PIL import Image
 
 from headstart import depth as depths
 from headstart.depth import Extent, PixelError
+from headstart.orientation import load_pixels
 
 BITS_PER_SAMPLE, PHOTOMETRIC, SAMPLE_FORMAT = 258, 262, 339  # tags of TIFF
 WHITE_IS_0 = 0  # of PHOTOMETRIC
@@ -28,7 +29,7 @@ def image_extent(image: Image.Image) -> Extent:
     is_color, mask = _is_deep_color(image), image.info.get("transparency")
     if _tags(image).get(PHOTOMETRIC) == WHITE_IS_0:
         raise PixelError("a TIFF of more than 8 bits in which white is 0; store it with black as 0")
-    image.load()
+    load_pixels(image)
     if not is_color:
         return replace(depths.measure_extent(np.asarray(image)), has_mask=mask is not None)
     if mask is not None:
@@ -47,7 +48,7 @@ def reduce_depth(image: Image.Image, depth: str | None) -> Image.Image:
     if not is_deep(image):
         if SIGNED in _tags(image).get(SAMPLE_FORMAT, ()):
             raise PixelError("signed 8-bit values; store them as 0 to 255")
-        image.load()
+        load_pixels(image)
         return image
     extent = image_extent(image)
     if extent.is_color:

@@ -14,7 +14,7 @@ from headstart.deep_images import image_extent, is_deep, reduce_depth, scale_val
 from headstart.depth import Extent, PixelError, measure_extent
 from headstart.errors import HeadstartError
 from headstart.metadata import strip_metadata
-from headstart.orientation import find_orientation, turn_upright
+from headstart.orientation import find_orientation, is_turned_anew, turn_upright
 
 T = TypeVar("T")
 
@@ -42,11 +42,17 @@ class Header:
         is_grey: whether it has no colors.
         is_deep: whether its values have more than 8 bits.
         jpeg_side: pixels of the shorter side of a JPEG; 0 for other formats.
+        is_turned_anew: whether the first decoder turned it wrongly.
     """
 
     is_grey: bool
     is_deep: bool
     jpeg_side: int
+    is_turned_anew: bool = False
+
+    def is_decoded_anew(self, size: int) -> bool:
+        """Whether the first decoder gave other pixels: it halved large JPEGs until they were about twice the size."""
+        return self.jpeg_side >= 4 * size or self.is_turned_anew
 
 
 def decode(
@@ -217,4 +223,5 @@ def _header(image: Image.Image) -> Header:
         is_grey=image.mode in GREY or image.mode.startswith("I;16"),
         is_deep=is_deep(image),
         jpeg_side=min(image.size) if is_jpeg else 0,
+        is_turned_anew=is_turned_anew(image),
     )

@@ -1,6 +1,7 @@
 """Which way is up: the orientation that a camera wrote into a photograph's metadata."""
 
 import struct
+from typing import Any
 
 from PIL import Image
 
@@ -15,6 +16,32 @@ TURNS = {  # by the orientation, what turns an image upright
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+
+SIDEWAYS = (5, 6, 7, 8)  # orientations that exchange width and height
+
+
+def load_pixels(image: Image.Image) -> None:
+    """Loads an image as it is stored, or a TIFF upright.
+
+    Pillow maps an uncompressed TIFF into memory with the sides that it has when it is turned, which shears the image.
+    It does so only where it knows the file's name.
+    """
+    if _is_mapped_turned(image):
+        image.filename = ""  # type: ignore[attr-defined]
+    image.load()
+
+
+def is_turned_anew(image: Image.Image) -> bool:
+    """Whether the first decoder of Headstart, which relied on Pillow for all of EXIF, turned this file wrongly."""
+    if _is_mapped_turned(image):
+        return True
+    orientation = read_orientation(image.info.get("exif") or b"")
+    if orientation not in TURNS:
+        return False
+    try:
+        return image.getexif().get(TAG) != orientation
+    except Exception:  # the first decoder could not read the file
+        return False
 
 
 def find_orientation(image: Image.Image) -> int:
@@ -48,3 +75,9 @@ def read_orientation(exif: bytes) -> int | None:
 
 def turn_upright(image: Image.Image, orientation: int) -> Image.Image:
     return image.transpose(TURNS[orientation]) if orientation in TURNS else image
+
+
+def _is_mapped_turned(image: Image.Image) -> bool:
+    tags: Any = getattr(image, "tag_v2", {})
+    tiles: Any = getattr(image, "tile", ())
+    return tags.get(TAG) in SIDEWAYS and bool(tiles) and tiles[0].codec_name == "raw"

@@ -136,12 +136,22 @@ class TestFolderDepth:
             model.predict(values * 50)
 
 
-class TestLargeJpegs:
+class TestFirstDecoder:
     @pytest.mark.parametrize(("side", "changes"), [(64, True), (63, False)])
-    def test_digest_changes_where_they_were_halved(self, image_folder, side, changes):
+    def test_digest_changes_where_jpegs_were_halved(self, image_folder, side, changes):
         root = image_folder(size=side)
         for path in root.rglob("*.png"):
             Image.open(path).save(path.with_suffix(".jpg"))
+            path.unlink()
+        source = source_of(root)
+        assert (source.digest != plain_digest(source)) is changes
+
+    @pytest.mark.parametrize(("orientation", "changes"), [(6, True), (3, False)])
+    def test_digest_changes_where_tiffs_were_sheared(self, image_folder, orientation, changes):
+        root = image_folder()
+        for path in root.rglob("*.png"):
+            picture = Image.open(path).convert("L").crop((0, 0, 16, 12))
+            picture.save(path.with_suffix(".tif"), tiffinfo={0x112: orientation})
             path.unlink()
         source = source_of(root)
         assert (source.digest != plain_digest(source)) is changes

@@ -167,8 +167,7 @@ def _write(
         depth, troubles = find_depth(files, headers, name)
         if channels is None:
             channels = 1 if all(header.is_grey for header in headers) else 3
-        # The first decoder halved large JPEGs until they were about twice the size: then the pixels differ.
-        decoder = images.DECODER if any(header.jpeg_side >= 4 * size for header in headers) else 1
+        decoder = images.DECODER if any(header.is_decoded_anew(size) for header in headers) else 1
         shape, scratch = (channels, size, size), path.with_suffix(".part")
         # Written in order, not through a map: a full disk is then an error instead of the process's end.
         with scratch.open("wb") as out:
