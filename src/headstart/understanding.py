@@ -190,13 +190,15 @@ def _called(checkpoint: Path, run: Path | None) -> str:
 
 def _source(model: Classifier, settings: DictConfig | None, data: str | Path | None) -> Any:
     channels, height, _ = model.spec.shape
+    source: Any
     if data is not None:
         source = Folder(root=str(data), image_size=height, channels=channels, on_bad_file="skip", on_copies="skip")
-        source.depth = model.spec.depth  # the network sees other images as it saw its own
-        return source
-    if settings is None:
+    elif settings is None:
         raise HeadstartError("a checkpoint outside of its run has no images with it; name a folder of them by --data")
-    return instantiate(settings.data)
+    else:
+        source = instantiate(settings.data)
+    source.depth = model.spec.depth  # whatever other files there are by now, images are read as in training
+    return source
 
 
 def _spread(indices: np.ndarray, source: Any, most: int) -> np.ndarray:
