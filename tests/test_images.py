@@ -58,13 +58,13 @@ def test_what_is_transparent_becomes_white(tmp_path):
 
 def test_sixteen_bits_keep_their_brightness(tmp_path):
     ramp = np.tile(np.linspace(0, 65535, 16).astype(np.uint16), (16, 1))
-    pixels = images.decode(saved(tmp_path, Image.fromarray(ramp), "a.png"), 16, 1)
+    pixels = images.decode(saved(tmp_path, Image.fromarray(ramp), "a.png"), 16, 1, "uint16")
     np.testing.assert_allclose(pixels[0, 0], np.linspace(0, 255, 16), atol=1)
 
 
 def test_floating_point_between_0_and_1_is_a_picture_too(tmp_path):
     ramp = np.tile(np.linspace(0, 1, 16).astype(np.float32), (16, 1))
-    pixels = images.decode(saved(tmp_path, Image.fromarray(ramp), "a.tiff"), 16, 1)
+    pixels = images.decode(saved(tmp_path, Image.fromarray(ramp), "a.tiff"), 16, 1, "float1")
     np.testing.assert_allclose(pixels[0, 0], np.linspace(0, 255, 16), atol=1)
 
 

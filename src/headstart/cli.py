@@ -99,6 +99,8 @@ def audit(args: argparse.Namespace) -> int:
         return 0
     filled = sum(any(parts.values()) for parts in found.classes.values())
     print(f"{harmless(found.name)}: {found.images:,} images of {filled:,} classes")
+    if found.depth:
+        print(found.depth)
     if not found.findings:
         print("nothing to mend was found")
         return 0

@@ -1,22 +1,32 @@
 """How a file becomes pixels: upright, on white, 8 bits a channel, square."""
 
+import io
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from headstart.deep_images import image_extent, is_deep, reduce_depth, scale_values
+from headstart.depth import Extent, PixelError, measure_extent
 from headstart.errors import HeadstartError
+from headstart.metadata import strip_metadata
+from headstart.orientation import find_orientation, is_turned_anew, turn_upright
 
-DECODER = 1  # another number whenever other pixels come out of the same file: it names the caches
+T = TypeVar("T")
+
+DECODER = 2  # another number whenever other pixels come out of the same file: it names the caches
 SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff"}
 HEIC = {".heic", ".heif"}
 # No other format is tried, whatever a file contains: Pillow would run PostScript, for one.
 FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP", "TIFF")
 EMPTY = "empty"
 NO_HEIC = "HEIC needs another decoder: pip install headstart[heic]"
-GREY = {"1", "L", "LA", "I", "F"}
+GREY = {"1", "L", "LA", "La", "I", "F"}
+TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")  # what such files begin with
 
 
 def is_image(path: Path) -> bool:
@@ -24,43 +34,91 @@ def is_image(path: Path) -> bool:
     return path.suffix.lower() in SUFFIXES | HEIC and not path.name.startswith(".")
 
 
-def decode(image: Path | str | Image.Image, size: int | None, channels: int) -> np.ndarray:
-    """An image file, or a PIL image, as a model wants it.
+@dataclass(frozen=True)
+class Header:
+    """What is known of an image before its pixels are read.
+
+    Args:
+        is_grey: whether it has no colors.
+        is_deep: whether its values have more than 8 bits.
+        jpeg_side: pixels of the shorter side of a JPEG; 0 for other formats.
+        is_turned_anew: whether the first decoder turned it wrongly.
+    """
+
+    is_grey: bool
+    is_deep: bool
+    jpeg_side: int
+    is_turned_anew: bool = False
+
+    def is_decoded_anew(self, size: int) -> bool:
+        """Whether the first decoder gave other pixels: it halved large JPEGs until they were about twice the size."""
+        return self.jpeg_side >= 4 * size or self.is_turned_anew
+
+
+def decode(
+    image: Path | str | bytes | Image.Image,
+    size: int | None,
+    channels: int,
+    depth: str | None = None,
+    name: str = "the image",
+) -> np.ndarray:
+    """An image file, its bytes, or a PIL image, as a model wants it: equal pixels from all three.
 
     The shorter side becomes ``size`` (bicubic, antialiased) and the centre is cut out; None: it stays as large as
     it is.
+
+    Args:
+        image: a path, the content of a file, or a PIL image (at the frame where it stands; else the first).
+        size: pixels of a side.
+        channels: 1 or 3.
+        depth: how values of more than 8 bits are read, one of ``headstart.depth.WHITE``; None: they are refused.
+        name: what a message calls an image that is no file.
 
     Returns:
         uint8 (channels, size, size), or (channels, height, width).
 
     Raises:
-        HeadstartError: the file cannot be read as an image.
+        HeadstartError: it cannot be read as an image.
     """
-    if isinstance(image, Image.Image):
-        return _array(image, size, channels)
     try:
-        with _opened(Path(image)) as found:
-            if size:  # JPEG's own halving, down to twice the size, spares most of the work on a large photograph
-                found.draft(None, (2 * size, 2 * size))
-            return _array(found, size, channels)
-    except HeadstartError:
+        return _read(image, lambda opened: _array(opened, size, channels, depth))
+    except (HeadstartError, MemoryError):
         raise
     except Exception as error:  # Pillow's decoders raise whatever a broken file leads them to
-        raise HeadstartError(f"{image}: {trouble(error)}; mend or remove the file") from error
+        mend = ""
+        if isinstance(image, str | Path):
+            name, mend = str(image), "" if isinstance(error, PixelError) else "; mend or remove the file"
+        raise HeadstartError(f"{name}: {trouble(error)}{mend}") from error
 
 
-def is_grey(path: Path) -> bool:
-    """Whether the file's header says so; a file that cannot be read does not count against it."""
+def read_header(path: Path) -> Header:
+    """What a file's header says; a file that cannot be read counts as grey, so that the others decide."""
     try:
-        with _opened(path) as image:
-            return image.mode in GREY or image.mode.startswith("I;16")
+        return _read(path, _header)
     except Exception:  # decoding will name it
-        return True
+        return Header(is_grey=True, is_deep=False, jpeg_side=0)
 
 
-def from_array(array: np.ndarray) -> Image.Image:
-    """uint8 (H, W, C) as a PIL image."""
-    return Image.fromarray(array[:, :, 0] if array.shape[2] == 1 else array)
+def read_extent(path: Path) -> Extent:
+    """The range of the values of an image that is deeper than 8 bits; raises what broken files lead to."""
+    return _read(path, image_extent)
+
+
+def from_array(array: np.ndarray, depth: str | None = None) -> Image.Image:
+    """Numbers of any type, (H, W) or (H, W, C) with up to four channels, as a PIL image of 8 bits.
+
+    Raises:
+        PixelError: these are no numbers, or ``depth`` does not tell their range.
+    """
+    if array.ndim == 3 and array.shape[2] == 1:
+        array = array[:, :, 0]
+    if array.dtype.kind == "b":
+        array = array.astype(np.uint8) * np.uint8(255)
+    if array.dtype != np.uint8:
+        if array.dtype.kind not in "iuf":
+            raise PixelError(f"{array.dtype} values are no pixels")
+        array = scale_values(array, measure_extent(array), depth)
+    return Image.fromarray(np.ascontiguousarray(array))
 
 
 @cache
@@ -77,6 +135,8 @@ def reads_heic() -> bool:
 def trouble(error: BaseException) -> str:
     """What is wrong with a file, in a few words."""
     text = str(error)
+    if isinstance(error, PixelError):
+        return text
     if text.endswith(NO_HEIC):
         return NO_HEIC
     if isinstance(error, UnidentifiedImageError):
@@ -92,8 +152,44 @@ def trouble(error: BaseException) -> str:
     return f"damaged: {text.splitlines()[0][:80]}" if text else "damaged"
 
 
-def _opened(path: Path) -> Image.Image:
+def _read(source: Path | str | bytes | Image.Image, work: Callable[[Image.Image], T]) -> T:
+    """What ``work`` makes of an image; metadata that Pillow fails on are left away first."""
+    if isinstance(source, Image.Image):
+        return work(source)
+    if isinstance(source, str):
+        source = Path(source)
+    try:
+        with _opened(source) as image:
+            return work(image)
+    except (HeadstartError, PixelError, MemoryError, Image.DecompressionBombError):
+        raise
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno:
+            raise
+        content = source if isinstance(source, bytes) else source.read_bytes()
+        if isinstance(error, UnidentifiedImageError) and content.startswith(TIFF):
+            raise PixelError(
+                "a TIFF of a kind that is not read (such as 64-bit values or floating-point color), or damaged; "
+                "store it as PNG or as a TIFF of 8 or 16 bits"
+            ) from error
+        stripped = strip_metadata(content)
+        if stripped is None:
+            raise
+        try:
+            with _opened(stripped) as image:
+                return work(image)
+        except PixelError:
+            raise
+        except Exception:
+            raise error from None
+
+
+def _opened(path: Path | bytes) -> Image.Image:
     formats: list[str] = list(FORMATS)
+    if isinstance(path, bytes):
+        if not path:
+            raise ValueError(EMPTY)
+        return Image.open(io.BytesIO(path), formats=[*formats, "HEIF"] if reads_heic() else formats)
     if path.suffix.lower() in HEIC:
         if not reads_heic():
             raise HeadstartError(f"{path}: {NO_HEIC}")
@@ -103,11 +199,17 @@ def _opened(path: Path) -> Image.Image:
     return Image.open(path, formats=formats)
 
 
-def _array(image: Image.Image, size: int | None, channels: int) -> np.ndarray:
-    image = _eight_bits(ImageOps.exif_transpose(image))
+def _array(image: Image.Image, size: int | None, channels: int, depth: str | None) -> np.ndarray:
+    if not all(image.size):
+        raise PixelError("no pixels in it")
+    image = turn_upright(reduce_depth(image, depth), find_orientation(image))
+    if image.mode == "La":  # grey, multiplied by its opacity
+        image = image.convert("LA")
     if image.has_transparency_data:
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+    if image.mode == "LAB":
+        image = image.convert("RGB")
     image = image.convert("L" if channels == 1 else "RGB")
     if size and image.size != (size, size):
         image = ImageOps.fit(image, (size, size), Image.Resampling.BICUBIC)
@@ -115,13 +217,11 @@ def _array(image: Image.Image, size: int | None, channels: int) -> np.ndarray:
     return np.ascontiguousarray(array[None] if array.ndim == 2 else array.transpose(2, 0, 1))
 
 
-def _eight_bits(image: Image.Image) -> Image.Image:
-    """16-bit grey by its full range; Pillow alone would cut every value off at 255."""
-    if image.mode == "F":
-        values: Any = np.asarray(image)
-        values = values * 255 if values.max(initial=0) <= 1 else values
-    elif image.mode == "I" or image.mode.startswith("I;16"):
-        values = np.asarray(image) / 257
-    else:
-        return image
-    return Image.fromarray(np.nan_to_num(values).clip(0, 255).round().astype(np.uint8))
+def _header(image: Image.Image) -> Header:
+    is_jpeg = image.format in ("JPEG", "MPO")
+    return Header(
+        is_grey=image.mode in GREY or image.mode.startswith("I;16"),
+        is_deep=is_deep(image),
+        jpeg_side=min(image.size) if is_jpeg else 0,
+        is_turned_anew=is_turned_anew(image),
+    )

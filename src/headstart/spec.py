@@ -15,6 +15,8 @@ class ImageSpec:
         std: likewise the standard deviation.
         mirror: whether a mirrored image keeps its class (photos do, digits do not).
         labels_per_class: labels a class that training and validation use together.
+        depth: how values of more than 8 bits are read, one of ``headstart.depth.WHITE``; None: no training image
+            was deeper.
     """
 
     shape: tuple[int, int, int]
@@ -23,6 +25,7 @@ class ImageSpec:
     std: tuple[float, ...]
     mirror: bool
     labels_per_class: int
+    depth: str | None = None
 
     @property
     def num_classes(self) -> int:

@@ -156,6 +156,7 @@ def tested(ready: Ready, source: Any, directory: Path) -> dict[str, Any]:
     parameters = list(model.parameters())
     return {
         "classes": list(data.spec.classes),
+        "depth": data.spec.depth,
         "metrics": metrics,
         "test_reads": data.test_reads,
         "training": learned(trainer, model, data),

@@ -140,6 +140,12 @@ def opened(model: Classifier, called: str, run: Path | None, data: str | Path | 
     assert settings is None or isinstance(settings, DictConfig)
     cautions = []
     source = _source(model, settings, data)
+    depth = source.catalogue.depth
+    if depth not in (None, model.spec.depth) and (data is not None or source.catalogue.reading):
+        raise HeadstartError(
+            f"{source.name}: images deeper than 8 bits, for which this network knows no range; "
+            "give 8-bit images by --data, or train it anew"
+        )
     trained = runs.trained_on(run) if run else set()
     if not run:
         cautions.append("A checkpoint alone does not say which images trained it: all are taken for new ones.")
@@ -184,11 +190,15 @@ def _called(checkpoint: Path, run: Path | None) -> str:
 
 def _source(model: Classifier, settings: DictConfig | None, data: str | Path | None) -> Any:
     channels, height, _ = model.spec.shape
+    source: Any
     if data is not None:
-        return Folder(root=str(data), image_size=height, channels=channels, on_bad_file="skip", on_copies="skip")
-    if settings is None:
+        source = Folder(root=str(data), image_size=height, channels=channels, on_bad_file="skip", on_copies="skip")
+    elif settings is None:
         raise HeadstartError("a checkpoint outside of its run has no images with it; name a folder of them by --data")
-    return instantiate(settings.data)
+    else:
+        source = instantiate(settings.data)
+    source.depth = model.spec.depth  # whatever other files there are by now, images are read as in training
+    return source
 
 
 def _spread(indices: np.ndarray, source: Any, most: int) -> np.ndarray:

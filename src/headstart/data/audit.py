@@ -4,6 +4,7 @@ import os
 import warnings
 from collections import Counter
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from headstart.data import cache, findings, places
 from headstart.data.duplicates import Fingerprint, fingerprint
 from headstart.data.findings import Finding
 from headstart.data.folder import File, class_folders, image_files, name_below, printable
+from headstart.depth import DepthError
 from headstart.errors import HeadstartError
 from headstart.images import is_image
 from headstart.kinds import KINDS
@@ -30,6 +32,7 @@ class Audit:
         alike: how many pairs have similar perceptual hashes (``candidates``), how many of these were ``compared``,
             how many of these look the same (``pairs``), almost surely (``sure``) or ``perhaps``, and how many of these
             lie under two labels (``mislabelled``) or in two parts (``cross_split``).
+        depth: how images deeper than 8 bits are read, in a line; empty where there are none.
     """
 
     name: str
@@ -37,6 +40,7 @@ class Audit:
     classes: dict[str, dict[str, int]]
     findings: list[Finding]
     alike: dict[str, int]
+    depth: str = ""
 
     def of(self, kind: str) -> list[Finding]:
         return [finding for finding in self.findings if finding.kind == kind]
@@ -55,6 +59,7 @@ class Audit:
             "classes": self.classes,
             "counts": self.counts,
             "alike": self.alike,
+            "depth": self.depth,
             "findings": {
                 kind: [{"paths": list(found.paths[:limit]), "text": found.text} for found in self.of(kind)[:limit]]
                 for kind in self.counts
@@ -95,8 +100,15 @@ def audit(root: str | Path) -> Audit:
     names, good, prints = [], [], []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow on odd metadata, or on a photograph that is merely large
-        looked = list(cache.in_threads(fingerprint, [file.path for file in files], "looking at images"))
-    for file, seen in zip(files, looked, strict=True):
+        paths = [file.path for file in files]
+        headers = cache.read_headers(paths)
+        try:
+            depth, depth_troubles = cache.find_depth(paths, headers)
+        except DepthError as error:
+            depth, depth_troubles = cache.Depth(), {i: str(error) for i, h in enumerate(headers) if h.is_deep}
+        look = partial(fingerprint, depth=depth.name)
+        looked = list(cache.in_threads(look, paths, "looking at images"))
+    for i, (file, seen) in enumerate(zip(files, looked, strict=True)):
         name = name_below(place, file.path)
         if isinstance(seen, Fingerprint):
             names.append(name)
@@ -104,7 +116,7 @@ def audit(root: str | Path) -> Audit:
             prints.append(seen)
         else:
             kind = "unreadable" if is_image(file.path) else "no_image"
-            troubles.append(Finding(kind, (name,), seen))
+            troubles.append(Finding(kind, (name,), depth_troubles.get(i, seen)))
     counts = {
         label: dict.fromkeys((p for p, f in folders if printable(f.name) == label), 0) for label in _labels(folders)
     }
@@ -120,7 +132,7 @@ def audit(root: str | Path) -> Audit:
         *findings.junk(place),
     ]
     found.sort(key=lambda finding: list(KINDS).index(finding.kind))
-    return Audit(printable(place.absolute().name), len(good), counts, found, alike)
+    return Audit(printable(place.absolute().name), len(good), counts, found, alike, depth.text)
 
 
 def _files(root: Path, folders: list[tuple[str, Path]]) -> tuple[list[File], list[Finding]]:

@@ -56,11 +56,16 @@ class LookAlikes:
     compared: int
 
 
-def fingerprint(path: Path) -> Fingerprint | str:
-    """The fingerprint of an image file, or what is wrong with it, in a few words."""
+def fingerprint(path: Path, depth: str | None = None) -> Fingerprint | str:
+    """The fingerprint of an image file, or what is wrong with it, in a few words.
+
+    Args:
+        path: the file.
+        depth: how the data set's images of more than 8 bits are read, see ``cache.find_depth``.
+    """
     import imagehash
 
-    pixels = cache.attempt(path, None, 3)
+    pixels = cache.attempt(path, None, 3, depth)
     if isinstance(pixels, str):
         return pixels
     picture = np.ascontiguousarray(pixels.transpose(1, 2, 0))

@@ -1,7 +1,9 @@
 """Image folders: ``root/<class>/*`` or ``root/{train,val,test}/<class>/*``."""
 
 import hashlib
+import multiprocessing
 import os
+import sys
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -13,6 +15,7 @@ from headstart import images
 from headstart.data import cache, places
 from headstart.data.copies import copied
 from headstart.data.source import PARTS, Catalogue, Source
+from headstart.depth import DepthError
 from headstart.errors import HeadstartError, named
 
 JUNK = {".ipynb_checkpoints", "__MACOSX", "__pycache__", "@eaDir", "lost+found", "$RECYCLE.BIN"}
@@ -40,7 +43,7 @@ class Folder(Source):
         root = self._place()
         if self.image_size is None:
             raise HeadstartError("data.image_size=null: photographs differ in size; give a number of pixels")
-        return _catalogue(root, _scan(root), self.image_size, self.channels, self.on_bad_file)
+        return _catalogue(root, _scan(root), self.image_size, self.channels, self.on_bad_file, self.depth)
 
     @property
     def name(self) -> str:
@@ -58,10 +61,15 @@ class Folder(Source):
 
 
 @lru_cache(maxsize=4)  # the runs of a sweep share what they read
-def _catalogue(root: Path, files: tuple[File, ...], size: int, channels: int | None, on_bad_file: str) -> Catalogue:
+def _catalogue(
+    root: Path, files: tuple[File, ...], size: int, channels: int | None, on_bad_file: str, depth: str | None
+) -> Catalogue:
     paths = [file.path for file in files]
     digests = list(cache.in_threads(_digest, paths, "hashing images"))
-    decoded = cache.decoded(paths, digests, size, channels)
+    try:
+        decoded = cache.decoded(paths, digests, size, channels, depth)
+    except DepthError as error:
+        raise DepthError(f"data.root={root}: {error}") from error
     names = [name_below(root, path) for path in paths]
     skipped = [(names[i], reason) for i, reason in sorted(decoded.troubles.items())]
     if skipped and on_bad_file == "error":
@@ -76,6 +84,8 @@ def _catalogue(root: Path, files: tuple[File, ...], size: int, channels: int | N
     position = {name: i for i, name in enumerate(classes)}
     if lost := sorted(set(classes) - {files[i].label for i in good}):
         raise HeadstartError(f"{root}: no file in class {named(lost)} can be read; mend the files or remove the class")
+    if decoded.depth.text and not multiprocessing.parent_process():  # a sweep's helpers would only repeat it
+        print(f"data.root={root}: {decoded.depth.text}", file=sys.stderr)
     return Catalogue(
         names=[names[i] for i in good],
         labels=np.array([position[files[i].label] for i in good], dtype=np.int64),
@@ -86,7 +96,17 @@ def _catalogue(root: Path, files: tuple[File, ...], size: int, channels: int | N
         rows=np.array(good, dtype=np.int64),
         skipped=skipped,
         contents=_contents(kept, decoded.pixels, good),
+        depth=decoded.depth.name,
+        reading=_reading(decoded),
     )
+
+
+def _reading(decoded: cache.Decoded) -> list[Any]:
+    """What changes the pixels of the same files: later decoders, and the values of all files together."""
+    reading: dict[str, Any] = {} if decoded.decoder == 1 else {"decoder": decoded.decoder}
+    if not decoded.depth.is_as_before:
+        reading["depth"] = decoded.depth.name
+    return [reading] if reading else []
 
 
 def _contents(digests: list[str], pixels: np.ndarray, rows: list[int]) -> list[str]:

@@ -30,6 +30,8 @@ class Catalogue:
         rows: int64 (N,), where in ``pixels`` each image stands.
         skipped: (name, reason) of files that could not be read and were left out.
         contents: by what exact copies know each other, strings in the order of the digests; empty: the digests.
+        depth: how images deeper than 8 bits were read, one of ``headstart.depth.WHITE``; None: none is deeper.
+        reading: what changes the pixels of these digests, if anything: a part of the data's digest.
     """
 
     names: list[str]
@@ -41,6 +43,8 @@ class Catalogue:
     rows: np.ndarray
     skipped: list[tuple[str, str]] = field(default_factory=list)
     contents: list[str] = field(default_factory=list)
+    depth: str | None = None
+    reading: list[Any] = field(default_factory=list)
 
 
 @dataclass(eq=False)
@@ -63,6 +67,9 @@ class Source(ABC):
         on_copies: ``error`` names images that stand in two given parts, ``skip`` keeps such copies out of training.
         seed: which of the images beside the test part are labelled, and in what order they come.
 
+    ``depth``, no argument, is how images deeper than 8 bits are read, one of ``headstart.depth.WHITE``; None: chosen
+    from the values of all of them. It is set where a network is shown other images than those that it learned from.
+
     Raises:
         HeadstartError: an argument that makes no sense.
     """
@@ -81,6 +88,7 @@ class Source(ABC):
     on_bad_file: str = "error"
     on_copies: str = "error"
     seed: int = 0
+    depth: str | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
         self._demand("image_size", self.image_size is None or _whole(self.image_size, 8), "8 or more pixels")
@@ -159,7 +167,7 @@ class Source(ABC):
     def digest(self) -> str:
         """SHA-256 of what the outcome depends on in the data: content, class, part and shape; no name or path."""
         rows = sorted((row["sha256"], row["class"], row["part"]) for row in self.split.rows())
-        text = json.dumps([self.catalogue.pixels.shape[1:], rows])
+        text = json.dumps([self.catalogue.pixels.shape[1:], rows, *self.catalogue.reading])
         return hashlib.sha256(text.encode()).hexdigest()
 
     @cached_property
@@ -182,6 +190,7 @@ class Source(ABC):
             std=tuple(round(float(s), 6) for s in std),
             mirror=self.mirror,
             labels_per_class=max(1, round(labels / len(self.catalogue.classes))),
+            depth=self.catalogue.depth,
         )
 
 

@@ -99,7 +99,7 @@ class Classifier(L.LightningModule):
         return F.cross_entropy(scores, labels, label_smoothing=self.label_smoothing)
 
     def predict(self, images: Any, batch_size: int = 64) -> Prediction:
-        """Labels, class names and probabilities of paths, PIL images or uint8 tensors, one or many."""
+        """Labels, class names and probabilities of images, one or many: see ``prediction.predict``."""
         return predict(self, images, batch_size)
 
     @classmethod

@@ -1,6 +1,10 @@
-"""What a model says of images that nobody prepared: paths, PIL images or tensors, one or many."""
+"""What a model says of images that nobody prepared: files, their bytes, PIL images, arrays or tensors, one or many."""
 
-from collections.abc import Iterable
+import io
+import operator
+import os
+import warnings
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +15,7 @@ from PIL import Image
 from torch import Tensor
 
 from headstart import images as decoding
+from headstart.depth import PixelError
 from headstart.errors import HeadstartError
 
 if TYPE_CHECKING:
@@ -41,12 +46,19 @@ class Prediction:
 def predict(model: "Classifier", images: Any, batch_size: int) -> Prediction:
     """Runs ``model`` in eval mode on ``images`` in batches, decoded as its training images were.
 
+    Args:
+        model: it stays as it is.
+        images: one image or several. An image is a path, the bytes of a file or an open binary file, a PIL image, an
+            array (H, W) or (H, W, C), or a tensor (C, H, W); several are anything that yields images in an order, an
+            array (N, H, W, C) or a tensor (N, C, H, W). Values that are not uint8 are read by the depth of the
+            training images.
+        batch_size: images at a time.
+
     Raises:
-        HeadstartError: an image that cannot be read, or a tensor that is not uint8 (C, H, W).
+        HeadstartError: an image that cannot be read, or that may be meant in two ways.
     """
-    if not isinstance(batch_size, int) or batch_size < 1:
-        raise HeadstartError(f"batch_size={batch_size}: give 1 or more images")
-    many = _listed(images)
+    batch_size = _size(batch_size)
+    many = [*enumerate(_listed(images))]
     was_training = model.training
     model.eval()
     try:
@@ -62,29 +74,115 @@ def predict(model: "Classifier", images: Any, batch_size: int) -> Prediction:
     return Prediction(labels, [names[i] for i in labels], probabilities, names)
 
 
+def _size(batch_size: Any) -> int:
+    try:
+        size = 0 if isinstance(batch_size, bool) else operator.index(batch_size)
+    except TypeError:
+        size = 0
+    if size < 1:
+        raise HeadstartError(f"batch_size={batch_size}: give 1 or more images, as a whole number")
+    return size
+
+
 def _listed(images: Any) -> list[Any]:
     if isinstance(images, Tensor):
         return list(images) if images.ndim == 4 else [images]
-    if isinstance(images, str | Path) or not isinstance(images, Iterable):
+    if isinstance(images, np.ndarray) and images.dtype.kind in "biuf":
+        return list(images) if images.ndim == 4 else [images]
+    if isinstance(images, Mapping | Set):
+        raise HeadstartError(f"a {type(images).__name__} of images has no order that answers could keep; give a list")
+    one = isinstance(images, str | os.PathLike | bytes | bytearray | memoryview | Image.Image) or _is_file(images)
+    if one or not isinstance(images, Iterable):
         return [images]
     return list(images)
 
 
-def _batch(images: list[Any], model: "Classifier") -> Tensor:
-    return torch.from_numpy(np.stack([_raw(image, model) for image in images]))
+def _is_file(image: Any) -> bool:
+    return hasattr(image, "read") and hasattr(image, "seek")
 
 
-def _raw(image: Any, model: "Classifier") -> np.ndarray:
+def _batch(images: list[tuple[int, Any]], model: "Classifier") -> Tensor:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Pillow on odd metadata, or on a photograph that is merely large
+        return torch.from_numpy(np.stack([_raw(image, model, f"images[{i}]") for i, image in images]))
+
+
+def _raw(image: Any, model: "Classifier", name: str) -> np.ndarray:
+    """One image as the model wants it, uint8 (C, H, W)."""
     channels, height, _ = model.spec.shape
-    if isinstance(image, Tensor):
-        if image.dtype != torch.uint8 or image.ndim != 3 or image.shape[0] > 4:
-            raise HeadstartError(
-                f"a tensor of {image.dtype} {tuple(image.shape)} is no image; give uint8 (C, H, W) or (N, C, H, W)"
-            )
-        if tuple(image.shape) == model.spec.shape:
-            return image.numpy()
-        array = image.permute(1, 2, 0).numpy()
-        image = decoding.from_array(array)
-    if not isinstance(image, str | Path | Image.Image):
-        raise HeadstartError(f"a {type(image).__name__} is no image; give paths, PIL images or uint8 tensors")
-    return decoding.decode(image, height, channels)
+    if isinstance(image, Tensor | np.ndarray):
+        array = _channels_last(image, model.spec.shape)
+        if array.dtype == np.uint8 and isinstance(image, Tensor) and tuple(image.shape) == model.spec.shape:
+            return np.ascontiguousarray(array.transpose(2, 0, 1))
+        try:
+            image = decoding.from_array(array, model.spec.depth)
+        except PixelError as error:
+            raise HeadstartError(f"{name}, {_describe(image)}: {error}") from error
+    elif isinstance(image, str | os.PathLike):
+        image = _path(image)
+    elif isinstance(image, bytes | bytearray | memoryview):
+        image = bytes(image)
+    elif _is_file(image):
+        image = _content(image)
+    if not isinstance(image, Path | bytes | Image.Image):
+        raise HeadstartError(
+            f"a {type(image).__name__} is no image; give paths, bytes, binary files, PIL images, arrays or tensors"
+        )
+    return decoding.decode(image, height, channels, model.spec.depth, name)
+
+
+def _channels_last(image: Tensor | np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:
+    """A tensor (C, H, W) or an array (H, W) or (H, W, C) as an array (H, W) or (H, W, C).
+
+    Raises:
+        HeadstartError: it has another shape, or one that may be meant either way.
+    """
+    sides = tuple(image.shape)
+    is_tensor = isinstance(image, Tensor)
+    wanted = "(C, H, W) or (N, C, H, W)" if is_tensor else "(H, W), (H, W, C) or (N, H, W, C)"
+    channels, other = (sides[0], sides[-1]) if is_tensor else (sides[-1], sides[0])
+    if len(sides) != 3 or not 1 <= channels <= 4:
+        if not (len(sides) == 2 and not is_tensor):
+            raise HeadstartError(f"{_describe(image)} is no image; give {wanted}, C of 1 to 4")
+    elif 1 <= other <= 4 and sides != shape:
+        raise HeadstartError(
+            f"{_describe(image)}: which of the sides holds the channels cannot be told; give a PIL image"
+        )
+    if isinstance(image, np.ndarray):
+        return image
+    try:
+        values = image.detach().cpu().permute(1, 2, 0)
+        return values.float().numpy() if values.is_floating_point() else values.numpy()
+    except (RuntimeError, TypeError) as error:  # such as a tensor of the device "meta", which has no values
+        raise HeadstartError(f"{_describe(image)} cannot be read; give a dense tensor on a CPU") from error
+
+
+def _describe(image: Tensor | np.ndarray) -> str:
+    kind = "a tensor" if isinstance(image, Tensor) else "an array"
+    return f"{kind} of {image.dtype} {tuple(image.shape)}"
+
+
+def _path(image: "str | os.PathLike[Any]") -> Path:
+    path = Path(os.fsdecode(image))
+    try:
+        return path.expanduser()
+    except RuntimeError:  # a file whose name begins with "~" and that is no person's home
+        return path
+
+
+def _content(file: Any) -> bytes:
+    """All bytes of an open binary file, which stays at the place where it is.
+
+    Raises:
+        HeadstartError: it cannot be read, or is open as text.
+    """
+    try:
+        place = file.tell()
+        file.seek(0)
+        content = file.read()
+        file.seek(place)
+    except (OSError, ValueError, io.UnsupportedOperation) as error:
+        raise HeadstartError(f"an open file cannot be read from its beginning ({error}); give its bytes") from error
+    if not isinstance(content, bytes):
+        raise HeadstartError("a file is open as text; open it in binary mode: open(path, 'rb')")
+    return content

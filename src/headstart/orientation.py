@@ -1,0 +1,83 @@
+"""Which way is up: the orientation that a camera wrote into a photograph's metadata."""
+
+import struct
+from typing import Any
+
+from PIL import Image
+
+TAG = 274
+NUMBERS = {1: "B", 3: "H", 4: "I"}  # types of an EXIF value that may be an orientation
+TURNS = {  # by the orientation, what turns an image upright
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+SIDEWAYS = (5, 6, 7, 8)  # orientations that exchange width and height
+
+
+def load_pixels(image: Image.Image) -> None:
+    """Loads an image as it is stored, or a TIFF upright.
+
+    Pillow maps an uncompressed TIFF into memory with the sides that it has when it is turned, which shears the image.
+    It does so only where it knows the file's name.
+    """
+    if _is_mapped_turned(image):
+        image.filename = ""  # type: ignore[attr-defined]
+    image.load()
+
+
+def is_turned_anew(image: Image.Image) -> bool:
+    """Whether the first decoder of Headstart, which relied on Pillow for all of EXIF, turned this file wrongly."""
+    if _is_mapped_turned(image):
+        return True
+    orientation = read_orientation(image.info.get("exif") or b"")
+    if orientation not in TURNS:
+        return False
+    try:
+        return image.getexif().get(TAG) != orientation
+    except Exception:  # the first decoder could not read the file
+        return False
+
+
+def find_orientation(image: Image.Image) -> int:
+    """The orientation of a loaded image, 1 to 8; 1 where none can be read, whatever else the metadata hold."""
+    orientation = read_orientation(image.info.get("exif") or b"")
+    if orientation is None:
+        try:
+            orientation = image.getexif().get(TAG)  # which looks into XMP and PNG texts, too
+        except Exception:  # of any kind, as with pixels: the pixels are right without it
+            return 1
+    return orientation if orientation in TURNS else 1
+
+
+def read_orientation(exif: bytes) -> int | None:
+    """The orientation in EXIF data, read without any other tag, any of which may be broken; None: there is none."""
+    exif = exif.removeprefix(b"Exif\0\0")
+    order = {b"II": "<", b"MM": ">"}.get(exif[:2])
+    if order is None:
+        return None
+    try:
+        (start,) = struct.unpack_from(f"{order}I", exif, 4)
+        (count,) = struct.unpack_from(f"{order}H", exif, start)
+        for entry in range(start + 2, start + 2 + 12 * count, 12):
+            tag, kind = struct.unpack_from(f"{order}HH", exif, entry)
+            if tag == TAG and kind in NUMBERS:
+                return int(struct.unpack_from(f"{order}{NUMBERS[kind]}", exif, entry + 8)[0])
+    except struct.error:  # cut short
+        pass
+    return None
+
+
+def turn_upright(image: Image.Image, orientation: int) -> Image.Image:
+    return image.transpose(TURNS[orientation]) if orientation in TURNS else image
+
+
+def _is_mapped_turned(image: Image.Image) -> bool:
+    tags: Any = getattr(image, "tag_v2", {})
+    tiles: Any = getattr(image, "tile", ())
+    return tags.get(TAG) in SIDEWAYS and bool(tiles) and tiles[0].codec_name == "raw"
