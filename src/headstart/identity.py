@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
-from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from headstart import __version__, backbones
+from headstart.construct import construct
 from headstart.errors import HeadstartError
 
 # Where a run is computed and what is shown meanwhile; none of it is part of what comes out.
@@ -49,12 +49,12 @@ def tuned_settings(cfg: DictConfig) -> dict[str, Any]:
 
 def opened(cfg: DictConfig) -> Any:
     """The source that ``cfg.data`` describes; a sweep's arms share it, so that files are looked through once."""
-    return _opened(OmegaConf.to_yaml(cfg.data, resolve=True))
+    return _opened(json.dumps(OmegaConf.to_container(cfg.data, resolve=True, throw_on_missing=True)))
 
 
 @lru_cache(maxsize=16)
 def _opened(data: str) -> Any:
-    return instantiate(OmegaConf.create(data))
+    return construct({"data": json.loads(data)}, "data")
 
 
 def forget_sources() -> None:

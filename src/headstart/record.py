@@ -125,6 +125,5 @@ def resume_point(directory: Path, identity: str) -> Path | None:
 
 def _save(trainer: L.Trainer, target: Path, weights_only: bool = False) -> None:
     """Writes a whole checkpoint or none."""
-    scratch = target.with_suffix(".part")
-    trainer.save_checkpoint(scratch, weights_only=weights_only)
-    scratch.replace(target)
+    with runs.whole_file(target) as scratch:
+        trainer.save_checkpoint(scratch, weights_only=weights_only)

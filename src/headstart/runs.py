@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from filelock import FileLock, Timeout
 
 from headstart.errors import HeadstartError
+from headstart.names import expand_home
 
 if TYPE_CHECKING:
     import numpy as np
@@ -49,7 +50,7 @@ def checkpoint(path: str | Path) -> Path:
     Raises:
         HeadstartError: there is neither, or the run is not finished.
     """
-    path = Path(path).expanduser()
+    path = expand_home(path)
     found = best(path) if path.is_dir() else path
     if not found.is_file():
         what = f"holds no {CHECKPOINTS}/{BEST}; is it a finished run?" if path.is_dir() else "there is no such file"
@@ -89,7 +90,7 @@ def config(directory: Path) -> dict[str, Any]:
 def result(directory: Path) -> dict[str, Any] | None:
     """What ``result.json`` says; None where there is none, or none that is whole."""
     try:
-        read = json.loads((directory / RESULT).read_text())
+        read = json.loads((directory / RESULT).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
     return read if isinstance(read, dict) and "status" in read else None
@@ -172,7 +173,7 @@ def _spare(directory: Path) -> None:
 
 def _claim(directory: Path, identity: str) -> None:
     marker = directory / IDENTITY
-    held = marker.read_text().strip() if marker.exists() else identity
+    held = marker.read_text(encoding="utf-8").strip() if marker.exists() else identity
     # A run that was refused or failed before it kept anything leaves its directory to the next.
     kept = result(directory) or any((directory / CHECKPOINTS).glob("*.ckpt"))
     if held != identity and kept:
@@ -184,17 +185,37 @@ def _claim(directory: Path, identity: str) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Writes a whole file or nothing."""
-    scratch = path.with_name(path.name + ".part")
-    scratch.write_text(text, encoding="utf-8")
-    scratch.replace(path)
+    """Writes a whole file or nothing, in UTF-8 and with the line ends that ``text`` has."""
+    with whole_file(path) as scratch:
+        # A path that is not UTF-8 may stand in a message; for its sake no result is lost.
+        scratch.write_bytes(text.encode(errors="backslashreplace"))
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """Gives the place to write a file at; it becomes ``path`` once the block ends well, and goes if it does not.
+
+    A link stays, and what it leads to is replaced. The file has the mode that the umask gives.
+
+    Raises:
+        HeadstartError: ``path`` is a device, a pipe or a folder.
+    """
+    target = path.resolve() if path.is_symlink() else path
+    if target.exists() and not target.is_file():
+        raise HeadstartError(f"{path}: this is no file that can be replaced; name another")
+    scratch = target.with_name(target.name + ".part")
+    try:
+        yield scratch
+        scratch.replace(target)
+    except BaseException:
+        scratch.unlink(missing_ok=True)
+        raise
 
 
 def copy_whole(source: Path, target: Path) -> None:
     """Copies a whole file or nothing."""
-    scratch = target.with_name(target.name + ".part")
-    shutil.copyfile(source, scratch)
-    scratch.replace(target)
+    with whole_file(target) as scratch:
+        shutil.copyfile(source, scratch)
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -262,9 +283,9 @@ def read_thumbnails(directory: Path) -> dict[str, bytes]:
 def _write_parquet(path: Path, table: Any) -> None:
     import pyarrow.parquet as pq
 
-    scratch = path.with_name(path.name + ".part")
-    pq.write_table(table, scratch)
-    scratch.replace(path)
+    # Opened here, since Arrow takes no path that is not UTF-8.
+    with whole_file(path) as scratch, scratch.open("wb") as file:
+        pq.write_table(table, file)
 
 
 def _read_parquet(path: Path, columns: list[str]) -> Any:
@@ -272,6 +293,7 @@ def _read_parquet(path: Path, columns: list[str]) -> Any:
     import pyarrow.parquet as pq
 
     try:
-        return pq.read_table(path, columns=columns)
+        with path.open("rb") as file:
+            return pq.read_table(file, columns=columns)
     except (OSError, pa.ArrowException) as error:
         raise HeadstartError(f"{path}: cannot be read; remove that run and train it again") from error

@@ -1,6 +1,8 @@
 """What the terminal shows: tables whose columns line up, plain where the output is a file or a pipe, and durations."""
 
+import os
 import re
+import sys
 from collections.abc import Iterable, Sequence
 
 from rich.console import Console
@@ -29,6 +31,13 @@ def print_table(headers: Sequence[str], rows: Iterable[Sequence[str]], numbers: 
     for row in rows:
         table.add_row(*(Text(harmless(cell)) for cell in row))
     console.print(table, soft_wrap=False)
+
+
+def print_path(path: str | os.PathLike[str]) -> None:
+    """Prints the path for another program to take: its very bytes, whatever the terminal can show."""
+    sys.stdout.flush()
+    sys.stdout.buffer.write(os.fsencode(path) + b"\n")
+    sys.stdout.buffer.flush()
 
 
 def harmless(text: str) -> str:

@@ -14,10 +14,12 @@ from omegaconf import DictConfig, OmegaConf
 
 from headstart import runs
 from headstart.complaints import one_line
+from headstart.construct import construct
 from headstart.described import described
 from headstart.estimate import typed_length
 from headstart.identity import identify, opened, run_name, run_title, starts
 from headstart.plan import How
+from headstart.process import prepare_process
 
 # Hydra names the run directory by it (conf/train.yaml).
 OmegaConf.register_new_resolver("headstart.run", lambda *, _root_: run_name(_root_), replace=True)
@@ -27,6 +29,7 @@ def main() -> None:
     """The console script: plans what was asked for, then lets Hydra compose and run each of it."""
     from headstart import app, sweep
 
+    prepare_process()
     sys.exit(app.told(app.PROGRAM, lambda: sweep.carry_out(run, app.quoted(sys.argv[1:]))))
 
 
@@ -119,7 +122,7 @@ def prepared(cfg: DictConfig, source: Any, directory: Path, identity: str, title
     data = ImageData(source)
     data.setup()
     torch.manual_seed(key(cfg.seed, "init"))
-    model = instantiate(cfg.model, spec=data.spec, _convert_="all")
+    model = construct(cfg, "model", spec=data.spec)
     model.epochs = typed_length(cfg) or model.epochs
     validates = len(source.split.val) > 0
     record = Record(directory, identity, validates)

@@ -17,7 +17,7 @@ from PIL import Image
 from rich.console import Console
 from rich.progress import track
 
-from headstart import images
+from headstart import images, runs
 from headstart.data import places
 from headstart.errors import HeadstartError
 
@@ -87,7 +87,7 @@ def _found(path: Path, count: int, size: int) -> Decoded | None:
     """What the cache holds; None where it holds nothing, or something damaged."""
     try:
         pixels: Any = np.load(path, mmap_mode="r")
-        troubles = json.loads(path.with_suffix(".json").read_text())
+        troubles = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
         whole = pixels.dtype == np.uint8 and pixels.shape in {(count, c, size, size) for c in (1, 3)}
         return Decoded(pixels, {int(i): reason for i, reason in troubles.items()}) if whole else None
     except PermissionError:
@@ -103,9 +103,9 @@ def _write(path: Path, images_: Sequence[Path | Image.Image], size: int, channel
             files = [image for image in images_ if isinstance(image, Path)]
             channels = 1 if all(in_threads(images.is_grey, files, "looking at images")) else 3
         troubles: dict[int, str] = {}
-        shape, scratch = (channels, size, size), path.with_suffix(".part")
+        shape = (channels, size, size)
         # Written in order, not through a map: a full disk is then an error instead of the process's end.
-        with scratch.open("wb") as out:
+        with runs.whole_file(path) as scratch, scratch.open("wb") as out:
             header = {"descr": "|u1", "fortran_order": False, "shape": (len(images_), *shape)}
             np.lib.format.write_array_header_1_0(out, header)
             results = in_threads(partial(attempt, size=size, channels=channels), images_, "reading images")
@@ -113,8 +113,7 @@ def _write(path: Path, images_: Sequence[Path | Image.Image], size: int, channel
                 if isinstance(result, str):
                     troubles[i], result = result, np.zeros(shape, np.uint8)
                 out.write(result.tobytes())
-    path.with_suffix(".json").write_text(json.dumps(troubles))
-    scratch.replace(path)
+            runs.write_json(path.with_suffix(".json"), troubles)
 
 
 def attempt(image: Path | Image.Image, size: int | None, channels: int) -> np.ndarray | str:
