@@ -4,7 +4,6 @@ import io
 import logging
 import os
 import sys
-import warnings
 
 
 def prepare_process() -> None:
@@ -20,8 +19,6 @@ def prepare_process() -> None:
     os.environ["MPLBACKEND"] = "agg"
     # Where its folder cannot be written or its list of fonts is new, it says so: nothing that a reader needs.
     logging.getLogger("matplotlib").setLevel(logging.ERROR)
-    if any(option.startswith("error") for option in sys.warnoptions):
-        warnings.filterwarnings("default")  # a warning of a library is no reason to stop
 
 
 def _open_standard_streams() -> None:
