@@ -53,6 +53,8 @@ def told(program: str, work: Callable[[], int], again: str = GOES_ON) -> int:
     except (KeyboardInterrupt, SystemExit) as end:
         # Lightning turns Ctrl-C into an exit with code 1, and SIGTERM into an exit of its own kind.
         terminated = isinstance(end, SystemExit) and type(end) is not SystemExit
+        if isinstance(end.__context__, BrokenPipeError):  # what rich makes of a reader that has seen enough
+            return 0
         if isinstance(end, SystemExit) and not terminated and not isinstance(end.__context__, KeyboardInterrupt):
             raise
         print(f"\n{program}: interrupted{again}", file=sys.stderr)
