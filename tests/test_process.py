@@ -41,7 +41,12 @@ call(cli.main, "headstart", "report", "run")
 def odd_process(image_folder, tmp_path):
     """Trains on two classes, and predicts and reports, in the C locale, with settings that no command can use."""
     root = image_folder(classes=["Käse", "猫"], per_class=8, size=8, root=tmp_path / "Bilder ä")
-    odd = {**C_LOCALE, "MPLBACKEND": "module://matplotlib_inline.backend_inline", "PYTHONWARNINGS": "error", "MPLCONFIGDIR": "/proc/nowhere"}
+    odd = {
+        **C_LOCALE,
+        "MPLBACKEND": "module://matplotlib_inline.backend_inline",
+        "PYTHONWARNINGS": "error",
+        "MPLCONFIGDIR": "/proc/nowhere",
+    }
     words = [sys.executable, "-c", COMMANDS, str(root), "run"]
     return subprocess.run(
         words, env={**os.environ, **odd}, cwd=tmp_path, stdin=subprocess.DEVNULL, capture_output=True, check=False
