@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from headstart.overrides import parted, quoted
@@ -123,6 +123,8 @@ def test_flags_and_their_values_are_no_overrides():
     assert parted(argv) == (["-m", "--config-dir", "my=conf", "-i", "defaults"], ["seed=0", "model=frozen"])
 
 
+@example("???")
+@example("a\\${x}")
 @given(st.text(st.sampled_from("\\${}'\"abx, =()[]:?~#%*\n\t\udce9é"), min_size=1, max_size=7))
 def test_a_folder_of_any_name_is_that_folder(tmp_path_factory, name):
     from omegaconf import OmegaConf

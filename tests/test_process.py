@@ -43,6 +43,7 @@ def odd_process(image_folder, tmp_path):
     root = image_folder(classes=["Käse", "猫"], per_class=8, size=8, root=tmp_path / "Bilder ä")
     odd = {
         **C_LOCALE,
+        "PYTHONPATH": str(PACKAGE.parent),
         "MPLBACKEND": "module://matplotlib_inline.backend_inline",
         "PYTHONWARNINGS": "error",
         "MPLCONFIGDIR": "/proc/nowhere",
