@@ -30,7 +30,7 @@ def construct(settings: DictConfig | Mapping[str, Any], group: str, **more: Any)
     if OmegaConf.is_config(node):
         node = OmegaConf.to_container(node, resolve=True, throw_on_missing=True)
     recipe = {key: value for key, value in node.items() if key.startswith("_") and key.endswith("_")}
-    arguments = {key: _built(value) for key, value in node.items() if key not in recipe}
+    arguments = {key: _build_nested(value) for key, value in node.items() if key not in recipe}
     build = instantiate(recipe | {"_partial_": True})
     try:
         return build(**arguments, **more)
@@ -42,7 +42,7 @@ def construct(settings: DictConfig | Mapping[str, Any], group: str, **more: Any)
         ) from error
 
 
-def _built(value: Any) -> Any:
+def _build_nested(value: Any) -> Any:
     """The value; where an object stands in it, as Hydra builds it."""
     holds_object = isinstance(value, dict | list) and '"_target_"' in json.dumps(value, default=str)
     return instantiate(value, _convert_="all") if holds_object else value

@@ -7,7 +7,7 @@ atomically, so a half-written file is never mistaken for a whole one.
 import json
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -208,7 +208,8 @@ def whole_file(path: Path) -> Iterator[Path]:
         yield scratch
         scratch.replace(target)
     except BaseException:
-        scratch.unlink(missing_ok=True)
+        with suppress(OSError):  # the first failure is the one to tell
+            scratch.unlink()
         raise
 
 
