@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from jinja2 import Environment
 
 from headstart import cli, pages, runs
+from headstart.construct import construct
 from headstart.names import decode_name, encode_name, expand_home, quote_for_shell
 
 LATIN_1 = ["caf\udce9", "caf\udce8"]  # as Python gives b"caf\xe9" and b"caf\xe8"
@@ -144,13 +145,8 @@ class TestTraining:
         with (run / "report.html").open(encoding="utf-8", newline="") as page:
             told = set(PageText(page.read()).found)
         assert {*expected, encode_name(root.name), result["command"]} <= told
-
-    def test_images_of_such_a_folder_are_found_again(self, trained):
-        from headstart.construct import construct
-
-        root, run = trained
-        source = construct(runs.config(run), "data")
-        assert source.root == str(root) and source.catalogue.classes == tuple(sorted(map(encode_name, NASTY)))
+        source = construct(runs.config(run), "data")  # what headstart understand looks at
+        assert source.root == str(root) and list(source.catalogue.classes) == expected
 
 
 class TestReport:
