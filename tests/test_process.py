@@ -13,6 +13,7 @@ import pytest
 
 import headstart
 from headstart import runs
+from headstart.files import whole_file
 
 PACKAGE = Path(headstart.__file__).parent
 C_LOCALE = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
@@ -122,7 +123,7 @@ class TestWholeFile:
 
     def test_a_failed_write_leaves_what_was_there_and_nothing_else(self, tmp_path):
         (tmp_path / "x").write_text("old")
-        with pytest.raises(OSError, match="full"), runs.whole_file(tmp_path / "x") as scratch:
+        with pytest.raises(OSError, match="full"), whole_file(tmp_path / "x") as scratch:
             scratch.write_text("half")
             raise OSError("full")
         assert [path.name for path in tmp_path.iterdir()] == ["x"] and (tmp_path / "x").read_text() == "old"
@@ -136,6 +137,10 @@ class TestWholeFile:
         os.mkfifo(tmp_path / "pipe")
         with pytest.raises(headstart.HeadstartError, match="no file that can be replaced"):
             runs.write_text(tmp_path / "pipe", "text")
+
+    def test_a_folder_that_is_not_there_is_named(self, tmp_path):
+        with pytest.raises(headstart.HeadstartError, match=r"gone/x: there is no folder .*gone; make it"):
+            runs.write_text(tmp_path / "gone" / "x", "text")
 
 
 class TestTerminable:

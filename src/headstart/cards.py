@@ -11,6 +11,7 @@ from typing import Any
 
 from headstart import runs
 from headstart.errors import HeadstartError
+from headstart.files import whole_file
 from headstart.names import expand_home
 
 
@@ -47,7 +48,7 @@ def export(checkpoint: str | Path, out: str | Path, terms: str = "") -> Path:
     }
     if any(bool(torch.isinf(t).any()) for t in tensors.values()):
         raise HeadstartError(f"{checkpoint}: a weight is beyond half precision's range; it cannot be exported")
-    with runs.whole_file(out) as scratch:
+    with whole_file(out) as scratch:
         scratch.write_bytes(save(tensors, metadata={"headstart": json.dumps(described)}))  # save_file's has mode 0600
     return out
 

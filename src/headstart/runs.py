@@ -7,13 +7,14 @@ atomically, so a half-written file is never mistaken for a whole one.
 import json
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
 
 from headstart.errors import HeadstartError
+from headstart.files import whole_file
 from headstart.names import expand_home
 
 if TYPE_CHECKING:
@@ -189,28 +190,6 @@ def write_text(path: Path, text: str) -> None:
     with whole_file(path) as scratch:
         # A path that is not UTF-8 may stand in a message; for its sake no result is lost.
         scratch.write_bytes(text.encode(errors="backslashreplace"))
-
-
-@contextmanager
-def whole_file(path: Path) -> Iterator[Path]:
-    """Gives the place to write a file at; it becomes ``path`` once the block ends well, and goes if it does not.
-
-    A link stays, and what it leads to is replaced. The file has the mode that the umask gives.
-
-    Raises:
-        HeadstartError: ``path`` is a device, a pipe or a folder.
-    """
-    target = path.resolve() if path.is_symlink() else path
-    if target.exists() and not target.is_file():
-        raise HeadstartError(f"{path}: this is no file that can be replaced; name another")
-    scratch = target.with_name(target.name + ".part")
-    try:
-        yield scratch
-        scratch.replace(target)
-    except BaseException:
-        with suppress(OSError):  # the first failure is the one to tell
-            scratch.unlink()
-        raise
 
 
 def copy_whole(source: Path, target: Path) -> None:

@@ -20,6 +20,7 @@ from rich.progress import track
 from headstart import images, runs
 from headstart.data import places
 from headstart.errors import HeadstartError
+from headstart.files import whole_file
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -105,7 +106,7 @@ def _write(path: Path, images_: Sequence[Path | Image.Image], size: int, channel
         troubles: dict[int, str] = {}
         shape = (channels, size, size)
         # Written in order, not through a map: a full disk is then an error instead of the process's end.
-        with runs.whole_file(path) as scratch, scratch.open("wb") as out:
+        with whole_file(path) as scratch, scratch.open("wb") as out:
             header = {"descr": "|u1", "fortran_order": False, "shape": (len(images_), *shape)}
             np.lib.format.write_array_header_1_0(out, header)
             results = in_threads(partial(attempt, size=size, channels=channels), images_, "reading images")
