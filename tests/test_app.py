@@ -73,7 +73,7 @@ def interrupted_as_lightning_is(cfg):
 @pytest.mark.parametrize("typed", [[], ["-m", "seed=0,1"]])
 def test_an_interrupted_command_says_that_the_same_one_goes_on(launch, capsys, job, typed):
     assert launch(*typed, job=job) == 130
-    assert "the same command goes on where it stopped" in capsys.readouterr().err
+    assert "the same command keeps finished runs" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("typed", [[], ["-m", "seed=0,1"]])
@@ -82,7 +82,7 @@ def test_a_command_that_is_told_to_end_says_so_by_its_exit_code(launch, capsys, 
         """What Lightning raises at SIGTERM."""
 
     assert launch(*typed, job=failing(Terminated())) == 143
-    assert "the same command goes on where it stopped" in capsys.readouterr().err
+    assert "the same command keeps finished runs" in capsys.readouterr().err
 
 
 def test_a_place_that_cannot_be_written_is_named_with_the_mend(launch, capsys):

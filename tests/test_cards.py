@@ -19,6 +19,7 @@ def test_an_exported_backbone_builds_and_loads_by_its_file_alone(spec, fitted, t
     backbones.load_weights(network, resolved)
     for name, tensor in network.state_dict().items():
         torch.testing.assert_close(tensor, model.backbone.state_dict()[name], rtol=1e-3, atol=1e-3)
+    assert out.stat().st_mode == (tmp_path / "kept.ckpt").stat().st_mode  # what the umask gives, not 0600
     assert cards.card(out)["terms"] == "mine" and cards.card(out)["seen"] == list(spec.classes)
 
 

@@ -1,7 +1,12 @@
 """Overrides reach the program as they were typed."""
 
+import contextlib
+from pathlib import Path
+
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from headstart.overrides import parted, quoted
 
@@ -116,3 +121,18 @@ def test_a_backbone_option_needs_no_plus():
 def test_flags_and_their_values_are_no_overrides():
     argv = ["seed=0", "-m", "--config-dir", "my=conf", "-i", "defaults", "model=frozen"]
     assert parted(argv) == (["-m", "--config-dir", "my=conf", "-i", "defaults"], ["seed=0", "model=frozen"])
+
+
+@example("???")
+@example("a\\${x}")
+@given(st.text(st.sampled_from("\\${}'\"abx, =()[]:?~#%*\n\t\udce9é"), min_size=1, max_size=7))
+def test_a_folder_of_any_name_is_that_folder(tmp_path_factory, name):
+    from omegaconf import OmegaConf
+
+    folder = tmp_path_factory.mktemp("root")
+    (folder / name).mkdir()
+    with contextlib.chdir(folder):
+        (line,) = quoted([f"data.root={name}"])
+        assert quoted([line]) == [line]
+        root = OmegaConf.create({"root": OverridesParser.create().parse_override(line).value()}).root
+        assert Path(root).samefile(name)

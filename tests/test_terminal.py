@@ -20,7 +20,14 @@ def test_a_name_cannot_command_the_terminal_and_every_script_is_shown(capsys):
     _, first, second = capsys.readouterr().out.splitlines()
     assert first.rstrip() == r"a\x1b[2J\x07\n\u202eb\x9b1m"
     assert second.rstrip() == "猫 שלום é <b>"
-    assert harmless("\ud800") == r"\ud800"
+    assert harmless("\ud800 caf\udce9") == r"\ud800 caf\xe9"
+
+
+def test_a_table_is_shown_where_the_width_is_said_to_be_nothing(capsys, monkeypatch):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "0")
+    print_table(["image"], [["a.png"]])
+    assert "a.png" in capsys.readouterr().out
 
 
 def test_nothing_is_coloured_where_no_colour_is_wanted(capsys, monkeypatch):

@@ -193,10 +193,20 @@ def test_a_part_that_breaks_on_a_network_says_so_and_the_others_go_on(trained, c
     assert "It is hard." in (run / "understanding.html").read_text()
 
 
+@pytest.fixture
+def default_signals():
+    """Signals as a shell in the foreground has them; one that runs tests in the background ignores SIGINT."""
+    default = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
+    before = {number: signal.signal(number, handler) for number, handler in default.items()}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
 @pytest.mark.parametrize(("by", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 @pytest.mark.parametrize(("stopped_in", "kept"), [("hard", ["easy"]), ("easy", None)])
 def test_a_stopped_run_keeps_its_finished_parts_beside_an_earlier_page(
-    trained, chapters, monkeypatch, capsys, stopped_in, kept, by, code
+    trained, chapters, default_signals, monkeypatch, capsys, stopped_in, kept, by, code
 ):
     run, _ = trained()
     assert cli.run(["understand", str(run)]) == 0

@@ -67,7 +67,8 @@ def _launched(job: Callable[[DictConfig], object], argv: list[str]) -> int:
 
 def helped(extra: Path | None) -> str:
     """The text of ``--help``. Hydra takes as long to list the groups as a whole start otherwise does."""
-    template = yaml.safe_load((conf_dir() / "hydra" / "help" / "headstart.yaml").read_text())["template"]
+    text = (conf_dir() / "hydra" / "help" / "headstart.yaml").read_text(encoding="utf-8")
+    template = yaml.safe_load(text)["template"]
     choices: dict[str, set[str]] = {}
     for folder in filter(None, (conf_dir(), extra)):
         for path in folder.rglob("*.yaml"):

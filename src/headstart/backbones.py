@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from headstart import cards, hub, runs
 from headstart.errors import HeadstartError
+from headstart.names import encode_name, expand_home
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -78,8 +79,8 @@ def origin(resolved: dict[str, Any]) -> dict[str, Any]:
     known: dict[str, Any] = {}
     if weights not in ("hub", "none"):
         path = file_of(resolved)
-        weights = weights if weights == "embedded" else path.name
-        run = Path(resolved["weights"]).expanduser()
+        weights = weights if weights == "embedded" else encode_name(path.name)
+        run = expand_home(resolved["weights"])
         known = cards.card(path) if path.suffix == ".safetensors" else cards.trained(run)
     return {"name": resolved["name"], "weights": weights, "sha256": digest(resolved), "card": known}
 
@@ -95,7 +96,7 @@ def file_of(resolved: dict[str, Any]) -> Path:
         return EMBEDDED
     if weights == "hub":
         return hub.weight_file(resolved["name"])
-    path = Path(weights).expanduser()
+    path = expand_home(weights)
     if path.is_dir():
         path = runs.checkpoint(path)
     if not path.is_file():

@@ -11,6 +11,8 @@ from typing import Any
 
 from headstart import runs
 from headstart.errors import HeadstartError
+from headstart.files import whole_file
+from headstart.names import expand_home
 
 
 def export(checkpoint: str | Path, out: str | Path, terms: str = "") -> Path:
@@ -24,11 +26,11 @@ def export(checkpoint: str | Path, out: str | Path, terms: str = "") -> Path:
     Raises:
         HeadstartError: the checkpoint's model has no backbone, or there is no folder for ``out``.
     """
-    out = Path(out)
+    out = expand_home(out)
     if not out.absolute().parent.is_dir():
         raise HeadstartError(f"--out {out}: there is no folder {out.parent}; make it, or name another")
     import torch
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
     import headstart
 
@@ -46,9 +48,8 @@ def export(checkpoint: str | Path, out: str | Path, terms: str = "") -> Path:
     }
     if any(bool(torch.isinf(t).any()) for t in tensors.values()):
         raise HeadstartError(f"{checkpoint}: a weight is beyond half precision's range; it cannot be exported")
-    scratch = out.with_name(out.name + ".part")
-    save_file(tensors, scratch, metadata={"headstart": json.dumps(described)})
-    scratch.replace(out)
+    with whole_file(out) as scratch:
+        scratch.write_bytes(save(tensors, metadata={"headstart": json.dumps(described)}))  # save_file's has mode 0600
     return out
 
 

@@ -12,12 +12,15 @@ from typing import NoReturn
 from headstart import __version__
 from headstart.complaints import terminable, told
 from headstart.errors import HeadstartError
+from headstart.names import encode_name, expand_home
+from headstart.process import prepare_process
 
 PROGRAM = "headstart"
 USAGE = 2  # the exit code of a command that was typed wrongly
 
 
 def main() -> None:
+    prepare_process()
     sys.exit(run(sys.argv[1:]))
 
 
@@ -29,7 +32,12 @@ def run(argv: list[str]) -> int:
         mend = f"did you mean '{near[0]}'?" if near else f"the commands are {', '.join(commands)}"
         parser.error(f"no command '{argv[0]}'; {mend}")
     args = parser.parse_args(argv)
-    return told(PROGRAM, lambda: commands[args.command](args), again="")
+
+    def work() -> int:
+        with terminable():
+            return commands[args.command](args)
+
+    return told(PROGRAM, work, again="")
 
 
 def predict(args: argparse.Namespace) -> int:
@@ -42,7 +50,7 @@ def predict(args: argparse.Namespace) -> int:
     if args.json:
         answers = [
             {
-                "image": image,
+                "image": encode_name(image),
                 "class": name,
                 "label": label,
                 "probability": probability,
@@ -52,11 +60,11 @@ def predict(args: argparse.Namespace) -> int:
                 images, said.classes, said.labels, likeliest, said.probabilities.tolist(), strict=True
             )
         ]
-        print(json.dumps(answers, indent=1, ensure_ascii=False))
+        print(json.dumps(answers, indent=1))  # in ASCII: a name may hold what a terminal cannot show or obeys
     else:
         from headstart.terminal import print_table
 
-        rows = [(i, c, f"{p:.3f}") for i, c, p in zip(images, said.classes, likeliest, strict=True)]
+        rows = [(encode_name(i), c, f"{p:.3f}") for i, c, p in zip(images, said.classes, likeliest, strict=True)]
         print_table(["image", "class", "probability"], rows, numbers=["probability"])
     return 0
 
@@ -79,10 +87,11 @@ def report(args: argparse.Namespace) -> int:
 def best(args: argparse.Namespace) -> int:
     """Prints the checkpoint that a sweep's verdict speaks for; why, on the error stream."""
     from headstart.compare.best import best
+    from headstart.terminal import print_path
 
     choice = best(args.sweep)
     print(choice.why, file=sys.stderr)
-    print(choice.checkpoint)
+    print_path(choice.checkpoint)
     return 0
 
 
@@ -95,7 +104,7 @@ def audit(args: argparse.Namespace) -> int:
 
     found = look_through(args.folder)
     if args.json:
-        print(json.dumps(found.to_dict(), indent=1))  # in ASCII: a name may hold what commands a terminal
+        print(json.dumps(found.to_dict(), indent=1))  # in ASCII, as above
         return 0
     filled = sum(any(parts.values()) for parts in found.classes.values())
     print(f"{harmless(found.name)}: {found.images:,} images of {filled:,} classes")
@@ -123,7 +132,7 @@ def audit(args: argparse.Namespace) -> int:
 def understand(args: argparse.Namespace) -> int:
     """Measures what the lesson says of convolutional networks on a trained one, and writes it as a page."""
     if args.simulation:
-        return _simulated(Path(args.simulation).expanduser(), args.model)
+        return _simulated(expand_home(args.simulation), args.model)
     if not args.model:
         raise HeadstartError("name a run's directory or a checkpoint; only --simulation FILE does without")
     from headstart import runs
@@ -131,8 +140,7 @@ def understand(args: argparse.Namespace) -> int:
     runs.checkpoint(args.model)  # before the seconds that torch takes
     from headstart.understanding import understand
 
-    with terminable():
-        page = understand(args.model, args.data, args.only, args.sweep, args.out, _told)
+    page = understand(args.model, args.data, args.only, args.sweep, args.out, _told)
     print(f"understanding: {page}")
     return 0
 
@@ -226,7 +234,7 @@ def _images(given: list[str]) -> list[str]:
 
     found: list[str] = []
     for text in given:
-        path = Path(text).expanduser()
+        path = expand_home(text)
         if path.is_dir():
             inside = sorted(str(p) for p in path.rglob("*") if p.is_file() and is_image(p))
         elif path.exists():

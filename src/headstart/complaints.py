@@ -14,6 +14,9 @@ from headstart.errors import HeadstartError
 INTERRUPTED, TERMINATED = 130, 143  # the shell's codes for a program ended by Ctrl-C, and by SIGTERM
 FULL = 74  # of sysexits.h, for trouble of input or output: the disk is full
 
+# A run that has no resume point yet, as in its first seconds, is trained from its beginning.
+GOES_ON = "; the same command keeps finished runs, and starts others at their last resume point or anew"
+
 NOT_WRITABLE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.EEXIST, errno.ENOTDIR}
 
 
@@ -28,24 +31,30 @@ def terminable() -> Iterator[None]:
     def raises(*_: object) -> NoReturn:
         raise Terminated
 
-    before = signal.signal(signal.SIGTERM, raises)
+    before = signal.getsignal(signal.SIGTERM)
+    if before != signal.SIG_IGN:  # what a person has the process ignore stays ignored
+        signal.signal(signal.SIGTERM, raises)
     try:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
 
 
-def told(program: str, work: Callable[[], int], again: str = "; the same command goes on where it stopped") -> int:
+def told(program: str, work: Callable[[], int], again: str = GOES_ON) -> int:
     """Does the work; whatever it raises is told in one line. The exit code.
 
     ``HYDRA_FULL_ERROR=1`` shows the trace as well.
     """
     trace = wants_trace()
     try:
-        return work()
+        code = work()
+        sys.stdout.flush()  # at the program's end a failure would have no line of its own
+        return code
     except (KeyboardInterrupt, SystemExit) as end:
         # Lightning turns Ctrl-C into an exit with code 1, and SIGTERM into an exit of its own kind.
         terminated = isinstance(end, SystemExit) and type(end) is not SystemExit
+        if isinstance(end.__context__, BrokenPipeError):  # what rich makes of a reader that has seen enough
+            return 0
         if isinstance(end, SystemExit) and not terminated and not isinstance(end.__context__, KeyboardInterrupt):
             raise
         print(f"\n{program}: interrupted{again}", file=sys.stderr)
@@ -77,7 +86,7 @@ def one_line(error: BaseException) -> str:
             return _joined(str(cause))
         if isinstance(cause, OSError) and _no_room(cause):
             where = f" ({cause.filename})" if cause.filename else ""
-            return f"the disk is full{where}; make room, then the same command goes on where it stopped"
+            return f"the disk is full{where}; make room, then give the same command again"
         if type(cause).__name__ == "OutOfMemoryError" or isinstance(cause, MemoryError):
             return "out of memory; a smaller data.batch_size or data.image_size needs less"
     origin = _origin(error)

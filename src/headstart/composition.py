@@ -24,6 +24,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from headstart import __version__
 from headstart.errors import HeadstartError
+from headstart.names import expand_home
 from headstart.overrides import bare, parted
 
 CONFIG_NAME = "train"
@@ -137,7 +138,7 @@ def further_choices(args: Namespace) -> Path | None:
     """
     if args.config_dir is None:
         return None
-    extra = Path(args.config_dir).expanduser().absolute()
+    extra = expand_home(args.config_dir).absolute()
     if not extra.is_dir():
         raise HeadstartError(f"--config-dir {args.config_dir}: there is no such folder")
     return extra

@@ -1,6 +1,5 @@
 """What a run says of itself, by its configuration alone: also one that fails before it trains. Torch-free."""
 
-import shlex
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -10,6 +9,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from headstart.errors import HeadstartError
 from headstart.identity import arm_settings, opened
+from headstart.names import quote_for_shell
 from headstart.plan import How
 
 
@@ -33,7 +33,7 @@ def described(cfg: DictConfig, how: How) -> dict[str, Any]:
         "asked_budgets": how.budgets,
         "asked_arms": how.arms,
         "started": datetime.now(UTC).isoformat(timespec="milliseconds"),
-        "command": " ".join(["headstart-train", *map(shlex.quote, HydraConfig.get().overrides.task)]),
+        "command": " ".join(["headstart-train", *map(quote_for_shell, HydraConfig.get().overrides.task)]),
     }
 
 

@@ -6,6 +6,8 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from markupsafe import escape
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -75,7 +77,7 @@ def _inline(svg: str, described: str | None) -> str:
     used = set(re.findall(r"#([\w.-]+)", svg))
     svg = re.sub(r' id="([\w.-]+)"', lambda found: found[0] if found[1] in used else "", svg)
     svg = re.sub(r"\s*\n\s*", " ", svg)
-    spoken = f'role="img" aria-label="{described}"' if described else 'aria-hidden="true"'
+    spoken = f'role="img" aria-label="{escape(described)}"' if described else 'aria-hidden="true"'
     box = re.search(r'viewBox="[^"]*"', svg)
     assert box is not None
     return re.sub(r"<svg[^>]*>", f"<svg {box[0]} {spoken}>", svg, count=1)

@@ -49,12 +49,12 @@ def tuned_settings(cfg: DictConfig) -> dict[str, Any]:
 
 def opened(cfg: DictConfig) -> Any:
     """The source that ``cfg.data`` describes; a sweep's arms share it, so that files are looked through once."""
-    return _opened(OmegaConf.to_yaml(cfg.data, resolve=True))
+    return _opened(json.dumps(OmegaConf.to_container(cfg.data, resolve=True, throw_on_missing=True)))
 
 
 @lru_cache(maxsize=16)
 def _opened(data: str) -> Any:
-    return build(OmegaConf.create(data), "data")  # type: ignore[arg-type]
+    return build(json.loads(data), "data")
 
 
 def forget_sources() -> None:

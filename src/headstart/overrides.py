@@ -1,6 +1,7 @@
 """Overrides as people type them: what Hydra's grammar would reject or reread is quoted for it."""
 
 import os
+import re
 from pathlib import Path
 
 from hydra._internal.utils import get_args_parser
@@ -73,8 +74,10 @@ def _place(value: str) -> str:
     if not _exists(value) and (value in ("", "null") or _is_quoted(value)):
         return value
     home = value if Path(value).exists() else _at_home(value)
+    if home == "???" and _exists(value):  # which would be a missing value
+        return "./???"
     if "${" in home and _exists(value):  # a folder of that name, and no interpolation
-        return _text(home.replace("${", "\\${"))
+        return _text(re.sub(r"(\\*)\$\{", r"\1\1\\${", home))
     return home if (same := _parsed(home)) and same.value() == home else _text(home)
 
 

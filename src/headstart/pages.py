@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -25,7 +25,7 @@ def template(path: Path, **filters: Any) -> "Template":
     room = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, finalize=_unbroken
     )
-    room.filters |= {f.__name__: f for f in (percent, points, count, decimal, si, short)} | filters
+    room.filters |= {f.__name__: f for f in (percent, points, count, decimal, si, short, verbatim)} | filters
     room.globals["style"] = Markup(STYLE.read_text(encoding="utf-8"))
     return room.from_string(path.read_text(encoding="utf-8"))
 
@@ -68,6 +68,12 @@ def short(name: Any, longest: int = LONGEST) -> Markup:
     """A name of a person's, whichever way it is written, cut in its middle where it is long."""
     name = str(name)
     if len(name) <= longest:
-        return Markup("<bdi>{}</bdi>").format(name)
+        return Markup("<bdi>{}</bdi>").format(verbatim(name))
     half = longest // 2
-    return Markup('<bdi title="{}">{}…{}</bdi>').format(name, name[:half], name[-half:])
+    whole, first, last = map(verbatim, (name, name[:half], name[-half:]))
+    return Markup('<bdi title="{}">{}…{}</bdi>').format(whole, first, last)
+
+
+def verbatim(text: str) -> Markup:
+    """A text that the page gives back character by character, such as a command to copy."""
+    return escape(text).replace("\r", Markup("&#13;"))  # a browser would read it as a line feed

@@ -11,6 +11,7 @@ from lightning.pytorch.callbacks import Checkpoint, ModelCheckpoint
 
 from headstart import checkpoints, runs
 from headstart.errors import HeadstartError
+from headstart.files import whole_file
 
 SECONDS_BETWEEN_RESUME_POINTS = 20.0  # writing the optimiser's state after every short epoch would cost more
 
@@ -133,6 +134,5 @@ def resume_point(directory: Path, identity: str) -> Path | None:
 
 def _save(trainer: L.Trainer, target: Path, weights_only: bool = False) -> None:
     """Writes a whole checkpoint or none."""
-    scratch = target.with_suffix(".part")
-    trainer.save_checkpoint(scratch, weights_only=weights_only)
-    scratch.replace(target)
+    with whole_file(target) as scratch:
+        trainer.save_checkpoint(scratch, weights_only=weights_only)

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 from filelock import FileLock, Timeout
 
 from headstart.errors import HeadstartError
+from headstart.files import whole_file
+from headstart.names import expand_home
 
 if TYPE_CHECKING:
     import numpy as np
@@ -49,7 +51,7 @@ def checkpoint(path: str | Path) -> Path:
     Raises:
         HeadstartError: there is neither, or the run is not finished.
     """
-    path = Path(path).expanduser()
+    path = expand_home(path)
     found = best(path) if path.is_dir() else path
     if not found.is_file():
         what = f"holds no {CHECKPOINTS}/{BEST}; is it a finished run?" if path.is_dir() else "there is no such file"
@@ -97,7 +99,7 @@ def result(directory: Path, identity: str | None = None) -> dict[str, Any] | Non
         HeadstartError: the result is that of another run.
     """
     try:
-        read = json.loads((directory / RESULT).read_text())
+        read = json.loads((directory / RESULT).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
     if not (isinstance(read, dict) and "status" in read):
@@ -191,7 +193,7 @@ def _spare(directory: Path) -> None:
 
 def _claim(directory: Path, identity: str) -> None:
     marker = directory / IDENTITY
-    held = marker.read_text().strip() if marker.exists() else identity
+    held = marker.read_text(encoding="utf-8").strip() if marker.exists() else identity
     # A run that was refused or failed before it kept anything leaves its directory to the next.
     kept = result(directory) or any((directory / CHECKPOINTS).glob("*.ckpt"))
     if held != identity and kept:
@@ -203,17 +205,16 @@ def _claim(directory: Path, identity: str) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Writes a whole file or nothing."""
-    scratch = path.with_name(path.name + ".part")
-    scratch.write_text(text, encoding="utf-8")
-    scratch.replace(path)
+    """Writes a whole file or nothing, in UTF-8 and with the line ends that ``text`` has."""
+    with whole_file(path) as scratch:
+        # A path that is not UTF-8 may stand in a message; for its sake no result is lost.
+        scratch.write_bytes(text.encode(errors="backslashreplace"))
 
 
 def copy_whole(source: Path, target: Path) -> None:
     """Copies a whole file or nothing."""
-    scratch = target.with_name(target.name + ".part")
-    shutil.copyfile(source, scratch)
-    scratch.replace(target)
+    with whole_file(target) as scratch:
+        shutil.copyfile(source, scratch)
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -281,9 +282,9 @@ def read_thumbnails(directory: Path) -> dict[str, bytes]:
 def _write_parquet(path: Path, table: Any) -> None:
     import pyarrow.parquet as pq
 
-    scratch = path.with_name(path.name + ".part")
-    pq.write_table(table, scratch)
-    scratch.replace(path)
+    # Opened here, since Arrow takes no path that is not UTF-8.
+    with whole_file(path) as scratch, scratch.open("wb") as file:
+        pq.write_table(table, file)
 
 
 def _read_parquet(path: Path, columns: list[str]) -> Any:
@@ -291,6 +292,7 @@ def _read_parquet(path: Path, columns: list[str]) -> Any:
     import pyarrow.parquet as pq
 
     try:
-        return pq.read_table(path, columns=columns)
+        with path.open("rb") as file:
+            return pq.read_table(file, columns=columns)
     except (OSError, pa.ArrowException) as error:
         raise HeadstartError(f"{path}: cannot be read; remove that run and train it again") from error

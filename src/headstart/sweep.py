@@ -21,7 +21,10 @@ from headstart.described import described
 from headstart.estimate import shares
 from headstart.identity import identify_run, opened
 from headstart.kinds import KINDS
+from headstart.names import quote_for_shell
 from headstart.plan import How, Plan, planned
+from headstart.process import prepare_process
+from headstart.terminal import harmless
 
 if TYPE_CHECKING:
     from headstart.compare.judge import Judged
@@ -56,7 +59,8 @@ def _audited(plan: Plan) -> None:
             continue
         told.append(found | {"digest": source.digest})
         if counts := ", ".join(f"{KINDS[kind]} ({count:,})" for kind, count in found["counts"].items()):
-            print(f"the images: {counts}; headstart audit {cfg.data.root} names them", file=sys.stderr)
+            command = f"headstart audit {quote_for_shell(cfg.data.root)}"
+            print(f"the images: {counts}; {harmless(command)} names them", file=sys.stderr)
     if told and told != [*before.values()]:
         plan.directory.mkdir(parents=True, exist_ok=True)
         runs.write_json(plan.directory / runs.AUDIT, told)
@@ -103,6 +107,7 @@ def _trained(run: Run, plan: Plan) -> int:
 
 def _help(run: Run, plan: Plan, at_once: int, threads: int) -> None:
     """A helper's life: a pass over the sweep, which ends with the process that began it however that ends."""
+    prepare_process()
     import torch
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent answers Ctrl-C for all

@@ -1,12 +1,15 @@
 """What the terminal shows: tables whose columns line up, plain where the output is a file or a pipe, and durations."""
 
+import os
 import re
+import sys
 from collections.abc import Iterable, Sequence
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+NARROWEST = 20  # characters; a table in fewer would show nothing
 UNBOUNDED = 100_000  # characters: a file has no edge to wrap a line at
 # Names come from others: what moves the cursor, starts an escape, ends a line or turns the direction of the rest.
 COMMANDS = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -21,7 +24,7 @@ def print_table(headers: Sequence[str], rows: Iterable[Sequence[str]], numbers: 
         numbers: the names of the columns that are flush right.
     """
     console = Console()
-    if not console.is_terminal:
+    if not console.is_terminal or console.width < NARROWEST:  # COLUMNS=0: nobody knows the width
         console = Console(width=UNBOUNDED, color_system=None)
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for header in headers:
@@ -31,9 +34,24 @@ def print_table(headers: Sequence[str], rows: Iterable[Sequence[str]], numbers: 
     console.print(table, soft_wrap=False)
 
 
+def print_path(path: str | os.PathLike[str]) -> None:
+    """Prints the path for another program to take: its very bytes, whatever the terminal can show."""
+    sys.stdout.flush()
+    sys.stdout.buffer.write(os.fsencode(path) + b"\n")
+    sys.stdout.buffer.flush()
+
+
 def harmless(text: str) -> str:
-    """The text with control characters, escapes and marks of direction spelt out, such as ``\\x1b``."""
-    return COMMANDS.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+    """The text with control characters, escapes and marks of direction spelt out, such as ``\\x1b``.
+
+    A byte of a path that is not UTF-8 is spelt as ``names.encode_name`` spells it.
+    """
+    return COMMANDS.sub(lambda found: _spelling(found[0]), text)
+
+
+def _spelling(character: str) -> str:
+    byte = ord(character) - 0xDC00  # where Python keeps the bytes of a name that it cannot decode
+    return f"\\x{byte:02x}" if 0x80 <= byte <= 0xFF else character.encode("unicode_escape").decode()
 
 
 def duration(seconds: float) -> str:

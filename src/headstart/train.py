@@ -16,6 +16,7 @@ from headstart.estimate import typed_length
 from headstart.identity import identify, opened, run_title, starts
 from headstart.instantiation import build
 from headstart.plan import How
+from headstart.process import prepare_process
 from headstart.trainer_options import build_callbacks, build_trainer, check_monitors, quiet_lightning
 
 
@@ -23,6 +24,7 @@ def main() -> None:
     """The console script: plans what was asked for, then lets Hydra compose and run each of it."""
     from headstart import app, sweep
 
+    prepare_process()
     sys.exit(app.told(app.PROGRAM, lambda: sweep.carry_out(run, app.quoted(sys.argv[1:]))))
 
 

@@ -142,11 +142,11 @@ def build_trainer(cfg: DictConfig, directory: Path, epochs: int, callbacks: Sequ
         "enable_model_summary": any(isinstance(callback, ModelSummary) for callback in callbacks),
         "num_sanity_val_steps": 0,
     }
-    plain = [str(name) for name in cfg.trainer if name not in ("callbacks", "logger", "default_root_dir")]
+    options: Any = OmegaConf.to_container(cfg.trainer, resolve=True)
+    ours = {"callbacks", "logger", "default_root_dir", "max_epochs"}
     trainer = build(
-        OmegaConf.masked_copy(cfg.trainer, plain),
+        {name: value for name, value in (defaults | options).items() if name not in ours},
         "trainer",
-        **{name: default for name, default in defaults.items() if name not in cfg.trainer},
         max_epochs=epochs,
         callbacks=list(callbacks),
         logger=build_loggers(cfg.logger) or False,

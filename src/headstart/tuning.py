@@ -124,7 +124,7 @@ def searched(
 
 def _read(directory: Path) -> list[Trial]:
     try:
-        return json.loads((directory / runs.TRIALS).read_text())
+        return json.loads((directory / runs.TRIALS).read_text(encoding="utf-8"))
     except FileNotFoundError:
         return []
 

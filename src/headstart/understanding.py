@@ -1,7 +1,6 @@
 """`headstart understand`: from a run to the page that explains its network. It reads from top to bottom."""
 
 import inspect
-import shlex
 import tempfile
 from collections.abc import Callable, Collection
 from dataclasses import replace
@@ -10,17 +9,17 @@ from typing import Any
 
 import numpy as np
 import torch
-from hydra.utils import instantiate
-from omegaconf import DictConfig, OmegaConf
 
 from headstart import backbones, loading, runs
 from headstart.complaints import Terminated
 from headstart.conditions import versions
 from headstart.data import Folder
 from headstart.errors import HeadstartError
+from headstart.instantiation import build
 from headstart.models import Classifier
 from headstart.models.transfer import Transfer
 from headstart.models.transplanted import Transplanted
+from headstart.names import encode_name, expand_home, quote_for_shell
 from headstart.seeding import key
 from headstart.understand.chapter import Chapter
 from headstart.understand.explanation import one_by_one, parts
@@ -67,10 +66,10 @@ def understand(
     checkpoint = runs.checkpoint(path)
     rows = [row for sweep in sweeps for row in _rows(sweep)] if sweeps else None
     run = runs.owner(checkpoint)
-    folder = _writable(Path(out or run or ".").expanduser())
+    folder = _writable(expand_home(out or run or "."))
     tell("reading the model and its images")
     subject, cautions = opened(loading.load(checkpoint), _called(checkpoint, run), run, data)
-    command = " ".join(["headstart understand", shlex.quote(str(path)), *_options(data, only, sweeps)])
+    command = " ".join(["headstart understand", quote_for_shell(str(path)), *_options(data, only, sweeps)])
     chapters: list[Chapter] = []
 
     def write(stem: str, notes: list[str]) -> Path:
@@ -136,8 +135,7 @@ def _simulated(subject: Subject, chapters: list[Chapter]) -> str:
 
 def opened(model: Classifier, called: str, run: Path | None, data: str | Path | None) -> tuple[Subject, list[str]]:
     """The network of ``model`` with images beside the sealed test part; and what to know before one trusts it."""
-    settings = OmegaConf.load(run / runs.CONFIG) if run else None
-    assert settings is None or isinstance(settings, DictConfig)
+    settings = runs.config(run) if run else None
     cautions = []
     source = _source(model, settings, data)
     depth = source.catalogue.depth
@@ -183,20 +181,20 @@ def _called(checkpoint: Path, run: Path | None) -> str:
     """What a page calls a network: its run in words, a lone checkpoint by its file."""
     told = runs.finished(run) if run else None
     if told is None:
-        return checkpoint.name
+        return encode_name(checkpoint.name)
     labels = told["labels_per_class"] or "all"
     return f"{told['model']} on {told['data']}, {labels} labels per class, seed {told['seed']}"
 
 
-def _source(model: Classifier, settings: DictConfig | None, data: str | Path | None) -> Any:
+def _source(model: Classifier, settings: dict[str, Any] | None, data: str | Path | None) -> Any:
     channels, height, _ = model.spec.shape
     source: Any
     if data is not None:
         source = Folder(root=str(data), image_size=height, channels=channels, on_bad_file="skip", on_copies="skip")
-    elif settings is None:
+    elif not settings:
         raise HeadstartError("a checkpoint outside of its run has no images with it; name a folder of them by --data")
     else:
-        source = instantiate(settings.data)
+        source = build(settings["data"], "data")
     source.depth = model.spec.depth  # whatever other files there are by now, images are read as in training
     return source
 
@@ -224,7 +222,7 @@ def _untrained(model: Classifier) -> Classifier:
         return fresh
 
 
-def _pretrained(model: Classifier, settings: DictConfig | None, cautions: list[str]) -> Transfer | None:
+def _pretrained(model: Classifier, settings: dict[str, Any] | None, cautions: list[str]) -> Transfer | None:
     """The same model as its training began; None where nothing was pretrained, or its weights are not to be had."""
     if isinstance(model, Transplanted):
         cautions.append("Its stages began partly from random weights: there is no one beginning to compare it to.")
@@ -233,9 +231,9 @@ def _pretrained(model: Classifier, settings: DictConfig | None, cautions: list[s
     before = _untrained(model)
     assert isinstance(before, Transfer)
     try:
-        if settings is None:
+        if not settings:
             raise HeadstartError("a checkpoint alone does not name them")
-        start = backbones.resolve(OmegaConf.to_container(settings.model.backbone, resolve=True))  # type: ignore[arg-type]
+        start = backbones.resolve(settings["model"]["backbone"])
         backbones.load_weights(before.backbone, start)
     except HeadstartError as error:
         cautions.append(f"The weights that the training began from are not to be had ({error}): no comparison to them.")
@@ -244,7 +242,7 @@ def _pretrained(model: Classifier, settings: DictConfig | None, cautions: list[s
 
 
 def _rows(sweep: str | Path) -> list[dict[str, Any]]:
-    rows = [found for _, found in runs.results(Path(sweep).expanduser()) if found["status"] == "finished"]
+    rows = [found for _, found in runs.results(expand_home(sweep)) if found["status"] == "finished"]
     if not rows:
         raise HeadstartError(
             f"--sweep {sweep}: holds no finished run; give a directory of runs, such as those in runs/"
@@ -256,4 +254,4 @@ def _options(data: str | Path | None, only: Collection[str], sweeps: Collection[
     """The options as they were typed, for the page's own command."""
     typed: dict[str, list[Any]] = {"--data": [data], "--sweep": list(sweeps), "--only": list(only)}
     given = {name: [str(value) for value in values if value] for name, values in typed.items()}
-    return [text for name, values in given.items() if values for text in (name, *map(shlex.quote, values))]
+    return [text for name, values in given.items() if values for text in (name, *map(quote_for_shell, values))]

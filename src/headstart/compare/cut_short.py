@@ -7,6 +7,7 @@ from typing import Any
 from headstart import runs
 from headstart.compare.arms import Result
 from headstart.errors import named
+from headstart.names import encode_name
 
 LINE = "its result.json is not whole; the same command trains it again"
 OF_THE_ARM = ("model", "arm", "data", "folds", "settings", "compare")
@@ -34,7 +35,7 @@ def failure(place: Path, others: Iterable[tuple[Path, Result]]) -> Result | None
 
 def sentences(unreadable: Iterable[Path]) -> list[str]:
     """What a reader must know of results that are not whole and of no arm that is known."""
-    names = [path.parent.name for path in unreadable]
+    names = [encode_name(path.parent.name) for path in unreadable]
     return [
         f"Passed over, since no run beside it tells which arm it is of: {named(names)} (not a whole result). The seed "
         "is missing without being counted as a failure; the same command trains it again."

@@ -6,6 +6,7 @@ from typing import Any
 
 from headstart import runs
 from headstart.compare.arms import Result
+from headstart.names import encode_name
 
 
 def audits(directory: Path) -> Iterator[dict[str, Any]]:
@@ -15,7 +16,7 @@ def audits(directory: Path) -> Iterator[dict[str, Any]]:
             try:
                 findings = [{"kind": kind, **found} for kind, every in audit["findings"].items() for found in every]
                 yield {
-                    "sweep": path.resolve().parent.name,
+                    "sweep": encode_name(path.resolve().parent.name),
                     "data": audit["name"],
                     "counts": dict(audit["counts"]),
                     "findings": findings,

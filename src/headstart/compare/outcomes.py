@@ -12,6 +12,7 @@ from headstart.compare.arms import Result, arm_names
 from headstart.compare.evidence import looks, refusal
 from headstart.compare.superseded import generations
 from headstart.errors import HeadstartError
+from headstart.names import encode_name
 
 NEEDED = {"model", "data", "labels_per_class", "seed"}  # a result without them is none of a comparison's
 
@@ -141,8 +142,9 @@ def _seeds(of_arm: Iterable[Run]) -> Seeds:
     for place, result in sorted(of_arm, key=lambda run: run[1].get("status") != "failed"):
         by_fold, fold = found[result["seed"]], result.get("fold") or 0
         if fold in by_fold and by_fold[fold][1].get("status") != "failed":
+            one, other = encode_name(by_fold[fold][0].name), encode_name(place.name)
             raise HeadstartError(
-                f"{by_fold[fold][0].name} and {place.name} are the same arm and seed and differ in data, weights or "
+                f"{one} and {other} are the same arm and seed and differ in data, weights or "
                 "version; give one of the two sweeps"
             )
         by_fold[fold] = place, result

@@ -1,11 +1,11 @@
 """The report of sweeps: every number of the page, from run directories alone, as JSON, as CSV and as the page."""
 
 import csv
-import io
 import math
 from collections import defaultdict
 from dataclasses import asdict
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from headstart import runs
@@ -26,6 +26,7 @@ from headstart.compare.unfinished import unfinished
 from headstart.compare.verdict import Verdict
 from headstart.complaints import NOT_WRITABLE
 from headstart.errors import HeadstartError
+from headstart.names import encode_name
 
 PAGE, NUMBERS, RUNS = "report.html", "report.json", "report.csv"
 METRICS = ("accuracy", "balanced_accuracy", "macro_f1", "log_loss")
@@ -75,7 +76,7 @@ def write(directory: str | Path, told: Judged | None = None) -> Path:
     try:
         directory.mkdir(parents=True, exist_ok=True)
         runs.write_json(directory / NUMBERS, said)
-        runs.write_text(directory / RUNS, _csv(said["runs"]))
+        runs.write_text(directory / RUNS, to_csv(said["runs"]))
         runs.write_text(directory / PAGE, page)
     except OSError as error:
         if error.errno not in NOT_WRITABLE:
@@ -114,7 +115,7 @@ def _report(told: Judged) -> dict[str, Any]:
     ]
     falling = [sentence for its in data for sentence in still_falling(its["name"], its["learning"])]
     said = {
-        "sweeps": [directory.resolve().name for directory in every.directories],
+        "sweeps": [encode_name(directory.resolve().name) for directory in every.directories],
         "unfinished": [{**asdict(state), "text": words.unfinished(state)} for state in unfinished(every)],
         "level": told.asked.level,
         "margin": told.asked.margin,
@@ -126,7 +127,7 @@ def _report(told: Judged) -> dict[str, Any]:
         "data": data,
         "audits": [audit for directory in every.directories for audit in images.audits(directory)],
         "failed": [{"run": name, "error": line} for name, line in every.failed],
-        "unreadable": [path.parent.name for path in every.unreadable],
+        "unreadable": [encode_name(path.parent.name) for path in every.unreadable],
         "skipped": images.skipped(results),
         "conditions": origins.conditions(results),
         "runs": rows,
@@ -138,7 +139,7 @@ def _row(arm: str, place: Path, result: Result) -> dict[str, Any]:
     metrics, cost, training = (result.get(key) or {} for key in ("metrics", "cost", "training"))
     trials = result.get("trials") or []
     return {
-        "run": place.name,
+        "run": encode_name(place.name),
         "data": str(result.get("data")),
         "labels_per_class": result.get("labels_per_class"),
         "arm": arm,
@@ -246,9 +247,11 @@ def plain(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def _csv(rows: list[dict[str, Any]]) -> str:
-    out = io.StringIO()
-    writer = csv.DictWriter(out, COLUMNS, lineterminator="\n")
+def to_csv(rows: list[dict[str, Any]]) -> str:
+    """The rows of report.csv with their header; the names in them as they are, quoted where they need it."""
+    lines: list[str] = []
+    # The csv module quotes what its line end holds: with "\r\n" a name that holds but one of the two is quoted as well.
+    writer = csv.DictWriter(SimpleNamespace(write=lines.append), COLUMNS, lineterminator="\r\n")
     writer.writeheader()
     writer.writerows(rows)
-    return out.getvalue()
+    return "".join(line.removesuffix("\r\n") + "\n" for line in lines)

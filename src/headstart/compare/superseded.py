@@ -9,6 +9,7 @@ from pathlib import Path
 from headstart import runs
 from headstart.compare.arms import Result, arm_key
 from headstart.errors import named
+from headstart.names import encode_name
 
 Run = tuple[Path, Result]
 
@@ -33,9 +34,10 @@ def sentences(older: Sequence[Run]) -> list[str]:
     if not older:
         return []
     which = "1 run is" if len(older) == 1 else f"{len(older):,} runs are"
+    names = [encode_name(place.name) for place, _ in older]
     return [
         f"{which} superseded, and not counted: images, weights or the version changed, and the same command trained "
-        f"anew. That is a further look, since the older results could be seen ({named([p.name for p, _ in older])})."
+        f"anew. That is a further look, since the older results could be seen ({named(names)})."
     ]
 
 

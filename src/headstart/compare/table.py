@@ -12,6 +12,7 @@ from headstart.compare.arms import Result, arm_names
 from headstart.compare.cut_short import failure
 from headstart.compare.superseded import superseded
 from headstart.errors import HeadstartError
+from headstart.names import encode_name
 
 Run = tuple[Path, Result]
 
@@ -72,7 +73,9 @@ def found(*directories: str | Path) -> Found:
         if result := failure(path.parent, told):
             every.failures.append((path.parent, result))
             every.unreadable.remove(path)
-    every.failed = [(place.name, str(result.get("error", "it says no reason"))) for place, result in every.failures]
+    every.failed = [
+        (encode_name(place.name), str(result.get("error", "it says no reason"))) for place, result in every.failures
+    ]
     every.superseded = superseded([*every.finished, *every.failures])
     older = {place for place, _ in every.superseded}
     every.finished = [run for run in every.finished if run[0] not in older]

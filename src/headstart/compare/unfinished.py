@@ -9,6 +9,7 @@ from typing import Any
 
 from headstart.compare.arms import Result, arm_key
 from headstart.compare.table import Found
+from headstart.names import encode_name
 
 
 @dataclass(frozen=True)
@@ -43,12 +44,12 @@ def _state(folder: Path, ended: list[Result], begun: int) -> Unfinished:
     # A run that was asked for alone has no arms beside it, and what an older version trained does not say.
     told = [result for result in ended if result.get("asked_arms") and result.get("asked_seeds")]
     if not told:
-        return Unfinished(folder.resolve().name, None, 0, begun)
+        return Unfinished(encode_name(folder.resolve().name), None, 0, begun)
     cells = _asked(told, ended)
     # What an older version trained is there as well.
     there = cells & {(_arm(r), _budget(r), r.get("seed"), _folds(r), r.get("fold") or 0) for r in ended}
     silent = sum("seed" not in result for result in ended)  # it failed before it could say what it was
-    return Unfinished(folder.resolve().name, len(cells), max(len(cells) - len(there) - silent, 0), begun)
+    return Unfinished(encode_name(folder.resolve().name), len(cells), max(len(cells) - len(there) - silent, 0), begun)
 
 
 def _asked(told: list[Result], ended: list[Result]) -> set[tuple[Any, ...]]:

@@ -11,11 +11,12 @@ from typing import Any
 from headstart.data import cache, findings, places
 from headstart.data.duplicates import Fingerprint, fingerprint
 from headstart.data.findings import Finding
-from headstart.data.folder import File, class_folders, image_files, name_below, printable
+from headstart.data.folder import File, class_folders, image_files, name_below
 from headstart.depth import DepthError
 from headstart.errors import HeadstartError
 from headstart.images import is_image
 from headstart.kinds import KINDS
+from headstart.names import encode_name
 
 EXAMPLES = 20  # of each kind, in a summary
 
@@ -118,7 +119,7 @@ def audit(root: str | Path) -> Audit:
             kind = "unreadable" if is_image(file.path) else "no_image"
             troubles.append(Finding(kind, (name,), depth_troubles.get(i, seen)))
     counts = {
-        label: dict.fromkeys((p for p, f in folders if printable(f.name) == label), 0) for label in _labels(folders)
+        label: dict.fromkeys((p for p, f in folders if encode_name(f.name) == label), 0) for label in _labels(folders)
     }
     for file in good:
         counts[file.label][file.part] += 1
@@ -132,7 +133,7 @@ def audit(root: str | Path) -> Audit:
         *findings.junk(place),
     ]
     found.sort(key=lambda finding: list(KINDS).index(finding.kind))
-    return Audit(printable(place.absolute().name), len(good), counts, found, alike, depth.text)
+    return Audit(encode_name(place.absolute().name), len(good), counts, found, alike, depth.text)
 
 
 def _files(root: Path, folders: list[tuple[str, Path]]) -> tuple[list[File], list[Finding]]:
@@ -145,11 +146,11 @@ def _files(root: Path, folders: list[tuple[str, Path]]) -> tuple[list[File], lis
             inside = image_files(folder, part)
         except (OSError, HeadstartError) as error:
             reason = getattr(error, "strerror", None) or str(error).removeprefix(f"{root}{os.sep}")
-            troubles.append(Finding("unreadable", (name,), f"nothing in it was looked at: {printable(reason)}"))
+            troubles.append(Finding("unreadable", (name,), f"nothing in it was looked at: {encode_name(reason)}"))
             continue
         files += sorted(inside, key=lambda file: file.path)
         if not inside:
-            empty.setdefault(printable(folder.name), []).append(name)
+            empty.setdefault(encode_name(folder.name), []).append(name)
     for names in empty.values():
         mend = "fill or remove the folder" if len(names) == 1 else "fill or remove the folders"
         troubles.append(Finding("empty_class", tuple(names), f"no images in it; {mend}"))
@@ -157,4 +158,4 @@ def _files(root: Path, folders: list[tuple[str, Path]]) -> tuple[list[File], lis
 
 
 def _labels(folders: list[tuple[str, Path]]) -> list[str]:
-    return sorted({printable(folder.name) for _, folder in folders})
+    return sorted({encode_name(folder.name) for _, folder in folders})

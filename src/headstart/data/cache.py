@@ -18,10 +18,11 @@ from rich.console import Console
 from rich.progress import track
 
 from headstart import depth as depths
-from headstart import images
+from headstart import images, runs
 from headstart.data import places
 from headstart.depth import Extent
 from headstart.errors import HeadstartError
+from headstart.files import whole_file
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -168,9 +169,9 @@ def _write(
         if channels is None:
             channels = 1 if all(header.is_grey for header in headers) else 3
         decoder = images.DECODER if any(header.is_decoded_anew(size) for header in headers) else 1
-        shape, scratch = (channels, size, size), path.with_suffix(".part")
+        shape = (channels, size, size)
         # Written in order, not through a map: a full disk is then an error instead of the process's end.
-        with scratch.open("wb") as out:
+        with whole_file(path) as scratch, scratch.open("wb") as out:
             header = {"descr": "|u1", "fortran_order": False, "shape": (len(images_), *shape)}
             np.lib.format.write_array_header_1_0(out, header)
             work = partial(attempt, size=size, channels=channels, depth=depth.name)
@@ -178,9 +179,8 @@ def _write(
                 if isinstance(result, str):
                     troubles[i], result = troubles.get(i, result), np.zeros(shape, np.uint8)
                 out.write(result.tobytes())
-    notes = {"troubles": troubles, "depth": asdict(depth), "decoder": decoder}
-    path.with_suffix(".json").write_text(json.dumps(notes), encoding="utf-8")
-    scratch.replace(path)
+            notes = {"troubles": troubles, "depth": asdict(depth), "decoder": decoder}
+            runs.write_json(path.with_suffix(".json"), notes)
 
 
 def attempt(image: Path | Image.Image, size: int | None, channels: int, depth: str | None = None) -> np.ndarray | str:

@@ -10,6 +10,7 @@ from PIL import Image
 from headstart.data import places
 from headstart.data.folder import Folder
 from headstart.errors import HeadstartError
+from headstart.names import expand_home
 
 
 @dataclass(eq=False)
@@ -31,7 +32,7 @@ class Digits(Folder):
         return None
 
     def _place(self) -> Path:
-        root = Path(self.root).expanduser() if self.root else places.own_folder("digits")
+        root = expand_home(self.root) if self.root else places.own_folder("digits")
         try:
             write_digits(root)
         except OSError as error:

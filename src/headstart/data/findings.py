@@ -11,9 +11,10 @@ import numpy as np
 
 from headstart.data.copies import copied
 from headstart.data.duplicates import SURE, Fingerprint, look_alikes
-from headstart.data.folder import JUNK, File, name_below, printable, wanted
+from headstart.data.folder import JUNK, File, name_below, wanted
 from headstart.errors import named
 from headstart.images import is_image
+from headstart.names import encode_name
 
 LISTED = 1000  # pairs that look the same
 FEW = 3  # times fewer images than the largest class
@@ -110,7 +111,7 @@ def classes(root: Path, folders: Sequence[tuple[str, Path]], counts: Mapping[str
             text = f"{_some(count, 'image')}; {largest}, the largest class, has {total[largest]:,}"
             found.append(Finding("imbalance", (label,), text))
     for part in dict.fromkeys(part for part, _ in folders):
-        there = {printable(folder.name): folder.parent for p, folder in folders if p == part}
+        there = {encode_name(folder.name): folder.parent for p, folder in folders if p == part}
         place = name_below(root, next(iter(there.values())))
         for label in counts.keys() - there.keys() if part else ():
             if not total[label]:

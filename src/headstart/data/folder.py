@@ -17,6 +17,7 @@ from headstart.data.copies import copied
 from headstart.data.source import PARTS, Catalogue, Source
 from headstart.depth import DepthError
 from headstart.errors import HeadstartError, named
+from headstart.names import encode_name
 
 JUNK = {".ipynb_checkpoints", "__MACOSX", "__pycache__", "@eaDir", "lost+found", "$RECYCLE.BIN"}
 JUNK |= {"System Volume Information"}
@@ -47,7 +48,7 @@ class Folder(Source):
 
     @property
     def name(self) -> str:
-        return self._place().absolute().name
+        return encode_name(self._place().absolute().name)
 
     def audit(self) -> dict[str, Any] | None:
         from headstart.data.audit import audit
@@ -129,23 +130,18 @@ def _digest(path: Path) -> str:
 
 
 def name_below(root: Path, path: Path) -> str:
-    return printable(path.relative_to(root).as_posix())
-
-
-def printable(name: str) -> str:
-    # A name that is no UTF-8 could not be written down in split.json.
-    return os.fsencode(name).decode(errors="replace")
+    return encode_name(path.relative_to(root).as_posix())
 
 
 def _scan(root: Path) -> tuple[File, ...]:
-    """The image files below ``root``, in the order of their names; only names and dates are looked at."""
+    """The image files below ``root``, in the order of their names in any locale; only names and dates are looked at."""
     try:
         folders = class_folders(root)
         files = [file for part, folder in folders for file in image_files(folder, part)]
     except OSError as error:
         raise HeadstartError(f"{error.filename or root}: cannot be read ({error.strerror})") from error
-    _check(root, files, sorted({printable(folder.name) for _, folder in folders}))
-    return tuple(sorted(files, key=lambda file: file.path))
+    _check(root, files, sorted({encode_name(folder.name) for _, folder in folders}))
+    return tuple(sorted(files, key=lambda file: name_below(root, file.path).split("/")))
 
 
 def class_folders(root: Path) -> list[tuple[str, Path]]:
@@ -209,7 +205,7 @@ def image_files(folder: Path, part: str) -> list[File]:
         for path in (Path(base, name) for name in names):
             if wanted(path.name) and (path.is_file() or path.is_symlink()):
                 stat = path.lstat() if path.is_symlink() and not path.exists() else path.stat()
-                found.append(File(path, printable(folder.name), part, stat.st_size, stat.st_mtime_ns))
+                found.append(File(path, encode_name(folder.name), part, stat.st_size, stat.st_mtime_ns))
     return found
 
 

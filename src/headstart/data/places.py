@@ -7,6 +7,7 @@ from pathlib import Path
 import platformdirs
 
 from headstart.errors import HeadstartError
+from headstart.names import expand_home
 
 CLONE = Path(__file__).parents[3]
 
@@ -29,7 +30,7 @@ def existing(root: str | Path) -> Path:
         HeadstartError: there is none, with the name there that is most alike, or it is a file.
     """
     try:
-        folder = Path(root).expanduser()
+        folder = expand_home(root)
         if folder.is_dir():
             return folder
         if folder.exists():
