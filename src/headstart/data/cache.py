@@ -53,7 +53,7 @@ def decoded(images_: Sequence[Path | Image.Image], digests: Sequence[str], size:
     Raises:
         HeadstartError: the cache cannot be written.
     """
-    asked = json.dumps([images.DECODER, size, channels, *digests])
+    asked = json.dumps([images.DECODER, images.readable_formats(), size, channels, *digests])
     path = places.cache_dir() / "pixels" / f"{hashlib.sha256(asked.encode()).hexdigest()[:32]}.npy"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
