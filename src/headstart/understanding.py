@@ -138,8 +138,8 @@ def opened(model: Classifier, called: str, run: Path | None, data: str | Path | 
     """The network of ``model`` with images beside the sealed test part; and what to know before one trusts it."""
     settings = OmegaConf.load(run / runs.CONFIG) if run else None
     assert settings is None or isinstance(settings, DictConfig)
-    cautions = []
     source = _source(model, settings, data)
+    cautions: list[str] = source.remarks if data is not None else []
     trained = runs.trained_on(run) if run else set()
     if not run:
         cautions.append("A checkpoint alone does not say which images trained it: all are taken for new ones.")

@@ -197,6 +197,14 @@ class TestClasses:
     def test_refuses_pictures_and_annotations(self, tree, other):
         assert "like pictures and their annotations" in refusal(tree(*images("images", other)))
 
+    def test_refuses_masks_beside_their_class(self, tree):
+        assert refusal(tree(*images("ant", "bee", "ant_masks"))).startswith("ant_masks: named like masks or labels of")
+
+    def test_says_that_a_class_holds_a_part(self, tree):
+        root = tree(*images("ant", "ant/test", "bee"))
+        (remark,) = Folder(root=str(root), image_size=8).remarks
+        assert remark.endswith("images in folders within a class count to that class: ant (test)")
+
     @pytest.mark.parametrize("name", ["0_mask", "0-mask", "0_mask_1", "0 label", "0.gt", "0_SEG"])
     def test_refuses_masks_beside_their_images(self, tree, name):
         root = tree(*images("ant", "bee"), f"ant/{name}.png")

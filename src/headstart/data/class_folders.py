@@ -9,7 +9,14 @@ from functools import cached_property
 from pathlib import Path
 
 from headstart.data.file_list import FileList
-from headstart.data.layout_hints import count, find_mask_twins, has_annotation_names, has_split_names, name_some
+from headstart.data.layout_hints import (
+    count,
+    find_mask_names,
+    find_mask_twins,
+    has_annotation_names,
+    has_split_names,
+    name_some,
+)
 from headstart.data.part_names import read_part_name
 from headstart.errors import named
 
@@ -57,7 +64,7 @@ def find_troubles(root: Path, folders: Sequence[ClassFolder]) -> list[Remark]:
 
 def find_notes(root: Path, folders: Sequence[ClassFolder]) -> list[Remark]:
     """What is taken in one way and could be meant in another: folders within a class count to it."""
-    nested = [folder for folder in folders if len(folder.inner_folders) > 1]
+    nested = [folder for folder in folders if len(folder.inner_folders) > 1 or _has_inner_part(folder)]
     if not nested:
         return []
     names = [f"{_below(root, folder.path)} ({name_some(folder.inner_folders)})" for folder in nested]
@@ -117,6 +124,12 @@ def _find_strangers(root: Path, folders: Sequence[ClassFolder]) -> list[Remark]:
 
 def _find_annotations(root: Path, folders: Sequence[ClassFolder]) -> list[Remark]:
     names = sorted({folder.name for folder in folders})
+    if twins := find_mask_names(names):
+        text = (
+            f"{named(twins)}: named like masks or labels of the classes beside them; move them away, or rename them if "
+            "they are classes"
+        )
+        return [Remark(tuple(folder.path for folder in folders if folder.name in twins), text)]
     if not has_annotation_names(names):
         return []
     text = (
@@ -146,6 +159,10 @@ def _find_inner_parts(root: Path, folders: Sequence[ClassFolder]) -> list[Remark
         mend = f"make it {paths[0].name}/{paths[0].parent.name} and so on, or give the folder of one as data.root"
     text = f"parts within classes: {name_some([_below(root, path) for path in paths])}; {mend}"
     return [Remark(tuple(paths), text)]
+
+
+def _has_inner_part(folder: ClassFolder) -> bool:
+    return any(map(read_part_name, folder.inner_folders))
 
 
 def _find_splits(root: Path, folders: Sequence[ClassFolder]) -> list[Remark]:

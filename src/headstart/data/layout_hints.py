@@ -42,6 +42,11 @@ def find_mask_twins(files: Iterable[Path]) -> list[Path]:
     return [path for path, image in masks if (path.parent, image) in stems]
 
 
+def find_mask_names(names: Sequence[str]) -> list[str]:
+    """Names that say that they are those of masks or labels of another one (``cat_masks`` beside ``cat``)."""
+    return [name for name in names if (match := MASK.search(name)) and name[: match.start()] in names]
+
+
 def has_annotation_names(names: Sequence[str]) -> bool:
     """Whether folders are called like pictures and their annotations, as sets for segmentation or detection are."""
     plain = {re.sub(r"[^a-z]", "", name.lower()) for name in names}
