@@ -14,6 +14,7 @@ from PIL import Image
 
 import headstart
 from headstart import cli
+from headstart.errors import HeadstartError
 from headstart.file_prediction import list_images, predict_files
 from headstart.models import ScratchCNN
 from headstart.spec import ImageSpec
@@ -157,6 +158,20 @@ class TestListImages:
             str(root / "in/again"): "a link leads in a circle, or twice to this folder; remove the link"
         }
         assert len(images.paths) == 3
+
+    def test_a_pattern_finds_each_file_once(self, tmp_path):
+        root = write(tmp_path / "photos", ["0.png", "in/3.jpe"])
+        (root / "in" / "again").symlink_to(root)
+        assert self.names(root, "**") == ["0.png", "in/3.jpe"]
+
+    def test_a_broken_link_is_a_row(self, loaded, tmp_path):
+        root = write(tmp_path / "photos", ["gone.png"])
+        assert run(root / "gone.png")[1] == [{"image": str(root / "gone.png"), "error": "no such file or directory"}]
+
+    def test_a_folder_of_hidden_images_alone_is_named(self, tmp_path):
+        write(tmp_path / "photos", ["0.png"]).joinpath("0.png").rename(tmp_path / "photos" / ".0.png")
+        with pytest.raises(HeadstartError, match=r"without images \(passed over: hidden images: 1 \(.*\.0\.png\)\)"):
+            list_images([str(tmp_path / "photos")])
 
     def test_a_folder_that_may_not_be_read_is_a_row(self, tmp_path, monkeypatch):
         root, walk = write(tmp_path / "photos", ["0.png"]), os.walk

@@ -6,6 +6,7 @@ from glob import glob
 from pathlib import Path
 from typing import Any
 
+from headstart.data.ignored import describe_ignored, group_ignored
 from headstart.errors import HeadstartError
 
 
@@ -34,15 +35,25 @@ def list_images(names: Sequence[str]) -> ImageList:
     for name in names:
         before = len(images.paths)
         path = Path(name).expanduser()
-        places = [path] if path.exists() else [Path(match) for match in sorted(glob(str(path), recursive=True))]  # noqa: PTH207
-        if "**" in name:  # it matches a folder and what is in it as well
-            places = [place for place in places if place == path or not place.is_dir()]
-        for place in places:
+        for place in [path] if path.exists() else _match(path):
             _add(images, place)
         if len(images.paths) == before:
             what = "a folder without images" if path.is_dir() else "there is no such file"
+            beside = describe_ignored(group_ignored(images.ignored))
+            what += f" (passed over: {beside})" if beside else ""
             raise HeadstartError(f"{name}: {what}; give image files, folders of them, or patterns such as '*.jpg'")
     return images
+
+
+def _match(pattern: Path) -> list[Path]:
+    """The files and folders of a pattern; with ``**`` files alone, each once, since links may lead in circles."""
+    places = [Path(match) for match in sorted(glob(str(pattern), recursive=True))]  # noqa: PTH207
+    if "**" not in pattern.parts:
+        return places
+    first: dict[Path, Path] = {}
+    for place in sorted(filter(Path.is_file, places), key=lambda place: len(place.parts)):
+        first.setdefault(place.resolve(), place)
+    return sorted(first.values())
 
 
 def predict_files(predict: Callable[..., Any], images: ImageList, batch_size: int) -> list[dict[str, Any]]:
@@ -69,7 +80,7 @@ def _add(images: ImageList, place: Path) -> None:
         images.paths += sorted([*(str(file.path) for file in listing.files), *(str(p) for p, _ in listing.troubles)])
         images.ignored += [(reason, str(path)) for reason, path in listing.ignored]
         return
-    if not place.is_file():
+    if place.exists() and not place.is_file():
         images.errors[str(place)] = "no file, but a pipe or a device"
     images.paths.append(str(place))
 
