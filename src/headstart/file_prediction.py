@@ -39,8 +39,8 @@ def list_images(names: Sequence[str]) -> ImageList:
             _add(images, place)
         if len(images.paths) == before:
             what = "a folder without images" if path.is_dir() else "there is no such file"
-            beside = describe_ignored(group_ignored(images.ignored))
-            what += f" (passed over: {beside})" if beside else ""
+            others = describe_ignored(group_ignored(images.ignored))
+            what += f" (passed over: {others})" if others else ""
             raise HeadstartError(f"{name}: {what}; give image files, folders of them, or patterns such as '*.jpg'")
     return images
 

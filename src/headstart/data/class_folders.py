@@ -57,19 +57,19 @@ class Remark:
 
 def find_troubles(root: Path, folders: Sequence[ClassFolder]) -> list[Remark]:
     """What training refuses: classes that the training part lacks, parts within classes, annotations as classes."""
-    filled = [folder for folder in folders if folder.listing.files]
+    with_files = [folder for folder in folders if folder.listing.files]
     checks = (_find_empty_parts, _find_strangers, _find_annotations, _find_inner_parts, _find_splits, _find_masks)
-    return [remark for check in checks for remark in check(root, filled if check != _find_empty_parts else folders)]
+    return [remark for check in checks for remark in check(root, with_files if check != _find_empty_parts else folders)]
 
 
 def find_notes(root: Path, folders: Sequence[ClassFolder]) -> list[Remark]:
     """What is taken in one way and could be meant in another: folders within a class count to it."""
-    nested = [folder for folder in folders if len(folder.inner_folders) > 1 or _has_inner_part(folder)]
-    if not nested:
+    parents = [folder for folder in folders if len(folder.inner_folders) > 1 or _has_inner_part(folder)]
+    if not parents:
         return []
-    names = [f"{_below(root, folder.path)} ({name_some(folder.inner_folders)})" for folder in nested]
+    names = [f"{_below(root, folder.path)} ({name_some(folder.inner_folders)})" for folder in parents]
     text = f"images in folders within a class count to that class: {name_some(names)}"
-    return [Remark(tuple(folder.path for folder in nested), text)]
+    return [Remark(tuple(folder.path for folder in parents), text)]
 
 
 def describe_wrapper(root: Path, folder: ClassFolder) -> str:
@@ -168,11 +168,11 @@ def _has_inner_part(folder: ClassFolder) -> bool:
 def _find_splits(root: Path, folders: Sequence[ClassFolder]) -> list[Remark]:
     """Pieces of one data set, such as fold1 and fold2, each with the same folders of classes."""
     names = [folder.name for folder in folders]
-    shared = set.intersection(*({*folder.inner_folders} for folder in folders)) if folders else set()
-    if len(names) < 2 or len(shared) < 2 or not has_split_names(names):
+    common = set.intersection(*({*folder.inner_folders} for folder in folders)) if folders else set()
+    if len(names) < 2 or len(common) < 2 or not has_split_names(names):
         return []
     text = (
-        f"{named(names)} look like pieces of one data set, each with {named(sorted(shared))}, not like classes; "
+        f"{named(names)} look like pieces of one data set, each with {named(sorted(common))}, not like classes; "
         "put the images of each class into one folder (data.folds=5 cuts them anew)"
     )
     return [Remark(tuple(folder.path for folder in folders), text)]

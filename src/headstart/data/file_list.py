@@ -55,7 +55,7 @@ def list_files(folder: Path) -> FileList:
     for base, folders, names in _walk(folder, lambda path, reason: listing.troubles.append((path, reason))):
         hidden = [Path(base, name) for name in folders if not is_visible(name)]
         listing.ignored += [(IN_JUNK, path) for junk in hidden for path in images_in_junk(junk)]
-        known = len(listing.files)
+        before = len(listing.files)
         for path in (Path(base, name) for name in names):
             if not is_visible(path.name):
                 listing.ignored += [(HIDDEN, path)] if is_hidden_image(path) else []
@@ -64,7 +64,7 @@ def list_files(folder: Path) -> FileList:
                 listing.files.append(ImageFile(path, stat.st_size, stat.st_mtime_ns))
             else:
                 listing.ignored.append((SPECIAL, path))
-        if len(listing.files) > known:
+        if len(listing.files) > before:
             listing.folders.append(Path(base))
     listing.files.sort(key=lambda file: file.path)
     listing.ignored.sort()
@@ -76,17 +76,17 @@ def list_folders(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if path.is_dir() and is_visible(path.name))
 
 
-def list_beside(folder: Path) -> list[tuple[str, Path]]:
+def list_stray_images(folder: Path) -> list[tuple[str, Path]]:
     """(reason, path) of the images that a folder of classes or parts holds beside its visible folders."""
-    beside = []
+    strays = []
     for path in sorted(folder.iterdir()):
         if is_visible(path.name):
-            beside += [(LOOSE, path)] if path.is_file() and is_picture(path) else []
+            strays += [(LOOSE, path)] if path.is_file() and is_picture(path) else []
         elif path.is_dir():
-            beside += [(IN_JUNK, image) for image in images_in_junk(path)]
+            strays += [(IN_JUNK, image) for image in images_in_junk(path)]
         else:
-            beside += [(HIDDEN, path)] if is_hidden_image(path) else []
-    return beside
+            strays += [(HIDDEN, path)] if is_hidden_image(path) else []
+    return strays
 
 
 def has_files(folder: Path) -> bool:

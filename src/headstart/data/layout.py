@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from headstart.data.class_folders import ClassFolder, Remark, describe_wrapper, find_notes, find_troubles
-from headstart.data.file_list import LOOSE, has_files, list_beside, list_files, list_folders
+from headstart.data.file_list import LOOSE, has_files, list_files, list_folders, list_stray_images
 from headstart.data.layout_hints import describe_loose_images
 from headstart.data.part_folders import find_parts, has_no_labels, list_class_folders, unwrap
 from headstart.errors import HeadstartError, named
@@ -50,15 +50,15 @@ def read_layout(root: Path) -> Layout:
 def _read_layout(root: Path) -> Layout:
     top = list_folders(root)
     if not top:
-        beside = describe_loose_images([root])
-        what = "no folders in it" + (f", but {beside}" if beside else "")
+        images = describe_loose_images([root])
+        what = "no folders in it" + (f", but {images}" if images else "")
         raise HeadstartError(f"data.root={root}: {what}; put the images of each class into a folder of its own")
     parts = find_parts(root, top)
     if parts:
         classes, ignored, notes = _read_parts(parts)
     else:
         classes, ignored, notes = [ClassFolder("", folder, list_files(folder)) for folder in top], [], []
-    ignored += list_beside(root)
+    ignored += list_stray_images(root)
     ignored += [image for folder in classes for image in folder.listing.ignored]
     notes += find_notes(root, classes)
     return Layout(root, tuple(classes), tuple(ignored), tuple(find_troubles(root, classes)), tuple(notes))
@@ -69,20 +69,20 @@ def _read_parts(parts: list[tuple[str, Path]]) -> tuple[list[ClassFolder], list[
     classes: list[ClassFolder] = []
     ignored: list[tuple[str, Path]] = []
     notes: list[Remark] = []
-    known = {folder.name for part, place in parts if part == "train" for folder in list_class_folders(place)}
+    classes_to_train = {folder.name for part, place in parts if part == "train" for folder in list_class_folders(place)}
     for part, place in parts:
         if not has_files(place) and not list_folders(place):
             notes.append(Remark((place,), f"{place.name} is empty, so the data bring no {part} part"))
-            ignored += list_beside(place)
+            ignored += list_stray_images(place)
             continue
         inner = unwrap(place)
         folders = list_folders(inner)
-        beside = [image for folder in dict.fromkeys((place, inner)) for image in list_beside(folder)]
-        if part == "train" or not has_no_labels(folders, known):
+        strays = [image for folder in dict.fromkeys((place, inner)) for image in list_stray_images(folder)]
+        if part == "train" or not has_no_labels(folders, classes_to_train):
             classes += [ClassFolder(part, folder, list_files(folder)) for folder in folders]
-            ignored += beside
+            ignored += strays
             continue
-        ignored += [(NO_LABELS if reason == LOOSE else reason, path) for reason, path in beside]
+        ignored += [(NO_LABELS if reason == LOOSE else reason, path) for reason, path in strays]
         ignored += [(NO_LABELS, file.path) for folder in folders for file in list_files(folder).files]
         if part == "test":
             text = f"the images of {place.name} have no labels, so that 20 % of each class become the test instead"
@@ -94,8 +94,8 @@ def describe_one_class(root: Path, folder: ClassFolder) -> str:
     """What to do where there is but one class."""
     if wrapper := describe_wrapper(root, folder):
         return f"one class only ({folder.name}); {wrapper}"
-    beside = describe_loose_images([folder.path, root])
-    hint = f", {beside}" if "(" in beside else ""  # only where it says more than a number
+    images = describe_loose_images([folder.path, root])
+    hint = f", {images}" if "(" in images else ""  # only where it says more than a number
     return f"one class only ({folder.name}){hint}; a comparison needs two or more, each in a folder of its own"
 
 
@@ -109,12 +109,12 @@ def check_layout(layout: Layout) -> None:
     for folder in layout.classes:
         for path, reason in folder.listing.troubles:
             raise HeadstartError(f"{path}: {reason}")
-    filled = [folder for folder in layout.classes if folder.listing.files]
-    if not filled:
+    with_files = [folder for folder in layout.classes if folder.listing.files]
+    if not with_files:
         raise HeadstartError(f"data.root={root}: no images in it (docs/inputs.md names the formats)")
-    if empty := sorted({folder.name for folder in layout.classes} - {folder.name for folder in filled}):
+    if empty := sorted({folder.name for folder in layout.classes} - {folder.name for folder in with_files}):
         raise HeadstartError(f"data.root={root}: no images in class {named(empty)}; fill or remove the folder")
-    if len({folder.name for folder in filled}) < 2:
-        raise HeadstartError(f"data.root={root}: {describe_one_class(root, filled[0])}")
+    if len({folder.name for folder in with_files}) < 2:
+        raise HeadstartError(f"data.root={root}: {describe_one_class(root, with_files[0])}")
     for trouble in layout.troubles:
         raise HeadstartError(f"data.root={root}: {trouble.text}")

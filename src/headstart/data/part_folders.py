@@ -25,9 +25,9 @@ def find_parts(root: Path, top: Sequence[Path]) -> list[tuple[str, Path]]:
     if not any(part == "train" and has_files(folder) and list_class_folders(folder) for folder, part in plain.items()):
         _refuse_look_alikes(root, [folder for folder in top if has_files(folder)])
         return []
-    if beside := [folder.name for folder in top if folder not in plain and has_images(folder)]:
+    if others := [folder.name for folder in top if folder not in plain and has_images(folder)]:
         raise HeadstartError(
-            f"data.root={root}: folders with images beside train, val and test: {named(beside)}; "
+            f"data.root={root}: folders with images beside train, val and test: {named(others)}; "
             f"move them into the parts, or away ({named([folder.name for folder in plain])}: {ARE_CLASSES})"
         )
     for part in ("train", "val", "test"):
@@ -57,10 +57,10 @@ def unwrap(folder: Path) -> Path:
 
 def has_no_labels(folders: Sequence[Path], classes: set[str]) -> bool:
     """Whether the folders in a part are none of the classes: there are none, or it is one such as ``test/images``."""
-    filled = [folder.name for folder in folders if has_files(folder)]
-    if {folder.name for folder in folders} & classes or len(filled) > 1:
+    names = [folder.name for folder in folders if has_files(folder)]
+    if {folder.name for folder in folders} & classes or len(names) > 1:
         return False
-    return not filled or is_filler(filled[0]) or read_part_name(filled[0]) is not None
+    return not names or is_filler(names[0]) or read_part_name(names[0]) is not None
 
 
 def _refuse_look_alikes(root: Path, top: Sequence[Path]) -> None:
@@ -68,7 +68,6 @@ def _refuse_look_alikes(root: Path, top: Sequence[Path]) -> None:
     alike = {folder: name for folder in top if (name := read_part_name(folder.name))}
     plain = {folder for folder, name in alike.items() if name.is_plain}
     inside = {folder: [below.name for below in list_class_folders(folder)] for folder in top}
-    called = named([folder.name for folder in alike])
     if len({alike[folder].part for folder in plain}) > 1:
         _refuse_plain_parts(root, [folder for folder in top if folder in plain], inside)
     parts = {name.part for name in alike.values()}
@@ -76,8 +75,8 @@ def _refuse_look_alikes(root: Path, top: Sequence[Path]) -> None:
     pairs = [(one, other) for one, other in pairs if one != other]
     if len(parts) > 1 and (len(alike) == len(top) or any(other in alike for _, other in pairs)):
         raise HeadstartError(
-            f"data.root={root}: {called} look like parts of a data set; name them train, val and test, and move other "
-            f"folders away ({ARE_CLASSES})"
+            f"data.root={root}: {named([folder.name for folder in alike])} look like parts of a data set; name them "
+            f"train, val and test, and move other folders away ({ARE_CLASSES})"
         )
     for one, other in pairs:
         raise HeadstartError(

@@ -54,9 +54,9 @@ def read_part_name(name: str) -> PartName | None:
     """
     text = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)  # TrainSet
     words = re.findall(r"[^\W\d_]+", text.casefold())
-    joined = "".join(words)
-    if joined in PART_OF_WORD:  # hold-out
-        return PartName(PART_OF_WORD[joined], True)
+    name_in_one = "".join(words)
+    if name_in_one in PART_OF_WORD:  # hold-out
+        return PartName(PART_OF_WORD[name_in_one], True)
     parts = [part for word in words if (part := _part_of_word(word))]
     if not parts:
         return None
