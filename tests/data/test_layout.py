@@ -190,6 +190,10 @@ class TestClasses:
     def test_names_the_folder_around_the_parts(self, tree):
         assert "data.root=" in refusal(tree(*parts("images/train", "images/test"), "labels.csv"))
 
+    def test_names_the_folder_around_the_classes_of_a_part(self, tree):
+        root = tree(*images("Final_Test/Images", "Final_Training/Images/0", "Final_Training/Images/1"))
+        assert refusal(root).endswith("seem to lie in Final_Training/Images: move them up into Final_Training")
+
     def test_names_the_table_beside_one_folder(self, tree):
         assert "a table such as train.csv is not read" in refusal(tree(*images("images"), "train.csv"))
 

@@ -119,7 +119,7 @@ def classes(root: Path, folders: Sequence[ClassFolder], counts: Mapping[str, Map
     """What is wrong with the classes themselves; ``counts`` are their images in each part."""
     found = []
     if len(counts) == 1:
-        found.append(Finding("single_class", tuple(counts), describe_one_class(root, folders[0])))
+        found.append(Finding("single_class", tuple(counts), describe_one_class(root, folders)))
     labels = list(counts)
     for group in copied(range(len(labels)), lambda i: unicodedata.normalize("NFC", labels[i]).casefold()):
         text = "names that differ only by case, or in how an accent is stored"

@@ -4,6 +4,7 @@
 Training and audit read it here; prediction takes the files below a folder by the same ``list_files``.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -90,8 +91,9 @@ def _read_parts(parts: list[tuple[str, Path]]) -> tuple[list[ClassFolder], list[
     return classes, ignored, notes
 
 
-def describe_one_class(root: Path, folder: ClassFolder) -> str:
-    """What to do where there is but one class."""
+def describe_one_class(root: Path, folders: Sequence[ClassFolder]) -> str:
+    """What to do where there is but one class, of these folders."""
+    folder = max(folders, key=lambda folder: len(folder.listing.folders))
     if wrapper := describe_wrapper(root, folder):
         return f"one class only ({folder.name}); {wrapper}"
     images = describe_loose_images([folder.path, root])
@@ -115,6 +117,6 @@ def check_layout(layout: Layout) -> None:
     if empty := sorted({folder.name for folder in layout.classes} - {folder.name for folder in with_files}):
         raise HeadstartError(f"data.root={root}: no images in class {named(empty)}; fill or remove the folder")
     if len({folder.name for folder in with_files}) < 2:
-        raise HeadstartError(f"data.root={root}: {describe_one_class(root, with_files[0])}")
+        raise HeadstartError(f"data.root={root}: {describe_one_class(root, with_files)}")
     for trouble in layout.troubles:
         raise HeadstartError(f"data.root={root}: {trouble.text}")
