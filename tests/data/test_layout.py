@@ -148,6 +148,10 @@ class TestParts:
         assert refusal(root).startswith("classes that train has no image of: test/wasp (train has ant, bee)")
         assert findings(root, "layout") == [refusal(root)]
 
+    def test_says_which_classes_a_test_lacks(self, tree):
+        root = tree(*images("train/ant", "train/bee", "test/ant"))
+        assert Folder(root=str(root), image_size=8).remarks == [f"data.root={root}: test has no image of bee"]
+
     @pytest.mark.parametrize(
         ("one", "other", "how"),
         [(NFC, NFD, "how an accent is stored"), (NFD, NFC, "how an accent"), ("Ant", "ant", "how they are spelt")],

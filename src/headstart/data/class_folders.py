@@ -72,6 +72,16 @@ def find_notes(root: Path, folders: Sequence[ClassFolder]) -> list[Remark]:
     return [Remark(tuple(folder.path for folder in parents), text)]
 
 
+def describe_missing_classes(folders: Sequence[ClassFolder]) -> list[str]:
+    """Which classes of train the other parts have no image of, a line a part; an audit has findings for them."""
+    names: dict[str, set[str]] = defaultdict(set)
+    for folder in folders:
+        if folder.part and folder.listing.files:
+            names[folder.part].add(folder.name)
+    missing = {part: sorted(names["train"] - names[part]) for part in sorted({*names} - {"train"})}
+    return [f"{part} has no image of {named(classes)}" for part, classes in missing.items() if classes]
+
+
 def describe_wrapper(root: Path, folder: ClassFolder) -> str:
     """Where the classes seem to lie instead, if the one folder that there is holds several; else empty."""
     if len(folder.listing.folders) < 2:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from headstart.data import cache, places
-from headstart.data.class_folders import ClassFolder
+from headstart.data.class_folders import ClassFolder, describe_missing_classes
 from headstart.data.copies import copied
 from headstart.data.layout import Layout, check_layout, read_layout
 from headstart.data.source import Catalogue, Source
@@ -38,7 +38,7 @@ class Folder(Source):
         if self.image_size is None:
             raise HeadstartError("data.image_size=null: photographs differ in size; give a number of pixels")
         layout, files = _scan(root)
-        notes = tuple(note.text for note in layout.notes)
+        notes = (*(note.text for note in layout.notes), *describe_missing_classes(layout.classes))
         return _catalogue(root, files, layout.ignored, notes, self.image_size, self.channels, self.on_bad_file)
 
     @property
