@@ -62,7 +62,7 @@ def test_a_folder_stands_for_the_images_in_it_and_a_pattern_for_its_matches(phot
     cli.run(["predict", "run", str(photos)])
     cli.run(["predict", "run", str(photos.parent / "*" / "*.jpg")])
     names = [[image.removeprefix(f"{photos}/") for image in images] for images, _ in model]
-    assert names == [["a.PNG", "b.jpg", "inner/c.webp"], ["b.jpg"]]
+    assert names == [["a.PNG", "b.jpg", "inner/c.webp", "notes.txt"], ["b.jpg"]]
 
 
 def test_an_image_that_is_not_there_is_named_before_a_model_is_loaded(tmp_path, model, capsys):

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, features
 
 from headstart import images
 from headstart.errors import HeadstartError
@@ -30,7 +30,11 @@ def refusal(path):
     return line
 
 
-@pytest.mark.parametrize("name", ["a.png", "a.JPG", "a.jpeg", "a.Bmp", "a.gif", "a.webp", "a.tif", "a.TIFF"])
+NAMES = ["a.png", "a.JPG", "a.jpeg", "a.jfif", "a.jpe", "a.Bmp", "a.gif", "a.webp", "a.tif", "a.TIFF"]
+NAMES += ["a.ppm", "a.PNM", "a.apng", "a.jp2", "a.j2k"] + ["a.avif"] * features.check("avif")
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_every_format_gives_the_same_picture_whatever_the_case_of_its_suffix(tmp_path, name):
     path = saved(tmp_path, halves(), name)
     pixels = images.decode(path, 8, 3)
@@ -146,8 +150,45 @@ def test_hidden_files_and_other_files_are_no_images(tmp_path):
         assert not images.is_image(tmp_path / name)
 
 
-@pytest.mark.skipif(images.reads_heic(), reason="the extra is installed")
-def test_heic_without_the_extra_says_what_to_install(tmp_path):
-    path = tmp_path / "a.HEIC"
-    path.write_bytes(b"\0\0\0\x18ftypheic")
-    assert images.is_image(path) and refusal(path).endswith("pip install headstart[heic]")
+class TestFormats:
+    @pytest.mark.parametrize(("name", "mode"), [("a.pgm", "L"), ("a.pbm", "1"), ("a.pgm", "I;16")])
+    def test_reads_grey_netpbm(self, tmp_path, name, mode):
+        path = saved(tmp_path, Image.new(mode, (8, 8), 1 if mode == "1" else 0), name)
+        pixels = images.decode(path, 8, 1, "uint16" if mode == "I;16" else None)
+        assert (pixels == (255 if mode == "1" else 0)).all() and images.read_header(path).is_grey
+
+    def test_reads_plain_text_netpbm(self, tmp_path):
+        (tmp_path / "a.pgm").write_text("P2\n# by hand\n8 8\n15\n" + "15 " * 64)
+        assert (images.decode(tmp_path / "a.pgm", 8, 1) == 255).all()
+
+    def test_reads_multi_picture_jpeg(self, tmp_path):
+        path = saved(tmp_path, halves(), "a.jpg", format="MPO", save_all=True, append_images=[halves()])
+        np.testing.assert_allclose(images.decode(path, 8, 3)[:, 1, 4], RED, atol=25)
+
+    @pytest.mark.parametrize("name", ["a.HEIC", "a.heif", "a.png", "a", "a.txt"])
+    def test_goes_by_content_not_by_name(self, tmp_path, name):
+        path = saved(tmp_path, halves(), name, format="JPEG")
+        np.testing.assert_array_equal(
+            images.decode(path, 8, 3), images.decode(saved(tmp_path, halves(), "b.jpg", format="JPEG"), 8, 3)
+        )
+        assert images.has_image_header(path)
+
+    @pytest.mark.parametrize("name", ["a.tga", "a.ico", "a.eps", "a.pdf", "a.pcx", "a.im"])
+    def test_refuses_formats_not_in_the_list(self, tmp_path, name):
+        path = saved(tmp_path, halves(), name)
+        assert "not an image" in refusal(path) and not images.has_image_header(path)
+
+    @pytest.mark.skipif(images.reads_heic(), reason="the extra is installed")
+    @pytest.mark.parametrize("name", ["a.HEIC", "a.jpg", "a"])
+    @pytest.mark.parametrize(
+        "header",
+        [b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", b"\0\0\0\x18ftypheic", b"\0\0\0\x18ftypmif1\0\0\0\0mif1heic"],
+    )
+    def test_says_what_to_install_for_heic(self, tmp_path, name, header):
+        (tmp_path / name).write_bytes(header)
+        assert refusal(tmp_path / name).endswith("pip install headstart[heic]")
+        assert images.has_image_header(tmp_path / name)
+
+    def test_tells_avif_from_heic(self):
+        assert not images.is_heic(b"\0\0\0\x1cftypavif\0\0\0\0avifmif1heic")
+        assert not images.is_heic(b"\0\0\0\x18ftypmp42\0\0\0\0mp42isom")

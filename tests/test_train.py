@@ -239,7 +239,11 @@ def test_what_was_left_out_is_recorded(images, command):
     bad = images / "class0" / "bad.png"
     bad.write_text("no image")
     shutil.copy(images / "class1" / "0.png", images / "class0" / "mistaken.png")
-    run = only_run(command(*TINY, f"data.root={images}", "data.on_bad_file=skip").folder)
+    shutil.copy(images / "class1" / "1.png", images / "loose.png")
+    done = command(*TINY, f"data.root={images}", "data.on_bad_file=skip")
+    run = only_run(done.folder)
+    assert "passed over: images outside of the folders of the classes: 1 (loose.png)\n" in done.err
+    assert [(of["count"], of["images"]) for of in runs.finished(run)["ignored"]] == [(1, ["loose.png"])]
     assert runs.finished(run)["skipped"] == [
         {"image": "class0/bad.png", "reason": "not an image"},
         {"image": "class0/mistaken.png", "reason": "the same image stands under two labels: class0, class1"},

@@ -5,14 +5,13 @@ import json
 import sys
 from collections.abc import Callable
 from difflib import get_close_matches
-from glob import glob
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from headstart import __version__
 from headstart.complaints import terminable, told
 from headstart.errors import HeadstartError
-from headstart.names import encode_name, expand_home
+from headstart.names import expand_home
 from headstart.process import prepare_process
 
 PROGRAM = "headstart"
@@ -41,32 +40,39 @@ def run(argv: list[str]) -> int:
 
 
 def predict(args: argparse.Namespace) -> int:
-    """Prints the class of each image."""
-    images = _images(args.images)
+    """Prints the class of each image. Every visible file in a folder counts as an image; one that cannot be read is a
+    row with the reason. The exit code is 0 where all files were answered, 1 where some could not be read."""
+    from headstart.data.ignored import describe_ignored, group_ignored
+    from headstart.file_prediction import list_images, predict_files
+    from headstart.terminal import harmless
+
+    images = list_images(args.images)
     import headstart
 
-    said = headstart.load(args.model).predict(images, batch_size=args.batch_size)
-    likeliest = [said.probabilities[i, label].item() for i, label in enumerate(said.labels)]
+    model = headstart.load(args.model)
+    if images.ignored:
+        _told(harmless(f"passed over: {describe_ignored(group_ignored(images.ignored))}"))
+    rows = predict_files(model.predict, images, args.batch_size)
     if args.json:
-        answers = [
-            {
-                "image": encode_name(image),
-                "class": name,
-                "label": label,
-                "probability": probability,
-                "probabilities": dict(zip(said.names, row, strict=True)),
-            }
-            for image, name, label, probability, row in zip(
-                images, said.classes, said.labels, likeliest, said.probabilities.tolist(), strict=True
-            )
-        ]
-        print(json.dumps(answers, indent=1))  # in ASCII: a name may hold what a terminal cannot show or obeys
+        print(json.dumps(rows, indent=1))  # in ASCII: a name may hold what a terminal cannot show or obeys
     else:
-        from headstart.terminal import print_table
+        _print_predictions(rows)
+    errors = sum("error" in row for row in rows)
+    if errors:
+        _told(f"{errors:,} of {len(rows):,} file{'s' if len(rows) > 1 else ''} could not be read")
+    return int(errors > 0)
 
-        rows = [(encode_name(i), c, f"{p:.3f}") for i, c, p in zip(images, said.classes, likeliest, strict=True)]
-        print_table(["image", "class", "probability"], rows, numbers=["probability"])
-    return 0
+
+def _print_predictions(rows: list[dict[str, Any]]) -> None:
+    from headstart.terminal import print_table
+
+    errors = any("error" in row for row in rows)
+    cells = [
+        [row["image"], row.get("class", ""), f"{row['probability']:.3f}" if "class" in row else ""]
+        + [row.get("error", "")] * errors
+        for row in rows
+    ]
+    print_table(["image", "class", "probability", *["error"] * errors], cells, numbers=["probability"])
 
 
 def report(args: argparse.Namespace) -> int:
@@ -226,23 +232,3 @@ def _count(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"'{text}' is no number of images; give 1 or more")
     return int(text)
-
-
-def _images(given: list[str]) -> list[str]:
-    """The image files that paths, folders and patterns stand for, in the order of the command."""
-    from headstart.images import is_image
-
-    found: list[str] = []
-    for text in given:
-        path = expand_home(text)
-        if path.is_dir():
-            inside = sorted(str(p) for p in path.rglob("*") if p.is_file() and is_image(p))
-        elif path.exists():
-            inside = [str(path)]
-        else:
-            inside = sorted(p for p in glob(str(path), recursive=True) if Path(p).is_file())  # noqa: PTH207
-        if not inside:
-            what = "a folder without images" if path.is_dir() else "there is no such file"
-            raise HeadstartError(f"{text}: {what}; give image files, folders of them, or patterns such as '*.jpg'")
-        found += inside
-    return found

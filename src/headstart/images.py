@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError, features
 
 from headstart.deep_images import image_extent, is_deep, reduce_depth, scale_values
 from headstart.depth import Extent, PixelError, measure_extent
@@ -19,10 +19,15 @@ from headstart.orientation import find_orientation, is_turned_anew, turn_upright
 T = TypeVar("T")
 
 DECODER = 2  # another number whenever other pixels come out of the same file: it names the caches
-SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff"}
+SUFFIXES = {".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".apng", ".bmp", ".gif", ".webp", ".tif", ".tiff"}
+SUFFIXES |= {".ppm", ".pgm", ".pbm", ".pnm", ".avif", ".jp2", ".j2k", ".jpx"}
 HEIC = {".heic", ".heif"}
-# No other format is tried, whatever a file contains: Pillow would run PostScript, for one.
-FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP", "TIFF")
+# No other format is tried, whatever a file contains: Pillow would run PostScript, for one. A file's content says
+# which of them it is, never its name: so formats without a signature of their own (TGA) are left out.
+FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP", "TIFF", "PPM", "AVIF", "JPEG2000")
+HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"}
+AVIF_BRANDS = {b"avif", b"avis"}
+HEADER = 64  # bytes that tell HEIC from AVIF
 EMPTY = "empty"
 NO_HEIC = "HEIC needs another decoder: pip install headstart[heic]"
 GREY = {"1", "L", "LA", "La", "I", "F"}
@@ -89,6 +94,28 @@ def decode(
         if isinstance(image, str | Path):
             name, mend = str(image), "" if isinstance(error, PixelError) else "; mend or remove the file"
         raise HeadstartError(f"{name}: {trouble(error)}{mend}") from error
+
+
+def has_image_header(path: Path) -> bool:
+    """Whether the file begins like an image, HEIC included, whatever its name."""
+    try:
+        with _opened(path):
+            return True
+    except Exception as error:  # Pillow's readers raise whatever a broken file leads them to
+        return str(error).endswith(NO_HEIC)
+
+
+def is_heic(header: bytes) -> bool:
+    """Whether a file that begins with these bytes is HEIC: its brand, or one that it is compatible with, says so."""
+    major, end = header[8:12], min(int.from_bytes(header[:4]), HEADER)
+    brands = {major, *(header[i : i + 4] for i in range(16, end, 4))}
+    return header[4:8] == b"ftyp" and major not in AVIF_BRANDS and bool(brands & HEIC_BRANDS)
+
+
+def readable_formats() -> list[str]:
+    """Pillow's names of the formats that are read here: AVIF and HEIC depend on what is installed."""
+    missing = {name for name, feature in (("AVIF", "avif"), ("JPEG2000", "jpg_2000")) if not features.check(feature)}
+    return [name for name in FORMATS if name not in missing] + ["HEIF"] * reads_heic()
 
 
 def read_header(path: Path) -> Header:
@@ -184,19 +211,20 @@ def _read(source: Path | str | bytes | Image.Image, work: Callable[[Image.Image]
             raise error from None
 
 
-def _opened(path: Path | bytes) -> Image.Image:
-    formats: list[str] = list(FORMATS)
-    if isinstance(path, bytes):
-        if not path:
-            raise ValueError(EMPTY)
-        return Image.open(io.BytesIO(path), formats=[*formats, "HEIF"] if reads_heic() else formats)
-    if path.suffix.lower() in HEIC:
-        if not reads_heic():
-            raise HeadstartError(f"{path}: {NO_HEIC}")
-        formats.append("HEIF")
-    if not path.stat().st_size:
+def _opened(source: Path | bytes) -> Image.Image:
+    if isinstance(source, Path):
+        with source.open("rb") as file:
+            header = file.read(HEADER)
+    else:
+        header = source[:HEADER]
+    if not header:
         raise ValueError(EMPTY)
-    return Image.open(path, formats=formats)
+    content = source if isinstance(source, Path) else io.BytesIO(source)
+    if not is_heic(header):
+        return Image.open(content, formats=FORMATS)
+    if not reads_heic():
+        raise HeadstartError(f"{source}: {NO_HEIC}" if isinstance(source, Path) else NO_HEIC)
+    return Image.open(content, formats=["HEIF"])
 
 
 def _array(image: Image.Image, size: int | None, channels: int, depth: str | None) -> np.ndarray:

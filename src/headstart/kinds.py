@@ -1,6 +1,8 @@
 """What an audit may find, in plain words: for the audit, and for the sweep and the page that tell of it."""
 
 KINDS = {
+    "layout": "a layout that training refuses",
+    "layout_note": "a layout that is taken in one way and could be meant in another",
     "unreadable": "cannot be read",
     "no_image": "neither named nor made like an image (training refuses it, unless data.on_bad_file=skip)",
     "mislabelled": "the same pixels under several labels",
@@ -13,5 +15,6 @@ KINDS = {
     "case": "classes whose names differ only by case",
     "imbalance": "a class with few images beside the largest",
     "size": "far from the rest in size",
+    "ignored": "images that training passes over",
     "junk": "folders that are passed over",
 }

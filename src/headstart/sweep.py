@@ -52,6 +52,7 @@ def _audited(plan: Plan) -> None:
     told = []
     for cfg in plan.looked_at:
         source = opened(cfg)
+        _print_remarks(source)
         if known := before.get((source.name, source.digest)):
             told.append(known)
             continue
@@ -66,7 +67,14 @@ def _audited(plan: Plan) -> None:
         runs.write_json(plan.directory / runs.AUDIT, told)
 
 
+def _print_remarks(source: Any) -> None:
+    """Says what is passed over in a folder of images, and how its layout is taken."""
+    for remark in source.remarks:
+        print(harmless(remark), file=sys.stderr)
+
+
 def _alone(run: Run, cfg: DictConfig) -> None:
+    _print_remarks(opened(cfg))
     directory = Path(HydraConfig.get().runtime.output_dir)
     runs.forget_failure(directory)
     before = "done before, nothing trained: " if runs.finished(directory, identify_run(cfg)) else ""

@@ -166,6 +166,7 @@ def tested(ready: Ready, source: Any, directory: Path) -> dict[str, Any]:
         "epochs": len(record.rows),
         "trials": record.trials,
         "skipped": [{"image": name, "reason": reason} for name, reason in source.skipped],
+        "ignored": source.ignored,
         "cost": {
             "seconds": round(record.seconds, 3),
             "parameters": sum(p.numel() for p in parameters),

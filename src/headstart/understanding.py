@@ -136,7 +136,6 @@ def _simulated(subject: Subject, chapters: list[Chapter]) -> str:
 def opened(model: Classifier, called: str, run: Path | None, data: str | Path | None) -> tuple[Subject, list[str]]:
     """The network of ``model`` with images beside the sealed test part; and what to know before one trusts it."""
     settings = runs.config(run) if run else None
-    cautions = []
     source = _source(model, settings, data)
     depth = source.catalogue.depth
     if depth not in (None, model.spec.depth) and (data is not None or source.catalogue.reading):
@@ -144,6 +143,7 @@ def opened(model: Classifier, called: str, run: Path | None, data: str | Path | 
             f"{source.name}: images deeper than 8 bits, for which this network knows no range; "
             "give 8-bit images by --data, or train it anew"
         )
+    cautions: list[str] = source.remarks if data is not None else []
     trained = runs.trained_on(run) if run else set()
     if not run:
         cautions.append("A checkpoint alone does not say which images trained it: all are taken for new ones.")

@@ -14,6 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 from headstart.compare.comparison import Comparison
 from headstart.composition import Asked, did_you_mean, read_shipped, unread_hint
 from headstart.errors import HeadstartError
+from headstart.names import expand_home
 from headstart.overrides import bare
 from headstart.trainer_options import check_trainer
 
@@ -139,8 +140,8 @@ def check_outside(directory: Path, source: Any) -> None:
 
     if not isinstance(source, Folder) or not source.root:
         return
-    root = Path(source.root).expanduser().resolve()
-    if directory.expanduser().resolve().is_relative_to(root):
+    root = expand_home(source.root).resolve()
+    if directory.resolve().is_relative_to(root):
         raise HeadstartError(
             f"{directory}: runs would lie among the images of data.root={source.root}; work in another folder, or name "
             "one by hydra.run.dir=PATH or, for a sweep, hydra.sweep.dir=PATH"

@@ -173,7 +173,9 @@ def test_a_folder_that_may_not_be_read_is_named(photos, monkeypatch):
 
     monkeypatch.setattr(findings.os, "walk", refused)
     (finding,) = audit(root).findings
-    assert finding.paths == ("ant",) and finding.text == "nothing in it was looked at: Permission denied"
+    assert (
+        finding.paths == ("ant",) and finding.text == "nothing in it was looked at: cannot be read (Permission denied)"
+    )
 
 
 def test_any_name_is_told_as_it_is(photos):

@@ -64,6 +64,14 @@ def test_another_size_or_content_is_another_cache(files):
     assert len(list((places.cache_dir() / "pixels").glob("*.npy"))) == 4
 
 
+def test_another_decoder_is_another_cache(files, monkeypatch):
+    files[1].write_text("text")
+    assert cache.decoded(files, DIGESTS, 8, 3).troubles
+    monkeypatch.setattr(images, "readable_formats", lambda: ["JPEG", "HEIF"])  # the extra was installed meanwhile
+    Image.new("RGB", (8, 8)).save(files[1])
+    assert not cache.decoded(files, DIGESTS, 8, 3).troubles
+
+
 def test_images_are_grey_only_where_all_are(files):
     assert cache.decoded(files, DIGESTS, 8, None).pixels.shape[1] == 3
     for path in files:

@@ -84,5 +84,5 @@ def test_what_cannot_be_read_is_said(tmp_path):
 
 def test_an_iphone_photograph_without_the_extra_is_told_with_the_mend(tmp_path, monkeypatch):
     monkeypatch.setattr("headstart.images.reads_heic", lambda: False)
-    (tmp_path / "a.HEIC").write_bytes(b"x")
+    (tmp_path / "a.HEIC").write_bytes(b"\0\0\0\x18ftypheic")
     assert fingerprint(tmp_path / "a.HEIC") == "HEIC needs another decoder: pip install headstart[heic]"

@@ -177,12 +177,23 @@ def test_a_pipe_called_like_an_image_is_none(images):
     assert len(folder(images).catalogue.names) == 20
 
 
-def test_iphone_photographs_without_the_extra_give_their_count_and_the_mend(images, monkeypatch):
-    monkeypatch.setattr("headstart.images.reads_heic", lambda: False)
-    for i in range(3):
-        (images / "ant" / f"{i}.HEIC").write_bytes(b"x")
-    line = refusal(images)
-    assert "3 HEIC images" in line and line.endswith("pip install headstart[heic]")
+class TestHeic:
+    @pytest.fixture(autouse=True)
+    def without_the_extra(self, monkeypatch):
+        monkeypatch.setattr("headstart.images.reads_heic", lambda: False)
+
+    def test_names_files_and_the_extra(self, images):
+        for name in ("0.HEIC", "1.jpg"):
+            (images / "ant" / name).write_bytes(b"\0\0\0\x18ftypheic")
+        line = refusal(images)
+        assert "2 of 22 files cannot be read: ant/0.HEIC (HEIC needs" in line
+        assert "ant/1.jpg (HEIC needs another decoder: pip install headstart[heic])" in line
+
+    def test_skips_only_what_is_heic(self, images):
+        (images / "ant" / "0.png").rename(images / "ant" / "0.HEIC")  # a PNG all the same
+        (images / "bee" / "phone.heic").write_bytes(b"\0\0\0\x18ftypheic")
+        catalogue = folder(images, on_bad_file="skip").catalogue
+        assert "ant/0.HEIC" in catalogue.names and [name for name, _ in catalogue.skipped] == ["bee/phone.heic"]
 
 
 def test_photographs_need_a_size(images):

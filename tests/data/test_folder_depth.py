@@ -44,12 +44,12 @@ def plain_digest(source):
 
 
 class TestFolderDepth:
-    def test_is_said_and_stored(self, deep_folder, capsys):
+    def test_is_said_and_stored(self, deep_folder):
         root = deep_folder(4031)
         source = source_of(root)
         assert source.spec.depth == "uint12"
-        line = f"data.root={root}: images deeper than 8 bits, values up to 4,031: read as 12 bits, 0 to 4,095\n"
-        assert capsys.readouterr().err == line
+        line = f"data.root={root}: images deeper than 8 bits, values up to 4,031: read as 12 bits, 0 to 4,095"
+        assert source.remarks == [line]
 
     def test_is_one_for_all_whatever_the_budget_and_seed(self, deep_folder):
         root = deep_folder(900, highest=4000)
@@ -79,19 +79,19 @@ class TestFolderDepth:
         dark, bright = deep_folder(900), deep_folder(900, highest=4000, root=tmp_path / "bright")
         assert source_of(dark, labels_per_class=2).digest != source_of(bright, labels_per_class=2).digest
 
-    def test_8_bit_images_have_none_and_keep_their_digest(self, image_folder, capsys):
+    def test_8_bit_images_have_none_and_keep_their_digest(self, image_folder):
         source = source_of(image_folder())
         assert source.spec.depth is None and source.digest == plain_digest(source)
-        assert capsys.readouterr().err == ""
+        assert source.remarks == []
 
-    def test_8_bit_images_among_others_stay_as_they_are(self, deep_folder, image_folder, capsys):
+    def test_8_bit_images_among_others_stay_as_they_are(self, deep_folder, image_folder):
         root = deep_folder(4095)
         image_folder(classes=["c"], root=root)
         source = source_of(root)
         plain = images.decode(root / "c" / "0.png", 16, 3)
         row = source.catalogue.rows[source.catalogue.names.index("c/0.png")]
         np.testing.assert_array_equal(source.catalogue.pixels[row], plain)
-        assert "12 of 22 are images deeper than 8 bits" in capsys.readouterr().err
+        assert "12 of 22 are images deeper than 8 bits" in source.remarks[0]
 
     def test_files_without_a_range_are_named_or_skipped(self, deep_folder, capsys):
         root = deep_folder(1, dtype=np.float32, suffix=".tif")

@@ -1,19 +1,20 @@
 """A folder of images looked through before anything trains: all that may be wrong with it. Torch-free."""
 
-import os
 import warnings
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from headstart.data import cache, findings, places
+from headstart.data.class_folders import ClassFolder
 from headstart.data.duplicates import Fingerprint, fingerprint
 from headstart.data.findings import Finding
-from headstart.data.folder import File, class_folders, image_files, name_below
+from headstart.data.folder import File, list_class_files, name_below
+from headstart.data.layout import read_layout
 from headstart.depth import DepthError
-from headstart.errors import HeadstartError
 from headstart.images import is_image
 from headstart.kinds import KINDS
 from headstart.names import encode_name
@@ -93,11 +94,8 @@ def audit(root: str | Path) -> Audit:
         HeadstartError: there is no such folder, or its layout cannot be told.
     """
     place = places.existing(root)
-    try:
-        folders = class_folders(place)
-    except OSError as error:
-        raise HeadstartError(f"{error.filename or place}: cannot be read ({error.strerror})") from error
-    files, troubles = _files(place, folders)
+    layout = read_layout(place)
+    files, troubles = _files(place, layout.classes)
     names, good, prints = [], [], []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow on odd metadata, or on a photograph that is merely large
@@ -119,43 +117,41 @@ def audit(root: str | Path) -> Audit:
             kind = "unreadable" if is_image(file.path) else "no_image"
             troubles.append(Finding(kind, (name,), depth_troubles.get(i, seen)))
     counts = {
-        label: dict.fromkeys((p for p, f in folders if encode_name(f.name) == label), 0) for label in _labels(folders)
+        label: dict.fromkeys((folder.part for folder in layout.classes if encode_name(folder.name) == label), 0)
+        for label in sorted({encode_name(folder.name) for folder in layout.classes})
     }
     for file in good:
         counts[file.label][file.part] += 1
     pairs, alike = findings.near_copies(names, good, prints)
     found = [
+        *findings.layout(layout),
         *troubles,
         *findings.copies(names, good, prints),
         *pairs,
         *findings.sizes(names, prints),
-        *findings.classes(place, folders, counts),
+        *findings.classes(place, layout.classes, counts),
+        *findings.passed_over(layout),
         *findings.junk(place),
     ]
     found.sort(key=lambda finding: list(KINDS).index(finding.kind))
     return Audit(encode_name(place.absolute().name), len(good), counts, found, alike, depth.text)
 
 
-def _files(root: Path, folders: list[tuple[str, Path]]) -> tuple[list[File], list[Finding]]:
+def _files(root: Path, folders: Sequence[ClassFolder]) -> tuple[list[File], list[Finding]]:
     """The files of all classes, and what is wrong with a class's folder."""
     files, troubles = [], []
     empty: dict[str, list[str]] = {}
-    for part, folder in folders:
-        name = name_below(root, folder)
-        try:
-            inside = image_files(folder, part)
-        except (OSError, HeadstartError) as error:
-            reason = getattr(error, "strerror", None) or str(error).removeprefix(f"{root}{os.sep}")
-            troubles.append(Finding("unreadable", (name,), f"nothing in it was looked at: {encode_name(reason)}"))
+    for folder in folders:
+        name = name_below(root, folder.path)
+        if folder.listing.troubles:
+            path, reason = folder.listing.troubles[0]
+            where = "" if path == folder.path else f"{name_below(root, path)}: "
+            troubles.append(Finding("unreadable", (name,), f"nothing in it was looked at: {where}{reason}"))
             continue
-        files += sorted(inside, key=lambda file: file.path)
-        if not inside:
+        files += list_class_files(folder)
+        if not folder.listing.files:
             empty.setdefault(encode_name(folder.name), []).append(name)
     for names in empty.values():
         mend = "fill or remove the folder" if len(names) == 1 else "fill or remove the folders"
         troubles.append(Finding("empty_class", tuple(names), f"no images in it; {mend}"))
     return files, troubles
-
-
-def _labels(folders: list[tuple[str, Path]]) -> list[str]:
-    return sorted({encode_name(folder.name) for _, folder in folders})

@@ -83,7 +83,7 @@ def decoded(
         HeadstartError: the cache cannot be written.
         DepthError: there are images deeper than 8 bits, and no one depth fits all.
     """
-    asked = json.dumps([images.DECODER, depth, size, channels, *digests])
+    asked = json.dumps([images.DECODER, images.readable_formats(), depth, size, channels, *digests])
     path = places.cache_dir() / "pixels" / f"{hashlib.sha256(asked.encode()).hexdigest()[:32]}.npy"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -2,16 +2,19 @@
 
 import os
 import unicodedata
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from headstart.data.class_folders import ClassFolder
 from headstart.data.copies import copied
 from headstart.data.duplicates import SURE, Fingerprint, look_alikes
-from headstart.data.folder import JUNK, File, name_below, wanted
+from headstart.data.file_list import IN_JUNK, JUNK, is_visible
+from headstart.data.folder import File, name_below
+from headstart.data.layout import Layout, describe_one_class
 from headstart.errors import named
 from headstart.images import is_image
 from headstart.names import encode_name
@@ -95,11 +98,29 @@ def sizes(names: Sequence[str], prints: Sequence[Fingerprint]) -> list[Finding]:
     ]
 
 
-def classes(root: Path, folders: Sequence[tuple[str, Path]], counts: Mapping[str, Mapping[str, int]]) -> list[Finding]:
+def layout(layout: Layout) -> list[Finding]:
+    """What training refuses in the folders, and what is taken in one way and could be meant in another."""
+    return [
+        Finding(kind, tuple(name_below(layout.root, path) for path in remark.paths), remark.text)
+        for kind, remarks in (("layout", layout.troubles), ("layout_note", layout.notes))
+        for remark in remarks
+    ]
+
+
+def passed_over(layout: Layout) -> list[Finding]:
+    """Images that training passes over, by reason; those in junk folders are named by these."""
+    groups: dict[str, list[str]] = defaultdict(list)
+    for reason, path in layout.ignored:
+        if reason != IN_JUNK:
+            groups[reason].append(name_below(layout.root, path))
+    return [Finding("ignored", tuple(sorted(names)), f"{len(names):,} {reason}") for reason, names in groups.items()]
+
+
+def classes(root: Path, folders: Sequence[ClassFolder], counts: Mapping[str, Mapping[str, int]]) -> list[Finding]:
     """What is wrong with the classes themselves; ``counts`` are their images in each part."""
     found = []
     if len(counts) == 1:
-        found.append(Finding("single_class", tuple(counts), "one class only; a comparison needs two or more"))
+        found.append(Finding("single_class", tuple(counts), describe_one_class(root, folders)))
     labels = list(counts)
     for group in copied(range(len(labels)), lambda i: unicodedata.normalize("NFC", labels[i]).casefold()):
         text = "names that differ only by case, or in how an accent is stored"
@@ -110,8 +131,8 @@ def classes(root: Path, folders: Sequence[tuple[str, Path]], counts: Mapping[str
         if 0 < count * FEW <= total[largest]:
             text = f"{_some(count, 'image')}; {largest}, the largest class, has {total[largest]:,}"
             found.append(Finding("imbalance", (label,), text))
-    for part in dict.fromkeys(part for part, _ in folders):
-        there = {encode_name(folder.name): folder.parent for p, folder in folders if p == part}
+    for part in dict.fromkeys(folder.part for folder in folders):
+        there = {encode_name(folder.name): folder.path.parent for folder in folders if folder.part == part}
         place = name_below(root, next(iter(there.values())))
         for label in counts.keys() - there.keys() if part else ():
             if not total[label]:
@@ -123,12 +144,12 @@ def classes(root: Path, folders: Sequence[tuple[str, Path]], counts: Mapping[str
 def junk(root: Path) -> Iterator[Finding]:
     """Folders that are passed over and that a person may not know of: known junk, and hidden ones with images."""
     for base, below, _ in os.walk(root):
-        for folder in sorted(Path(base, name) for name in below if not wanted(name)):
+        for folder in sorted(Path(base, name) for name in below if not is_visible(name)):
             inside = [path for path in folder.rglob("*") if path.is_file()]
             if folder.name in JUNK or any(map(is_image, inside)):
                 text = f"passed over, with {_some(len(inside), 'file')} in it"
                 yield Finding("junk", (name_below(root, folder),), text)
-        below[:] = sorted(filter(wanted, below))
+        below[:] = sorted(filter(is_visible, below))
 
 
 def _some(count: int, thing: str) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from headstart.data.ignored import describe_ignored, group_ignored
 from headstart.data.split import Split, make_split
 from headstart.errors import HeadstartError
 from headstart.spec import ImageSpec
@@ -32,6 +33,8 @@ class Catalogue:
         contents: by what exact copies know each other, strings in the order of the digests; empty: the digests.
         depth: how images deeper than 8 bits were read, one of ``headstart.depth.WHITE``; None: none is deeper.
         reading: what changes the pixels of these digests, if anything: a part of the data's digest.
+        ignored: (reason, name) of images that are there and passed over, such as those outside of the classes' folders.
+        notes: how the layout of the data was taken, where it could be meant in another way.
     """
 
     names: list[str]
@@ -45,6 +48,8 @@ class Catalogue:
     contents: list[str] = field(default_factory=list)
     depth: str | None = None
     reading: list[Any] = field(default_factory=list)
+    ignored: list[tuple[str, str]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
 
 @dataclass(eq=False)
@@ -154,6 +159,18 @@ class Source(ABC):
     def skipped(self) -> list[tuple[str, str]]:
         """(name, reason) of images that are there and not used, whatever the budget."""
         return self.catalogue.skipped + self.split.skipped
+
+    @property
+    def ignored(self) -> list[dict[str, Any]]:
+        """Images that are there and stand in no class: for each reason the count, and the first twenty names."""
+        return group_ignored(self.catalogue.ignored)
+
+    @property
+    def remarks(self) -> list[str]:
+        """What a person should know of the data before anything trains: what is passed over, and what was assumed."""
+        passed_over = describe_ignored(self.ignored)
+        texts = [*([f"passed over: {passed_over}"] if passed_over else []), *self.catalogue.notes]
+        return [f"data.root={self.root}: {text}" for text in texts]
 
     def audit(self) -> dict[str, Any] | None:
         """What may be wrong with the images, for a report; None where nobody would mend it."""

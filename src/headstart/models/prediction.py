@@ -17,6 +17,7 @@ from torch import Tensor
 from headstart import images as decoding
 from headstart.depth import PixelError
 from headstart.errors import HeadstartError
+from headstart.names import expand_home
 
 if TYPE_CHECKING:
     from headstart.models.classifier import Classifier
@@ -119,7 +120,7 @@ def _raw(image: Any, model: "Classifier", name: str) -> np.ndarray:
         except PixelError as error:
             raise HeadstartError(f"{name}, {_describe(image)}: {error}") from error
     elif isinstance(image, str | os.PathLike):
-        image = _path(image)
+        image = expand_home(os.fsdecode(image))
     elif isinstance(image, bytes | bytearray | memoryview):
         image = bytes(image)
     elif _is_file(image):
@@ -160,14 +161,6 @@ def _channels_last(image: Tensor | np.ndarray, shape: tuple[int, int, int]) -> n
 def _describe(image: Tensor | np.ndarray) -> str:
     kind = "a tensor" if isinstance(image, Tensor) else "an array"
     return f"{kind} of {image.dtype} {tuple(image.shape)}"
-
-
-def _path(image: "str | os.PathLike[Any]") -> Path:
-    path = Path(os.fsdecode(image))
-    try:
-        return path.expanduser()
-    except RuntimeError:  # a file whose name begins with "~" and that is no person's home
-        return path
 
 
 def _content(file: Any) -> bytes:
