@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from headstart import cards, hub, runs
 from headstart.errors import HeadstartError
+from headstart.modes import evaluation_mode
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -140,10 +141,8 @@ def width(backbone: "nn.Module", resolved: dict[str, Any], size: tuple[int, int]
     """
     import torch
 
-    was_training = backbone.training
-    backbone.eval()
     try:
-        with torch.no_grad():
+        with evaluation_mode(backbone), torch.no_grad():
             features = backbone(torch.zeros(1, 3, *size))
         count = features.shape[1:].numel()
         if features.ndim != 2:
@@ -154,8 +153,6 @@ def width(backbone: "nn.Module", resolved: dict[str, Any], size: tuple[int, int]
             f"backbone.name={resolved['name']}: does not take {size[0]}×{size[1]} pixels ({first}); give another "
             f"data.image_size, or what the network has for it, such as backbone.options.img_size={size[0]}"
         ) from error
-    finally:
-        backbone.train(was_training)
     return count
 
 

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from headstart import images as decoding
 from headstart.errors import HeadstartError
+from headstart.modes import evaluation_mode
 
 if TYPE_CHECKING:
     from headstart.models.classifier import Classifier
@@ -47,15 +48,11 @@ def predict(model: "Classifier", images: Any, batch_size: int) -> Prediction:
     if not isinstance(batch_size, int) or batch_size < 1:
         raise HeadstartError(f"batch_size={batch_size}: give 1 or more images")
     many = _listed(images)
-    was_training = model.training
-    model.eval()
-    try:
+    with evaluation_mode(model):
         parts = [
-            model(_batch(many[i : i + batch_size], model).to(model.device)).float().softmax(dim=1).cpu()
+            model(_batch(many[i : i + batch_size], model).to(model.device)).softmax(dim=1).cpu()
             for i in range(0, len(many), batch_size)
         ]
-    finally:
-        model.train(was_training)
     probabilities = torch.cat(parts) if parts else torch.empty(0, model.spec.num_classes)
     labels = probabilities.argmax(dim=1).tolist()
     names = model.spec.classes
