@@ -137,7 +137,7 @@ class Classifier(L.LightningModule):
         checkpoint[runs.CLASS] = f"{type(self).__module__}:{type(self).__qualname__}"
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Raises HeadstartError where the checkpoint's classes are not the model's: only their number shows in tensors."""
+        """Raises HeadstartError where the checkpoint has other classes: in its tensors only their number shows."""
         if (kept := checkpoint.get("hyper_parameters", {}).get("spec")) is not None:
             check_classes("the checkpoint", tuple(kept["classes"]), self.spec.classes)
 

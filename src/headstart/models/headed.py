@@ -19,7 +19,7 @@ class BackboneAndHead(nn.Sequential):
     head: nn.Linear
 
     @property
-    def training(self) -> bool:  # type: ignore[override]
+    def training(self) -> bool:
         return self.head.training
 
     @training.setter
