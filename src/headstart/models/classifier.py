@@ -109,10 +109,13 @@ class Classifier(L.LightningModule):
         """The model of a checkpoint; no other argument, weight file or network is needed.
 
         Raises:
-            HeadstartError: the file is damaged, holds more than tensors and plain values, or is not one of ours.
+            HeadstartError: the file is damaged, holds more than tensors and plain values, is not one of ours, or has
+                other classes than a ``spec`` that was given.
         """
-        checkpoints.read(Path(checkpoint_path))
-        return super().load_from_checkpoint(checkpoint_path, **{**how, "weights_only": True})
+        kept = checkpoints.read(Path(checkpoint_path))
+        model = super().load_from_checkpoint(checkpoint_path, **{**how, "weights_only": True})
+        model.on_load_checkpoint(kept)
+        return model
 
     # -- the recipe -------------------------------------------------------------------------------
 
@@ -138,7 +141,8 @@ class Classifier(L.LightningModule):
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Raises HeadstartError where the checkpoint has other classes: in its tensors only their number shows."""
-        if (kept := checkpoint.get("hyper_parameters", {}).get("spec")) is not None:
+        kept = checkpoint.get("hyper_parameters", {}).get("spec")
+        if isinstance(kept, dict):  # an ImageSpec is one that ``load_from_checkpoint`` was given
             check_classes("the checkpoint", tuple(kept["classes"]), self.spec.classes)
 
     def configure_optimizers(self) -> Any:
