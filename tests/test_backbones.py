@@ -213,3 +213,10 @@ def test_a_file_that_was_replaced_is_read_anew(weight_file):
     other.replace(weight_file)
     assert backbones.digest(settings(weight_file)) != before
     assert cards.header(weight_file)["mean"] == [1, 1, 1]
+
+
+def test_weights_that_are_no_numbers_are_refused(tmp_path):
+    tensors = backbones.build(SMALL).state_dict()
+    torch.save({**tensors, "conv1.0.weight": tensors["conv1.0.weight"] * float("nan")}, tmp_path / "broken.pth")
+    with pytest.raises(HeadstartError, match=r"conv1\.0\.weight holds NaN or infinity"):
+        backbones.load_weights(backbones.build(SMALL), settings(tmp_path / "broken.pth"))

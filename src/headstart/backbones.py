@@ -235,6 +235,10 @@ def load_weights(backbone: "nn.Module", resolved: dict[str, Any]) -> None:
                 f"backbone.weights={resolved['weights']}: {key} is {tuple(state[key].shape)} in {path.name}, "
                 f"but {tuple(tensor.shape)} in {resolved['name']}; check backbone.name and backbone.options"
             )
+    if broken := next((k for k in wanted if k in state and not state[k].isfinite().all()), None):
+        raise HeadstartError(
+            f"backbone.weights={resolved['weights']}: {broken} holds NaN or infinity in {path.name}; give another file"
+        )
     backbone.load_state_dict({k: state[k].to(v.dtype) if k in state else v for k, v in wanted.items()})
 
 
