@@ -153,3 +153,70 @@ def test_another_runs_checkpoint_gives_its_backbone(spec, fitted, tmp_path):
     assert all(torch.equal(v, first.backbone.state_dict()[k]) for k, v in starts[0].items())
     assert second.pixel_mean.flatten().tolist() == first.pixel_mean.flatten().tolist()
     assert second.pixel_std.flatten().tolist() == first.pixel_std.flatten().tolist()
+
+
+class TestBuild:
+    @pytest.mark.parametrize(
+        ("option", "value"),
+        [
+            ("features_only", True), ("out_indices", [1]), ("in_chans", 1), ("num_classes", 10), ("pretrained", True),
+            ("pretrained_cfg", {"mean": [0, 0, 0]}), ("checkpoint_path", "a.pth"), ("scriptable", True),
+        ],
+    )  # fmt: skip
+    def test_rejects_what_is_no_option_of_a_network(self, option, value):
+        with pytest.raises(HeadstartError, match=rf"backbone\.options\.{option}=.*; leave it out"):
+            backbones.build({"name": "resnet10t", "options": {option: value}})
+
+    def test_names_the_tags_of_a_network(self):
+        with pytest.raises(HeadstartError, match=r"backbone\.name=resnet18\.mine: .*resnet18\.a1_in1k"):
+            backbones.build({"name": "resnet18.mine", "options": {}})
+
+
+def test_features_that_are_no_row_name_the_option():
+    resolved = {"name": "resnet10t", "options": {"global_pool": ""}, "weights": "none"}
+    with pytest.raises(HeadstartError, match=r"global_pool=avg"):
+        backbones.width(backbones.build(resolved), resolved, (32, 32))
+
+
+class TestNormalisation:
+    def test_of_a_bare_file_is_a_guess_that_is_said_once(self, weight_file, caplog):
+        for _ in range(2):
+            mean, std = backbones.normalisation(settings(weight_file))
+        assert [record.getMessage().count("the file does not say") for record in caplog.records] == [1]
+        known = backbones.origin(settings(weight_file))
+        assert (known["mean"], known["std"], known["normalization"]) == (mean, std, "guess")
+
+    def test_of_the_settings_or_the_file_is_no_guess(self, weight_file, caplog):
+        typed = settings(weight_file, mean=[0.5, 0.5, 0.5], std=[0.5, 0.5, 0.5])
+        assert backbones.normalisation(typed) == ([0.5] * 3, [0.5] * 3)
+        assert backbones.origin(typed)["normalization"] == "settings"
+        assert backbones.origin(backbones.resolve(None))["normalization"] == "weights"
+        assert not caplog.records
+
+    def test_is_that_of_a_names_tag(self):
+        tagged = {"mean": None, "std": None, "weights": "hub"}
+        first = backbones.normalisation({"name": "vit_base_patch16_224.augreg_in21k", **tagged})
+        other = backbones.normalisation({"name": "vit_base_patch16_224.mae", **tagged})
+        assert first == ([0.5] * 3, [0.5] * 3) and other != first
+
+
+def test_a_file_that_was_replaced_is_read_anew(weight_file):
+    import os
+
+    from safetensors.torch import load_file
+
+    before, stat = backbones.digest(settings(weight_file)), weight_file.stat()
+    tensors = {k: v + 1 for k, v in load_file(weight_file).items()}
+    other = weight_file.with_name("other.safetensors")
+    save_file(tensors, other, metadata={"headstart": '{"name": "resnet10t", "options": {}, "mean": [1, 1, 1]}'})
+    os.utime(other, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    other.replace(weight_file)
+    assert backbones.digest(settings(weight_file)) != before
+    assert cards.header(weight_file)["mean"] == [1, 1, 1]
+
+
+def test_weights_that_are_no_numbers_are_refused(tmp_path):
+    tensors = backbones.build(SMALL).state_dict()
+    torch.save({**tensors, "conv1.0.weight": tensors["conv1.0.weight"] * float("nan")}, tmp_path / "broken.pth")
+    with pytest.raises(HeadstartError, match=r"conv1\.0\.weight holds NaN or infinity"):
+        backbones.load_weights(backbones.build(SMALL), settings(tmp_path / "broken.pth"))

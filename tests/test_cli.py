@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import headstart
 from headstart import cli
@@ -184,3 +185,37 @@ def test_the_version_is_told(capsys, monkeypatch):
         cli.main()
     assert end.value.code == 0
     assert capsys.readouterr().out == f"headstart {headstart.__version__}\n"
+
+
+class TestImport:
+    NETWORK = """
+from torch import nn
+from headstart.models import Classifier
+
+
+class Net(Classifier):
+    def __init__(self, spec, epochs=1, lr=1e-2):
+        super().__init__(spec, epochs, lr, 0.0, 0.0, None)
+        channels, height, width = self.spec.shape
+        self.network = nn.Sequential(nn.Flatten(), nn.Linear(channels * height * width, self.spec.num_classes))
+        self.normalise_by(self.spec.mean, self.spec.std)
+"""
+
+    def test_loads_a_model_of_ones_own(self, spec, fitted, tmp_path, monkeypatch, capsys):
+        (tmp_path / "own_network.py").write_text(self.NETWORK)
+        monkeypatch.syspath_prepend(tmp_path)
+        import own_network
+
+        fitted(own_network.Net(spec)).save_checkpoint(tmp_path / "own.ckpt", weights_only=True)
+        monkeypatch.delitem(sys.modules, "own_network")
+        Image.new("RGB", (32, 32)).save(tmp_path / "a.png")
+        command = ["predict", str(tmp_path / "own.ckpt"), str(tmp_path / "a.png")]
+        assert cli.run(command) == 1
+        assert "add --import own_network to the command" in capsys.readouterr().err
+        assert "own_network" not in sys.modules
+        assert cli.run([*command, "--import", "own_network"]) == 0
+
+    def test_names_a_module_that_is_not_there(self, tmp_path, capsys):
+        (tmp_path / "a.png").write_bytes(b"")
+        assert cli.run(["predict", "run", str(tmp_path / "a.png"), "--import", "no_such_module"]) == 1
+        assert "--import no_such_module: No module named 'no_such_module'" in capsys.readouterr().err

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from jinja2 import Environment
 
 from headstart import cli, pages, runs
-from headstart.instantiation import build
+from headstart.instantiation import build_object
 from headstart.names import decode_name, encode_name, expand_home, quote_for_shell
 
 LATIN_1 = ["caf\udce9", "caf\udce8"]  # as Python gives b"caf\xe9" and b"caf\xe8"
@@ -145,7 +145,7 @@ class TestTraining:
         with (run / "report.html").open(encoding="utf-8", newline="") as page:
             told = set(PageText(page.read()).found)
         assert {*expected, encode_name(root.name), result["command"]} <= told
-        source = build(runs.config(run)["data"], "data")  # what headstart understand looks at
+        source = build_object(runs.config(run)["data"], "data")  # what headstart understand looks at
         assert source.root == str(root) and list(source.catalogue.classes) == expected
 
 

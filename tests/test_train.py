@@ -12,6 +12,7 @@ from PIL import Image
 import headstart
 from headstart import runs, train
 from headstart.data import folder
+from headstart.models import classifier
 from headstart.models.classifier import Classifier
 
 TINY = ["model=scratch_cnn", "data=folder", "data.image_size=16", "model.epochs=3"]
@@ -160,15 +161,15 @@ def chosen_by(monkeypatch):
     """Makes the validation accuracy of each epoch what the test says."""
 
     def accuracies(*values):
-        metrics = Classifier._metrics
+        evaluate, end = classifier.evaluate, Classifier.on_validation_epoch_end
 
-        def said(self, scores, labels):
-            found = metrics(self, scores, labels)
-            if self.trainer.state.fn == "fit":
-                found["accuracy"] = torch.tensor(values[self.current_epoch])
-            return found
+        def end_epoch(self):
+            accuracy = {"accuracy": torch.tensor(values[self.current_epoch])}
+            with monkeypatch.context() as patch:
+                patch.setattr(classifier, "evaluate", lambda scores, labels: evaluate(scores, labels) | accuracy)
+                end(self)
 
-        monkeypatch.setattr(Classifier, "_metrics", said)
+        monkeypatch.setattr(Classifier, "on_validation_epoch_end", end_epoch)
 
     return accuracies
 

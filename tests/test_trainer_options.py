@@ -19,7 +19,7 @@ from headstart.trainer_options import (
     build_loggers,
     build_trainer,
     check_monitors,
-    check_trainer,
+    check_trainer_options,
 )
 
 DEFAULT = {"_target_": "lightning.Trainer", "max_epochs": None, "accelerator": "cpu", "devices": 1}
@@ -71,7 +71,7 @@ OPTIONS = st.fixed_dictionaries({}, optional={key: st.sampled_from(values) for k
 
 def build(tmp_path, callbacks=(), **options):
     cfg = OmegaConf.create({"trainer": {**DEFAULT, **options}, "logger": {}})
-    check_trainer(cfg.trainer)
+    check_trainer_options(cfg.trainer)
     return build_trainer(cfg, tmp_path, 3, callbacks)
 
 
@@ -99,20 +99,25 @@ class TestTrainerOptions:
     @pytest.mark.parametrize("key", sorted(REFUSALS))
     def test_are_taken_where_they_change_nothing(self, key):
         for harmless in REFUSALS[key][0]:
-            check_trainer(OmegaConf.create({**DEFAULT, key: harmless}))
+            check_trainer_options(OmegaConf.create({**DEFAULT, key: harmless}))
 
     def test_reject_a_key_that_lightning_lacks(self):
         with pytest.raises(HeadstartError, match=r"no key 'trainer\.max_step'.*did you mean 'trainer\.max_steps'"):
-            check_trainer(OmegaConf.create({**DEFAULT, "max_step": 3}))
+            check_trainer_options(OmegaConf.create({**DEFAULT, "max_step": 3}))
 
     @pytest.mark.parametrize("devices", [2, 0, -1, [0, 1], "2"])
     def test_reject_several_devices(self, devices):
         with pytest.raises(HeadstartError, match=r"trainer\.devices=.*one device"):
-            check_trainer(OmegaConf.create({**DEFAULT, "devices": devices}))
+            check_trainer_options(OmegaConf.create({**DEFAULT, "devices": devices}))
+
+    @pytest.mark.parametrize("precision", ["bf16-true", "16-true", "64-true", 64])
+    def test_reject_precisions_that_convert_weights(self, precision):
+        with pytest.raises(HeadstartError, match=rf"trainer\.precision={precision}: it converts the weights"):
+            check_trainer_options(OmegaConf.create({**DEFAULT, "precision": precision}))
 
     def test_reject_times_to_validate(self):
         with pytest.raises(HeadstartError, match="not a time"):
-            check_trainer(OmegaConf.create({**DEFAULT, "val_check_interval": "00:00:00:01"}))
+            check_trainer_options(OmegaConf.create({**DEFAULT, "val_check_interval": "00:00:00:01"}))
 
     def test_reject_more_epochs_than_there_are(self, folder):
         with pytest.raises(HeadstartError, match=r"trainer\.min_epochs=5: the run ends after 3"):

@@ -6,16 +6,21 @@ A backbone is described by a plain dict with the keys of ``conf/backbone``: ``na
 """
 
 import hashlib
+import logging
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from headstart import cards, hub, runs
 from headstart.errors import HeadstartError
+from headstart.modes import evaluation_mode
 from headstart.names import encode_name, expand_home
+from headstart.timm_options import check_options, pretrained_cfg
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
+
+log = logging.getLogger(__name__)
 
 EMBEDDED = Path(__file__).parent / "embedded.safetensors"
 HUB_DEFAULT = "resnet18"
@@ -67,13 +72,14 @@ def digest(resolved: dict[str, Any]) -> str:
     if resolved["weights"] == "none":
         return "none"
     path = file_of(resolved)
-    return _sha256(path, path.stat().st_mtime_ns)
+    return _sha256(path, cards.file_version(path))
 
 
 def origin(resolved: dict[str, Any]) -> dict[str, Any]:
-    """What is known of the starting weights: ``{"name", "weights", "sha256", "card"}``.
+    """What is known of the starting weights: ``{"name", "weights", "sha256", "card", "mean", "std", "normalization"}``.
 
-    The card is that of an exported backbone, or what a run says of itself; {} where neither is known.
+    ``normalization`` says where mean and standard deviation come from. The card is that of an exported backbone, or
+    what a run says of itself; {} where neither is known.
     """
     weights = resolved["weights"]
     known: dict[str, Any] = {}
@@ -82,7 +88,16 @@ def origin(resolved: dict[str, Any]) -> dict[str, Any]:
         weights = weights if weights == "embedded" else encode_name(path.name)
         run = expand_home(resolved["weights"])
         known = cards.card(path) if path.suffix == ".safetensors" else cards.trained(run)
-    return {"name": resolved["name"], "weights": weights, "sha256": digest(resolved), "card": known}
+    mean, std = normalisation(resolved)
+    return {
+        "name": resolved["name"],
+        "weights": weights,
+        "sha256": digest(resolved),
+        "card": known,
+        "mean": mean,
+        "std": std,
+        "normalization": normalisation_source(resolved),
+    }
 
 
 def file_of(resolved: dict[str, Any]) -> Path:
@@ -125,10 +140,13 @@ def build(resolved: dict[str, Any]) -> Any:
         near = difflib.get_close_matches(name, timm.list_models(), n=3)
         hint = f"; did you mean {' or '.join(near)}?" if near else "; timm.list_models() has them all"
         raise HeadstartError(f"backbone.name={name}: timm knows no such network{hint}")
+    check_options(options)
+    pretrained_cfg(name)
     try:
         network = timm.create_model(name, pretrained=False, num_classes=0, **options)
     except Exception as error:
-        raise HeadstartError(f"backbone.options={options}: {name} does not take them ({error})") from error
+        first = (str(error) or type(error).__name__).splitlines()[0][:200]
+        raise HeadstartError(f"backbone.options={options}: {name} does not take them ({first})") from error
     return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
@@ -141,36 +159,57 @@ def width(backbone: "nn.Module", resolved: dict[str, Any], size: tuple[int, int]
     """
     import torch
 
-    was_training = backbone.training
-    backbone.eval()
     try:
-        with torch.no_grad():
+        with evaluation_mode(backbone), torch.no_grad():
             features = backbone(torch.zeros(1, 3, *size))
-        count = features.shape[1:].numel()
-        if features.ndim != 2:
-            raise ValueError(f"it gives features of shape {tuple(features.shape[1:])}")
     except Exception as error:
         first = (str(error) or type(error).__name__).splitlines()[0][:120]
         raise HeadstartError(
             f"backbone.name={resolved['name']}: does not take {size[0]}×{size[1]} pixels ({first}); give another "
             f"data.image_size, or what the network has for it, such as backbone.options.img_size={size[0]}"
         ) from error
-    finally:
-        backbone.train(was_training)
-    return count
+    if features.ndim != 2:
+        raise HeadstartError(
+            f"backbone.options={resolved['options']}: {resolved['name']} gives features of shape "
+            f"{tuple(features.shape[1:])}, and the head takes one row; give backbone.options.global_pool=avg"
+        )
+    return features.shape[1]
 
 
 def normalisation(resolved: dict[str, Any]) -> tuple[list[float], list[float]]:
     """Mean and standard deviation per channel that the weights expect, for pixels in [0, 1]."""
     if resolved["mean"] and resolved["std"]:
         return list(resolved["mean"]), list(resolved["std"])
-    import timm
     from timm.data.constants import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 
-    cfg = timm.get_pretrained_cfg(resolved["name"])
-    mean = resolved["mean"] or (cfg.mean if cfg else IMAGENET_DEFAULT_MEAN)
-    std = resolved["std"] or (cfg.std if cfg else IMAGENET_DEFAULT_STD)
-    return list(mean), list(std)
+    cfg = pretrained_cfg(resolved["name"])
+    mean = list(resolved["mean"] or (cfg.mean if cfg else IMAGENET_DEFAULT_MEAN))
+    std = list(resolved["std"] or (cfg.std if cfg else IMAGENET_DEFAULT_STD))
+    if normalisation_source(resolved) == "guess":
+        _warn_of_guess(
+            f"backbone.weights={resolved['weights']}: the file does not say how images are normalized; timm's mean "
+            f"{mean} and std {std} for {resolved['name']} are used; if others are right, give backbone.mean and "
+            "backbone.std"
+        )
+    return mean, std
+
+
+def normalisation_source(resolved: dict[str, Any]) -> str:
+    """Where the mean and standard deviation come from: ``"settings"``, ``"weights"`` (the file says it), ``"timm"``
+    (its configuration of weights that are its own), ``"guess"`` (that configuration, for a file that says nothing), or
+    ``"none"`` where nothing was pretrained."""
+    if resolved["weights"] == "none":
+        return "none"
+    if not (resolved["mean"] and resolved["std"]):
+        return "timm" if resolved["weights"] == "hub" else "guess"
+    described = _described(resolved["weights"], resolved["name"])
+    same = all(list(described.get(key) or ()) == list(resolved[key]) for key in ("mean", "std"))
+    return "weights" if same else "settings"
+
+
+@lru_cache  # once a process, for all its runs
+def _warn_of_guess(line: str) -> None:
+    log.warning(line)
 
 
 def load_weights(backbone: "nn.Module", resolved: dict[str, Any]) -> None:
@@ -197,6 +236,10 @@ def load_weights(backbone: "nn.Module", resolved: dict[str, Any]) -> None:
                 f"backbone.weights={resolved['weights']}: {key} is {tuple(state[key].shape)} in {path.name}, "
                 f"but {tuple(tensor.shape)} in {resolved['name']}; check backbone.name and backbone.options"
             )
+    if broken := next((k for k in wanted if k in state and not state[k].isfinite().all()), None):
+        raise HeadstartError(
+            f"backbone.weights={resolved['weights']}: {broken} holds NaN or infinity in {path.name}; give another file"
+        )
     backbone.load_state_dict({k: state[k].to(v.dtype) if k in state else v for k, v in wanted.items()})
 
 
@@ -244,6 +287,6 @@ def _tensors(path: Path, name: str) -> "dict[str, Tensor]":
 
 
 @lru_cache
-def _sha256(path: Path, modified: int) -> str:
+def _sha256(path: Path, version: tuple[int, ...]) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

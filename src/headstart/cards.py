@@ -67,15 +67,23 @@ def card(path: Path) -> dict[str, Any]:
     return (header(path) or {}).get("card", {})
 
 
-@lru_cache
+def file_version(path: Path) -> tuple[int, ...]:
+    """Changes where a file is replaced or written anew: what was read of it before no longer counts."""
+    stat = path.stat()
+    return stat.st_mtime_ns, stat.st_size, stat.st_ino
+
+
 def header(path: Path) -> dict[str, Any] | None:
     """What ``export`` wrote into the header of a .safetensors file; None where it did not."""
+    return _header(path, file_version(path)) if path.exists() else None
+
+
+@lru_cache
+def _header(path: Path, version: tuple[int, ...]) -> dict[str, Any] | None:
     try:
         with path.open("rb") as file:
             size = int.from_bytes(file.read(8), "little")
             text = json.loads(file.read(size if size < 100_000_000 else 0))
         return json.loads(text.get("__metadata__", {}).get("headstart", "null"))
-    except FileNotFoundError:
-        return None
     except (OSError, ValueError, AttributeError) as error:
         raise HeadstartError(f"{path}: this is no .safetensors file ({error})") from error

@@ -5,6 +5,7 @@ import json
 import sys
 from collections.abc import Callable
 from difflib import get_close_matches
+from importlib import import_module
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -34,9 +35,21 @@ def run(argv: list[str]) -> int:
 
     def work() -> int:
         with terminable():
-            return commands[args.command](args)
+            return _import_and_call(commands[args.command], args)
 
     return told(PROGRAM, work, again="")
+
+
+def _import_and_call(command: Callable[[argparse.Namespace], int], args: argparse.Namespace) -> int:
+    """Imports what ``--import`` names, so that checkpoints of its classes load, and does what the command says."""
+    for module in getattr(args, "modules", ()):
+        try:
+            import_module(module)
+        except ImportError as error:
+            raise HeadstartError(
+                f"--import {module}: {error}; name a module, and its folder in PYTHONPATH=FOLDER before the command"
+            ) from error
+    return command(args)
 
 
 def predict(args: argparse.Namespace) -> int:
@@ -218,6 +231,11 @@ def _parser() -> tuple[_Parser, dict[str, Callable[[argparse.Namespace], int]]]:
     command.add_argument("--format", required=True, choices=["backbone"], help="what to write")
     command.add_argument("--out", default="backbone.safetensors", metavar="FILE", help="where (backbone.safetensors)")
     command.add_argument("--terms", default="", metavar="TEXT", help="terms of the training images, for the card")
+    for name in ("predict", "understand", "export"):
+        commands.choices[name].add_argument(
+            "--import", action="append", default=[], dest="modules", metavar="MODULE",
+            help="where a model of your own is defined; a checkpoint alone never chooses what is imported",
+        )  # fmt: skip
     return parser, {
         "predict": predict,
         "report": report,

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import psutil
 
+from headstart.modes import evaluation_mode
+
 if TYPE_CHECKING:
     from headstart.models import Classifier
 
@@ -43,9 +45,6 @@ def forward_flops(model: "Classifier") -> int:
     import torch
     from torch.utils.flop_counter import FlopCounterMode
 
-    was_training = model.training
-    model.eval()
-    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+    with evaluation_mode(model), torch.no_grad(), FlopCounterMode(display=False) as counter:
         model(torch.zeros(1, *model.spec.shape, dtype=torch.uint8, device=model.device))
-    model.train(was_training)
     return int(counter.get_total_flops())

@@ -10,7 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from headstart import __version__, backbones
 from headstart.errors import HeadstartError
-from headstart.instantiation import build
+from headstart.instantiation import build_object
 
 # Where a run is computed and what is shown meanwhile; none of it is part of what comes out.
 HOW = {"_target_", "accelerator", "devices", "logger", "enable_progress_bar", "enable_model_summary"}
@@ -54,7 +54,7 @@ def opened(cfg: DictConfig) -> Any:
 
 @lru_cache(maxsize=16)
 def _opened(data: str) -> Any:
-    return build(json.loads(data), "data")
+    return build_object(json.loads(data), "data")
 
 
 def forget_sources() -> None:

@@ -14,7 +14,7 @@ from headstart.errors import HeadstartError
 REFUSALS = (TypeError, ValueError, ImportError)  # what a constructor raises for arguments that it does not take
 
 
-def build(node: DictConfig | Mapping[str, Any], key: str, **more: Any) -> Any:
+def build_object(node: DictConfig | Mapping[str, Any], key: str, **more: Any) -> Any:
     """The object that a node describes: Hydra's ``instantiate``, but what is resolved stays as it is.
 
     Hydra would read the arguments as configuration once more, and take a folder called ``${x}`` for an interpolation,

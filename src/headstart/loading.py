@@ -28,7 +28,10 @@ def load(path: str | Path) -> "Classifier":
     module, _, name = named.partition(":")
     # A checkpoint may not choose what is imported: our own rooms, or what the person imported already.
     if not module.startswith("headstart.models.") and module not in sys.modules:
-        raise HeadstartError(f"{found}: its class is {named}; import {module} first, then load it")
+        raise HeadstartError(
+            f"{found}: its class is {named}; if you trust that module, add --import {module} to the command (in "
+            f"Python, import {module} first), with its folder in PYTHONPATH"
+        )
     try:
         cls: Any = getattr(import_module(module), name)
     except (ImportError, AttributeError) as error:

@@ -14,7 +14,7 @@ from headstart.complaints import one_line
 from headstart.described import described
 from headstart.estimate import typed_length
 from headstart.identity import identify, opened, run_title, starts
-from headstart.instantiation import build
+from headstart.instantiation import build_object
 from headstart.plan import How
 from headstart.process import prepare_process
 from headstart.trainer_options import build_callbacks, build_trainer, check_monitors, quiet_lightning
@@ -69,7 +69,7 @@ def trained_and_tested(
     """Trains, after the search for its settings where one is asked for; tests once; says what came out."""
     from headstart.cost import PeakMemory
 
-    began = time.monotonic()
+    began, weights = time.monotonic(), starts(cfg)
     with PeakMemory() as memory:
         if cfg.tune.trials:
             from headstart.tuning import searched
@@ -81,7 +81,7 @@ def trained_and_tested(
         told = tested(ready, source, directory)
     seconds = ready.record.seconds_before + time.monotonic() - began
     told["cost"] |= {"seconds_in_all": round(seconds, 3), "peak_memory_bytes": memory.bytes}
-    return {"starts": starts(cfg), **told}
+    return {"starts": weights, **told}
 
 
 @dataclass
@@ -117,7 +117,7 @@ def prepared(cfg: DictConfig, source: Any, directory: Path, identity: str, title
     data = ImageData(source)
     data.setup()
     torch.manual_seed(key(cfg.seed, "init"))
-    model = build(cfg.model, "model", spec=data.spec)
+    model = build_object(cfg.model, "model", spec=data.spec)
     model.epochs = typed_length(cfg) or model.epochs
     validates = len(source.split.val) > 0
     check_monitors(callbacks, validates)

@@ -13,7 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from headstart.composition import did_you_mean
 from headstart.errors import HeadstartError
-from headstart.instantiation import build
+from headstart.instantiation import build_object
 
 VALIDATION_METRICS = ("val/accuracy", "val/balanced_accuracy", "val/log_loss", "val/macro_f1")
 TRAINING_METRICS = ("train/loss",)
@@ -35,6 +35,7 @@ REFUSALS: dict[str, tuple[tuple[Any, ...], str]] = {
     "strategy": (("auto", "single_device"), ONE_DEVICE),
     "sync_batchnorm": ((False,), ONE_DEVICE),
 }  # fmt: skip
+CONVERTED = ("16-true", "bf16-true", "64-true")  # precisions that the models do not take
 NOT_ZERO = {
     "limit_train_batches": "without batches nothing trains; give a share or a number of batches",
     "limit_val_batches": "to train without validation, give data.validation=0",
@@ -42,7 +43,7 @@ NOT_ZERO = {
 }
 
 
-def check_trainer(trainer: DictConfig) -> None:
+def check_trainer_options(trainer: DictConfig) -> None:
     """Checks the keys of ``cfg.trainer``; loads Lightning only where there are more than those of conf/trainer.
 
     Raises:
@@ -57,6 +58,11 @@ def check_trainer(trainer: DictConfig) -> None:
             raise HeadstartError(f"trainer.{key}={value}: {mend}")
         if key in NOT_ZERO and value == 0 and not isinstance(value, bool):
             raise HeadstartError(f"trainer.{key}={value}: {NOT_ZERO[key]}")
+    if _full_name(options.get("precision")) in CONVERTED:
+        raise HeadstartError(
+            f"trainer.precision={options['precision']}: it converts the weights themselves; give 32-true, "
+            "bf16-mixed or 16-mixed"
+        )
     devices = options.get("devices", 1)
     if not (devices in (1, "1", "auto") or (isinstance(devices, list) and len(devices) == 1)):
         raise HeadstartError(f"trainer.devices={devices}: {ONE_DEVICE}; give 1")
@@ -92,7 +98,7 @@ def build_callbacks(trainer: DictConfig) -> list[Any]:
     for node in listed:
         if not (OmegaConf.is_dict(node) and "_target_" in node):
             raise HeadstartError(f"trainer.callbacks: {node} names no class; give [{{_target_: CLASS, ...}}]")
-        callbacks.append(build(node, "trainer.callbacks"))
+        callbacks.append(build_object(node, "trainer.callbacks"))
         if not isinstance(callbacks[-1], Callback):
             raise HeadstartError(f"trainer.callbacks: {node._target_} is no callback of Lightning's; give one that is")
         if isinstance(callbacks[-1], Timer):
@@ -117,7 +123,7 @@ def build_loggers(logger: DictConfig) -> list[Any]:
     for key, node in nodes.items():
         if not (OmegaConf.is_dict(node) and "_target_" in node):
             raise HeadstartError(f"{key}={node!r}: names no class; give +{key}._target_=CLASS")
-        loggers.append(build(node, key))
+        loggers.append(build_object(node, key))
         if not isinstance(loggers[-1], Logger):
             raise HeadstartError(f"{key}: {node._target_} is no logger of Lightning's; give one that is")
     return loggers
@@ -144,7 +150,7 @@ def build_trainer(cfg: DictConfig, directory: Path, epochs: int, callbacks: Sequ
     }
     options: Any = OmegaConf.to_container(cfg.trainer, resolve=True)
     ours = {"callbacks", "logger", "default_root_dir", "max_epochs"}
-    trainer = build(
+    trainer = build_object(
         {name: value for name, value in (defaults | options).items() if name not in ours},
         "trainer",
         max_epochs=epochs,
@@ -161,12 +167,17 @@ def _check_built(trainer: Any, asked: DictConfig, epochs: int) -> None:
         raise HeadstartError(f"trainer.min_epochs={asked.min_epochs}: the run ends after {epochs}; give that or fewer")
     if trainer.num_devices * trainer.num_nodes > 1:
         raise HeadstartError(f"trainer.devices={asked.devices}: {trainer.num_devices} here; {ONE_DEVICE}; give 1")
-    aliases = {"16": "16-mixed", "bf16": "bf16-mixed", "32": "32-true", "64": "64-true", "None": "32-true"}
-    precision = aliases.get(str(asked.get("precision")), asked.get("precision"))
+    precision = _full_name(asked.get("precision"))
     if precision != trainer.precision:
         raise HeadstartError(
             f"trainer.precision={precision}: here Lightning would compute in {trainer.precision}; give that, or another"
         )
+
+
+def _full_name(precision: Any) -> str:
+    """What Lightning makes of a short name, such as ``bf16`` or 32."""
+    short = {"16": "16-mixed", "bf16": "bf16-mixed", "32": "32-true", "64": "64-true", "None": "32-true"}
+    return short.get(str(precision), str(precision))
 
 
 def quiet_lightning() -> None:

@@ -15,7 +15,7 @@ from headstart.complaints import Terminated
 from headstart.conditions import versions
 from headstart.data import Folder
 from headstart.errors import HeadstartError
-from headstart.instantiation import build
+from headstart.instantiation import build_object
 from headstart.models import Classifier
 from headstart.models.transfer import Transfer
 from headstart.models.transplanted import Transplanted
@@ -194,7 +194,7 @@ def _source(model: Classifier, settings: dict[str, Any] | None, data: str | Path
     elif not settings:
         raise HeadstartError("a checkpoint outside of its run has no images with it; name a folder of them by --data")
     else:
-        source = build(settings["data"], "data")
+        source = build_object(settings["data"], "data")
     source.depth = model.spec.depth  # whatever other files there are by now, images are read as in training
     return source
 

@@ -16,7 +16,7 @@ from headstart.composition import Asked, did_you_mean, read_shipped, unread_hint
 from headstart.errors import HeadstartError
 from headstart.names import expand_home
 from headstart.overrides import bare
-from headstart.trainer_options import check_trainer
+from headstart.trainer_options import check_trainer_options
 
 # The keys that are read by their names; everything else goes to a constructor.
 REQUIRED = {
@@ -56,7 +56,7 @@ def check_config(cfg: DictConfig, typed: Sequence[str]) -> None:
                 raise HeadstartError(f"{node}.{key}: the configuration has no such key; {_mend(node, key, choices)}")
     _check_unread(cfg)
     _check_arguments(cfg, typed)
-    check_trainer(cfg.trainer)
+    check_trainer_options(cfg.trainer)
     if cfg.data.seed != cfg.seed:
         raise HeadstartError(f"data.seed={cfg.data.seed}: one seed serves the whole run; give seed={cfg.data.seed}")
     for name in cfg.logger if "_target_" not in cfg.logger else ():

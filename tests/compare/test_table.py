@@ -122,3 +122,15 @@ def test_a_folder_without_runs_is_an_error(tmp_path):
         show(judged(tmp_path))
     with pytest.raises(HeadstartError, match="no such folder"):
         show(judged(tmp_path / "gone"))
+
+
+def test_data_of_one_name_and_other_classes_are_told_apart(fake_run, tmp_path):
+    names = [f"{i}.png" for i in range(60)]
+    for classes in (("ant", "bee"), ("bee", "cat")):
+        for arm in ("frozen", "finetune"):
+            sweep = "".join(classes)
+            fake_run(arm, classes=classes, sweep=f"sweep/{sweep}", names=names)
+            path = tmp_path / "sweep" / sweep / f"{arm}-photos-5-seed0-0-4" / "result.json"
+            path.write_text(json.dumps(json.loads(path.read_text()) | {"classes": classes}))
+    told = judged(tmp_path / "sweep")
+    assert [v.outcomes.data for v in told.verdicts] == ["photos, classes ant, bee", "photos, classes bee, cat"]

@@ -8,6 +8,7 @@ import torch
 
 from headstart.errors import HeadstartError
 from headstart.models import FineTuned, Frozen, ScratchBackbone, ScratchCNN
+from headstart.models.classifier import evaluate
 from headstart.spec import ImageSpec
 
 ALL = [ScratchCNN, ScratchBackbone, Frozen, FineTuned]
@@ -163,10 +164,10 @@ def test_augmentation_and_label_smoothing_reach_the_loss(spec):
     assert loss(1, augment=None) != loss(1, augment=None, label_smoothing=0.2)
 
 
-def test_the_metrics_are_those_of_their_names(spec):
+def test_the_metrics_are_those_of_their_names():
     labels = torch.tensor([0, 0, 0, 0, 1, 2])
     scores = 5.0 * torch.eye(3)[torch.tensor([0, 0, 0, 1, 1, 0])]
-    said = {name: float(value) for name, value in ScratchCNN(spec)._metrics(scores, labels).items()}
+    said = {name: float(value) for name, value in evaluate(scores, labels).items()}
     assert said["accuracy"] == pytest.approx(4 / 6)
     assert said["balanced_accuracy"] == pytest.approx((3 / 4 + 1 + 0) / 3)
     assert said["macro_f1"] == pytest.approx((6 / 8 + 2 / 3 + 0) / 3)
@@ -194,3 +195,73 @@ def test_a_batch_of_no_images_is_refused_and_no_images_are_no_predictions(spec):
     with pytest.raises(HeadstartError, match="batch_size=0"):
         ScratchCNN(spec).predict(torch.zeros(2, *spec.shape, dtype=torch.uint8), batch_size=0)
     assert len(ScratchCNN(spec).predict([])) == 0
+
+
+class FakeData(L.LightningDataModule):
+    """A data module with a specification of its images, as ``ImageData`` has one after ``setup``."""
+
+    def __init__(self, spec, loader):
+        super().__init__()
+        self.spec, self.loader = spec, loader
+
+    def train_dataloader(self):
+        return self.loader
+
+    test_dataloader = val_dataloader = predict_dataloader = train_dataloader
+
+
+def quiet_trainer(**settings):
+    return L.Trainer(
+        max_epochs=1, logger=False, enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False,
+        **settings,
+    )  # fmt: skip
+
+
+class TestSetup:
+    @pytest.mark.parametrize("stage", ["fit", "validate", "test", "predict"])
+    @pytest.mark.parametrize("classes", [("bee", "cat", "dog"), ("bee", "ant", "cat"), ("ant", "bee")])
+    def test_rejects_data_of_other_classes(self, spec, loader, stage, classes):
+        other = ImageSpec.from_dict({**spec.to_dict(), "classes": list(classes)})
+        with pytest.raises(HeadstartError) as refused:
+            getattr(quiet_trainer(), stage)(ScratchCNN(spec), datamodule=FakeData(other, loader))
+        said = str(refused.value)
+        assert ", ".join(classes) in said and ", ".join(spec.classes) in said and "\n" not in said
+
+    def test_rejects_images_of_another_shape(self, spec, loader):
+        other = ImageSpec.from_dict({**spec.to_dict(), "shape": [1, 28, 28]})
+        with pytest.raises(HeadstartError, match=r"1×28×28 .* the model's are 3×32×32"):
+            quiet_trainer().test(ScratchCNN(spec), datamodule=FakeData(other, loader))
+
+    def test_rejects_images_of_another_depth(self, spec, loader):
+        other = ImageSpec.from_dict({**spec.to_dict(), "depth": "uint12"})
+        with pytest.raises(HeadstartError, match="read as uint12, but the model's are 8 bits"):
+            quiet_trainer().test(ScratchCNN(spec), datamodule=FakeData(other, loader))
+
+    def test_takes_other_statistics_and_plain_loaders(self, spec, loader):
+        other = ImageSpec.from_dict({**spec.to_dict(), "mean": [0.1, 0.1, 0.1], "labels_per_class": 9})
+        quiet_trainer().test(ScratchCNN(spec), datamodule=FakeData(other, loader), verbose=False)
+        quiet_trainer().test(ScratchCNN(spec), loader, verbose=False)
+
+    @pytest.mark.parametrize("precision", ["bf16-true", "16-true", "64-true"])
+    def test_rejects_precisions_that_convert_weights(self, spec, loader, precision):
+        model = ScratchCNN(spec)
+        for call in ("fit", "test", "predict"):
+            with pytest.raises(HeadstartError, match=rf"trainer\.precision={precision}: .*bf16-mixed"):
+                getattr(quiet_trainer(precision=precision, accelerator="cpu"), call)(model, loader)
+        assert {p.dtype for p in model.parameters()} == {torch.float32}
+
+    def test_leaves_out_an_interrupted_test(self, spec, loader):
+        model, trainer = ScratchCNN(spec), quiet_trainer()
+        model._outputs.append((torch.zeros(5, 3), torch.zeros(5, dtype=torch.int64)))
+        trainer.test(model, loader, verbose=False)
+        assert len(model.test_labels) == 12
+
+
+@pytest.mark.parametrize("cls", [ScratchCNN, FineTuned])
+def test_a_checkpoint_of_other_classes_is_not_resumed(cls, spec, loader, fitted, tmp_path):
+    fitted(cls(spec, epochs=1)).save_checkpoint(tmp_path / "kept.ckpt")
+    other = ImageSpec.from_dict({**spec.to_dict(), "classes": ["bee", "cat", "dog"]})
+    with pytest.raises(HeadstartError, match="the checkpoint are ant, bee, cat, but the model's are bee"):
+        quiet_trainer().fit(cls(other), loader, ckpt_path=tmp_path / "kept.ckpt", weights_only=True)
+    with pytest.raises(HeadstartError, match="the classes of the checkpoint"):
+        cls.load_from_checkpoint(tmp_path / "kept.ckpt", spec=other)

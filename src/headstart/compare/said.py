@@ -64,8 +64,8 @@ def said(places: Sequence[tuple[Key, Path]]) -> Said:
     for (fold, seed), directory in sorted(places):
         images, labels, predicted = runs.read_predictions(directory)
         probabilities = runs.read_probabilities(directory)
-        before, _ = folds.setdefault(fold, (images, labels))
-        if before != images:
+        before, true = folds.setdefault(fold, (images, labels))
+        if before != images or not np.array_equal(true, labels):
             raise HeadstartError(f"{directory}: tested on other images than the runs beside it; they do not compare")
         answers[fold, seed] = Answers(labels, predicted, probabilities.max(axis=1))
         sums[fold] = sums[fold] + probabilities if fold in sums else probabilities

@@ -10,8 +10,9 @@ import pandas as pd
 from headstart import runs
 from headstart.compare.arms import Result, arm_names
 from headstart.compare.cut_short import failure
+from headstart.compare.origins import class_names
 from headstart.compare.superseded import superseded
-from headstart.errors import HeadstartError
+from headstart.errors import HeadstartError, named
 from headstart.names import encode_name
 
 Run = tuple[Path, Result]
@@ -87,18 +88,29 @@ def found(*directories: str | Path) -> Found:
 
 
 def _told_apart(*several: list[Run]) -> list[list[Run]]:
-    """The runs. Data tested in one split and in folds too are a data set for each: only what was tested on the same
-    images can be compared."""
+    """The runs. Data of one name that were tested in one split and in folds too, or that have other classes, are a
+    data set for each: only what was tested on the same images and labels can be compared."""
+    every = list(chain(*several))
     ways: dict[str, set[int]] = defaultdict(set)
-    for _, result in chain(*several):
+    lists: dict[str, set[tuple[str, ...]]] = defaultdict(set)
+    for _, result in every:
         ways[str(result.get("data"))].add(result.get("folds") or 1)
+        if result.get("classes"):
+            lists[str(result.get("data"))].add(tuple(result["classes"]))
 
-    def told(result: Result) -> Result:
+    def told(place: Path, result: Result) -> Result:
         data, folds = str(result.get("data")), result.get("folds") or 1
-        tested = f"{folds} folds" if folds > 1 else "one split"
-        return {**result, "data": f"{data}, {tested}"} if len(ways[data]) > 1 else result
+        tested = f", {folds} folds" if folds > 1 else ", one split"
+        classes = f", classes {named(_classes(place, result, lists[data]))}" if len(lists[data]) > 1 else ""
+        return {**result, "data": data + (tested if len(ways[data]) > 1 else "") + classes}
 
-    return [[(place, told(result)) for place, result in its] for its in several]
+    return [[(place, told(place, result)) for place, result in its] for its in several]
+
+
+def _classes(place: Path, result: Result, lists: set[tuple[str, ...]]) -> tuple[str, ...]:
+    """The run's classes; those of a failed run, which only its split names, in the order of the list that has them."""
+    classes = tuple(class_names(place, result))
+    return classes if classes in lists else next((known for known in lists if set(known) == set(classes)), classes)
 
 
 def _whole(result: Result) -> bool:

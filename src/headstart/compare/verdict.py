@@ -7,6 +7,7 @@ from itertools import combinations
 
 import numpy as np
 
+from headstart import metrics
 from headstart.compare.comparison import DECLARED, LEVEL, MARGIN, METRICS
 from headstart.compare.outcomes import Outcomes
 from headstart.compare.statistics import Contrast, Pair, contrast, interval, reverse, step_down
@@ -48,10 +49,12 @@ class Verdict:
 
     def score(self, arm: str) -> float:
         """The arm's mean accuracy by the metric, of 1."""
-        by_image = self.outcomes.correct[arm].mean(axis=0)
-        if self.metric == "accuracy":
-            return float(by_image.mean())
-        return float(np.mean([by_image[self.outcomes.labels == c].mean() for c in np.unique(self.outcomes.labels)]))
+        correct, labels = self.outcomes.correct[arm], self.outcomes.labels
+        right = np.bincount(labels, correct.sum(axis=0))
+        images = np.bincount(labels) * len(correct)
+        return float(
+            metrics.accuracy(right, images) if self.metric == "accuracy" else metrics.balanced_accuracy(right, images)
+        )
 
     @property
     def left(self) -> list[str]:

@@ -8,10 +8,9 @@ import lightning as L
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torchmetrics.functional.classification import multiclass_accuracy, multiclass_f1_score
 
-from headstart import checkpoints, runs
-from headstart.errors import DivergedError, HeadstartError
+from headstart import checkpoints, metrics, runs
+from headstart.errors import DivergedError, HeadstartError, named
 from headstart.estimate import epochs_for
 from headstart.models import optim
 from headstart.models.augment import augmented, strengths
@@ -19,6 +18,8 @@ from headstart.models.prediction import Prediction, predict
 from headstart.seeding import key
 from headstart.spec import ImageSpec
 
+# Those that leave the weights in float32; the others train badly with AdamW and would leave the model converted.
+PRECISIONS = ("32-true", "bf16-mixed", "16-mixed")
 LIGHTNINGS_DEFAULT_EPOCHS = 1000  # what Trainer() has when nobody gave max_epochs; who wants 1000 sets epochs
 
 
@@ -82,14 +83,15 @@ class Classifier(L.LightningModule):
 
     def forward(self, images: Tensor) -> Tensor:
         """Class scores, float32 (N, num_classes), of raw images, uint8 (N, C, H, W)."""
-        return self.logits(self.normalised(images.float() / 255))
+        return self.logits(self.normalised(images.float() / 255)).float()
 
     def normalised(self, images: Tensor) -> Tensor:
         """Images as the network takes them, float (N, C, H, W), of values in [0, 1]; grey ones as often as it has
         channels."""
         if images.shape[1] < self.pixel_mean.shape[1]:
             images = images.expand(-1, self.pixel_mean.shape[1], -1, -1)
-        images = (images - self.pixel_mean) / self.pixel_std
+        # A model that was converted (``model.half()``) has images of its own precision.
+        images = ((images - self.pixel_mean) / self.pixel_std).to(self.pixel_mean.dtype)
         # Channels last: a CPU computes depthwise convolutions and those of few channels a third faster so.
         return images.contiguous(memory_format=torch.channels_last)
 
@@ -107,14 +109,25 @@ class Classifier(L.LightningModule):
         """The model of a checkpoint; no other argument, weight file or network is needed.
 
         Raises:
-            HeadstartError: the file is damaged, holds more than tensors and plain values, or is not one of ours.
+            HeadstartError: the file is damaged, holds more than tensors and plain values, is not one of ours, or has
+                other classes than a ``spec`` that was given.
         """
-        checkpoints.read(Path(checkpoint_path))
-        return super().load_from_checkpoint(checkpoint_path, **{**how, "weights_only": True})
+        kept = checkpoints.read(Path(checkpoint_path))
+        model = super().load_from_checkpoint(checkpoint_path, **{**how, "weights_only": True})
+        model.on_load_checkpoint(kept)
+        return model
 
     # -- the recipe -------------------------------------------------------------------------------
 
     def setup(self, stage: str) -> None:
+        """Prepares for fit, validate, test or predict.
+
+        Raises:
+            HeadstartError: a precision of which weights are converted for good, or data of other classes or shapes than
+                the model's. A plain DataLoader says neither.
+        """
+        if self._trainer is not None:
+            check_trainer(self._trainer, self.spec)
         if stage != "fit":
             return
         # The order of the draws within a batch depends on (seed, epoch, batch) alone: see below.
@@ -125,6 +138,12 @@ class Classifier(L.LightningModule):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint[runs.CLASS] = f"{type(self).__module__}:{type(self).__qualname__}"
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Raises HeadstartError where the checkpoint has other classes: in its tensors only their number shows."""
+        kept = checkpoint.get("hyper_parameters", {}).get("spec")
+        if isinstance(kept, dict):  # an ImageSpec is one that ``load_from_checkpoint`` was given
+            check_classes("the checkpoint", tuple(kept["classes"]), self.spec.classes)
 
     def configure_optimizers(self) -> Any:
         return optim.adamw_cosine(self.parameter_groups(), int(self.trainer.estimated_stepping_batches))
@@ -155,24 +174,30 @@ class Classifier(L.LightningModule):
         self.log("train/loss", torch.stack(losses) @ torch.tensor(sizes, device=self.device).float() / sum(sizes))
 
     def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
-        self._outputs.append((self(batch[0]).float(), batch[1]))
+        self._outputs.append((self(batch[0]), batch[1]))
 
     def test_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
-        self._outputs.append((self(batch[0]).float(), batch[1]))
+        self._outputs.append((self(batch[0]), batch[1]))
 
     def predict_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
         return self(batch[0])
 
+    def on_validation_epoch_start(self) -> None:
+        self._outputs.clear()  # of a validation or test that was interrupted
+
+    def on_test_epoch_start(self) -> None:
+        self._outputs.clear()
+
     def on_validation_epoch_end(self) -> None:
         scores, labels = self._collected()
-        metrics = self._metrics(scores, labels)
-        self.log_dict({f"val/{name}": value for name, value in metrics.items()})
+        figures = evaluate(scores, labels)
+        self.log_dict({f"val/{name}": value for name, value in figures.items()})
         # Of two epochs equally accurate the later one is kept: the schedule has ended further down.
-        self.log("val/choice", metrics["accuracy"] + 1e-5 * self.current_epoch / max(self.epochs, 1))
+        self.log("val/choice", figures["accuracy"] + 1e-5 * self.current_epoch / max(self.epochs, 1))
 
     def on_test_epoch_end(self) -> None:
         scores, labels = self._collected()
-        self.log_dict({f"test/{name}": value for name, value in self._metrics(scores, labels).items()})
+        self.log_dict({f"test/{name}": value for name, value in evaluate(scores, labels).items()})
         self.test_labels = labels.cpu()
         self.test_probabilities = scores.softmax(dim=1).cpu()
 
@@ -181,15 +206,80 @@ class Classifier(L.LightningModule):
         self._outputs.clear()
         return scores, labels
 
-    def _metrics(self, scores: Tensor, labels: Tensor) -> dict[str, Tensor]:
-        """Accuracy, balanced accuracy (mean recall of the classes present), macro F1, log loss (nats)."""
-        n = self.spec.num_classes
-        return {
-            "accuracy": (scores.argmax(dim=1) == labels).float().mean(),
-            "balanced_accuracy": multiclass_accuracy(scores, labels, n, average="macro"),
-            "macro_f1": multiclass_f1_score(scores, labels, n, average="macro"),
-            "log_loss": F.cross_entropy(scores, labels),
-        }
+
+def check_trainer(trainer: L.Trainer, spec: ImageSpec) -> None:
+    """Whether a trainer leaves a model's weights in float32 and brings images of its ``spec``.
+
+    Raises:
+        HeadstartError: it does not.
+    """
+    if trainer.precision not in PRECISIONS:
+        raise HeadstartError(
+            f"trainer.precision={trainer.precision}: it converts the weights themselves; "
+            f"give {', '.join(PRECISIONS[:-1])} or {PRECISIONS[-1]}"
+        )
+    data = getattr(getattr(trainer, "datamodule", None), "spec", None)
+    if isinstance(data, ImageSpec):
+        check_data(spec, data)
+
+
+def check_data(model: ImageSpec, data: ImageSpec) -> None:
+    """Whether labels and images of the data mean to a model what its own did; statistics and budget may differ.
+
+    Raises:
+        HeadstartError: other classes, another order of them, or images of another shape.
+    """
+    check_classes("the data", data.classes, model.classes)
+    if data.shape != model.shape:
+        given, taken = ("×".join(map(str, shape)) for shape in (data.shape, model.shape))
+        raise HeadstartError(
+            f"the data's images are {given} (channels, height, width), but the model's are {taken}; "
+            "give data of that shape, or make a new model of the data's spec"
+        )
+    if data.depth not in (None, model.depth):
+        raise HeadstartError(
+            f"the data's images are deeper than 8 bits and read as {data.depth}, but the model's are "
+            f"{model.depth or '8 bits'}; give data of that range, or make a new model of the data's spec"
+        )
+
+
+def check_classes(whose: str, given: tuple[str, ...], classes: tuple[str, ...]) -> None:
+    """Raises HeadstartError where ``given`` are not the model's ``classes``, in their order."""
+    if given != classes:
+        raise HeadstartError(
+            f"the classes of {whose} are {named(given)}, but the model's are {named(classes)}; a label is a position "
+            "among them: give the same classes in the same order, or make a new model of the data's spec"
+        )
+
+
+def evaluate(scores: Tensor, labels: Tensor) -> dict[str, Tensor]:
+    """The figures of ``result.json``: accuracy, balanced accuracy, macro F1 (``headstart.metrics``), log loss (nats).
+
+    Args:
+        scores: of each class, float (N, num_classes). The predicted class is the first of the largest probability in
+            float32, as in ``predictions.parquet``.
+        labels: int64 (N,).
+
+    Raises:
+        DivergedError: a score is no finite number, of which no class could be predicted.
+    """
+    finite = scores.isfinite().all(dim=1)
+    if not finite.all():
+        raise DivergedError(
+            f"the model gives no finite scores for {int((~finite).sum())} of {len(scores)} images; "
+            "lower the learning rate (model.lr or model.head_lr)"
+        )
+    true = labels.cpu()
+    predicted = scores.float().softmax(dim=1).cpu().argmax(dim=1)
+    right, images, named = (
+        torch.bincount(classes, minlength=scores.shape[1]) for classes in (true[predicted == true], true, predicted)
+    )
+    return {
+        "accuracy": metrics.accuracy(right, images),
+        "balanced_accuracy": metrics.balanced_accuracy(right, images),
+        "macro_f1": metrics.macro_f1(right, images, named),
+        "log_loss": F.cross_entropy(scores.float(), labels),
+    }
 
 
 def positive(name: str, value: float, zero: bool = False) -> float:

@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from headstart import backbones
+from headstart.models.augment import augmented
 from headstart.models.classifier import positive
 from headstart.models.finetuned import FineTuned
 from headstart.spec import ImageSpec
@@ -54,7 +55,6 @@ class Distilled(FineTuned):
         self.save_hyperparameters({"teacher": {**self.teacher_start, "weights": "none"}}, logger=False)
         seen = backbones.width(backbones.build(resolved), resolved, (self.teacher_size, self.teacher_size))
         self.projection = nn.Linear(self.head.in_features, seen)
-        self._features = torch.empty(0)
         self._seen: dict[int, Tensor] = {}
 
     def setup(self, stage: str) -> None:
@@ -68,15 +68,12 @@ class Distilled(FineTuned):
     def parameter_groups(self) -> list[dict[str, Any]]:
         return [*super().parameter_groups(), {"params": list(self.projection.parameters()), "lr": self.lr}]
 
-    def logits(self, images: Tensor) -> Tensor:
-        self._features = self.backbone(images)
-        return self.head(self._features)
-
     def loss(self, images: Tensor, labels: Tensor) -> Tensor:
-        loss = super().loss(images, labels)
+        features = self.backbone(self.normalised(augmented(images.float() / 255, self.strengths)))
+        loss = F.cross_entropy(self.head(features), labels, label_smoothing=self.label_smoothing)
         seen = self._targets(images)
         seen = ((seen - seen.mean(dim=0)) / (seen.std(dim=0) + 1e-3)).clamp(-4, 4)
-        return loss + self.teacher_weight * F.mse_loss(self.projection(self._features).float(), seen)
+        return loss + self.teacher_weight * F.mse_loss(self.projection(features).float(), seen)
 
     @torch.no_grad()
     def _targets(self, images: Tensor) -> Tensor:

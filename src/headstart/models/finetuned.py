@@ -10,6 +10,7 @@ from headstart.errors import HeadstartError
 from headstart.models import optim
 from headstart.models.classifier import positive
 from headstart.models.transfer import Transfer
+from headstart.modes import lock_eval_mode
 from headstart.spec import ImageSpec
 
 
@@ -45,15 +46,10 @@ class FineTuned(Transfer):
         if self.batch_norm not in ("batch", "fixed"):
             raise HeadstartError(f"model.batch_norm={batch_norm}: give batch, fixed or null")
         self.save_hyperparameters({"backbone_lr": self.backbone_lr, "batch_norm": self.batch_norm}, logger=False)
-        self.train()  # Lightning leaves every module in the mode it finds
-
-    def train(self, mode: bool = True) -> "FineTuned":
-        super().train(mode)
         if self.batch_norm == "fixed":
             for module in self.backbone.modules():
                 if isinstance(module, _BatchNorm):
-                    module.eval()
-        return self
+                    lock_eval_mode(module)
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         return [

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from headstart.models.transfer import Transfer
+from headstart.modes import lock_eval_mode
 from headstart.spec import ImageSpec
 
 
@@ -34,12 +35,7 @@ class Frozen(Transfer):
     ) -> None:
         super().__init__(spec, backbone, epochs, head_lr, weight_decay, label_smoothing, augment)
         self.backbone.requires_grad_(False)
-        self.train()  # Lightning leaves every module in the mode it finds
-
-    def train(self, mode: bool = True) -> "Frozen":
-        super().train(mode)
-        self.backbone.eval()
-        return self
+        lock_eval_mode(self.backbone)
 
     def logits(self, images: Tensor) -> Tensor:
         with torch.no_grad():

@@ -9,6 +9,24 @@ from headstart import backbones
 from headstart.models.classifier import Classifier
 
 
+class BackboneAndHead(nn.Sequential):
+    """Logits of normalised images: a backbone and a linear head, in the mode that the head has now.
+
+    Of the two only the head is never locked in eval mode. A mode of its own would say nothing of theirs: who puts the
+    network back into it (exporters do) would change them.
+    """
+
+    head: nn.Linear
+
+    @property
+    def training(self) -> bool:
+        return self.head.training
+
+    @training.setter
+    def training(self, mode: bool) -> None:
+        """``train`` sets the mode of the parts, which is that of the whole."""
+
+
 class Headed(Classifier):
     """A timm backbone and a linear head; a subclass calls ``put_together`` in its constructor."""
 
@@ -33,4 +51,4 @@ class Headed(Classifier):
     @property
     def network(self) -> nn.Module:  # type: ignore[override]
         # Made anew each time: registered, it would name every parameter a second time in the checkpoint.
-        return nn.Sequential(OrderedDict(backbone=self.backbone, head=self.head))
+        return BackboneAndHead(OrderedDict(backbone=self.backbone, head=self.head))

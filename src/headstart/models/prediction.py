@@ -17,6 +17,7 @@ from torch import Tensor
 from headstart import images as decoding
 from headstart.depth import PixelError
 from headstart.errors import HeadstartError
+from headstart.modes import evaluation_mode
 from headstart.names import expand_home
 
 if TYPE_CHECKING:
@@ -60,15 +61,11 @@ def predict(model: "Classifier", images: Any, batch_size: int) -> Prediction:
     """
     batch_size = _size(batch_size)
     many = [*enumerate(_listed(images))]
-    was_training = model.training
-    model.eval()
-    try:
+    with evaluation_mode(model):
         parts = [
-            model(_batch(many[i : i + batch_size], model).to(model.device)).float().softmax(dim=1).cpu()
+            model(_batch(many[i : i + batch_size], model).to(model.device)).softmax(dim=1).cpu()
             for i in range(0, len(many), batch_size)
         ]
-    finally:
-        model.train(was_training)
     probabilities = torch.cat(parts) if parts else torch.empty(0, model.spec.num_classes)
     labels = probabilities.argmax(dim=1).tolist()
     names = model.spec.classes

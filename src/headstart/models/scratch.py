@@ -40,6 +40,7 @@ class ScratchCNN(Classifier):
             next((new + key.removeprefix(old) for old, new in layers.items() if key.startswith(old)), key): tensor
             for key, tensor in checkpoint["state_dict"].items()
         }
+        super().on_load_checkpoint(checkpoint)
 
 
 class ScratchBackbone(Headed):

@@ -14,6 +14,7 @@ from headstart.errors import HeadstartError
 from headstart.models import optim
 from headstart.models.classifier import positive
 from headstart.models.transfer import Transfer
+from headstart.modes import lock_eval_mode, unlock_mode
 from headstart.spec import ImageSpec
 from headstart.understand.portions import portions, tensors
 from headstart.understand.stages import stages
@@ -63,7 +64,12 @@ class Transplanted(Transfer):
         self.kept_modules = self._first(kept)
         for name, parameter in self.backbone.named_parameters():
             parameter.requires_grad_(kept_as == "finetuned" or name not in self._kept_tensors())
-        self.train()  # Lightning leaves every module in the mode it finds
+        if kept_as != "finetuned":
+            for module in self._kept():
+                lock_eval_mode(module)
+
+    def _kept(self) -> list[nn.Module]:
+        return [self.backbone.get_submodule(name) for name in self.kept_modules]
 
     def _first(self, kept: int) -> list[str]:
         """The modules of the first stages; what stands behind the last stage goes with it."""
@@ -87,24 +93,21 @@ class Transplanted(Transfer):
             read = self.backbone.state_dict()
             self.backbone.load_state_dict({k: read[k] if k in pretrained else random[k] for k in read})
 
-    def train(self, mode: bool = True) -> "Transplanted":
-        super().train(mode)
-        if self.kept_as != "finetuned":
-            for name in self.kept_modules:
-                self.backbone.get_submodule(name).eval()
-        return self
-
     def on_train_start(self) -> None:
         """Random weights come with no statistics of BatchNorm: without those of the images a control would fail at them
         alone. A resumed run has them already."""
-        kept = [self.backbone.get_submodule(name) for name in self.kept_modules]
+        kept = self._kept()
         counts = [int(m.num_batches_tracked or 0) for m in kept if isinstance(m, _BatchNorm)]
         if self.kept_as == "random_frozen" and counts and not any(counts):
             loader = self.trainer.train_dataloader
             assert loader is not None
             batches = (self.normalised(images.to(self.device).float() / 255) for images, _ in loader)
             with torch.random.fork_rng(devices=[]):  # of dropout
+                for module in kept:
+                    unlock_mode(module)
                 update_bn(batches, self.backbone)
+            for module in kept:
+                lock_eval_mode(module)
             self.train()
 
     def parameter_groups(self) -> list[dict[str, Any]]:

@@ -1,0 +1,47 @@
+"""Training and evaluation modes of a network: a look in eval mode, and parts that stay in eval mode.
+
+The functions take any ``torch.nn.Module``; torch is not imported here.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+@contextmanager
+def evaluation_mode(network: "nn.Module") -> Iterator[None]:
+    """Puts the network into eval mode, and each of its modules back into the mode that it had."""
+    modes = [(module, module.training) for module in network.modules()]
+    network.eval()
+    try:
+        yield
+    finally:
+        for module, training in modes:
+            module.training = training
+
+
+def lock_eval_mode(network: "nn.Module") -> None:
+    """Puts the network into eval mode, in which each of its modules stays whoever calls ``train()``.
+
+    A model that overrides its own ``train`` decides for calls to the model alone. Exporters, profilers and people also
+    call ``train`` on its parts, and BatchNorm in train mode overwrites its statistics. The lock is a plain attribute,
+    so that copies and pickles of the network are locked as well, and no class, tensor or name changes.
+    """
+    network.eval()
+    for module in network.modules():
+        module.train = partial(_stay, module)  # type: ignore[method-assign]
+
+
+def unlock_mode(network: "nn.Module") -> None:
+    """Undoes ``lock_eval_mode``; the modules stay in eval mode until ``train()`` is called."""
+    for module in network.modules():
+        vars(module).pop("train", None)
+
+
+def _stay(module: "nn.Module", mode: bool = True) -> "nn.Module":
+    """``train(mode)`` of a locked module, which is in eval mode already."""
+    return module
