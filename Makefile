@@ -13,7 +13,7 @@ compare: $(INSTALLED)
 	@$(BIN)/headstart-train experiment=compare $(ARGS)
 
 test: $(INSTALLED)
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n logical --dist loadfile $(ARGS)
 
 lint: $(INSTALLED)
 	@$(BIN)/ruff check .
