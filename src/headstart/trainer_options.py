@@ -106,7 +106,7 @@ def build_callbacks(trainer: DictConfig) -> list[Any]:
     return callbacks
 
 
-def build_loggers(logger: DictConfig) -> list[Any]:
+def build_loggers(logger: DictConfig | None) -> list[Any]:
     """The loggers of the group ``logger``: one node with a ``_target_``, or several by name.
 
     Raises:
@@ -155,7 +155,7 @@ def build_trainer(cfg: DictConfig, directory: Path, epochs: int, callbacks: Sequ
         "trainer",
         max_epochs=epochs,
         callbacks=list(callbacks),
-        logger=build_loggers(cfg.logger) or False,
+        logger=build_loggers(cfg.get("logger")) or False,
         default_root_dir=directory,
     )
     _check_built(trainer, cfg.trainer, epochs)

@@ -59,8 +59,9 @@ def check_config(cfg: DictConfig, typed: Sequence[str]) -> None:
     check_trainer_options(cfg.trainer)
     if cfg.data.seed != cfg.seed:
         raise HeadstartError(f"data.seed={cfg.data.seed}: one seed serves the whole run; give seed={cfg.data.seed}")
-    for name in cfg.logger if "_target_" not in cfg.logger else ():
-        if not (OmegaConf.is_dict(cfg.logger[name]) and "_target_" in cfg.logger[name]):
+    loggers = cfg.get("logger") or {}
+    for name in loggers if "_target_" not in loggers else ():
+        if not (OmegaConf.is_dict(loggers[name]) and "_target_" in loggers[name]):
             raise HeadstartError(f"logger.{name}: names no class; give +logger.{name}._target_=CLASS")
 
 

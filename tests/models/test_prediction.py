@@ -71,7 +71,7 @@ class TestInputs:
     def test_large_jpeg_is_the_same_as_its_picture(self, model, tmp_path, size):
         Image.fromarray(PIXELS).resize(size).save(tmp_path / "a.jpg")
         answers = [tmp_path / "a.jpg", Image.open(tmp_path / "a.jpg"), (tmp_path / "a.jpg").read_bytes()]
-        rows = model.predict(answers).probabilities
+        rows = model.predict(answers, batch_size=1).probabilities
         assert torch.equal(rows[0], rows[1]) and torch.equal(rows[0], rows[2])
 
     def test_file_stays_at_its_place(self, model, photo):
@@ -175,13 +175,13 @@ class TestDepth:
         tensors = [torch.from_numpy(COUNTS.astype(dtype))[None] for dtype in (np.int32, np.int64, np.uint16)]
         arrays = [COUNTS, COUNTS.astype(np.uint64), COUNTS.astype(">u2"), eight]
         given = [*paths, *[p.read_bytes() for p in paths], *map(Image.open, paths), *arrays, *tensors]
-        rows = model.predict(given).probabilities
+        rows = model.predict(given, batch_size=1).probabilities
         assert torch.equal(rows, rows[:1].expand_as(rows))
 
     def test_floating_point(self, deep_model):
         model = deep_model("float1")
         given = [PIXELS / 255, (PIXELS / 255).astype(np.float32), TENSOR / 255, (TENSOR / 255).requires_grad_(), PIXELS]
-        rows = model.predict(given).probabilities
+        rows = model.predict(given, batch_size=1).probabilities
         assert torch.equal(rows, rows[:1].expand_as(rows))
 
     @pytest.mark.parametrize(
