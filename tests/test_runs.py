@@ -1,6 +1,12 @@
 """Whose a run directory is: nothing overwrites what is not its own."""
 
+import locale
+
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from headstart import runs
 
 TINY = ["model=scratch_cnn", "data=folder", "data.image_size=16", "model.epochs=3"]
 
@@ -27,3 +33,24 @@ def test_what_is_no_runs_is_never_overwritten(images, command, tmp_path, name):
     refused = command(*TINY, f"data.root={images}", "hydra.run.dir=own")
     assert refused.code == 1 and f"holds a {name} of another origin" in refused.err
     assert own.is_dir() or own.read_text() == "mine"
+
+
+class TestTextFiles:
+    @pytest.fixture(scope="class")
+    def c_locale(self):
+        """A locale in which Python reads and writes ASCII where no encoding is named."""
+        before = locale.setlocale(locale.LC_CTYPE)
+        locale.setlocale(locale.LC_CTYPE, "C")
+        yield
+        locale.setlocale(locale.LC_CTYPE, before)
+
+    @given(text=st.text(st.characters(exclude_categories=["Cs"]), min_size=1))
+    @example(text="Käse 猫")
+    def test_come_back_in_any_locale(self, text, tmp_path_factory, c_locale):
+        run = tmp_path_factory.getbasetemp() / "run"
+        run.mkdir(exist_ok=True)
+        result = {"status": "finished", "identity": "x", "classes": [text]}
+        runs.write_json(run / runs.RESULT, result)
+        runs.write_json(run / runs.AUDIT, [result])
+        runs.write_json(run / runs.SPLIT, [{"sha256": text, "part": "train"}])
+        assert runs.result(run) == result and runs.audits(run) == [result] and runs.trained_on(run) == {text}
