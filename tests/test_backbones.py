@@ -220,3 +220,9 @@ def test_weights_that_are_no_numbers_are_refused(tmp_path):
     torch.save({**tensors, "conv1.0.weight": tensors["conv1.0.weight"] * float("nan")}, tmp_path / "broken.pth")
     with pytest.raises(HeadstartError, match=r"conv1\.0\.weight holds NaN or infinity"):
         backbones.load_weights(backbones.build(SMALL), settings(tmp_path / "broken.pth"))
+
+
+@pytest.mark.parametrize("wrong", [{"mean": [0.5]}, {"mean": 0.5}, {"std": [0.5, 0.5, 0.0]}, {"std": ["a", "b", "c"]}])
+def test_normalization_is_three_numbers(wrong):
+    with pytest.raises(HeadstartError, match=r"give three numbers for pixels in \[0, 1\]"):
+        backbones.resolve(wrong)

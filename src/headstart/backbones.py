@@ -43,6 +43,8 @@ def resolve(settings: dict[str, Any] | None) -> dict[str, Any]:
     """
     given: dict[str, Any] = {"name": None, "options": None, "weights": "embedded", "mean": None, "std": None}
     given |= {k: v for k, v in (settings or {}).items() if k in given}
+    for key in ("mean", "std"):
+        _check_triple(key, given[key])
     weights = str(given["weights"] if given["weights"] is not None else "none")
     described = _described(weights, given["name"])
     name = given["name"] or described["name"]
@@ -60,6 +62,16 @@ def resolve(settings: dict[str, Any] | None) -> dict[str, Any]:
         "mean": given["mean"] or (described.get("mean") if own and weights != "none" else None),
         "std": given["std"] or (described.get("std") if own and weights != "none" else None),
     }
+
+
+def _check_triple(key: str, value: Any) -> None:
+    """Raises HeadstartError where ``value`` is neither None nor a number for each of three channels."""
+    numbers = isinstance(value, list | tuple) and all(type(n) in (int, float) for n in value)
+    if value is None or (numbers and len(value) == 3 and all(n >= 0 and (key == "mean" or n > 0) for n in value)):
+        return
+    raise HeadstartError(
+        f"backbone.{key}={value}: give three numbers for pixels in [0, 1] such as [0.5,0.5,0.5], or null"
+    )
 
 
 def is_embedded(settings: dict[str, Any] | None) -> bool:

@@ -89,7 +89,10 @@ def _catalogue(
     classes = sorted({file.label for file in files})
     position = {name: i for i, name in enumerate(classes)}
     if lost := sorted(set(classes) - {files[i].label for i in good}):
-        raise HeadstartError(f"{root}: no file in class {named(lost)} can be read; mend the files or remove the class")
+        reason = next(reason for i, reason in sorted(decoded.troubles.items()) if files[i].label in lost)
+        raise HeadstartError(
+            f"{root}: no file in class {named(lost)} can be read ({reason}); mend the files or remove the class"
+        )
     return Catalogue(
         names=[names[i] for i in good],
         labels=np.array([position[files[i].label] for i in good], dtype=np.int64),
