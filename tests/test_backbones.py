@@ -222,7 +222,16 @@ def test_weights_that_are_no_numbers_are_refused(tmp_path):
         backbones.load_weights(backbones.build(SMALL), settings(tmp_path / "broken.pth"))
 
 
-@pytest.mark.parametrize("wrong", [{"mean": [0.5]}, {"mean": 0.5}, {"std": [0.5, 0.5, 0.0]}, {"std": ["a", "b", "c"]}])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"mean": [0.5]},
+        {"mean": 0.5},
+        {"std": [0.5, 0.5, 0.0]},
+        {"std": ["a", "b", "c"]},
+        {"mean": [123.7, 116.3, 103.5]},
+    ],
+)
 def test_normalization_is_three_numbers(wrong):
     with pytest.raises(HeadstartError, match=r"give three numbers for pixels in \[0, 1\]"):
         backbones.resolve(wrong)

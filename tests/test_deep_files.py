@@ -99,7 +99,7 @@ class TestColor:
             pixels = images.decode(content, None, 3, "uint16").transpose(1, 2, 0)
             np.testing.assert_array_equal(pixels, COLORS >> 8)
 
-    @pytest.mark.parametrize("depth", [None, "uint12", "float1"])
+    @pytest.mark.parametrize("depth", ["uint12", "float1"])
     def test_rejects_other_depths(self, depth):
         for content in (tiff(COLORS, RGB, UNSIGNED), png(COLORS), png(COLORS[:, :, :2])):
             assert refusal(content, depth)

@@ -82,7 +82,7 @@ class TestDescribeDepth:
         )
 
 
-class TestCheckDepth:
+class TestResolveDepth:
     @pytest.mark.parametrize(
         ("extent", "depth", "text"),
         [(*whole(9), None, "knows no range"), (*whole(5000), "uint12", "0 to 4,095"), (*whole(1), "float1", "0 to 1"),
@@ -91,7 +91,13 @@ class TestCheckDepth:
     )  # fmt: skip
     def test_rejects_values_of_another_range(self, extent, depth, text):
         with pytest.raises(PixelError, match=text):
-            depths.check_depth(extent, depth)
+            depths.resolve_depth(extent, depth)
+
+    @pytest.mark.parametrize("is_color", [True, False])
+    def test_takes_full_range_for_16_bits_where_no_depth_is_known(self, is_color):
+        assert depths.resolve_depth(Extent(False, 0, 65535, is_color=is_color), None) == "uint16"
+        with pytest.raises(PixelError, match="knows no range"):
+            depths.resolve_depth(Extent(False, 0, 16383, is_color=is_color), None)
 
 
 class TestMeasureExtent:

@@ -98,6 +98,15 @@ class TestPredictFolder:
             assert (found[name]["class"], found[name]["label"]) == (alone.classes[0], alone.labels[0])
             np.testing.assert_allclose(list(found[name]["probabilities"].values()), alone.probabilities[0], atol=1e-5)
 
+    def test_writes_names_as_training_does(self, loaded, tmp_path, capsys, monkeypatch):
+        root = write(tmp_path / "photos", ["0.png"])
+        (root / "0.png").rename(root / os.fsdecode(b"caf\xe9.png"))
+        monkeypatch.setenv("HOME", str(tmp_path))
+        monkeypatch.chdir(tmp_path)
+        assert cli.run(["predict", "run", "~/photos", "--json"]) == 0
+        (row,) = json.loads(capsys.readouterr().out)
+        assert row["image"].endswith("photos/caf\\xe9.png")
+
     def test_prints_bad_files_in_the_table(self, loaded, tmp_path, capsys):
         root = write(tmp_path / "photos", ["0.png", "text.jpg"])
         assert cli.run(["predict", "run", str(root)]) == 1

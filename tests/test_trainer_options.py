@@ -115,6 +115,21 @@ class TestTrainerOptions:
         with pytest.raises(HeadstartError, match=rf"trainer\.precision={precision}: it converts the weights"):
             check_trainer_options(OmegaConf.create({**DEFAULT, "precision": precision}))
 
+    @pytest.mark.parametrize(
+        "option",
+        [{"limit_test_batches": 1}, {"limit_predict_batches": 1}, {"limit_train_batches": 0}, {"max_steps": 0},
+         {"accumulate_grad_batches": 0}, {"gradient_clip_val": 0}, {"gradient_clip_algorithm": "norm"}],
+    )  # fmt: skip
+    def test_reject_what_leaves_out_images_or_does_nothing(self, option):
+        with pytest.raises(HeadstartError, match=rf"trainer\.{next(iter(option))}"):
+            check_trainer_options(OmegaConf.create({**DEFAULT, **option}))
+
+    def test_for_validation_need_images_that_validate(self):
+        cfg = OmegaConf.create({"trainer": {**DEFAULT, "check_val_every_n_epoch": 2}, "logger": {}})
+        check_monitors(cfg, [], True)
+        with pytest.raises(HeadstartError, match=r"trainer\.check_val_every_n_epoch=2: no image validates"):
+            check_monitors(cfg, [], False)
+
     def test_reject_times_to_validate(self):
         with pytest.raises(HeadstartError, match="not a time"):
             check_trainer_options(OmegaConf.create({**DEFAULT, "val_check_interval": "00:00:00:01"}))
@@ -165,14 +180,35 @@ class TestCallbacks:
         def watch(metric):
             return build_callbacks(OmegaConf.create({"callbacks": [{"_target_": STOPPING, "monitor": metric}]}))
 
-        check_monitors(watch("train/loss"), validates)
+        plain = OmegaConf.create({"trainer": DEFAULT, "logger": {}})
+        check_monitors(plain, watch("train/loss"), validates)
         with pytest.raises(HeadstartError, match="EarlyStopping watches val/acc, which this run does not log"):
-            check_monitors(watch("val/acc"), validates)
+            check_monitors(plain, watch("val/acc"), validates)
         if validates:
-            check_monitors(watch("val/accuracy"), validates)
+            check_monitors(plain, watch("val/accuracy"), validates)
         else:
             with pytest.raises(HeadstartError, match="below 20 labels per class"):
-                check_monitors(watch("val/accuracy"), validates)
+                check_monitors(plain, watch("val/accuracy"), validates)
+
+    @pytest.mark.parametrize(
+        "name",
+        ["ModelCheckpoint", "WeightAveraging", "EMAWeightAveraging", "LearningRateFinder", "BatchSizeFinder",
+         "BackboneFinetuning"],
+    )  # fmt: skip
+    def test_that_would_change_what_is_recorded_are_refused(self, name):
+        node = {"_target_": f"lightning.pytorch.callbacks.{name}"}
+        with pytest.raises(HeadstartError, match=r"trainer\.callbacks: \w+"):
+            build_callbacks(OmegaConf.create({"callbacks": [node]}))
+
+    def test_that_write_elsewhere_are_taken(self, tmp_path):
+        node = {"_target_": "lightning.pytorch.callbacks.ModelCheckpoint", "dirpath": str(tmp_path)}
+        assert len(build_callbacks(OmegaConf.create({"callbacks": [node]}))) == 1
+
+    def test_that_need_a_logger_say_so(self):
+        node = {"_target_": "lightning.pytorch.callbacks.LearningRateMonitor"}
+        cfg = OmegaConf.create({"trainer": {**DEFAULT, "callbacks": [node]}, "logger": {}})
+        with pytest.raises(HeadstartError, match="LearningRateMonitor writes to a logger"):
+            check_monitors(cfg, build_callbacks(cfg.trainer), True)
 
     def test_with_a_bar_of_their_own_switch_it_on(self, tmp_path):
         from lightning.pytorch.callbacks import TQDMProgressBar

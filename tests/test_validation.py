@@ -73,6 +73,11 @@ class TestKeys:
             ),
             (["--config-path", "x"], "--config-path: the configuration is the package's own"),
             (["data._target_=headstart.data.folder.Nope"], "data: there is no headstart.data.folder.Nope"),
+            (["model=scratch_backbone", "backbone.std=[0.5,0.5,0.5]"], "model=scratch_backbone reads no backbone.std"),
+            (
+                ["-m", "tune.trials=2", "tune.space.head_lr=[1e-3,1e-2]", "data.labels_per_class=20"],
+                "no head_lr to search",
+            ),
             (["data.seed=5"], "data.seed=5: one seed serves the whole run; give seed=5"),
             (["-m", "data.seed=0,1"], "data.seed=1: one seed serves the whole run"),
         ],
@@ -92,6 +97,11 @@ class TestKeys:
             ("~trainer.max_epochs", "~trainer.max_epochs: there is nothing to take away"),
             ("~model.epochs", "model.epochs: the configuration has no such key"),
             ("~compare.level", "compare.level: the configuration has no such key"),
+            (
+                "trainer.max_epochs='3'",
+                "trainer.max_epochs=3: give a whole number of 1 or more, or null for the model's own; it",
+            ),
+            ("~data.seed", "data.seed: the configuration has no such key; do not take it away"),
             ("seed='3'", "seed=3: give a whole number of 0 or more; it is text here"),
         ],
     )
@@ -124,8 +134,11 @@ class TestDirectories:
             (["-m", "seed=0,1", "hydra.sweep.subdir=${hydra.job.num}"], "leave it out"),
             (["-m", "seed=0,1", "hydra.sweep.subdir=${hydra.runtime.choices.model}"], "leave it out"),
             (["-m", "seed=0,1", "hydra.sweep.subdir=x"], "named by what the run is"),
-            (["-m", "seed=0,1", "hydra.sweep.dir=S/${seed}"], "seed is swept"),
-            (["-m", "model.lr=0.1,0.2", "hydra.sweep.dir=S/${model.lr}"], "model.lr is swept"),
+            (["-m", "seed=0,1", "hydra.sweep.dir=S/${seed}"], "seed differs from run to run"),
+            (["-m", "model.lr=0.1,0.2", "hydra.sweep.dir=S/${model.lr}"], "model.lr differs from run to run"),
+            (["-m", "model=scratch_cnn,frozen", "hydra.sweep.dir=S/${hydra.runtime.choices.model}"], "model differs"),
+            (["-m", "seed=0,1", "hydra.sweep.dir=S/${hydra.job.num}"], "hydra.job.num differs from run to run"),
+            (["-m", "seed=0,1", "hydra.sweep.dir="], "give a folder, or leave it out"),
             (["-m", "seed=0,1", "hydra.run.dir=R"], "this is a sweep"),
             (["hydra.sweep.dir=S"], "this is one run"),
             (["hydra.job.chdir=true"], "paths are those of the folder you work in"),
@@ -183,7 +196,7 @@ def train_nothing(cfg, how):
 COMMANDS = st.fixed_dictionaries(
     {"lr": st.sampled_from(["0.1", "0.2"]), "seeds": st.sampled_from([(0,), (0, 1), (1, 2)])},
     optional={
-        "place": st.sampled_from(["S", "S/T", "${hydra.runtime.choices.model}", "S/${model.lr}"]),
+        "place": st.sampled_from(["S", "S/T", "${hydra.runtime.choices.data}", "S/${model.lr}"]),
         "subdir": st.sampled_from(["${hydra.job.num}", "${hydra.runtime.choices.model}", "${seed}", "x"]),
     },
 )

@@ -65,9 +65,9 @@ def resolve(settings: dict[str, Any] | None) -> dict[str, Any]:
 
 
 def _check_triple(key: str, value: Any) -> None:
-    """Raises HeadstartError where ``value`` is neither None nor a number for each of three channels."""
+    """Raises HeadstartError where ``value`` is neither None nor a number for each of three channels, in [0, 1]."""
     numbers = isinstance(value, list | tuple) and all(type(n) in (int, float) for n in value)
-    if value is None or (numbers and len(value) == 3 and all(n >= 0 and (key == "mean" or n > 0) for n in value)):
+    if value is None or (numbers and len(value) == 3 and all(0 <= n <= 1 and (n or key == "mean") for n in value)):
         return
     raise HeadstartError(
         f"backbone.{key}={value}: give three numbers for pixels in [0, 1] such as [0.5,0.5,0.5], or null"
@@ -191,7 +191,7 @@ def width(backbone: "nn.Module", resolved: dict[str, Any], size: tuple[int, int]
 def normalisation(resolved: dict[str, Any]) -> tuple[list[float], list[float]]:
     """Mean and standard deviation per channel that the weights expect, for pixels in [0, 1]."""
     if resolved["mean"] and resolved["std"]:
-        return list(resolved["mean"]), list(resolved["std"])
+        return [float(n) for n in resolved["mean"]], [float(n) for n in resolved["std"]]
     from timm.data.constants import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 
     cfg = pretrained_cfg(resolved["name"])
@@ -199,9 +199,9 @@ def normalisation(resolved: dict[str, Any]) -> tuple[list[float], list[float]]:
     std = list(resolved["std"] or (cfg.std if cfg else IMAGENET_DEFAULT_STD))
     if normalisation_source(resolved) == "guess":
         _warn_of_guess(
-            f"backbone.weights={resolved['weights']}: the file does not say how images are normalized; timm's mean "
-            f"{mean} and std {std} for {resolved['name']} are used; if others are right, give backbone.mean and "
-            "backbone.std"
+            f"backbone.weights={resolved['weights']}: the file does not say how images are normalized; mean "
+            f"{mean} and std {std} are used, timm's for {resolved['name']} where none were typed; if others are right, "
+            "give backbone.mean and backbone.std"
         )
     return mean, std
 

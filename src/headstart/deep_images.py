@@ -52,7 +52,7 @@ def reduce_depth(image: Image.Image, depth: str | None) -> Image.Image:
         return image
     extent = image_extent(image)
     if extent.is_color:
-        depths.check_depth(extent, depth)
+        depths.resolve_depth(extent, depth)
         return image
     values: Any = np.asarray(image)
     scaled = scale_values(values, extent, depth)
@@ -63,9 +63,7 @@ def reduce_depth(image: Image.Image, depth: str | None) -> Image.Image:
 
 def scale_values(values: np.ndarray, extent: Extent, depth: str | None) -> np.ndarray:
     """Values of this extent as uint8; raises PixelError where ``depth`` does not tell their range."""
-    depths.check_depth(extent, depth)
-    assert depth is not None
-    return depths.to_eight_bits(values, depth)
+    return depths.to_eight_bits(values, depths.resolve_depth(extent, depth))
 
 
 def _has_deep_mode(image: Image.Image) -> bool:

@@ -106,15 +106,19 @@ def choose_depth(extents: Sequence[Extent], names: Sequence[str]) -> str:
     return depth
 
 
-def check_depth(extent: Extent, depth: str | None) -> None:
-    """Whether an image of this extent can be read by the depth of a data set.
+def resolve_depth(extent: Extent, depth: str | None) -> str:
+    """By which depth an image of this extent is read, given that of the data set.
+
+    A data set of 8-bit images has none. Of an image of its own accord only more than 14 bits say what white is.
 
     Raises:
-        PixelError: it cannot.
+        PixelError: it cannot be read.
     """
     kind = "16-bit color" if extent.is_color else "values deeper than 8 bits"
     if extent.is_float:
         kind = "floating-point values"
+    if depth is None and not extent.is_float and INTEGER["uint14"] < extent.high <= INTEGER["uint16"]:
+        return "uint16"
     if depth is None:
         raise PixelError(
             f"{kind}, for which this model knows no range: it was trained on 8-bit images, or before ranges were "
@@ -131,6 +135,7 @@ def check_depth(extent: Extent, depth: str | None) -> None:
             f"values from {extent.low:,.6g} to {extent.high:,.6g}, but the images trained on are read as "
             f"{describe_range(depth)}"
         )
+    return depth
 
 
 def to_eight_bits(values: np.ndarray, depth: str) -> np.ndarray:

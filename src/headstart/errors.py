@@ -13,6 +13,15 @@ class DivergedError(HeadstartError):
     """A training's loss became no finite number."""
 
 
+def hint_at_text(value: object) -> str:
+    """What to add to a message where a number was wanted and ``value`` is the text of one; else empty."""
+    try:
+        is_number = isinstance(value, str) and float(value) is not None
+    except ValueError:
+        is_number = False
+    return "; it is text here: write ${oc.decode:${oc.env:NAME}} for a variable's value" if is_number else ""
+
+
 def named(things: Sequence[str]) -> str:
     """The first twenty, and how many more there are."""
     more = f" and {len(things) - NAMED:,} more" if len(things) > NAMED else ""

@@ -11,7 +11,7 @@ from typing import Any
 from omegaconf import DictConfig
 
 from headstart import backbones
-from headstart.errors import HeadstartError
+from headstart.errors import HeadstartError, hint_at_text
 
 # Seconds to train on one image with one thread, at a number of pixels a side. The work grows with their square, the
 # time less, since small images leave more of it to what each step costs anyway.
@@ -66,7 +66,10 @@ def typed_length(cfg: DictConfig) -> int | None:
     epochs = cfg.trainer.max_epochs
     if epochs is None or (isinstance(epochs, int) and not isinstance(epochs, bool) and epochs >= 1):
         return epochs
-    raise HeadstartError(f"trainer.max_epochs={epochs}: give a whole number of 1 or more, or null for the model's own")
+    raise HeadstartError(
+        f"trainer.max_epochs={epochs}: give a whole number of 1 or more, or null for the model's own"
+        f"{hint_at_text(epochs)}"
+    )
 
 
 def epochs_for(epochs: Any, labels_per_class: int) -> int:
@@ -79,6 +82,9 @@ def epochs_for(epochs: Any, labels_per_class: int) -> int:
         table = {0: epochs} if isinstance(epochs, int) else {int(k): int(v) for k, v in epochs.items()}
     except (AttributeError, TypeError, ValueError):
         table = {}
+    mixed = not isinstance(epochs, int) and table and len({type(key) for key in epochs}) > 1
+    if mixed:
+        raise HeadstartError(f"model.epochs={epochs}: give the whole table, such as model.epochs='{{5: 100, 20: 50}}'")
     if not table or min(table.values()) < 1:
         raise HeadstartError(
             f"model.epochs={epochs}: give a whole number of 1 or more, or a table such as {{5: 100, 20: 50}}"

@@ -16,6 +16,7 @@ from headstart.instantiation import build_object
 HOW = {"_target_", "accelerator", "devices", "logger", "enable_progress_bar", "enable_model_summary"}
 # Which images, not how they are used: no two arms differ by it.
 WHICH = {"_target_", "root", "labels_per_class", "num_workers", "on_copies", "seed", "folds", "fold"}
+TRAINERS = ("lightning.Trainer", "lightning.pytorch.Trainer", "lightning.pytorch.trainer.trainer.Trainer")
 # The arguments of a model that name pretrained weights.
 STARTS = {"backbone", "teacher"}
 
@@ -102,7 +103,7 @@ def identify(cfg: DictConfig, data_digest: str) -> str:
         settings.pop(f"model.{name}.weights", None)
     # A class of one's own may read the same files in another way, or train in another way.
     classes = [cfg.data._target_, cfg.trainer._target_]
-    foreign = [name for name in classes if not name.startswith("headstart.data.") and name != "lightning.Trainer"]
+    foreign = [name for name in classes if not name.startswith("headstart.data.") and name not in TRAINERS]
     return _hash(
         {
             **({"classes": foreign} if foreign else {}),

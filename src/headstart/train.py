@@ -120,7 +120,7 @@ def prepared(cfg: DictConfig, source: Any, directory: Path, identity: str, title
     model = build_object(cfg.model, "model", spec=data.spec)
     model.epochs = typed_length(cfg) or model.epochs
     validates = len(source.split.val) > 0
-    check_monitors(callbacks, validates)
+    check_monitors(cfg, callbacks, validates)
     record = Record(directory, identity, validates)
     trainer = build_trainer(
         cfg,

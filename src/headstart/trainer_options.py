@@ -22,6 +22,8 @@ ONE_DEVICE = "a run trains on one device, and a sweep trains several runs at onc
 SMALL_RUN = "a run reads all of its images; to try something out, give trainer.max_epochs=1 data.labels_per_class=5"
 # Of each key the values that change nothing here, and what to do instead of any other value.
 REFUSALS: dict[str, tuple[tuple[Any, ...], str]] = {
+    "enable_autolog_hparams": ((True,), "a logger gets no hyperparameters here; leave it out"),
+    "model_registry": ((None,), "no registry is asked here; leave it out"),
     "barebones": ((False,), "the comparison needs the metrics that it switches off; leave it out"),
     "default_root_dir": ((None,), "name a run's folder by hydra.run.dir=PATH, a sweep's by hydra.sweep.dir=PATH"),
     "enable_checkpointing": ((None, True), "a run is tested and resumed from its checkpoints; leave it out"),
@@ -35,8 +37,27 @@ REFUSALS: dict[str, tuple[tuple[Any, ...], str]] = {
     "strategy": (("auto", "single_device"), ONE_DEVICE),
     "sync_batchnorm": ((False,), ONE_DEVICE),
 }  # fmt: skip
+AVERAGED = "the chosen epoch is tested without its averaged weights; leave it out"
+SEARCHED = "the rate or size in use would not be the one recorded; give model.lr or data.batch_size"
+RECIPE = "a model trains by its own recipe; choose another by model="
+REFUSED_CALLBACKS = {
+    "BackboneFinetuning": RECIPE,
+    "BasePredictionWriter": "predictions are in predictions.parquet; leave it out",
+    "BatchSizeFinder": SEARCHED,
+    "LearningRateFinder": SEARCHED,
+    "ModelPruning": RECIPE,
+    "StochasticWeightAveraging": AVERAGED,
+    "Timer": REFUSALS["max_time"][1],
+    "WeightAveraging": AVERAGED,
+}
+NEED_LOGGER = ("DeviceStatsMonitor", "LearningRateMonitor")
 CONVERTED = ("16-true", "bf16-true", "64-true")  # precisions that the models do not take
+ZERO = "give 1 or more"
 NOT_ZERO = {
+    "accumulate_grad_batches": ZERO,
+    "check_val_every_n_epoch": ZERO,
+    "gradient_clip_val": "it would clip nothing; give a number above 0, or leave it out",
+    "val_check_interval": ZERO,
     "limit_train_batches": "without batches nothing trains; give a share or a number of batches",
     "limit_val_batches": "to train without validation, give data.validation=0",
     "max_steps": "without a step nothing trains; give 1 or more, or -1 for no limit",
@@ -69,6 +90,8 @@ def check_trainer_options(trainer: DictConfig) -> None:
     interval = options.get("val_check_interval")
     if not (interval is None or isinstance(interval, int | float)):
         raise HeadstartError(f"trainer.val_check_interval={interval}: give batches, or a share of an epoch, not a time")
+    if options.get("gradient_clip_algorithm") and not options.get("gradient_clip_val"):
+        raise HeadstartError("trainer.gradient_clip_algorithm: nothing is clipped; add +trainer.gradient_clip_val=1.0")
     if further := set(options) - {"_target_", "max_epochs", "accelerator", "devices", "precision"}:
         _check_arguments(options, sorted(map(str, further)))
         build_callbacks(trainer)
@@ -88,7 +111,7 @@ def build_callbacks(trainer: DictConfig) -> list[Any]:
     Raises:
         HeadstartError: one of them cannot be built, or is no callback.
     """
-    from lightning.pytorch.callbacks import Callback, Timer
+    from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 
     nodes = trainer.get("callbacks")
     if nodes is None:
@@ -101,8 +124,13 @@ def build_callbacks(trainer: DictConfig) -> list[Any]:
         callbacks.append(build_object(node, "trainer.callbacks"))
         if not isinstance(callbacks[-1], Callback):
             raise HeadstartError(f"trainer.callbacks: {node._target_} is no callback of Lightning's; give one that is")
-        if isinstance(callbacks[-1], Timer):
-            raise HeadstartError(f"trainer.callbacks: {node._target_}: {REFUSALS['max_time'][1]}")
+        names = {cls.__name__ for cls in type(callbacks[-1]).__mro__}
+        for name in names & REFUSED_CALLBACKS.keys():
+            raise HeadstartError(f"trainer.callbacks: {name}: {REFUSED_CALLBACKS[name]}")
+        if isinstance(callbacks[-1], ModelCheckpoint) and callbacks[-1].dirpath is None:
+            raise HeadstartError(
+                "trainer.callbacks: ModelCheckpoint would write among the run's own checkpoints; give it dirpath: PATH"
+            )
     return callbacks
 
 
@@ -189,14 +217,28 @@ def quiet_lightning() -> None:
     warnings.filterwarnings("ignore", module="lightning")
 
 
-def check_monitors(callbacks: Sequence[Any], validates: bool) -> None:
+def check_monitors(cfg: DictConfig, callbacks: Sequence[Any], validates: bool) -> None:
     """Checks that each callback watches a metric that the run logs: Lightning would wait for another in silence.
 
+    Args:
+        cfg: the run's.
+        callbacks: a person's.
+        validates: whether any image validates.
+
     Raises:
-        HeadstartError: a callback's ``monitor`` is not logged.
+        HeadstartError: a callback's ``monitor`` is not logged, or it needs a logger, or there is an option for a
+            validation that never comes.
     """
+    for key in () if validates else ("check_val_every_n_epoch", "limit_val_batches", "val_check_interval"):
+        if cfg.trainer.get(key) is not None:
+            raise HeadstartError(f"trainer.{key}={cfg.trainer[key]}: no image validates in this run; leave it out")
     logged = sorted([*TRAINING_METRICS, *(VALIDATION_METRICS if validates else ())])
     for callback in callbacks:
+        if type(callback).__name__ in NEED_LOGGER and not cfg.get("logger"):
+            raise HeadstartError(
+                f"trainer.callbacks: {type(callback).__name__} writes to a logger, and there is none; add "
+                "+logger.csv._target_=lightning.pytorch.loggers.CSVLogger +logger.csv.save_dir=PATH"
+            )
         monitor = getattr(callback, "monitor", None)
         if monitor is not None and monitor not in logged:
             why = "" if validates else "; no image validates below 20 labels per class or with data.validation=0"

@@ -27,7 +27,8 @@ REQUIRED = {
     "compare": tuple(field.name for field in fields(Comparison)),
 }
 TOP_LEVEL = {*REQUIRED, "seed", "backbone", "logger", "hydra"}
-BACKBONE = {"name", "options", "weights", "mean", "std"}  # what a model reads of ${backbone}
+NETWORK = {"name", "options", "weights"}  # what a model from random weights reads of ${backbone}: these name it
+BACKBONE = {*NETWORK, "mean", "std"}
 CLOSED = {
     "tune": {"trials", "space"},
     "compare": set(REQUIRED["compare"]),
@@ -78,10 +79,15 @@ def check_effects(arms: Sequence[DictConfig], typed: Sequence[str]) -> None:
     models = ", ".join(dict.fromkeys(arm.hydra.runtime.choices.model for arm in arms))
     for override in typed:
         key = bare(override.partition("=")[0])
+        if override == "backbone=embedded":  # the default
+            continue
         if re.match(r"backbone(\.|$)", key) and not any(_reads_backbone(arm, key) for arm in arms):
             raise HeadstartError(f"{override}: model={models} reads no {key}; leave it out, or choose another model")
         if key.startswith("tune.space") and not any(arm.tune.trials for arm in arms):
             raise HeadstartError(f"{override}: nothing is searched; add tune.trials=8, or leave it out")
+        setting = key.removeprefix("tune.space.")
+        if setting != key and not any(setting in arm.model for arm in arms):
+            raise HeadstartError(f"{override}: model={models} has no {setting} to search; leave it out")
 
 
 def check_validation(sources: Iterable[Any], typed: Sequence[str]) -> None:
@@ -95,6 +101,7 @@ def check_validation(sources: Iterable[Any], typed: Sequence[str]) -> None:
         HeadstartError: nothing validates.
     """
     shares = [override for override in typed if bare(override.partition("=")[0]) == "data.validation"]
+    shares = [share for share in shares if not share.endswith("=0.2")]  # the default
     if shares and not any(source.validation == 0 or len(source.split.val) for source in sources):
         raise HeadstartError(f"{shares[-1]}: below 20 labels per class no image validates; leave it out")
 
@@ -119,10 +126,16 @@ def check_directories(command: Asked) -> None:
         raise HeadstartError(f"hydra.run.dir={run['dir']}: this is a sweep; name its folder by hydra.sweep.dir=PATH")
     if not command.multirun and sweep["dir"] != shipped["sweep"]["dir"]:
         raise HeadstartError(f"hydra.sweep.dir={sweep['dir']}: this is one run; name its folder by hydra.run.dir=PATH")
+    if command.multirun and not sweep["dir"]:
+        raise HeadstartError("hydra.sweep.dir=: give a folder, or leave it out")
+    of_a_run = ("hydra.job.num", "hydra.job.id", "hydra.job.override_dirname")
     for name in INTERPOLATION.findall(sweep["dir"] if command.multirun else ""):
-        if swept := [key for key in command.sweeps if key == name or name.startswith(f"{key}.")]:
+        key_of_run = name.removeprefix("hydra.runtime.choices.")
+        swept = [key for key in command.sweeps if key == key_of_run or key_of_run.startswith(f"{key}.")]
+        swept += [name] if name in of_a_run else []
+        if swept:
             raise HeadstartError(
-                f"hydra.sweep.dir={sweep['dir']}: a sweep has one folder, and {swept[0]} is swept; "
+                f"hydra.sweep.dir={sweep['dir']}: a sweep has one folder, and {swept[0]} differs from run to run; "
                 "give a folder that is the same for all of its runs"
             )
 
@@ -186,12 +199,14 @@ def _check_arguments(cfg: DictConfig, typed: Sequence[str]) -> None:
 
 
 def _reads_backbone(arm: DictConfig, key: str) -> bool:
-    model = OmegaConf.to_container(arm.model, resolve=False)
+    model: Any = OmegaConf.to_container(arm.model, resolve=False)
     names = INTERPOLATION.findall("\n".join(_texts(model)))
     if key == "backbone":
         return any(name == key or name.startswith("backbone.") for name in names)
     setting = ".".join(key.split(".")[:2])
-    return setting in names or ("backbone" in names and setting.partition(".")[2] in BACKBONE)
+    starts_from = {key: value for key, value in model.items() if key != "architecture"}
+    read = BACKBONE if "backbone" in INTERPOLATION.findall("\n".join(_texts(starts_from))) else NETWORK
+    return setting in names or ("backbone" in names and setting.partition(".")[2] in read)
 
 
 def _texts(tree: Any) -> Iterator[str]:
@@ -210,7 +225,7 @@ def _example(key: str) -> str:
 
 
 def _mend(node: str, key: str, choices: Any) -> str:
-    if node in choices:
+    if node in choices and not read_shipped(node, str(choices[node])):
         default = {"data": "folder", "model": "finetune"}.get(node, "default")
         return f"begin {node}/{choices[node]}.yaml with `defaults: [{default}, _self_]`, which has it, or set it there"
-    return f"do not take it away: give ~{node}.{key} another value"
+    return f"do not take it away; give {node}.{key} another value"

@@ -155,3 +155,10 @@ class TestFirstDecoder:
             path.unlink()
         source = source_of(root)
         assert (source.digest != plain_digest(source)) is changes
+
+    def test_few_deep_files_without_a_range_are_bad_files(self, image_folder):
+        root = image_folder(per_class=6)
+        Image.fromarray(np.full((16, 16), 0.3, np.float32)).save(root / "class0" / "dark.tif")
+        with pytest.raises(HeadstartError, match=r"1 of 13 files .* class0/dark.tif \(floating-point values"):
+            source_of(root).catalogue  # noqa: B018
+        assert len(source_of(root, on_bad_file="skip").catalogue.names) == 12

@@ -101,6 +101,14 @@ class TestParts:
         with pytest.raises(HeadstartError, match="name them train, val and test"):
             audit(root)
 
+    @pytest.mark.parametrize(
+        "names", [("test-tube", "pipette"), ("training shoes", "boots"), ("covid test", "pregnancy test")]
+    )
+    def test_takes_classes_that_hold_the_word_of_a_part(self, tree, names):
+        root = tree(*parts(*names))
+        assert read(root).classes == tuple(sorted(names))
+        assert any("if those are the classes" in note for note in read(root).notes)
+
     def test_unwraps_a_part_in_a_part(self, tree):
         root = tree(*parts("train/train", "test/Test"), "train/loose.png")
         assert read(root).classes == CLASSES and [name for _, name in read(root).ignored] == ["train/loose.png"]
@@ -224,6 +232,30 @@ class TestClasses:
     def test_refuses_pieces_of_one_data_set(self, tree):
         line = refusal(tree(*parts("fold1", "fold2")))
         assert line.startswith("fold1, fold2 look like pieces of one data set") and "data.folds=5" in line
+
+    def test_refuses_annotations_within_classes(self, tree):
+        root = tree(*[f"{name}/{kind}/{i}.png" for name in CLASSES for kind in ("images", "masks") for i in range(2)])
+        assert "classes hold pictures and their annotations" in refusal(root)
+
+    def test_says_that_all_folders_hold_the_same_folders(self, tree):
+        domains = ("amazon", "dslr", "webcam")
+        root = tree(
+            *[f"{name}/images/{kind}/{i}.png" for name in domains for kind in ("bike", "mug") for i in range(2)]
+        )
+        assert "all of these folders hold bike, mug" in " ".join(read(root).notes)
+
+    def test_takes_one_file_named_like_a_mask_and_says_so(self, tree):
+        files = [f"{name}/{i}.png" for name in CLASSES for i in range(9)]
+        root = tree(*files, "apple/wine.png", "apple/wine_label.png")
+        assert "1 file named like masks" in " ".join(read(root).notes)
+
+    def test_takes_a_class_that_is_called_like_a_mask(self, tree):
+        root = tree(*[f"{name}/{name}{i}.png" for name in ("oxygen", "oxygen mask") for i in range(3)])
+        assert read(root).classes == ("oxygen", "oxygen mask")
+
+    def test_says_that_unlabeled_counts_as_a_class(self, tree):
+        root = tree(*[f"{name}/{i}.png" for name in (*CLASSES, "unlabeled") for i in range(3)])
+        assert "unlabeled counts as a class of its own" in " ".join(read(root).notes)
 
     def test_says_that_folders_within_a_class_count_to_it(self, tree):
         root = tree(*images("animals/cat", "animals/dog", "vehicles/bus"))

@@ -20,7 +20,7 @@ from rich.progress import track
 from headstart import depth as depths
 from headstart import images, runs
 from headstart.data import places
-from headstart.depth import Extent
+from headstart.depth import DepthError, Extent
 from headstart.errors import HeadstartError
 from headstart.files import whole_file
 
@@ -149,7 +149,13 @@ def find_depth(
     if not extents:
         return Depth(), troubles
     names = [f"{paths[i].parent.name}/{paths[i].name}" for i in deep if i not in troubles]
-    name = name or depths.choose_depth(extents, names)
+    try:
+        name = name or depths.choose_depth(extents, names)
+    except DepthError as error:
+        if 2 * len(extents) > len(paths):
+            raise
+        # A few among images of 8 bits are bad files, which can be left out.
+        return Depth(), troubles | {i: str(error) for i in deep if i not in troubles}
     text = depths.describe_depth(extents, name, len(paths) - len(troubles))
     return Depth(name, text, depths.is_as_before(extents, name)), troubles
 

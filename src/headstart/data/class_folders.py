@@ -16,9 +16,13 @@ from headstart.data.layout_hints import (
     has_annotation_names,
     has_split_names,
     name_some,
+    strip_mask_name,
 )
-from headstart.data.part_names import read_part_name
+from headstart.data.part_names import is_filler, read_part_name
 from headstart.errors import named
+
+UNLABELED = {"unlabeled", "unlabelled", "unsup"}
+MASK_SHARE = 0.1  # of the files, from which on such names are a sign of masks
 
 
 @dataclass(frozen=True)
@@ -42,9 +46,13 @@ class ClassFolder:
 
     @cached_property
     def inner_folders(self) -> list[str]:
-        """Names of the folders in it that hold images, at whatever depth."""
-        below = (folder.relative_to(self.path).parts for folder in self.listing.folders)
-        return sorted({names[0] for names in below if names})
+        """Names of the folders in it that hold images, at whatever depth; of ``images/<folder>`` those within."""
+        below = [folder.relative_to(self.path).parts for folder in self.listing.folders]
+        names = sorted({parts[0] for parts in below if parts})
+        while len(names) == 1 and is_filler(names[0]) and any(len(parts) > 1 for parts in below):
+            below = [parts[1:] for parts in below]
+            names = sorted({parts[0] for parts in below if parts})
+        return names
 
 
 @dataclass(frozen=True)
@@ -64,12 +72,25 @@ def find_troubles(root: Path, folders: Sequence[ClassFolder]) -> list[Remark]:
 
 def find_notes(root: Path, folders: Sequence[ClassFolder]) -> list[Remark]:
     """What is taken in one way and could be meant in another: folders within a class count to it."""
+    notes = [
+        Remark((folder.path,), f"{_below(root, folder.path)} counts as a class of its own; move it away if it is none")
+        for folder in folders
+        if folder.name.casefold() in UNLABELED and folder.listing.files
+    ]
+    if 0 < len(twins := _list_mask_twins(folders)) < MASK_SHARE * _count_files(folders):
+        notes.append(Remark(tuple(twins), f"{_describe_masks(root, twins)}; they count as images of their class"))
     parents = [folder for folder in folders if len(folder.inner_folders) > 1 or _has_inner_part(folder)]
     if not parents:
-        return []
+        return notes
     names = [f"{_below(root, folder.path)} ({name_some(folder.inner_folders)})" for folder in parents]
     text = f"images in folders within a class count to that class: {name_some(names)}"
-    return [Remark(tuple(folder.path for folder in parents), text)]
+    common = set.intersection(*({*folder.inner_folders} for folder in folders if folder.listing.files))
+    if len(common) > 1 and len(parents) > 1:
+        text += (
+            f"; all of these folders hold {named(sorted(common))}: if those are the classes, put the images of each "
+            "into one folder"
+        )
+    return [*notes, Remark(tuple(folder.path for folder in parents), text)]
 
 
 def describe_missing_classes(folders: Sequence[ClassFolder]) -> list[str]:
@@ -134,7 +155,11 @@ def _find_strangers(root: Path, folders: Sequence[ClassFolder]) -> list[Remark]:
 
 def _find_annotations(root: Path, folders: Sequence[ClassFolder]) -> list[Remark]:
     names = sorted({folder.name for folder in folders})
-    if twins := find_mask_names(names):
+    if pairs := [folder for folder in folders if has_annotation_names(folder.inner_folders)]:
+        inside = [f"{_below(root, folder.path)} ({name_some(folder.inner_folders)})" for folder in pairs]
+        text = f"classes hold pictures and their annotations: {name_some(inside)}; move the annotations away"
+        return [Remark(tuple(folder.path for folder in pairs), text)]
+    if twins := [name for name in find_mask_names(names) if _holds_masks(name, folders)]:
         text = (
             f"{named(twins)}: named like masks or labels of the classes beside them; move them away, or rename them if "
             "they are classes"
@@ -189,15 +214,35 @@ def _find_splits(root: Path, folders: Sequence[ClassFolder]) -> list[Remark]:
 
 
 def _find_masks(root: Path, folders: Sequence[ClassFolder]) -> list[Remark]:
-    twins = [path for folder in folders for path in find_mask_twins(file.path for file in folder.listing.files)]
-    if not twins:
+    twins = _list_mask_twins(folders)
+    if not twins or len(twins) < MASK_SHARE * _count_files(folders):  # one "wine_label" beside "wine" is no sign
         return []
     text = (
-        f"{count(len(twins), 'file')} named like masks or labels of the images beside them: "
-        f"{name_some([_below(root, path) for path in twins])}; move them out of the folders of the classes, or rename "
-        "them if they are images to learn from"
+        f"{_describe_masks(root, twins)}; move them out of the folders of the classes, or rename them if they are "
+        "images to learn from"
     )
     return [Remark(tuple(twins), text)]
+
+
+def _list_mask_twins(folders: Sequence[ClassFolder]) -> list[Path]:
+    return [path for folder in folders for path in find_mask_twins(file.path for file in folder.listing.files)]
+
+
+def _describe_masks(root: Path, twins: Sequence[Path]) -> str:
+    names = name_some([_below(root, path) for path in twins])
+    return f"{count(len(twins), 'file')} named like masks or labels of the images beside them: {names}"
+
+
+def _count_files(folders: Sequence[ClassFolder]) -> int:
+    return sum(len(folder.listing.files) for folder in folders)
+
+
+def _holds_masks(name: str, folders: Sequence[ClassFolder]) -> bool:
+    """Whether half of the files in ``cat_masks`` are called like files in ``cat``: an "oxygen mask" holds others."""
+    stems: dict[str, set[str]] = defaultdict(set)
+    for folder in folders:
+        stems[folder.name] |= {strip_mask_name(file.path.stem) for file in folder.listing.files}
+    return 2 * len(stems[name] & stems[strip_mask_name(name)]) >= len(stems[name])
 
 
 def _fold(name: str) -> str:

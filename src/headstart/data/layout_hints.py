@@ -13,7 +13,7 @@ ARCHIVES = {".zip", ".tar", ".gz", ".tgz", ".rar", ".7z", ".xz", ".bz2"}
 PICTURES = {"image", "images", "img", "imgs", "picture", "pictures", "photos", "jpegimages", "rgb", "input", "inputs"}
 ANNOTATIONS = {"mask", "masks", "label", "labels", "annotation", "annotations", "annot", "gt", "groundtruth", "xml"}
 ANNOTATIONS |= {"segmentation", "segmentations", "segmentationclass", "segmentationobject", "seg", "bbox", "bboxes"}
-ANNOTATIONS |= {"boxes", "target", "targets", "json", "txt"}
+ANNOTATIONS |= {"boxes", "json", "txt"}
 MASK = re.compile(r"[ _.-]+(masks?|seg|segmentation|gt|groundtruth|labels?)([ _-]?\d+)?$", re.IGNORECASE)
 SPLIT = re.compile(r"(fold|split|part|batch|subset|set|cv|shard)s?[ _-]*([0-9]+|[a-z])", re.IGNORECASE)
 IN_NAME = re.compile(r"([^\W\d_]+)[ ._-]*\(?\d")  # cat.0.jpg, dog_12.png, bee (3).jpg
@@ -45,6 +45,11 @@ def find_mask_twins(files: Iterable[Path]) -> list[Path]:
 def find_mask_names(names: Sequence[str]) -> list[str]:
     """Names that say that they are those of masks or labels of another one (``cat_masks`` beside ``cat``)."""
     return [name for name in names if (match := MASK.search(name)) and name[: match.start()] in names]
+
+
+def strip_mask_name(name: str) -> str:
+    """The name of the image or class that a mask is of, such as ``cat`` of ``cat_mask``; others as they are."""
+    return MASK.sub("", name)
 
 
 def has_annotation_names(names: Sequence[str]) -> bool:

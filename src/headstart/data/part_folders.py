@@ -66,8 +66,20 @@ def has_no_labels(folders: Sequence[Path], classes: set[str]) -> bool:
 def _refuse_look_alikes(root: Path, top: Sequence[Path]) -> None:
     """Raises HeadstartError where classes would be made of what are parts most likely."""
     alike = {folder: name for folder in top if (name := read_part_name(folder.name))}
-    plain = {folder for folder, name in alike.items() if name.is_plain}
     inside = {folder: [below.name for below in list_class_folders(folder)] for folder in top}
+    # "test tube" is no part; "seg_test" is one beside "seg_train", and "b_test" where "a_train" has the same folders.
+    alike = {
+        folder: name
+        for folder, name in alike.items()
+        if name.is_plain
+        or any(
+            name.part != other.part
+            and "train" in (name.part, other.part)
+            and (name.rest == other.rest or len({*inside[folder]} & {*inside[beside]}) >= SHARED)
+            for beside, other in alike.items()
+        )
+    }
+    plain = {folder for folder, name in alike.items() if name.is_plain}
     if len({alike[folder].part for folder in plain}) > 1:
         _refuse_plain_parts(root, [folder for folder in top if folder in plain], inside)
     parts = {name.part for name in alike.values()}

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 # Whole words, in any case. Where both stand in one name, as in "trainval", it is the part to train on.
 WORDS = {
-    "train": ("train", "training", "trn"),
-    "val": ("val", "valid", "validation", "validate", "validating", "dev", "development"),
-    "test": ("test", "testing", "tests", "tst", "eval", "evaluation", "holdout", "heldout"),
+    "train": ("train", "training", "trn", "trainingsdaten", "treino", "entrenamiento", "entrainement", "训练"),
+    "val": ("val", "valid", "validation", "validate", "validating", "dev", "development", "验证"),
+    "test": ("test", "testing", "tests", "tst", "eval", "evaluation", "holdout", "heldout", "teste", "prueba", "测试"),
 }
 PART_OF_WORD = {word: part for part, words in WORDS.items() for word in words} | {"trainval": "train"}
 # Words that add nothing to the name of a part; numbers do not either ("train2017").
@@ -28,7 +28,7 @@ FILLERS |= {
     "png",
 }
 FILLERS |= {"split", "subset", "part", "sample", "samples", "frames", "crops", "cropped", "resized", "small", "full"}
-FILLERS |= {"jpg", "jpeg", "png", "new", "final", "raw", "original"}
+FILLERS |= {"jpg", "jpeg", "png", "new", "final", "raw", "original", "集"}
 NOTHING = {"all", "unknown", "unlabeled", "unlabelled", "none"}
 
 
@@ -39,10 +39,12 @@ class PartName:
     Args:
         part: ``train``, ``val`` or ``test``.
         is_plain: the name says nothing else ("Training", "test_set"; not "seg_train").
+        rest: the words that say something else ("seg").
     """
 
     part: str
     is_plain: bool
+    rest: tuple[str, ...] = ()
 
 
 def read_part_name(name: str) -> PartName | None:
@@ -62,8 +64,8 @@ def read_part_name(name: str) -> PartName | None:
         return None
     rest = [word for word in words if not _part_of_word(word) and word not in FILLERS]
     if set(parts) == {"train", "val"}:
-        return PartName("train", not rest)
-    return PartName(parts[0], not rest and len(set(parts)) == 1)
+        return PartName("train", not rest, tuple(rest))
+    return PartName(parts[0], not rest and len(set(parts)) == 1, tuple(rest))
 
 
 def is_filler(name: str) -> bool:

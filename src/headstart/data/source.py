@@ -11,7 +11,7 @@ import numpy as np
 
 from headstart.data.ignored import describe_ignored, group_ignored
 from headstart.data.split import Split, make_split
-from headstart.errors import HeadstartError
+from headstart.errors import HeadstartError, hint_at_text
 from headstart.spec import ImageSpec
 
 PARTS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
@@ -114,9 +114,7 @@ class Source(ABC):
     def _demand(self, name: str, sensible: bool, wanted: str) -> None:
         if not sensible:
             key, value = name if name == "seed" else f"data.{name}", getattr(self, name)  # one seed for all
-            is_text = isinstance(value, str) and value.isdecimal()
-            hint = "; it is text here: write ${oc.decode:${oc.env:NAME}} for a variable's value" if is_text else ""
-            raise HeadstartError(f"{key}={value}: give {wanted}{hint}")
+            raise HeadstartError(f"{key}={value}: give {wanted}{hint_at_text(value)}")
 
     @property
     def name(self) -> str:

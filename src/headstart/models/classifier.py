@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from headstart import checkpoints, metrics, runs
-from headstart.errors import DivergedError, HeadstartError, named
+from headstart.errors import DivergedError, HeadstartError, hint_at_text, named
 from headstart.estimate import epochs_for
 from headstart.models import optim
 from headstart.models.augment import augmented, strengths
@@ -286,5 +286,7 @@ def positive(name: str, value: float, zero: bool = False) -> float:
     """``value`` as a float; raises HeadstartError where it is no number above 0 (or, with ``zero``, not 0 either)."""
     number = isinstance(value, int | float) and not isinstance(value, bool)
     if not number or not (0 < value < float("inf") or (zero and value == 0)):
-        raise HeadstartError(f"model.{name}={value}: give a number {'of 0 or more' if zero else 'above 0'}")
+        raise HeadstartError(
+            f"model.{name}={value}: give a number {'of 0 or more' if zero else 'above 0'}{hint_at_text(value)}"
+        )
     return float(value)
