@@ -13,6 +13,7 @@ from headstart.app import quoted
 from headstart.complaints import one_line
 from headstart.errors import HeadstartError
 
+WATCH = "{_target_: lightning.pytorch.callbacks.EarlyStopping, monitor: val/accuracy}"
 TINY = ["model=scratch_cnn", "data=folder", "data.image_size=16", "model.epochs=1"]
 
 
@@ -71,6 +72,11 @@ class TestKeys:
                 ["-m", "data.validation=0.3", "data.labels_per_class=2,5"],
                 "below 20 labels per class no image validates",
             ),
+            (
+                ["-m", "seed=0,1", "data.labels_per_class=2", f"+trainer.callbacks=[{WATCH}]"],
+                "EarlyStopping watches",
+            ),
+            (["data.validation=0", "+trainer.check_val_every_n_epoch=2"], "no image validates in this run"),
             (["--config-path", "x"], "--config-path: the configuration is the package's own"),
             (["data._target_=headstart.data.folder.Nope"], "data: there is no headstart.data.folder.Nope"),
             (["model=scratch_backbone", "backbone.std=[0.5,0.5,0.5]"], "model=scratch_backbone reads no backbone.std"),

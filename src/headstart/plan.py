@@ -22,6 +22,7 @@ from headstart.estimate import epochs_for, seconds, shares, typed_length
 from headstart.identity import arm_settings, forget_sources, identify_run, name_run, opened
 from headstart.overrides import bare, quoted
 from headstart.terminal import duration
+from headstart.trainer_options import build_callbacks, check_monitors
 from headstart.validation import check_config, check_directories, check_effects, check_outside, check_validation
 
 BUDGET, FOLD = "data.labels_per_class", "data.fold"
@@ -101,6 +102,7 @@ def planned(argv: list[str]) -> Plan:
         identity, directory = identify_run(cfg), Path(cfg.hydra.run.dir)
         check_outside(directory, opened(cfg))
         check_validation([opened(cfg)], asked.overrides)
+        _check_trainer(cfg, opened(cfg))
         runs.finished(directory, identity)  # refuses the place of another run
         return Plan(argv)
     sweeps, argv = dict(asked.sweeps), list(argv)
@@ -130,6 +132,8 @@ def planned(argv: list[str]) -> Plan:
     # A budget that does not fit, in whichever fold, is an error here, before any training.
     about = [_seconds(_changed(arm, data={"fold": fold}), k) for arm, k, fold in product(arms, budgets, folds)]
     check_validation((_source(arm, k) for arm, k in product(arms, budgets)), asked.overrides)
+    for arm, k in product(arms, budgets):
+        _check_trainer(arm, _source(arm, k))
     typed = cfg.hydra.sweep.dir != read_shipped("train")["hydra"]["sweep"]["dir"]
     directory = Path(cfg.hydra.sweep.dir if typed else f"runs/{_name(cfg, sweeps)}")
     for source in sources:
@@ -196,6 +200,12 @@ def _check(cfg: DictConfig) -> None:
     typed_length(cfg)
     epochs_for(cfg.model.epochs, 1)
     tuning.checked(cfg)
+
+
+def _check_trainer(cfg: DictConfig, source: Any) -> None:
+    """Raises HeadstartError for callbacks and options that need what these images do not give."""
+    callbacks = build_callbacks(cfg.trainer) if "callbacks" in cfg.trainer else []
+    check_monitors(cfg, callbacks, len(source.split.val) > 0)
 
 
 def _check_contrast(arms: list[DictConfig], sources: list[Any]) -> None:
