@@ -10,7 +10,7 @@ from pathlib import Path
 
 from headstart.data.file_list import FileList
 from headstart.data.layout_hints import (
-    count,
+    describe_count,
     find_mask_names,
     find_mask_twins,
     has_annotation_names,
@@ -230,7 +230,7 @@ def _list_mask_twins(folders: Sequence[ClassFolder]) -> list[Path]:
 
 def _describe_masks(root: Path, twins: Sequence[Path]) -> str:
     names = name_some([_below(root, path) for path in twins])
-    return f"{count(len(twins), 'file')} named like masks or labels of the images beside them: {names}"
+    return f"{describe_count(len(twins), 'file')} named like masks or labels of the images beside them: {names}"
 
 
 def _count_files(folders: Sequence[ClassFolder]) -> int:

@@ -15,6 +15,7 @@ from headstart.data.duplicates import SURE, Fingerprint, look_alikes
 from headstart.data.file_list import IN_JUNK, JUNK, is_visible
 from headstart.data.folder import File, name_below
 from headstart.data.layout import Layout, describe_one_class
+from headstart.data.layout_hints import describe_count
 from headstart.errors import named
 from headstart.images import is_image
 from headstart.names import encode_name
@@ -129,7 +130,7 @@ def classes(root: Path, folders: Sequence[ClassFolder], counts: Mapping[str, Map
     largest = max(total, key=lambda label: total[label])
     for label, count in sorted(total.items(), key=lambda item: item[1]):
         if 0 < count * FEW <= total[largest]:
-            text = f"{_some(count, 'image')}; {largest}, the largest class, has {total[largest]:,}"
+            text = f"{describe_count(count, 'image')}; {largest}, the largest class, has {total[largest]:,}"
             found.append(Finding("imbalance", (label,), text))
     for part in dict.fromkeys(folder.part for folder in folders):
         there = {encode_name(folder.name): folder.path.parent for folder in folders if folder.part == part}
@@ -147,13 +148,9 @@ def junk(root: Path) -> Iterator[Finding]:
         for folder in sorted(Path(base, name) for name in below if not is_visible(name)):
             inside = [path for path in folder.rglob("*") if path.is_file()]
             if folder.name in JUNK or any(map(is_image, inside)):
-                text = f"passed over, with {_some(len(inside), 'file')} in it"
+                text = f"passed over, with {describe_count(len(inside), 'file')} in it"
                 yield Finding("junk", (name_below(root, folder),), text)
         below[:] = sorted(filter(is_visible, below))
-
-
-def _some(count: int, thing: str) -> str:
-    return f"{count:,} {thing}{'' if count == 1 else 's'}"
 
 
 def _spread(files: Sequence[File], group: Sequence[int]) -> tuple[str, str]:

@@ -31,7 +31,7 @@ def describe_loose_images(folders: Sequence[Path]) -> str:
     hints = [f"their names begin with {named(sorted(starts))}"] if several else []
     if tables := [path.name for path in files if path.suffix.lower() in TABLES]:
         hints.append(f"a table such as {tables[0]} is not read")
-    return f"{count(len(pictures), 'image')}{' (' + '; '.join(hints) + ')' if hints else ''}"
+    return f"{describe_count(len(pictures), 'image')}{' (' + '; '.join(hints) + ')' if hints else ''}"
 
 
 def find_mask_twins(files: Iterable[Path]) -> list[Path]:
@@ -68,6 +68,6 @@ def name_some(names: Sequence[str]) -> str:
     return ", ".join([*names[:3], *(["…"] if len(names) > 3 else [])])
 
 
-def count(number: int, thing: str) -> str:
+def describe_count(number: int, thing: str) -> str:
     """``"1 image"``, ``"2,000 images"``."""
     return f"{number:,} {thing}{'' if number == 1 else 's'}"
