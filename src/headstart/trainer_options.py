@@ -32,6 +32,7 @@ REFUSALS: dict[str, tuple[tuple[Any, ...], str]] = {
     "limit_test_batches": ((None, 1.0), SMALL_RUN),
     "logger": ((None, False), "name loggers by their group: logger=tensorboard, or +logger.NAME._target_=CLASS"),
     "max_time": ((None,), "the result would depend on the machine's speed; give trainer.max_epochs"),
+    "min_steps": ((None,), "a run ends after its epochs; give trainer.max_epochs"),
     "num_nodes": ((1,), ONE_DEVICE),
     "overfit_batches": ((0, 0.0), SMALL_RUN),
     "strategy": (("auto", "single_device"), ONE_DEVICE),
