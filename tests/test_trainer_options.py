@@ -118,7 +118,8 @@ class TestTrainerOptions:
     @pytest.mark.parametrize(
         "option",
         [{"limit_test_batches": 1}, {"limit_predict_batches": 1}, {"min_steps": 5}, {"limit_train_batches": 0},
-         {"max_steps": 0}, {"accumulate_grad_batches": 0}, {"gradient_clip_val": 0}, {"gradient_clip_algorithm": "norm"}],
+         {"max_steps": 0}, {"accumulate_grad_batches": 0}, {"gradient_clip_val": 0},
+         {"gradient_clip_algorithm": "norm"}],
     )  # fmt: skip
     def test_reject_what_leaves_out_images_or_does_nothing(self, option):
         with pytest.raises(HeadstartError, match=rf"trainer\.{next(iter(option))}"):
