@@ -11,7 +11,11 @@ from omegaconf import DictConfig, OmegaConf
 from headstart.complaints import find_headstart_error
 from headstart.errors import HeadstartError
 
-REFUSALS = (TypeError, ValueError, ImportError)  # what a constructor raises for arguments that it does not take
+CONSTRUCTOR_ERRORS = (
+    TypeError,
+    ValueError,
+    ImportError,
+)  # what a constructor raises for arguments that it does not take
 
 
 def build_object(node: DictConfig | Mapping[str, Any], key: str, **more: Any) -> Any:
@@ -49,7 +53,7 @@ def build_object(node: DictConfig | Mapping[str, Any], key: str, **more: Any) ->
         return constructor(**arguments, **more)
     except Exception as error:
         # Lightning's own exception by its name: to import it would take the seconds that torch takes.
-        if not (isinstance(error, REFUSALS) or type(error).__name__ == "MisconfigurationException"):
+        if not (isinstance(error, CONSTRUCTOR_ERRORS) or type(error).__name__ == "MisconfigurationException"):
             raise
         raise HeadstartError(f"{key}: {target.rpartition('.')[2]} refuses its settings ({error})") from error
 

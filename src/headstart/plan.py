@@ -102,7 +102,7 @@ def planned(argv: list[str]) -> Plan:
         identity, directory = identify_run(cfg), Path(cfg.hydra.run.dir)
         check_outside(directory, opened(cfg))
         check_validation([opened(cfg)], asked.overrides)
-        _check_trainer(cfg, opened(cfg))
+        _check_trainer(cfg, [opened(cfg)])
         runs.finished(directory, identity)  # refuses the place of another run
         return Plan(argv)
     sweeps, argv = dict(asked.sweeps), list(argv)
@@ -132,8 +132,8 @@ def planned(argv: list[str]) -> Plan:
     # A budget that does not fit, in whichever fold, is an error here, before any training.
     about = [_seconds(_changed(arm, data={"fold": fold}), k) for arm, k, fold in product(arms, budgets, folds)]
     check_validation((_source(arm, k) for arm, k in product(arms, budgets)), asked.overrides)
-    for arm, k in product(arms, budgets):
-        _check_trainer(arm, _source(arm, k))
+    for arm in arms:
+        _check_trainer(arm, [_source(arm, k) for k in budgets])
     typed = cfg.hydra.sweep.dir != read_shipped("train")["hydra"]["sweep"]["dir"]
     directory = Path(cfg.hydra.sweep.dir if typed else f"runs/{_name(cfg, sweeps)}")
     for source in sources:
@@ -202,10 +202,11 @@ def _check(cfg: DictConfig) -> None:
     tuning.checked(cfg)
 
 
-def _check_trainer(cfg: DictConfig, source: Any) -> None:
-    """Raises HeadstartError for callbacks and options that need what these images do not give."""
+def _check_trainer(cfg: DictConfig, sources: list[Any]) -> None:
+    """Raises HeadstartError for callbacks that cannot be built, or need what the images of a budget do not give."""
     callbacks = build_callbacks(cfg.trainer) if "callbacks" in cfg.trainer else []
-    check_monitors(cfg, callbacks, len(source.split.val) > 0)
+    for source in sources:
+        check_monitors(cfg, callbacks, len(source.split.val) > 0)
 
 
 def _check_contrast(arms: list[DictConfig], sources: list[Any]) -> None:

@@ -37,7 +37,7 @@ REFUSALS: dict[str, tuple[tuple[Any, ...], str]] = {
     "overfit_batches": ((0, 0.0), SMALL_RUN),
     "strategy": (("auto", "single_device"), ONE_DEVICE),
     "sync_batchnorm": ((False,), ONE_DEVICE),
-}  # fmt: skip
+}
 AVERAGED = "the chosen epoch is tested without its averaged weights; leave it out"
 SEARCHED = "the rate or size in use would not be the one recorded; give model.lr or data.batch_size"
 RECIPE = "a model trains by its own recipe; choose another by model="
@@ -69,8 +69,7 @@ def check_trainer_options(trainer: DictConfig) -> None:
     """Checks the keys of ``cfg.trainer``; loads Lightning only where there are more than those of conf/trainer.
 
     Raises:
-        HeadstartError: a key that the Trainer does not take, a value that could take no effect, or a callback that
-            cannot be built.
+        HeadstartError: a key that the Trainer does not take, or a value that could take no effect.
     """
     options = OmegaConf.to_container(trainer, resolve=True)
     assert isinstance(options, dict)
@@ -95,7 +94,6 @@ def check_trainer_options(trainer: DictConfig) -> None:
         raise HeadstartError("trainer.gradient_clip_algorithm: nothing is clipped; add +trainer.gradient_clip_val=1.0")
     if further := set(options) - {"_target_", "max_epochs", "accelerator", "devices", "precision"}:
         _check_arguments(options, sorted(map(str, further)))
-        build_callbacks(trainer)
 
 
 def _check_arguments(options: dict[Any, Any], further: Sequence[str]) -> None:
@@ -135,23 +133,36 @@ def build_callbacks(trainer: DictConfig) -> list[Any]:
     return callbacks
 
 
+def list_logger_nodes(logger: DictConfig | None) -> dict[str, Any]:
+    """The node of each logger by its key: of the group itself, or of the several that it names.
+
+    Raises:
+        HeadstartError: one of them names no class.
+    """
+    if not logger:
+        return {}
+    nodes: dict[str, Any] = {"logger": logger}
+    if "_target_" not in logger:
+        nodes = {f"logger.{name!s}": node for name, node in logger.items()}
+    for key, node in nodes.items():
+        if not (OmegaConf.is_dict(node) and "_target_" in node):
+            raise HeadstartError(f"{key}: names no class; give +{key}._target_=CLASS")
+    return nodes
+
+
 def build_loggers(logger: DictConfig | None) -> list[Any]:
     """The loggers of the group ``logger``: one node with a ``_target_``, or several by name.
 
     Raises:
         HeadstartError: one of them cannot be built, or is no logger.
     """
-    if not logger:
+    nodes = list_logger_nodes(logger)
+    if not nodes:
         return []
     from lightning.pytorch.loggers import Logger
 
-    nodes: dict[str, Any] = {"logger": logger}
-    if "_target_" not in logger:
-        nodes = {f"logger.{name!s}": node for name, node in logger.items()}
     loggers = []
     for key, node in nodes.items():
-        if not (OmegaConf.is_dict(node) and "_target_" in node):
-            raise HeadstartError(f"{key}={node!r}: names no class; give +{key}._target_=CLASS")
         loggers.append(build_object(node, key))
         if not isinstance(loggers[-1], Logger):
             raise HeadstartError(f"{key}: {node._target_} is no logger of Lightning's; give one that is")

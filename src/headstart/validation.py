@@ -16,7 +16,7 @@ from headstart.composition import Asked, did_you_mean, read_shipped, unread_hint
 from headstart.errors import HeadstartError
 from headstart.names import expand_home
 from headstart.overrides import bare
-from headstart.trainer_options import check_trainer_options
+from headstart.trainer_options import check_trainer_options, list_logger_nodes
 
 # The keys that are read by their names; everything else goes to a constructor.
 REQUIRED = {
@@ -60,10 +60,7 @@ def check_config(cfg: DictConfig, typed: Sequence[str]) -> None:
     check_trainer_options(cfg.trainer)
     if cfg.data.seed != cfg.seed:
         raise HeadstartError(f"data.seed={cfg.data.seed}: one seed serves the whole run; give seed={cfg.data.seed}")
-    loggers = cfg.get("logger") or {}
-    for name in loggers if "_target_" not in loggers else ():
-        if not (OmegaConf.is_dict(loggers[name]) and "_target_" in loggers[name]):
-            raise HeadstartError(f"logger.{name}: names no class; give +logger.{name}._target_=CLASS")
+    list_logger_nodes(cfg.get("logger"))
 
 
 def check_effects(arms: Sequence[DictConfig], typed: Sequence[str]) -> None:

@@ -12,21 +12,7 @@ WORDS = {
 PART_OF_WORD = {word: part for part, words in WORDS.items() for word in words} | {"trainval": "train"}
 # Words that add nothing to the name of a part; numbers do not either ("train2017").
 FILLERS = {"set", "sets", "data", "dataset", "datasets", "daten", "class", "classes", "file", "files", "folder", "dir"}
-FILLERS |= {
-    "image",
-    "images",
-    "img",
-    "imgs",
-    "photo",
-    "photos",
-    "picture",
-    "pictures",
-    "pic",
-    "pics",
-    "jpg",
-    "jpeg",
-    "png",
-}
+FILLERS |= {"image", "images", "img", "imgs", "photo", "photos", "picture", "pictures", "pic", "pics"}
 FILLERS |= {"split", "subset", "part", "sample", "samples", "frames", "crops", "cropped", "resized", "small", "full"}
 FILLERS |= {"jpg", "jpeg", "png", "new", "final", "raw", "original", "集"}
 NOTHING = {"all", "unknown", "unlabeled", "unlabelled", "none"}
