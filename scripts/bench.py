@@ -11,9 +11,9 @@ from collections import defaultdict
 
 import torch
 
+from headstart.image_spec import ImageSpec
 from headstart.models import FineTuned, Frozen, ScratchBackbone, ScratchCNN
-from headstart.spec import ImageSpec
-from headstart.terminal import print_table
+from headstart.reporting.console import print_table
 
 REPEATS, STEPS, BATCH, SIZE = 7, 3, 32, 64
 SPEC = ImageSpec((3, SIZE, SIZE), tuple("abcde"), (0.5,) * 3, (0.25,) * 3, mirror=True, labels_per_class=10)

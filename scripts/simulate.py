@@ -15,11 +15,11 @@ from rich.console import Console
 from rich.progress import track
 from scipy.stats import norm
 
-from headstart.compare.outcomes import Outcomes
-from headstart.compare.planning import detectable
-from headstart.compare.statistics import contrast, interval
-from headstart.compare.verdict import DECLARED, LEVEL, Verdict, verdict
-from headstart.terminal import print_table
+from headstart.compare.inference.contrast import contrast, interval
+from headstart.compare.inference.correctness import Outcomes
+from headstart.compare.inference.power import detectable
+from headstart.compare.inference.verdict import DECLARED, LEVEL, Verdict, verdict
+from headstart.reporting.console import print_table
 
 ARMS = ("scratch_cnn", "scratch_backbone", "frozen", "finetune")
 BUDGETS = 3

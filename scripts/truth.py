@@ -15,10 +15,10 @@ from itertools import combinations
 
 import numpy as np
 
-from headstart.compare.outcomes import Outcomes, outcomes
-from headstart.compare.table import found
-from headstart.compare.verdict import LEVEL, verdict
-from headstart.terminal import print_table
+from headstart.compare.inference.correctness import Outcomes, outcomes
+from headstart.compare.inference.verdict import LEVEL, verdict
+from headstart.compare.summary_table import found
+from headstart.reporting.console import print_table
 
 SEEDS, IMAGES = 5, 300
 GAPS = ((0.0, 0.01), (0.01, 0.03), (0.03, 0.06), (0.06, 0.10), (0.10, 0.14), (0.14, 0.16))

@@ -16,12 +16,13 @@ import numpy as np
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 
-from headstart import app, train
-from headstart.compare.judge import judged
-from headstart.compare.show import show_table
+from headstart import train
+from headstart.compare.inference.analysis import judged
+from headstart.compare.report.terminal import show_table
+from headstart.config import command_line
+from headstart.config.identity import identify
 from headstart.errors import HeadstartError
-from headstart.identity import identify
-from headstart.plan import How
+from headstart.sweep.planner import How
 
 DIRECTORY = Path("runs/tune")
 
@@ -39,7 +40,7 @@ def tried(cfg: DictConfig) -> Any:
 
 def main() -> int:
     argv = [f"hydra.sweep.dir={DIRECTORY}", f"hydra.run.dir={DIRECTORY}/${{headstart.run:}}", *sys.argv[1:]]
-    code = app.launch(tried, argv)
+    code = command_line.launch(tried, argv)
     show_table(judged(DIRECTORY))
     return code
 

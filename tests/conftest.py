@@ -75,7 +75,7 @@ def image_folder(tmp_path):
 
 @pytest.fixture
 def spec():
-    from headstart.spec import ImageSpec
+    from headstart.image_spec import ImageSpec
 
     return ImageSpec((3, 32, 32), ("ant", "bee", "cat"), (0.5, 0.5, 0.5), (0.25, 0.25, 0.25), True, 5)
 

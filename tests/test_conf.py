@@ -8,8 +8,8 @@ import pytest
 import yaml
 from hydra.utils import get_class
 
-from headstart import runs
-from headstart.composition import asked, conf_dir
+from headstart.config.compose import asked, conf_dir
+from headstart.runs import run_directory
 
 FILES = sorted(p.relative_to(conf_dir()) for p in conf_dir().rglob("*.yaml") if p.parent.name != "help")
 GROUPS = [p for p in FILES if len(p.parts) == 2 and p.parts[0] not in ("experiment", "hydra")]
@@ -65,5 +65,5 @@ def test_every_experiment_runs_on_tiny_images(experiment, image_folder, command)
     }.get(experiment, [])  # fmt: skip
     done = command(f"experiment={experiment}", "data=folder", f"data.root={root}", "data.image_size=32",
                    "model.epochs=1", *narrowed)  # fmt: skip
-    statuses = [json.loads(p.read_text())["status"] for p in done.folder.rglob(runs.RESULT)]
+    statuses = [json.loads(p.read_text())["status"] for p in done.folder.rglob(run_directory.RESULT)]
     assert done.code == 0 and statuses and set(statuses) == {"finished"}

@@ -9,9 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as sklearn
 
-from headstart import metrics, runs
+from headstart import metrics
 from headstart.errors import DivergedError
 from headstart.models.classifier import evaluate
+from headstart.runs import run_directory
 
 FIGURES = ("accuracy", "balanced_accuracy", "macro_f1", "log_loss")
 
@@ -100,8 +101,8 @@ def test_a_run_with_an_absent_class_reports_scikit_learns_figures(command, image
     )  # fmt: skip
     assert ran.code == 0, ran.err
     place = ran.folder / "run"
-    said = json.loads((place / runs.RESULT).read_text(encoding="utf-8"))["metrics"]
-    _, labels, predicted = runs.read_predictions(place)
+    said = json.loads((place / run_directory.RESULT).read_text(encoding="utf-8"))["metrics"]
+    _, labels, predicted = run_directory.read_predictions(place)
     assert 2 in predicted and 2 not in labels and said["test/accuracy"] > 0
-    wanted = reference(labels, runs.read_probabilities(place))
+    wanted = reference(labels, run_directory.read_probabilities(place))
     assert {name: said[f"test/{name}"] for name in FIGURES} == pytest.approx(wanted, abs=2e-6)

@@ -32,7 +32,10 @@ def imports(path):
         ("models", ("headstart.data", "headstart.compare", "headstart.train", "hydra")),
         ("data", ("headstart.models", "headstart.compare", "headstart.train", "hydra")),
         ("compare", ("torch", "lightning", "headstart.models", "headstart.data", "hydra")),
-        ("understand", ("headstart.models", "headstart.data", "headstart.compare", "headstart.runs", "hydra")),
+        (
+            "understand",
+            ("headstart.models", "headstart.data", "headstart.compare", "headstart.runs.run_directory", "hydra"),
+        ),
     ],
 )
 def test_a_room_knows_only_what_stands_to_its_left(room, forbidden):
@@ -43,9 +46,9 @@ def test_a_room_knows_only_what_stands_to_its_left(room, forbidden):
 
 def test_everything_up_to_the_question_whether_a_run_is_done_loads_no_torch():
     code = (
-        "import sys, headstart, headstart.cli, headstart.app, headstart.train, headstart.plan, headstart.data.folder,"
-        "headstart.data.digits, headstart.data.mnist, headstart.data.audit, headstart.compare.page,"
-        "headstart.compare.report;"
+        "import sys, headstart, headstart.cli.main, headstart.config.command_line, headstart.train, headstart.sweep.planner, headstart.data.image_folder,"
+        "headstart.data.digits, headstart.data.mnist, headstart.data.audit.audit, headstart.compare.report.html,"
+        "headstart.compare.report.content;"
         "sys.exit(bool({'torch', 'lightning', 'timm'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
@@ -59,7 +62,7 @@ def test_the_wheel_carries_configuration_and_weights(tmp_path):
     (wheel,) = tmp_path.glob("*.whl")
     inside = set(zipfile.ZipFile(wheel).namelist())
     conf = {f"headstart/conf/{p.relative_to(ROOT / 'conf').as_posix()}" for p in (ROOT / "conf").rglob("*.yaml")}
-    assert conf <= inside and "headstart/embedded.safetensors" in inside
+    assert conf <= inside and "headstart/backbones/embedded.safetensors" in inside
 
 
 def test_the_lock_is_exact_hashed_and_names_no_address():

@@ -2,14 +2,13 @@
 
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+from headstart.version import __version__
 
 if TYPE_CHECKING:
     from headstart.data import MNIST as MNIST
     from headstart.data import Digits as Digits
     from headstart.data import Folder as Folder
     from headstart.data import ImageData as ImageData
-    from headstart.loading import load as load
     from headstart.models import AlexNet as AlexNet
     from headstart.models import Distilled as Distilled
     from headstart.models import FineTuned as FineTuned
@@ -20,10 +19,11 @@ if TYPE_CHECKING:
     from headstart.models import ScratchBackbone as ScratchBackbone
     from headstart.models import ScratchCNN as ScratchCNN
     from headstart.models import Transplanted as Transplanted
+    from headstart.models.loading import load as load
 
 _HOMES = {
-    "load": "headstart.loading",
-    "ImageSpec": "headstart.spec",
+    "load": "headstart.models.loading",
+    "ImageSpec": "headstart.image_spec",
     "HeadstartError": "headstart.errors",
     **dict.fromkeys(["Folder", "Digits", "MNIST", "ImageData"], "headstart.data"),
     **dict.fromkeys(["ScratchCNN", "ScratchBackbone", "Frozen", "FineTuned", "Distilled"], "headstart.models"),

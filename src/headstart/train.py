@@ -9,23 +9,23 @@ from typing import Any
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
-from headstart import runs
-from headstart.complaints import one_line
-from headstart.described import described
-from headstart.estimate import typed_length
-from headstart.identity import identify, opened, run_title, starts
-from headstart.instantiation import build_object
-from headstart.plan import How
-from headstart.process import prepare_process
-from headstart.trainer_options import build_callbacks, build_trainer, check_monitors, quiet_lightning
+from headstart.config.identity import identify, opened, run_title, starts
+from headstart.config.instantiation import build_object
+from headstart.config.trainer_options import build_callbacks, build_trainer, check_monitors, quiet_lightning
+from headstart.process import one_line, prepare_process
+from headstart.runs import run_directory
+from headstart.sweep.estimate import typed_length
+from headstart.sweep.planner import How
+from headstart.training.run_metadata import described
 
 
 def main() -> None:
     """The console script: plans what was asked for, then lets Hydra compose and run each of it."""
-    from headstart import app, sweep
+    from headstart.config import command_line
+    from headstart.sweep import workers
 
     prepare_process()
-    sys.exit(app.told(app.PROGRAM, lambda: sweep.carry_out(run, app.quoted(sys.argv[1:]))))
+    sys.exit(command_line.told(command_line.PROGRAM, lambda: workers.carry_out(run, command_line.quoted(sys.argv[1:]))))
 
 
 def run(cfg: DictConfig, how: How) -> dict[str, Any]:
@@ -46,20 +46,22 @@ def run(cfg: DictConfig, how: How) -> dict[str, Any]:
 def kept(cfg: DictConfig, source: Any, identity: str, how: How) -> dict[str, Any]:
     """Makes the run directory this run's own, trains in it, and writes down how it ended; last of all the result."""
     directory = Path(HydraConfig.get().runtime.output_dir)
-    with runs.claimed(directory, identity, how.wait):
-        if ended := runs.result(directory, identity):
+    with run_directory.claimed(directory, identity, how.wait):
+        if ended := run_directory.result(directory, identity):
             return ended
-        runs.write_text(directory / runs.CONFIG, OmegaConf.to_yaml(cfg, resolve=True))
-        runs.write_json(directory / runs.SPLIT, source.split.rows())
+        run_directory.write_text(directory / run_directory.CONFIG, OmegaConf.to_yaml(cfg, resolve=True))
+        run_directory.write_json(directory / run_directory.SPLIT, source.split.rows())
         what = described(cfg, how) | {"identity": identity}
         title = how.place + run_title(cfg, HydraConfig.get().runtime.choices)
         try:
             result = {"status": "finished", **what, **trained_and_tested(cfg, source, directory, identity, title, how)}
         except Exception as error:
-            runs.write_json(directory / runs.RESULT, {"status": "failed", "error": one_line(error), **what})
+            run_directory.write_json(
+                directory / run_directory.RESULT, {"status": "failed", "error": one_line(error), **what}
+            )
             raise
-        runs.write_json(directory / runs.RESULT, result)
-        runs.last(directory).unlink(missing_ok=True)
+        run_directory.write_json(directory / run_directory.RESULT, result)
+        run_directory.last(directory).unlink(missing_ok=True)
         return result
 
 
@@ -67,12 +69,12 @@ def trained_and_tested(
     cfg: DictConfig, source: Any, directory: Path, identity: str, title: str, how: How
 ) -> dict[str, Any]:
     """Trains, after the search for its settings where one is asked for; tests once; says what came out."""
-    from headstart.cost import PeakMemory
+    from headstart.training.cost import PeakMemory
 
     began, weights = time.monotonic(), starts(cfg)
     with PeakMemory() as memory:
         if cfg.tune.trials:
-            from headstart.tuning import searched
+            from headstart.training.tuning import searched
 
             ready = searched(cfg, source, directory, identity, title, how, prepared)
         else:
@@ -95,7 +97,7 @@ class Ready:
 
     def fit(self) -> None:
         """Fits on the training part, going on from ``last.ckpt`` where there is one."""
-        from headstart.record import resume_point
+        from headstart.training.callbacks.run_checkpoint import resume_point
 
         point = resume_point(self.record.directory, self.record.identity)
         self.trainer.fit(self.model, self.data, ckpt_path=point, weights_only=True)
@@ -105,10 +107,10 @@ def prepared(cfg: DictConfig, source: Any, directory: Path, identity: str, title
     """Builds what a training needs; nothing is trained yet."""
     import torch
 
-    from headstart.data.module import ImageData
-    from headstart.progress import Progress
-    from headstart.record import Record, best_epoch
+    from headstart.data.datamodule import ImageData
     from headstart.seeding import key
+    from headstart.training.callbacks.progress_line import Progress
+    from headstart.training.callbacks.run_checkpoint import Record, best_epoch
 
     if how.threads:
         torch.set_num_threads(how.threads)
@@ -140,12 +142,12 @@ def tested(ready: Ready, source: Any, directory: Path) -> dict[str, Any]:
     """Tests the chosen epoch, once, and writes the predictions; what ``result.json`` says of it."""
     import torch
 
-    from headstart.conditions import conditions
-    from headstart.cost import forward_flops
-    from headstart.evidence import learned, mistakes
+    from headstart.runs.environment import conditions
+    from headstart.training.cost import forward_flops
+    from headstart.training.evaluation import learned, mistakes
 
     trainer, model, data, record = ready.trainer, ready.model, ready.data, ready.record
-    chosen = torch.load(runs.best(directory), weights_only=True)
+    chosen = torch.load(run_directory.best(directory), weights_only=True)
     model.load_state_dict(chosen["state_dict"])
     trainer.test(model, data, verbose=False)
     metrics = {k: float(v) for k, v in trainer.callback_metrics.items() if k.startswith("test/")}
@@ -153,8 +155,8 @@ def tested(ready: Ready, source: Any, directory: Path) -> dict[str, Any]:
     metrics |= {k: v for k, v in row.items() if k.startswith("val/")}
     images = [row["image"] for row in source.split.rows() if row["part"] == "test"]
     labels, probabilities = model.test_labels.numpy(), model.test_probabilities.numpy()
-    runs.write_predictions(directory, images, labels, probabilities)
-    runs.write_thumbnails(directory, *mistakes(source, labels, probabilities))
+    run_directory.write_predictions(directory, images, labels, probabilities)
+    run_directory.write_thumbnails(directory, *mistakes(source, labels, probabilities))
     parameters = list(model.parameters())
     return {
         "classes": list(data.spec.classes),

@@ -8,8 +8,8 @@ import torch
 import torchvision
 
 from headstart.errors import HeadstartError
-from headstart.understand.receptive_field import Sight
-from headstart.understand.support import Uniform
+from headstart.understand.receptive_field.fields import Sight
+from headstart.understand.receptive_field.gradient_support import Uniform
 
 pytestmark = pytest.mark.acceptance
 ASKED = 12  # layers of each network

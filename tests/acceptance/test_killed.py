@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from headstart import runs
+from headstart.runs import run_directory
 
 pytestmark = pytest.mark.acceptance
 SWEEPS, KILLS = int(os.environ.get("HEADSTART_SWEEPS", "10")), 10
@@ -48,7 +48,7 @@ def test_a_killed_sweep_ends_like_one_that_was_left_alone(image_folder, tmp_path
         except subprocess.TimeoutExpired:
             process.send_signal(signal.SIGKILL)
             process.wait()
-        for path in killed.rglob(runs.RESULT):
+        for path in killed.rglob(run_directory.RESULT):
             assert finished.setdefault(path, path.stat().st_mtime_ns) == path.stat().st_mtime_ns, "trained twice"
     assert begun(killed).wait() == 0
     assert timeless(report(killed)) == timeless(report(tmp_path / "whole"))

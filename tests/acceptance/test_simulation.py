@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from headstart.understand.simulation import simulation
-from headstart.understand.simulation.own import layer_list
+from headstart.understand.simulation.layer_list import layer_list
 
 pytestmark = pytest.mark.acceptance
 

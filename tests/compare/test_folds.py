@@ -5,8 +5,8 @@ from itertools import product
 
 import pytest
 
-from headstart.compare.judge import judged
-from headstart.compare.report import report, write
+from headstart.compare.inference.analysis import judged
+from headstart.compare.report.content import report, write
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from scipy.stats import t
 
-from headstart.compare.report import report
+from headstart.compare.report.content import report
 
 
 def predictions(sweep):

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 from sklearn.datasets import load_digits
 
-from headstart.data import Digits, available_budgets, places
+from headstart.data import Digits, available_budgets, paths
 from headstart.errors import HeadstartError
 
 
@@ -61,5 +61,5 @@ def test_a_place_that_cannot_be_written_is_one_line(tmp_path):
 
 
 def test_outside_a_clone_they_lie_in_the_cache(tmp_path, monkeypatch):
-    monkeypatch.setattr(places, "CLONE", tmp_path)
-    assert places.own_folder("digits") == places.cache_dir() / "digits"
+    monkeypatch.setattr(paths, "CLONE", tmp_path)
+    assert paths.own_folder("digits") == paths.cache_dir() / "digits"

@@ -8,9 +8,9 @@ import pytest
 from PIL import Image
 
 import headstart
-from headstart import images
-from headstart.data import Folder, cache
-from headstart.data.audit import audit
+from headstart.data import Folder, pixel_cache
+from headstart.data.audit.audit import audit
+from headstart.decoding import decoder
 from headstart.errors import HeadstartError
 
 
@@ -60,10 +60,10 @@ class TestFolderDepth:
     def test_is_read_from_the_cache_too(self, deep_folder, monkeypatch):
         root = deep_folder(4031)
         paths = sorted(root.rglob("*.png"))
-        first = cache.decoded(paths, [f"{root}{i}" for i in range(len(paths))], 16, None)
-        monkeypatch.setattr(images, "decode", lambda *_: pytest.fail("an image was decoded again"))
-        monkeypatch.setattr(images, "read_extent", lambda *_: pytest.fail("an image was measured again"))
-        again = cache.decoded(paths, [f"{root}{i}" for i in range(len(paths))], 16, None)
+        first = pixel_cache.decoded(paths, [f"{root}{i}" for i in range(len(paths))], 16, None)
+        monkeypatch.setattr(decoder, "decode", lambda *_: pytest.fail("an image was decoded again"))
+        monkeypatch.setattr(decoder, "read_extent", lambda *_: pytest.fail("an image was measured again"))
+        again = pixel_cache.decoded(paths, [f"{root}{i}" for i in range(len(paths))], 16, None)
         assert again.depth == first.depth and again.depth.name == "uint12"
 
     @pytest.mark.parametrize(
@@ -88,7 +88,7 @@ class TestFolderDepth:
         root = deep_folder(4095)
         image_folder(classes=["c"], root=root)
         source = source_of(root)
-        plain = images.decode(root / "c" / "0.png", 16, 3)
+        plain = decoder.decode(root / "c" / "0.png", 16, 3)
         row = source.catalogue.rows[source.catalogue.names.index("c/0.png")]
         np.testing.assert_array_equal(source.catalogue.pixels[row], plain)
         assert "12 of 22 are images deeper than 8 bits" in source.remarks[0]

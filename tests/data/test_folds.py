@@ -2,10 +2,10 @@
 
 import pytest
 
-from headstart import runs
 from headstart.data import available_budgets
-from headstart.data.folder import Folder
+from headstart.data.image_folder import Folder
 from headstart.errors import HeadstartError
+from headstart.runs import run_directory
 
 
 @pytest.fixture
@@ -61,7 +61,7 @@ def test_data_with_a_test_part_of_their_own_have_no_folds(image_folder, tmp_path
 def test_a_sweep_goes_through_all_folds_and_its_verdict_counts_every_image(images, command):
     done = command("-m", "model=scratch_cnn,frozen", "data=folder", f"data.root={images}", "data.image_size=32",
                    "model.epochs=1", "data.folds=3", "seed=0,1", "data.labels_per_class=5")  # fmt: skip
-    found = [runs.result(path.parent) for path in done.folder.rglob(runs.RESULT)]
+    found = [run_directory.result(path.parent) for path in done.folder.rglob(run_directory.RESULT)]
     assert done.code == 0 and len(found) == 2 * 3 * 2 and {r["fold"] for r in found} == {0, 1, 2}
     assert all(result["folds"] == 3 for result in found)
     assert "12 runs (2 models × 2 seeds × 3 folds)" in done.err

@@ -5,7 +5,7 @@ import gzip
 import numpy as np
 import pytest
 
-from headstart.data import MNIST, places
+from headstart.data import MNIST, paths
 from headstart.data.mnist import IMAGES, LABELS, NAMES
 from headstart.errors import HeadstartError
 
@@ -16,7 +16,7 @@ def idx(array):
 
 @pytest.fixture(autouse=True)
 def nothing_of_our_own(tmp_path, monkeypatch):
-    monkeypatch.setattr(places, "CLONE", tmp_path)
+    monkeypatch.setattr(paths, "CLONE", tmp_path)
     monkeypatch.setenv("HEADSTART_CACHE", str(tmp_path / "cache"))
 
 

@@ -8,10 +8,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from PIL import Image
 
+from headstart.cli.file_prediction import list_images
 from headstart.data import Folder
-from headstart.data.audit import audit
+from headstart.data.audit.audit import audit
 from headstart.errors import HeadstartError
-from headstart.file_prediction import list_images
 
 PARTS = {"train": "train", "Training": "train", "train_set": "train", "val": "val", "dev": "val", "Test": "test"}
 PARTS |= {"testing": "test", "test-set": "test", "holdout": "test"}

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from headstart.data import Folder, available_budgets
-from headstart.data.source import Catalogue
+from headstart.data.image_source import Catalogue
 from headstart.data.split import make_split
 from headstart.errors import HeadstartError
 

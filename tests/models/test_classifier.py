@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from headstart.errors import HeadstartError
+from headstart.image_spec import ImageSpec
 from headstart.models import FineTuned, Frozen, ScratchBackbone, ScratchCNN
 from headstart.models.classifier import evaluate
-from headstart.spec import ImageSpec
 
 ALL = [ScratchCNN, ScratchBackbone, Frozen, FineTuned]
 PLAIN_RESNET = {"name": "resnet18", "options": {}, "weights": "none"}  # the embedded network's name, not its options
@@ -55,7 +55,7 @@ def test_a_checkpoint_names_each_tensor_once(cls, spec):
 def test_loading_a_checkpoint_reads_no_weight_file(spec, fitted, tmp_path, monkeypatch):
     trainer = fitted(FineTuned(spec, epochs=1))
     trainer.save_checkpoint(tmp_path / "kept.ckpt")
-    monkeypatch.setattr("headstart.backbones.file_of", lambda *_: pytest.fail("a weight file was looked for"))
+    monkeypatch.setattr("headstart.backbones.resolve.file_of", lambda *_: pytest.fail("a weight file was looked for"))
     FineTuned.load_from_checkpoint(tmp_path / "kept.ckpt", weights_only=True)
 
 

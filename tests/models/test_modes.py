@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from headstart.image_spec import ImageSpec
 from headstart.models import FineTuned, Frozen, ScratchCNN, Transplanted
-from headstart.spec import ImageSpec
 
 SPEC = ImageSpec((3, 16, 16), ("ant", "bee"), (0.5, 0.5, 0.5), (0.25, 0.25, 0.25), True, 5)
 TINY = {"name": "resnet10t", "options": {"channels": [4, 4, 8, 8], "stem_width": 4, "stem_type": ""}, "weights": "none"}

@@ -5,9 +5,9 @@ import torch
 from torch import nn
 
 from headstart.errors import HeadstartError
+from headstart.image_spec import ImageSpec
 from headstart.models import FineTuned, ScratchBackbone, ScratchCNN
-from headstart.models.convolutional import ConvolutionalNetwork, pool
-from headstart.spec import ImageSpec
+from headstart.models.networks.simple_cnn import ConvolutionalNetwork, pool
 
 MNIST = ImageSpec((1, 28, 28), tuple("0123456789"), (0.13,), (0.31,), mirror=False, labels_per_class=5)
 

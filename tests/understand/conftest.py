@@ -5,9 +5,9 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from headstart.understand.chapters import arc
-from headstart.understand.curve import WAYS
+from headstart.understand.architectures import skip_connections_chapter
 from headstart.understand.subject import Subject
+from headstart.understand.transfer.transfer_curve import WAYS
 
 
 class Lesson(nn.Module):
@@ -89,6 +89,9 @@ def transplanted():
 @pytest.fixture
 def shallow(monkeypatch):
     """Networks of 8 and 14 layers, trained for two steps."""
-    kinds = [(skips, norm, {arc.SHALLOW: 8, arc.DEEP: 14}[layers]) for skips, norm, layers in arc.KINDS]
+    kinds = [
+        (skips, norm, {skip_connections_chapter.SHALLOW: 8, skip_connections_chapter.DEEP: 14}[layers])
+        for skips, norm, layers in skip_connections_chapter.KINDS
+    ]
     for name, value in {"KINDS": kinds, "SHALLOW": 8, "DEEP": 14, "STEPS": 2, "SIDE": 8}.items():
-        monkeypatch.setattr(arc, name, value)
+        monkeypatch.setattr(skip_connections_chapter, name, value)

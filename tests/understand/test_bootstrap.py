@@ -1,7 +1,7 @@
 import torch
 
 from headstart.understand.bootstrap import over_images
-from headstart.understand.interval import of_share
+from headstart.understand.statistics import of_share
 
 
 def test_the_interval_of_a_mean_holds_it_and_is_the_same_each_time():

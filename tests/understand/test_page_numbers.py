@@ -13,9 +13,9 @@ import pytest
 import timm
 import torch
 
-from headstart.understand.chapter import Chapter, Claim, Table
-from headstart.understand.explanation import CHAPTERS, explained
-from headstart.understand.page import render, to_json
+from headstart.understand.claims import Chapter, Claim, Table
+from headstart.understand.html import render, to_json
+from headstart.understand.run_chapters import CHAPTERS, explained
 
 NUMBER = re.compile(r"(?<![\w.])(\d[\d,]*(?:\.\d+)?(?:e[−+-]?\d+)?)(?!\w|\.\d)")
 RAW = 32  # a list of more numbers is what others were computed of: among so many any one would be found

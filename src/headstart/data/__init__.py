@@ -4,20 +4,20 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from headstart.data.datamodule import ImageData as ImageData
     from headstart.data.digits import Digits as Digits
-    from headstart.data.folder import Folder as Folder
+    from headstart.data.image_folder import Folder as Folder
+    from headstart.data.image_source import Source as Source
     from headstart.data.mnist import MNIST as MNIST
-    from headstart.data.module import ImageData as ImageData
-    from headstart.data.source import Source as Source
     from headstart.data.split import available_budgets as available_budgets
 
 _HOMES = {
-    "Source": "source",
+    "Source": "image_source",
     "available_budgets": "split",
-    "Folder": "folder",
+    "Folder": "image_folder",
     "Digits": "digits",
     "MNIST": "mnist",
-    "ImageData": "module",
+    "ImageData": "datamodule",
 }
 __all__ = list(_HOMES)
 

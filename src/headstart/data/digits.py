@@ -7,10 +7,10 @@ import numpy as np
 from filelock import FileLock
 from PIL import Image
 
-from headstart.data import places
-from headstart.data.folder import Folder
+from headstart.data import paths
+from headstart.data.image_folder import Folder
 from headstart.errors import HeadstartError
-from headstart.names import expand_home
+from headstart.file_names import expand_home
 
 
 @dataclass(eq=False)
@@ -32,13 +32,13 @@ class Digits(Folder):
         return None
 
     def _place(self) -> Path:
-        root = expand_home(self.root) if self.root else places.own_folder("digits")
+        root = expand_home(self.root) if self.root else paths.own_folder("digits")
         try:
             write_digits(root)
         except OSError as error:
             reason = error.strerror or error
             raise HeadstartError(f"{root}: the digits cannot be written here ({reason}); give a data.root") from error
-        return places.existing(root)
+        return paths.existing(root)
 
 
 def write_digits(root: Path) -> None:

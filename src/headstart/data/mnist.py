@@ -12,9 +12,10 @@ from pathlib import Path
 import numpy as np
 from filelock import FileLock
 
-from headstart import images
-from headstart.data import cache, places
-from headstart.data.source import Catalogue, Source
+from headstart.data import paths as places
+from headstart.data import pixel_cache
+from headstart.data.image_source import Catalogue, Source
+from headstart.decoding import decoder
 from headstart.errors import HeadstartError
 
 IMAGES = {"train": "train-images-idx3-ubyte", "test": "t10k-images-idx3-ubyte"}
@@ -86,8 +87,8 @@ def _catalogue(files: tuple[Path, ...], size: int, channels: int) -> Catalogue:
     pixels = np.concatenate([train, test])[:, None]
     digests = [hashlib.sha256(image.tobytes()).hexdigest() for image in pixels]
     if (size, size, channels) != (*pixels.shape[2:], 1):
-        pictures = [images.from_array(image.transpose(1, 2, 0)) for image in pixels]
-        pixels = cache.decoded(pictures, digests, size, channels).pixels
+        pictures = [decoder.from_array(image.transpose(1, 2, 0)) for image in pixels]
+        pixels = pixel_cache.decoded(pictures, digests, size, channels).pixels
     parts = [("train", i) for i in range(len(train))] + [("test", i) for i in range(len(test))]
     return Catalogue(
         names=[f"{part}/{i:05}" for part, i in parts],

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from headstart.data.copies import unusable
+from headstart.data.exact_copies import unusable
 from headstart.errors import HeadstartError
 from headstart.seeding import key
 
 if TYPE_CHECKING:
-    from headstart.data.source import Catalogue, Source
+    from headstart.data.image_source import Catalogue, Source
 
 TEST_SHARE = 0.2
 VALIDATES_FROM = 20  # labels per class; with fewer, too few images would be left to choose by

@@ -8,13 +8,13 @@ _HOMES = {
     "Prediction": "classifier",
     "ScratchCNN": "scratch",
     "ScratchBackbone": "scratch",
-    "LeNet": "arc",
-    "AlexNet": "arc",
-    "PlainResNet": "arc",
+    "LeNet": "classic",
+    "AlexNet": "classic",
+    "PlainResNet": "classic",
     "Frozen": "frozen",
-    "FineTuned": "finetuned",
-    "Distilled": "distilled",
-    "Transplanted": "transplanted",
+    "FineTuned": "finetune",
+    "Distilled": "distillation",
+    "Transplanted": "partial_transfer",
 }
 __all__ = list(_HOMES)
 

@@ -9,14 +9,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from headstart import checkpoints, metrics, runs
+from headstart import metrics
 from headstart.errors import DivergedError, HeadstartError, hint_at_text, named
-from headstart.estimate import epochs_for
-from headstart.models import optim
-from headstart.models.augment import augmented, strengths
+from headstart.image_spec import ImageSpec
+from headstart.models import optimizer
+from headstart.models.augmentation import augmented, strengths
 from headstart.models.prediction import Prediction, predict
+from headstart.runs import checkpoint as checkpoints
+from headstart.runs import run_directory
 from headstart.seeding import key
-from headstart.spec import ImageSpec
+from headstart.sweep.estimate import epochs_for
 
 # Those that leave the weights in float32; the others train badly with AdamW and would leave the model converted.
 PRECISIONS = ("32-true", "bf16-mixed", "16-mixed")
@@ -39,7 +41,7 @@ class Classifier(L.LightningModule):
         lr: AdamW's peak learning rate (of the head, where the backbone has its own).
         weight_decay: AdamW's, on kernels and matrices.
         label_smoothing: share of the label spread over all classes.
-        augment: ``"auto"`` (what suits the data), ``"light"``, None, or strengths (``headstart.models.augment``).
+        augment: ``"auto"`` (what suits the data), ``"light"``, None, or strengths (``headstart.models.augmentation``).
     """
 
     network: nn.Module
@@ -79,7 +81,7 @@ class Classifier(L.LightningModule):
         return self.network(images)
 
     def parameter_groups(self) -> list[dict[str, Any]]:
-        return optim.groups(self, self.lr, self.weight_decay)
+        return optimizer.groups(self, self.lr, self.weight_decay)
 
     def forward(self, images: Tensor) -> Tensor:
         """Class scores, float32 (N, num_classes), of raw images, uint8 (N, C, H, W)."""
@@ -137,7 +139,7 @@ class Classifier(L.LightningModule):
             self.trainer.fit_loop.max_epochs = self.epochs
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        checkpoint[runs.CLASS] = f"{type(self).__module__}:{type(self).__qualname__}"
+        checkpoint[run_directory.CLASS] = f"{type(self).__module__}:{type(self).__qualname__}"
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Raises HeadstartError where the checkpoint has other classes: in its tensors only their number shows."""
@@ -146,7 +148,7 @@ class Classifier(L.LightningModule):
             check_classes("the checkpoint", tuple(kept["classes"]), self.spec.classes)
 
     def configure_optimizers(self) -> Any:
-        return optim.adamw_cosine(self.parameter_groups(), int(self.trainer.estimated_stepping_batches))
+        return optimizer.adamw_cosine(self.parameter_groups(), int(self.trainer.estimated_stepping_batches))
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
         # Augmentation and dropout draw from torch's streams; a fresh counter for each batch makes a

@@ -6,9 +6,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from headstart.models.transfer import Transfer
-from headstart.modes import lock_eval_mode
-from headstart.spec import ImageSpec
+from headstart.image_spec import ImageSpec
+from headstart.models.pretrained_classifier import Transfer
+from headstart.networks.modes import lock_eval_mode
 
 
 class Frozen(Transfer):

@@ -14,11 +14,11 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from headstart import images as decoding
-from headstart.depth import PixelError
+from headstart.decoding import decoder as decoding
+from headstart.decoding.bit_depth import PixelError
 from headstart.errors import HeadstartError
-from headstart.modes import evaluation_mode
-from headstart.names import expand_home
+from headstart.file_names import expand_home
+from headstart.networks.modes import evaluation_mode
 
 if TYPE_CHECKING:
     from headstart.models.classifier import Classifier

@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
-from headstart import backbones
+from headstart.backbones import resolve
+from headstart.image_spec import ImageSpec
+from headstart.models.backbone_classifier import Headed
 from headstart.models.classifier import Classifier
-from headstart.models.convolutional import ConvolutionalNetwork
-from headstart.models.headed import Headed
-from headstart.spec import ImageSpec
+from headstart.models.networks.simple_cnn import ConvolutionalNetwork
 
 
 class ScratchCNN(Classifier):
@@ -60,7 +60,7 @@ class ScratchBackbone(Headed):
         label_smoothing: float = 0.0,
         augment: str | dict[str, float] | None = "auto",
     ) -> None:
-        network = backbones.architecture(architecture)
+        network = resolve.architecture(architecture)
         super().__init__(spec, epochs, lr, weight_decay, label_smoothing, augment)
         self.architecture = network
         self.save_hyperparameters({"architecture": {**network, "weights": "none"}}, logger=False)

@@ -1,6 +1,6 @@
 """What a network sees: convolution, receptive fields, features; for any ``torch.nn.Module`` and plain tensors.
 
-    from headstart.understand.explanation import explained
+    from headstart.understand.run_chapters import explained
     from headstart.understand.subject import Subject
 
     chapters = explained(Subject.of(network, images, labels), only=["receptive_field"])

@@ -3,7 +3,7 @@
 import numpy as np
 from torch import Tensor
 
-from headstart.understand.interval import of_share
+from headstart.understand.statistics import of_share
 
 LEVEL = 0.95
 DRAWS = 2000

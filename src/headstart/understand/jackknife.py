@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from headstart.seeding import key
-from headstart.understand.interval import Interval
+from headstart.understand.statistics import Interval
 
 GROUPS = 20
 

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from headstart.understand.receptive_field import Sight
+from headstart.understand.receptive_field.fields import Sight
 
 CONV = {"kind": "conv", "kernel": 3, "padding": 1}
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
-from headstart.pages import template
+from headstart.reporting.html import template
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -46,7 +46,7 @@ def fragment(
     effective: Mapping[str, "Tensor"] | None = None,
     pictures: Sequence["Tensor"] | None = None,
 ) -> str:
-    """The same within another page that has the style of ``headstart.pages``: an element with a shadow tree, so that
+    """The same within another page that has the style of ``headstart.reporting.html``: an element with a shadow tree, so that
     neither's style and names reach the other; its colours are the page's. That page's policy must allow inline
     scripts and ``img-src data: blob:``, and it holds one simulation.
 

@@ -1,0 +1,1 @@
+"""timm networks without their classifier, and where their weights come from."""

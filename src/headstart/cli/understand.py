@@ -1,0 +1,258 @@
+"""`headstart understand`: from a run to the page that explains its network. It reads from top to bottom."""
+
+import inspect
+import tempfile
+from collections.abc import Callable, Collection
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from headstart.backbones import resolve
+from headstart.config.instantiation import build_object
+from headstart.data import Folder
+from headstart.errors import HeadstartError
+from headstart.file_names import encode_name, expand_home, quote_for_shell
+from headstart.models import Classifier, loading
+from headstart.models.partial_transfer import Transplanted
+from headstart.models.pretrained_classifier import Transfer
+from headstart.process import Terminated
+from headstart.runs import run_directory
+from headstart.runs.environment import versions
+from headstart.seeding import key
+from headstart.understand.claims import Chapter
+from headstart.understand.html import render, to_json
+from headstart.understand.run_chapters import one_by_one, parts
+from headstart.understand.simulation import fragment
+from headstart.understand.simulation.layer_list import layer_list
+from headstart.understand.subject import Subject
+
+TRAINED, OTHERS = 128, 256  # images that are looked at, of those the network trained on and of the others
+FEWEST = 50  # images: the mean of a field over fewer is noise
+WITH_SIMULATION = "receptive_field"  # the part that the simulation goes with
+WHOLE, STOPPED = "understanding", "understanding.stopped"  # a stopped page takes no whole one's place
+
+
+def understand(
+    path: str | Path,
+    data: str | Path | None = None,
+    only: Collection[str] = (),
+    sweeps: Collection[str | Path] = (),
+    out: str | Path | None = None,
+    tell: Callable[[str], None] = lambda text: None,
+) -> Path:
+    """Measures what the lesson says on a trained network, and writes it as a page and as JSON.
+
+    The sealed test images stay sealed: what is looked at are images beside them.
+
+    Args:
+        path: a checkpoint, or a run's directory.
+        data: a folder of images to look at; None: those of the run.
+        only: names of the parts that are wanted; none: all.
+        sweeps: whose runs tell what takes more than one of them.
+        out: the folder that gets the page; None: the run's, or the working directory for a lone checkpoint.
+        tell: is told in a line what is being done.
+
+    Returns:
+        The page.
+
+    Raises:
+        HeadstartError: there is no such model, sweep or part, or there are too few images.
+        KeyboardInterrupt, Terminated: it was stopped; the parts that were finished stand in
+            ``understanding.stopped.html``.
+    """
+    wanted = parts(only)
+    checkpoint = run_directory.checkpoint(path)
+    rows = [row for sweep in sweeps for row in _rows(sweep)] if sweeps else None
+    run = run_directory.owner(checkpoint)
+    folder = _writable(expand_home(out or run or "."))
+    tell("reading the model and its images")
+    subject, cautions = opened(loading.load(checkpoint), _called(checkpoint, run), run, data)
+    command = " ".join(["headstart understand", quote_for_shell(str(path)), *_options(data, only, sweeps)])
+    chapters: list[Chapter] = []
+
+    def write(stem: str, notes: list[str]) -> Path:
+        told = (subject.name, chapters, notes, command)
+        simulated = _simulated(subject, chapters) if not only or WITH_SIMULATION in only else ""
+        run_directory.write_text(folder / f"{stem}.html", render(*told, simulated))
+        run_directory.write_text(folder / f"{stem}.json", to_json(*told, versions=versions()))
+        return folder / f"{stem}.html"
+
+    try:
+        for chapter in one_by_one(replace(subject, sweep=rows), only, tell):
+            chapters.append(chapter)
+    except (KeyboardInterrupt, Terminated):
+        if chapters:
+            missing = ", ".join(wanted[len(chapters) :])
+            page = write(STOPPED, [f"Stopped before its end: these parts are missing: {missing}.", *cautions])
+            tell(f"stopped: the finished parts are in {page}")
+        raise
+    page = write(WHOLE, cautions)
+    if not only:  # a page of some parts may be what a stopped one lacked
+        for suffix in (".html", ".json"):
+            (folder / f"{STOPPED}{suffix}").unlink(missing_ok=True)
+    return page
+
+
+def _writable(folder: Path) -> Path:
+    """The folder, made where it is not there; found out before minutes are spent on what goes into it."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return folder
+    except OSError as error:
+        raise HeadstartError(f"--out {folder}: {error.strerror}; name a folder that can be written") from error
+
+
+def layers_of(path: str | Path) -> dict[str, Any]:
+    """The layers of a model as the simulation takes them.
+
+    Args:
+        path: a checkpoint, or a run's directory.
+
+    Raises:
+        HeadstartError: there is no such model, or what it does to an image is not known.
+    """
+    checkpoint = run_directory.checkpoint(path)
+    model = loading.load(checkpoint)
+    one = model.normalised(torch.zeros(1, *model.spec.shape))
+    return layer_list(
+        _called(checkpoint, run_directory.owner(checkpoint)), model.network, (one.shape[1], one.shape[2], one.shape[3])
+    )
+
+
+def _simulated(subject: Subject, chapters: list[Chapter]) -> str:
+    """The simulation with the network's own layers, what was measured of them, and pictures to lay under."""
+    _, channels, height, width = subject.images.shape
+    try:
+        own = layer_list(subject.name, subject.network, (channels, height, width))
+    except HeadstartError:  # the part on receptive fields says why
+        own = None
+    maps = {name: weights for chapter in chapters for name, weights in chapter.maps.items()}
+    return fragment(own, maps, list(subject.pictures))
+
+
+def opened(model: Classifier, called: str, run: Path | None, data: str | Path | None) -> tuple[Subject, list[str]]:
+    """The network of ``model`` with images beside the sealed test part; and what to know before one trusts it."""
+    settings = run_directory.config(run) if run else None
+    source = _source(model, settings, data)
+    depth = source.catalogue.depth
+    if depth not in (None, model.spec.depth) and (data is not None or source.catalogue.reading):
+        raise HeadstartError(
+            f"{source.name}: images deeper than 8 bits, for which this network knows no range; "
+            "give 8-bit images by --data, or train it anew"
+        )
+    cautions: list[str] = source.remarks if data is not None else []
+    trained = run_directory.trained_on(run) if run else set()
+    if not run:
+        cautions.append("A checkpoint alone does not say which images trained it: all are taken for new ones.")
+    beside = np.setdiff1d(np.arange(len(source.catalogue.labels)), source.split.test)
+    seen = np.array([source.catalogue.digests[i] in trained for i in beside], dtype=bool)
+    chosen = np.concatenate([_spread(beside[seen], source, TRAINED), _spread(beside[~seen], source, OTHERS)])
+    if len(chosen) < FEWEST:
+        raise HeadstartError(
+            f"{source.name}: {len(chosen)} images beside the sealed test part are too few to look at; "
+            f"name a folder with {FEWEST} or more by --data"
+        )
+    pixels = torch.from_numpy(np.ascontiguousarray(source.pixels(chosen)))
+    known = tuple(source.catalogue.classes) == tuple(model.spec.classes)
+    if not known:
+        cautions.append("These images have other classes than the network: what takes their labels is left out.")
+    pretrained = _pretrained(model, settings, cautions)
+    return (
+        Subject(
+            name=called,
+            network=model.network.eval(),
+            random=_untrained(model).network.eval(),
+            images=model.normalised(pixels.float() / 255),
+            pictures=pixels,
+            labels=torch.from_numpy(source.catalogue.labels[chosen]) if known else None,
+            classes=tuple(model.spec.classes),
+            trained_on=torch.tensor([source.catalogue.digests[i] in trained for i in chosen]),
+            pretrained=pretrained.network.eval() if pretrained else None,
+            data=str(told["data"]) if run and (told := run_directory.finished(run)) else "",
+        ),
+        cautions,
+    )
+
+
+def _called(checkpoint: Path, run: Path | None) -> str:
+    """What a page calls a network: its run in words, a lone checkpoint by its file."""
+    told = run_directory.finished(run) if run else None
+    if told is None:
+        return encode_name(checkpoint.name)
+    labels = told["labels_per_class"] or "all"
+    return f"{told['model']} on {told['data']}, {labels} labels per class, seed {told['seed']}"
+
+
+def _source(model: Classifier, settings: dict[str, Any] | None, data: str | Path | None) -> Any:
+    channels, height, _ = model.spec.shape
+    source: Any
+    if data is not None:
+        source = Folder(root=str(data), image_size=height, channels=channels, on_bad_file="skip", on_copies="skip")
+    elif not settings:
+        raise HeadstartError("a checkpoint outside of its run has no images with it; name a folder of them by --data")
+    else:
+        source = build_object(settings["data"], "data")
+    source.depth = model.spec.depth  # whatever other files there are by now, images are read as in training
+    return source
+
+
+def _spread(indices: np.ndarray, source: Any, most: int) -> np.ndarray:
+    """At most so many of the images, the classes as equal as they can be, the choice by content alone."""
+    order = sorted(indices.tolist(), key=lambda i: source.catalogue.digests[i])
+    turns: dict[int, int] = {}
+    ranked = []
+    for i in order:
+        label = int(source.catalogue.labels[i])
+        turns[label] = turns.get(label, 0) + 1
+        ranked.append((turns[label], i))
+    return np.array(sorted(i for _, i in sorted(ranked)[:most]), dtype=np.int64)
+
+
+def _untrained(model: Classifier) -> Classifier:
+    """The same model before any training, from weights of a seed of its own."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(key(0, "untrained"))
+        asked = inspect.signature(type(model)).parameters
+        fresh = type(model)(**{name: value for name, value in model.hparams.items() if name in asked})
+        if isinstance(fresh, Transfer):
+            fresh.head.reset_parameters()  # it begins at zero, where nothing behind it has a gradient
+        return fresh
+
+
+def _pretrained(model: Classifier, settings: dict[str, Any] | None, cautions: list[str]) -> Transfer | None:
+    """The same model as its training began; None where nothing was pretrained, or its weights are not to be had."""
+    if isinstance(model, Transplanted):
+        cautions.append("Its stages began partly from random weights: there is no one beginning to compare it to.")
+    if not isinstance(model, Transfer) or isinstance(model, Transplanted):
+        return None
+    before = _untrained(model)
+    assert isinstance(before, Transfer)
+    try:
+        if not settings:
+            raise HeadstartError("a checkpoint alone does not name them")
+        start = resolve.resolve(settings["model"]["backbone"])
+        resolve.load_weights(before.backbone, start)
+    except HeadstartError as error:
+        cautions.append(f"The weights that the training began from are not to be had ({error}): no comparison to them.")
+        return None
+    return before
+
+
+def _rows(sweep: str | Path) -> list[dict[str, Any]]:
+    rows = [found for _, found in run_directory.results(expand_home(sweep)) if found["status"] == "finished"]
+    if not rows:
+        raise HeadstartError(
+            f"--sweep {sweep}: holds no finished run; give a directory of runs, such as those in runs/"
+        )
+    return rows
+
+
+def _options(data: str | Path | None, only: Collection[str], sweeps: Collection[str | Path]) -> list[str]:
+    """The options as they were typed, for the page's own command."""
+    typed: dict[str, list[Any]] = {"--data": [data], "--sweep": list(sweeps), "--only": list(only)}
+    given = {name: [str(value) for value in values if value] for name, values in typed.items()}
+    return [text for name, values in given.items() if values for text in (name, *map(quote_for_shell, values))]

@@ -1,0 +1,1 @@
+"""What the predictions of an arm say: calibration, confusion, agreement, errors."""

@@ -1,0 +1,1 @@
+"""Statistics of a sweep: intervals, tests, verdicts, power."""

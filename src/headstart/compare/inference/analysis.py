@@ -1,0 +1,79 @@
+"""What some directories hold, judged once for all who tell it, by the comparison that their runs declared before they
+trained."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from headstart.compare.declaration import Comparison
+from headstart.compare.inference.correctness import outcomes
+from headstart.compare.inference.verdict import Verdict, verdicts
+from headstart.compare.summary_table import Found, found
+from headstart.errors import HeadstartError
+
+
+@dataclass(frozen=True)
+class Judged:
+    """The runs of some directories, and what they say.
+
+    Args:
+        every: the runs.
+        asked: the comparison that they are judged by.
+        verdicts: of each data set and budget.
+        trouble: why there are no verdicts, where that is not a budget's own.
+    """
+
+    every: Found
+    asked: Comparison
+    verdicts: list[Verdict]
+    trouble: str | None = None
+
+    def refused(self, data: str, labels_per_class: int | None, arm: str) -> bool:
+        """Whether the arm is no evidence at that budget."""
+        return any(
+            (told.outcomes.data, told.outcomes.labels_per_class) == (data, labels_per_class)
+            and arm in told.outcomes.refused
+            for told in self.verdicts
+        )
+
+
+def judged(*directories: str | Path) -> Judged:
+    """Reads the directories' runs and judges them.
+
+    Raises:
+        HeadstartError: a directory does not exist, or holds no run.
+    """
+    every = found(*directories)
+    try:
+        asked = comparison(every)
+        tables = outcomes([*every.finished, *every.failures], every.superseded)
+        told = verdicts(tables, asked.level, asked.margin, asked.metric, asked.contrast)
+        return Judged(every, asked, told)
+    except HeadstartError as error:
+        return Judged(every, Comparison(), [], str(error))
+
+
+def comparison(every: Found) -> Comparison:
+    """What the runs declared; where they differ, the first to train, since what came later knew its result."""
+    declared = _declarations(every)
+    if not declared:
+        return Comparison()
+    first: dict[str, Any] = min(declared, key=lambda result: str(result.get("started")))["compare"]
+    return Comparison(**{name: value for name, value in first.items() if name in Comparison.__dataclass_fields__})
+
+
+def differing(every: Found) -> dict[str, list[Any]]:
+    """The keys of ``compare`` that were not declared alike, with the values that they had, the earliest first."""
+    declared = sorted(_declarations(every), key=lambda result: str(result.get("started")))
+    values: dict[str, list[Any]] = {}
+    for result in declared:
+        for name, value in result["compare"].items():
+            if value not in values.setdefault(name, []):
+                values[name].append(value)
+    return {name: every for name, every in values.items() if len(every) > 1}
+
+
+def _declarations(every: Found) -> list[dict[str, Any]]:
+    # Those of superseded runs, too: whoever declared anew could know their result.
+    every_one = [*every.finished, *every.superseded]
+    return [result for _, result in every_one if isinstance(result.get("compare"), dict)]

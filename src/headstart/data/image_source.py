@@ -1,0 +1,217 @@
+"""A source: what images there are, how they are split and batched, and their pixels. Torch-free."""
+
+import hashlib
+import json
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from headstart.data.ignored import describe_ignored, group_ignored
+from headstart.data.split import Split, make_split
+from headstart.errors import HeadstartError, hint_at_text
+from headstart.image_spec import ImageSpec
+
+PARTS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Catalogue:
+    """The images of a source, sorted by name; each of them can be read.
+
+    Args:
+        names: relative paths or ids, N of them.
+        labels: int64 (N,), positions in ``classes``.
+        classes: names, sorted.
+        parts: str (N,): ``train``, ``val`` or ``test`` where the data say so, else empty.
+        digests: SHA-256 of each image's content, hexadecimal.
+        pixels: uint8 (M, C, H, W) with M >= N, usually a memory map.
+        rows: int64 (N,), where in ``pixels`` each image stands.
+        skipped: (name, reason) of files that could not be read and were left out.
+        contents: by what exact copies know each other, strings in the order of the digests; empty: the digests.
+        depth: how images deeper than 8 bits were read, one of ``headstart.decoding.bit_depth.WHITE``; None: none is deeper.
+        reading: what changes the pixels of these digests, if anything: a part of the data's digest.
+        ignored: (reason, name) of images that are there and passed over, such as those outside of the classes' folders.
+        notes: how the layout of the data was taken, where it could be meant in another way.
+    """
+
+    names: list[str]
+    labels: np.ndarray
+    classes: tuple[str, ...]
+    parts: np.ndarray
+    digests: list[str]
+    pixels: np.ndarray
+    rows: np.ndarray
+    skipped: list[tuple[str, str]] = field(default_factory=list)
+    contents: list[str] = field(default_factory=list)
+    depth: str | None = None
+    reading: list[Any] = field(default_factory=list)
+    ignored: list[tuple[str, str]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+@dataclass(eq=False)
+class Source(ABC):
+    """A data set. Its arguments are the keys of ``conf/data``; a subclass says what images there are.
+
+    Args:
+        root: where the images lie; nothing is ever written there.
+        image_size: pixels of a side: the shorter side is resized to it, the centre cut out; None: as they are.
+        channels: 1 or 3; None: 1 where every image is grey, else 3.
+        labels_per_class: the budget, training and validation together; None: all.
+        test: the given part that is the sealed test; None: ``test`` where there is one, else 20 % by content.
+        folds: cut the images into so many parts, each of which is the test once; None: one split.
+        fold: which of them is the test part here.
+        validation: share of the budget that validates (from 20 labels per class on); 0: none.
+        mirror: whether a mirrored image keeps its class.
+        batch_size: images of a training step.
+        num_workers: processes that fetch batches; changes nothing but the speed.
+        on_bad_file: ``error`` names every file that cannot be read, ``skip`` leaves them out.
+        on_copies: ``error`` names images that stand in two given parts, ``skip`` keeps such copies out of training.
+        seed: which of the images beside the test part are labelled, and in what order they come.
+
+    ``depth``, no argument, is how images deeper than 8 bits are read, one of ``headstart.decoding.bit_depth.WHITE``; None: chosen
+    from the values of all of them. It is set where a network is shown other images than those that it learned from.
+
+    Raises:
+        HeadstartError: an argument that makes no sense.
+    """
+
+    root: str | None = None
+    image_size: int | None = 64
+    channels: int | None = None
+    labels_per_class: int | None = None
+    test: str | None = None
+    folds: int | None = None
+    fold: int = 0
+    validation: float = 0.2
+    mirror: bool = True
+    batch_size: int = 32
+    num_workers: int = 0
+    on_bad_file: str = "error"
+    on_copies: str = "error"
+    seed: int = 0
+    depth: str | None = field(default=None, init=False)
+
+    def __post_init__(self) -> None:
+        self._demand("image_size", self.image_size is None or _whole(self.image_size, 8), "8 or more pixels")
+        self._demand("channels", self.channels in (None, 1, 3), "1, 3 or null")
+        budget = self.labels_per_class
+        self._demand("labels_per_class", budget is None or _whole(budget, 1), "1 or more, or null for all")
+        self._demand("test", self.test is None or self.test in PARTS, f"one of {', '.join(PARTS)}, or null")
+        self._demand("folds", self.folds is None or _whole(self.folds, 2), "2 or more, or null for one split")
+        self._demand("fold", _whole(self.fold, 0) and self.fold < (self.folds or 1), "one of data.folds, from 0 on")
+        self._demand("validation", _share(self.validation), "a share between 0 and 0.5")
+        self._demand("mirror", isinstance(self.mirror, bool), "true or false")
+        self._demand("batch_size", _whole(self.batch_size, 2), "2 or more images")
+        self._demand("num_workers", _whole(self.num_workers, 0), "0 or more processes")
+        self._demand("on_bad_file", self.on_bad_file in ("error", "skip"), "error or skip")
+        self._demand("on_copies", self.on_copies in ("error", "skip"), "error or skip")
+        self._demand("seed", _whole(self.seed, 0), "a whole number of 0 or more")
+
+    def _demand(self, name: str, sensible: bool, wanted: str) -> None:
+        if not sensible:
+            key, value = name if name == "seed" else f"data.{name}", getattr(self, name)  # one seed for all
+            raise HeadstartError(f"{key}={value}: give {wanted}{hint_at_text(value)}")
+
+    @property
+    def name(self) -> str:
+        """What a table calls the data."""
+        return type(self).__name__.lower()
+
+    @cached_property
+    @abstractmethod
+    def catalogue(self) -> Catalogue:
+        """What images there are.
+
+        Raises:
+            HeadstartError: no data, or files that cannot be read.
+        """
+
+    @cached_property
+    def split(self) -> Split:
+        """Which of them train, validate and test.
+
+        Raises:
+            HeadstartError: the budget does not fit, or there is no such test part.
+        """
+        return make_split(
+            self.catalogue,
+            self.test_part,
+            self.labels_per_class,
+            self.validation,
+            self.seed,
+            self.on_copies == "skip",
+            self.folds,
+            self.fold,
+        )
+
+    @property
+    def test_part(self) -> str | None:
+        """The given part that is the test, by its one name."""
+        return PARTS[self.test] if self.test else None
+
+    @property
+    def skipped(self) -> list[tuple[str, str]]:
+        """(name, reason) of images that are there and not used, whatever the budget."""
+        return self.catalogue.skipped + self.split.skipped
+
+    @property
+    def ignored(self) -> list[dict[str, Any]]:
+        """Images that are there and stand in no class: for each reason the count, and the first twenty names."""
+        return group_ignored(self.catalogue.ignored)
+
+    @property
+    def remarks(self) -> list[str]:
+        """What a person should know of the data before anything trains: what is passed over, and what was assumed."""
+        passed_over = describe_ignored(self.ignored)
+        texts = [*([f"passed over: {passed_over}"] if passed_over else []), *self.catalogue.notes]
+        return [f"data.root={self.root}: {text}" for text in texts]
+
+    def audit(self) -> dict[str, Any] | None:
+        """What may be wrong with the images, for a report; None where nobody would mend it."""
+        return None
+
+    def pixels(self, indices: np.ndarray) -> np.ndarray:
+        """The images at these positions of the catalogue, uint8 (N, C, H, W)."""
+        return self.catalogue.pixels[self.catalogue.rows[indices]]
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of what the outcome depends on in the data: content, class, part and shape; no name or path."""
+        rows = sorted((row["sha256"], row["class"], row["part"]) for row in self.split.rows())
+        text = json.dumps([self.catalogue.pixels.shape[1:], rows, *self.catalogue.reading])
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    @cached_property
+    def spec(self) -> ImageSpec:
+        """What the data tell a model; mean and standard deviation are those of the training part."""
+        channels, height, width = self.catalogue.pixels.shape[1:]
+        counts = np.zeros((channels, 256), dtype=np.int64)  # exact, whatever the order
+        for start in range(0, len(self.split.train), 1024):
+            some = self.pixels(self.split.train[start : start + 1024])
+            counts += [np.bincount(some[:, c].ravel(), minlength=256) for c in range(channels)]
+        values = np.arange(256) / 255
+        share = counts / counts.sum(axis=1, keepdims=True)
+        mean = share @ values
+        std = np.sqrt((share * (values - mean[:, None]) ** 2).sum(axis=1))
+        labels = len(self.split.train) + len(self.split.val)
+        return ImageSpec(
+            shape=(channels, height, width),
+            classes=self.catalogue.classes,
+            mean=tuple(round(float(m), 6) for m in mean),
+            std=tuple(round(float(s), 6) for s in std),
+            mirror=self.mirror,
+            labels_per_class=max(1, round(labels / len(self.catalogue.classes))),
+            depth=self.catalogue.depth,
+        )
+
+
+def _whole(value: Any, least: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= least
+
+
+def _share(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 0.5

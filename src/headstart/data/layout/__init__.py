@@ -1,0 +1,1 @@
+"""Which folder is a class and which is a part."""

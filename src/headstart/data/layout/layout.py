@@ -1,0 +1,122 @@
+"""The layout of a folder of images: its parts and classes, and the images that are passed over.
+
+``root/<class>/*`` or ``root/{train,val,test}/<class>/*``. Other layouts are refused by a line that says what to do.
+Training and audit read it here; prediction takes the files below a folder by the same ``list_files``.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from headstart.data.layout.class_folders import ClassFolder, Remark, describe_wrapper, find_notes, find_troubles
+from headstart.data.layout.file_list import LOOSE, has_files, list_files, list_folders, list_stray_images
+from headstart.data.layout.hints import describe_loose_images
+from headstart.data.layout.part_folders import find_parts, has_no_labels, list_class_folders, unwrap
+from headstart.errors import HeadstartError, named
+
+NO_LABELS = "images in parts without folders of classes (so without labels)"
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What a folder of images holds.
+
+    Args:
+        root: the folder.
+        classes: the folders of the classes, a part after the other.
+        ignored: (reason, path) of images that are passed over.
+        troubles: what training refuses.
+        notes: what is taken in one way and could be meant in another.
+    """
+
+    root: Path
+    classes: tuple[ClassFolder, ...]
+    ignored: tuple[tuple[str, Path], ...]
+    troubles: tuple[Remark, ...]
+    notes: tuple[Remark, ...]
+
+
+def read_layout(root: Path) -> Layout:
+    """Decides which folders are parts and classes and which files are images; few files are opened, none decoded.
+
+    Raises:
+        HeadstartError: a layout in which no classes can be told, or a folder that cannot be read.
+    """
+    try:
+        return _read_layout(root)
+    except OSError as error:
+        raise HeadstartError(f"{error.filename or root}: cannot be read ({error.strerror})") from error
+
+
+def _read_layout(root: Path) -> Layout:
+    top = list_folders(root)
+    if not top:
+        images = describe_loose_images([root])
+        what = "no folders in it" + (f", but {images}" if images else "")
+        raise HeadstartError(f"data.root={root}: {what}; put the images of each class into a folder of its own")
+    parts = find_parts(root, top)
+    if parts:
+        classes, ignored, notes = _read_parts(parts)
+    else:
+        classes, ignored, notes = [ClassFolder("", folder, list_files(folder)) for folder in top], [], []
+    ignored += list_stray_images(root)
+    ignored += [image for folder in classes for image in folder.listing.ignored]
+    notes += find_notes(root, classes)
+    return Layout(root, tuple(classes), tuple(ignored), tuple(find_troubles(root, classes)), tuple(notes))
+
+
+def _read_parts(parts: list[tuple[str, Path]]) -> tuple[list[ClassFolder], list[tuple[str, Path]], list[Remark]]:
+    """The folders of the classes in the parts, what the parts hold beside them, and notes on parts without any."""
+    classes: list[ClassFolder] = []
+    ignored: list[tuple[str, Path]] = []
+    notes: list[Remark] = []
+    classes_to_train = {folder.name for part, place in parts if part == "train" for folder in list_class_folders(place)}
+    for part, place in parts:
+        if not has_files(place) and not list_folders(place):
+            notes.append(Remark((place,), f"{place.name} is empty, so the data bring no {part} part"))
+            ignored += list_stray_images(place)
+            continue
+        inner = unwrap(place)
+        folders = list_folders(inner)
+        strays = [image for folder in dict.fromkeys((place, inner)) for image in list_stray_images(folder)]
+        if part == "train" or not has_no_labels(folders, classes_to_train):
+            classes += [ClassFolder(part, folder, list_files(folder)) for folder in folders]
+            ignored += strays
+            continue
+        ignored += [(NO_LABELS if reason == LOOSE else reason, path) for reason, path in strays]
+        ignored += [(NO_LABELS, file.path) for folder in folders for file in list_files(folder).files]
+        if part == "test":
+            text = f"the images of {place.name} have no labels, so that 20 % of each class become the test instead"
+            notes.append(Remark((place,), text))
+    return classes, ignored, notes
+
+
+def describe_one_class(root: Path, folders: Sequence[ClassFolder]) -> str:
+    """What to do where there is but one class, of these folders."""
+    folder = max(folders, key=lambda folder: len(folder.listing.folders))
+    if wrapper := describe_wrapper(root, folder):
+        return f"one class only ({folder.name}); {wrapper}"
+    images = describe_loose_images([folder.path, root])
+    hint = f", {images}" if "(" in images else ""  # only where it says more than a number
+    return f"one class only ({folder.name}){hint}; a comparison needs two or more, each in a folder of its own"
+
+
+def check_layout(layout: Layout) -> None:
+    """Demands two classes or more, each with images, and nothing that cannot be meant.
+
+    Raises:
+        HeadstartError: there are none, or something is in the way.
+    """
+    root = layout.root
+    for folder in layout.classes:
+        for path, reason in folder.listing.troubles:
+            raise HeadstartError(f"{path}: {reason}")
+    with_files = [folder for folder in layout.classes if folder.listing.files]
+    if not with_files:
+        raise HeadstartError(f"data.root={root}: no images in it (docs/inputs.md names the formats)")
+    if empty := sorted({folder.name for folder in layout.classes} - {folder.name for folder in with_files}):
+        raise HeadstartError(f"data.root={root}: no images in class {named(empty)}; fill or remove the folder")
+    if len({folder.name for folder in with_files}) < 2:
+        raise HeadstartError(f"data.root={root}: {describe_one_class(root, with_files)}")
+    for trouble in layout.troubles:
+        raise HeadstartError(f"data.root={root}: {trouble.text}")

@@ -1,0 +1,48 @@
+"""Where data lie: a person's own folder, what we make or download ourselves, and the cache."""
+
+import os
+from difflib import get_close_matches
+from pathlib import Path
+
+import platformdirs
+
+from headstart.errors import HeadstartError
+from headstart.file_names import expand_home
+
+CLONE = Path(__file__).parents[3]
+
+
+def cache_dir() -> Path:
+    """``HEADSTART_CACHE``, or the user's cache folder."""
+    return Path(os.environ.get("HEADSTART_CACHE") or platformdirs.user_cache_dir("headstart")).expanduser()
+
+
+def own_folder(name: str) -> Path:
+    """Where a data set lies that we make or download: ``data/`` in a clone, else the cache."""
+    in_clone = (CLONE / "pyproject.toml").is_file() and (CLONE / "data").is_dir()
+    return (CLONE / "data" if in_clone else cache_dir()) / name
+
+
+def existing(root: str | Path) -> Path:
+    """The folder that a person named, a leading ``~`` expanded.
+
+    Raises:
+        HeadstartError: there is none, with the name there that is most alike, or it is a file.
+    """
+    try:
+        folder = expand_home(root)
+        if folder.is_dir():
+            return folder
+        if folder.exists():
+            raise HeadstartError(f"data.root={root}: this is a file; give the folder that holds the data")
+        if folder.is_symlink():
+            raise HeadstartError(f"data.root={root}: a link that leads nowhere, or in a circle; mend or remove it")
+        parent, missing = folder.absolute(), ""
+        while not parent.is_dir():
+            parent, missing = parent.parent, parent.name
+        near = get_close_matches(missing, [path.name for path in parent.iterdir() if path.is_dir()], n=1)
+    except (OSError, RuntimeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error).rstrip(".")
+        raise HeadstartError(f"data.root={root}: this folder cannot be reached ({reason}); give another") from error
+    hint = f"did you mean {parent / near[0]}?" if near else f"{parent} is there, but no {missing} in it"
+    raise HeadstartError(f"data.root={root}: there is no such folder; {hint}")

@@ -1,0 +1,255 @@
+"""How a file becomes pixels: upright, on white, 8 bits a channel, square."""
+
+import io
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError, features
+
+from headstart.decoding.bit_depth import Extent, PixelError, measure_extent
+from headstart.decoding.deep_images import image_extent, is_deep, reduce_depth, scale_values
+from headstart.decoding.metadata import strip_metadata
+from headstart.decoding.orientation import find_orientation, is_turned_anew, turn_upright
+from headstart.errors import HeadstartError
+
+T = TypeVar("T")
+
+DECODER = 2  # another number whenever other pixels come out of the same file: it names the caches
+SUFFIXES = {".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".apng", ".bmp", ".gif", ".webp", ".tif", ".tiff"}
+SUFFIXES |= {".ppm", ".pgm", ".pbm", ".pnm", ".avif", ".jp2", ".j2k", ".jpx"}
+HEIC = {".heic", ".heif"}
+# No other format is tried, whatever a file contains: Pillow would run PostScript, for one. A file's content says
+# which of them it is, never its name: so formats without a signature of their own (TGA) are left out.
+FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP", "TIFF", "PPM", "AVIF", "JPEG2000")
+HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"}
+AVIF_BRANDS = {b"avif", b"avis"}
+HEADER = 64  # bytes that tell HEIC from AVIF
+EMPTY = "empty"
+NO_HEIC = "HEIC needs another decoder: pip install headstart[heic]"
+GREY = {"1", "L", "LA", "La", "I", "F"}
+TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")  # what such files begin with
+
+
+def is_image(path: Path) -> bool:
+    """Whether the name is that of an image; hidden files are none."""
+    return path.suffix.lower() in SUFFIXES | HEIC and not path.name.startswith(".")
+
+
+@dataclass(frozen=True)
+class Header:
+    """What is known of an image before its pixels are read.
+
+    Args:
+        is_grey: whether it has no colors.
+        is_deep: whether its values have more than 8 bits.
+        jpeg_side: pixels of the shorter side of a JPEG; 0 for other formats.
+        is_turned_anew: whether the first decoder turned it wrongly.
+    """
+
+    is_grey: bool
+    is_deep: bool
+    jpeg_side: int
+    is_turned_anew: bool = False
+
+    def is_decoded_anew(self, size: int) -> bool:
+        """Whether the first decoder gave other pixels: it halved large JPEGs until they were about twice the size."""
+        return self.jpeg_side >= 4 * size or self.is_turned_anew
+
+
+def decode(
+    image: Path | str | bytes | Image.Image,
+    size: int | None,
+    channels: int,
+    depth: str | None = None,
+    name: str = "the image",
+) -> np.ndarray:
+    """An image file, its bytes, or a PIL image, as a model wants it: equal pixels from all three.
+
+    The shorter side becomes ``size`` (bicubic, antialiased) and the centre is cut out; None: it stays as large as
+    it is.
+
+    Args:
+        image: a path, the content of a file, or a PIL image (at the frame where it stands; else the first).
+        size: pixels of a side.
+        channels: 1 or 3.
+        depth: how values of more than 8 bits are read, one of ``headstart.decoding.bit_depth.WHITE``; None: they are refused.
+        name: what a message calls an image that is no file.
+
+    Returns:
+        uint8 (channels, size, size), or (channels, height, width).
+
+    Raises:
+        HeadstartError: it cannot be read as an image.
+    """
+    try:
+        return _read(image, lambda opened: _array(opened, size, channels, depth))
+    except (HeadstartError, MemoryError):
+        raise
+    except Exception as error:  # Pillow's decoders raise whatever a broken file leads them to
+        mend = ""
+        if isinstance(image, str | Path):
+            name, mend = str(image), "" if isinstance(error, PixelError) else "; mend or remove the file"
+        raise HeadstartError(f"{name}: {trouble(error)}{mend}") from error
+
+
+def has_image_header(path: Path) -> bool:
+    """Whether the file begins like an image, HEIC included, whatever its name."""
+    try:
+        with _opened(path):
+            return True
+    except Exception as error:  # Pillow's readers raise whatever a broken file leads them to
+        return str(error).endswith(NO_HEIC)
+
+
+def is_heic(header: bytes) -> bool:
+    """Whether a file that begins with these bytes is HEIC: its brand, or one that it is compatible with, says so."""
+    major, end = header[8:12], min(int.from_bytes(header[:4]), HEADER)
+    brands = {major, *(header[i : i + 4] for i in range(16, end, 4))}
+    return header[4:8] == b"ftyp" and major not in AVIF_BRANDS and bool(brands & HEIC_BRANDS)
+
+
+def readable_formats() -> list[str]:
+    """Pillow's names of the formats that are read here: AVIF and HEIC depend on what is installed."""
+    missing = {name for name, feature in (("AVIF", "avif"), ("JPEG2000", "jpg_2000")) if not features.check(feature)}
+    return [name for name in FORMATS if name not in missing] + ["HEIF"] * reads_heic()
+
+
+def read_header(path: Path) -> Header:
+    """What a file's header says; a file that cannot be read counts as grey, so that the others decide."""
+    try:
+        return _read(path, _header)
+    except Exception:  # decoding will name it
+        return Header(is_grey=True, is_deep=False, jpeg_side=0)
+
+
+def read_extent(path: Path) -> Extent:
+    """The range of the values of an image that is deeper than 8 bits; raises what broken files lead to."""
+    return _read(path, image_extent)
+
+
+def from_array(array: np.ndarray, depth: str | None = None) -> Image.Image:
+    """Numbers of any type, (H, W) or (H, W, C) with up to four channels, as a PIL image of 8 bits.
+
+    Raises:
+        PixelError: these are no numbers, or ``depth`` does not tell their range.
+    """
+    if array.ndim == 3 and array.shape[2] == 1:
+        array = array[:, :, 0]
+    if array.dtype.kind == "b":
+        array = array.astype(np.uint8) * np.uint8(255)
+    if array.dtype != np.uint8:
+        if array.dtype.kind not in "iuf":
+            raise PixelError(f"{array.dtype} values are no pixels")
+        array = scale_values(array, measure_extent(array), depth)
+    return Image.fromarray(np.ascontiguousarray(array))
+
+
+@cache
+def reads_heic() -> bool:
+    """Whether the extra that decodes an iPhone's HEIC is installed; then it is switched on."""
+    try:
+        import pillow_heif
+    except ImportError:
+        return False
+    pillow_heif.register_heif_opener()
+    return True
+
+
+def trouble(error: BaseException) -> str:
+    """What is wrong with a file, in a few words."""
+    text = str(error)
+    if isinstance(error, PixelError):
+        return text
+    if text.endswith(NO_HEIC):
+        return NO_HEIC
+    if isinstance(error, UnidentifiedImageError):
+        return "not an image"
+    if isinstance(error, Image.DecompressionBombError):
+        return "too many pixels to be a photograph"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror.lower()
+    if text == EMPTY:
+        return text
+    if "truncated" in text.lower():
+        return "truncated"
+    return f"damaged: {text.splitlines()[0][:80]}" if text else "damaged"
+
+
+def _read(source: Path | str | bytes | Image.Image, work: Callable[[Image.Image], T]) -> T:
+    """What ``work`` makes of an image; metadata that Pillow fails on are left away first."""
+    if isinstance(source, Image.Image):
+        return work(source)
+    if isinstance(source, str):
+        source = Path(source)
+    try:
+        with _opened(source) as image:
+            return work(image)
+    except (HeadstartError, PixelError, MemoryError, Image.DecompressionBombError):
+        raise
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno:
+            raise
+        content = source if isinstance(source, bytes) else source.read_bytes()
+        if isinstance(error, UnidentifiedImageError) and content.startswith(TIFF):
+            raise PixelError(
+                "a TIFF of a kind that is not read (such as 64-bit values or floating-point color), or damaged; "
+                "store it as PNG or as a TIFF of 8 or 16 bits"
+            ) from error
+        stripped = strip_metadata(content)
+        if stripped is None:
+            raise
+        try:
+            with _opened(stripped) as image:
+                return work(image)
+        except PixelError:
+            raise
+        except Exception:
+            raise error from None
+
+
+def _opened(source: Path | bytes) -> Image.Image:
+    if isinstance(source, Path):
+        with source.open("rb") as file:
+            header = file.read(HEADER)
+    else:
+        header = source[:HEADER]
+    if not header:
+        raise ValueError(EMPTY)
+    content = source if isinstance(source, Path) else io.BytesIO(source)
+    if not is_heic(header):
+        return Image.open(content, formats=FORMATS)
+    if not reads_heic():
+        raise HeadstartError(f"{source}: {NO_HEIC}" if isinstance(source, Path) else NO_HEIC)
+    return Image.open(content, formats=["HEIF"])
+
+
+def _array(image: Image.Image, size: int | None, channels: int, depth: str | None) -> np.ndarray:
+    if not all(image.size):
+        raise PixelError("no pixels in it")
+    image = turn_upright(reduce_depth(image, depth), find_orientation(image))
+    if image.mode == "La":  # grey, multiplied by its opacity
+        image = image.convert("LA")
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+    if image.mode == "LAB":
+        image = image.convert("RGB")
+    image = image.convert("L" if channels == 1 else "RGB")
+    if size and image.size != (size, size):
+        image = ImageOps.fit(image, (size, size), Image.Resampling.BICUBIC)
+    array: Any = np.asarray(image)
+    return np.ascontiguousarray(array[None] if array.ndim == 2 else array.transpose(2, 0, 1))
+
+
+def _header(image: Image.Image) -> Header:
+    is_jpeg = image.format in ("JPEG", "MPO")
+    return Header(
+        is_grey=image.mode in GREY or image.mode.startswith("I;16"),
+        is_deep=is_deep(image),
+        jpeg_side=min(image.size) if is_jpeg else 0,
+        is_turned_anew=is_turned_anew(image),
+    )

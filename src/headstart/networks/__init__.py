@@ -1,0 +1,1 @@
+"""Tools for any torch.nn.Module: hooks, stages, copies, modes."""

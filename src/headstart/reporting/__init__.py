@@ -1,0 +1,1 @@
+"""What all pages share: charts, HTML, number formats, the console."""

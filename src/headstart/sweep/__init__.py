@@ -1,0 +1,1 @@
+"""Plans and runs the jobs of a sweep."""

@@ -1,0 +1,92 @@
+"""What a sweep will take: how long each run about, before anything was measured, and how many go at once. Torch-free.
+
+The seconds are of one machine (a core of an AMD EPYC; rounded from the seconds of
+MNIST, digits, flowers5 and hymenoptera sweeps, 2026-11-25); once runs have finished,
+their own seconds are the better guess, and the progress line goes by them.
+"""
+
+import os
+from typing import Any
+
+from omegaconf import DictConfig
+
+from headstart.backbones import resolve
+from headstart.errors import HeadstartError, hint_at_text
+
+# Seconds to train on one image with one thread, at a number of pixels a side. The work grows with their square, the
+# time less, since small images leave more of it to what each step costs anyway.
+SMALL_CNN = (0.00015, 28)
+ALEXNET = (0.0009, 32)
+EMBEDDED = (0.004, 64)
+OTHER_BACKBONE = (0.065, 224)
+GROWTH = 1.5
+FORWARD_SHARE = 0.35  # of a training step is the pass forward, which is all that a frozen backbone does
+RUN_BYTES = 4e9  # memory of a training, torch included: 3.7 GB for MobileNetV2 at 224 pixels, 32 images a step
+SECONDS_AROUND = 1.0  # building, testing and writing
+
+
+def seconds(cfg: DictConfig, images: int, labels_per_class: int, size: int) -> float:
+    """About how long the run takes.
+
+    Args:
+        cfg: its composed configuration.
+        images: training images of an epoch.
+        labels_per_class: the budget.
+        size: pixels of a side.
+    """
+    settings = cfg.model.get("backbone") or cfg.model.get("architecture")
+    if settings is None:
+        each, at = ALEXNET if cfg.model._target_.endswith(".AlexNet") else SMALL_CNN
+    else:
+        each, at = EMBEDDED if resolve.is_embedded(dict(settings)) else OTHER_BACKBONE
+    frozen = FORWARD_SHARE if "backbone" in cfg.model and "backbone_lr" not in cfg.model else 1.0
+    epochs = typed_length(cfg) or epochs_for(cfg.model.epochs, labels_per_class)
+    return SECONDS_AROUND + epochs * images * each * (size / at) ** GROWTH * frozen
+
+
+def shares() -> tuple[int, int]:
+    """How many runs a sweep trains at once, and with how many threads each: the same on a machine at any time, since
+    bits depend on the threads. ``OMP_NUM_THREADS`` is heeded, and joblib's ``LOKY_MAX_CPU_COUNT``."""
+    import psutil
+    from joblib import cpu_count
+
+    cores = cpu_count(only_physical_cores=True)
+    typed = os.environ.get("OMP_NUM_THREADS", "")
+    most = cores // int(typed) if typed.isdecimal() and int(typed) else cores
+    at_once = max(1, min(most, int(psutil.virtual_memory().total / RUN_BYTES)))
+    return at_once, cores // at_once
+
+
+def typed_length(cfg: DictConfig) -> int | None:
+    """``trainer.max_epochs``; None: the model's own length.
+
+    Raises:
+        HeadstartError: it is no number of epochs.
+    """
+    epochs = cfg.trainer.max_epochs
+    if epochs is None or (isinstance(epochs, int) and not isinstance(epochs, bool) and epochs >= 1):
+        return epochs
+    raise HeadstartError(
+        f"trainer.max_epochs={epochs}: give a whole number of 1 or more, or null for the model's own"
+        f"{hint_at_text(epochs)}"
+    )
+
+
+def epochs_for(epochs: Any, labels_per_class: int) -> int:
+    """The recipe's length: a number, or from a table the row of the largest key not above the labels.
+
+    Raises:
+        HeadstartError: neither of them.
+    """
+    try:
+        table = {0: epochs} if isinstance(epochs, int) else {int(k): int(v) for k, v in epochs.items()}
+    except (AttributeError, TypeError, ValueError):
+        table = {}
+    mixed = not isinstance(epochs, int) and table and len({type(key) for key in epochs}) > 1
+    if mixed:
+        raise HeadstartError(f"model.epochs={epochs}: give the whole table, such as model.epochs='{{5: 100, 20: 50}}'")
+    if not table or min(table.values()) < 1:
+        raise HeadstartError(
+            f"model.epochs={epochs}: give a whole number of 1 or more, or a table such as {{5: 100, 20: 50}}"
+        )
+    return table[max((k for k in table if k <= labels_per_class), default=min(table))]

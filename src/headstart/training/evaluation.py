@@ -1,0 +1,56 @@
+"""What a run shows of itself for whoever judges it: whether it learned its own training images, and where it was most
+sure and wrong."""
+
+import io
+import math
+from typing import Any
+
+import lightning as L
+import numpy as np
+import torch
+import torch.nn.functional as F
+from PIL import Image
+
+from headstart.runs.confident_errors import surest_mistakes
+
+THUMBNAIL = 96  # pixels of a picture's side, at most
+
+
+def learned(trainer: L.Trainer, model: L.LightningModule, data: Any) -> dict[str, float]:
+    """How well the model knows the images that trained it, as they are.
+
+    Args:
+        trainer: has fitted the model.
+        model: a classifier of raw images.
+        data: an ``ImageData``.
+
+    Returns:
+        ``loss``: its cross-entropy on them; ``label_entropy``: that of guessing by the share of each class; in nats.
+    """
+    scores = torch.cat(trainer.predict(model, data.trained_dataloader())).float()  # type: ignore[arg-type]
+    labels = torch.from_numpy(data.source.catalogue.labels[data.source.split.train])
+    shares = torch.bincount(labels).double() / len(labels)
+    return {
+        "loss": F.cross_entropy(scores.double(), labels).item(),
+        "label_entropy": -sum(share * math.log(share) for share in shares.tolist() if share),
+    }
+
+
+def mistakes(source: Any, labels: np.ndarray, probabilities: np.ndarray) -> tuple[list[str], list[bytes]]:
+    """The test images of which the model was most sure and wrong: their names, and small WebP pictures of them.
+
+    Args:
+        source: whose test part was predicted.
+        labels: int64 (N,).
+        probabilities: float32 (N, num_classes).
+    """
+    positions = source.split.test[surest_mistakes(labels, probabilities)]
+    return [source.catalogue.names[i] for i in positions], [_webp(pixels) for pixels in source.pixels(positions)]
+
+
+def _webp(pixels: np.ndarray) -> bytes:
+    image = Image.fromarray(pixels[0] if len(pixels) == 1 else pixels.transpose(1, 2, 0))
+    image.thumbnail((THUMBNAIL, THUMBNAIL))
+    out = io.BytesIO()
+    image.save(out, "webp", quality=80)
+    return out.getvalue()

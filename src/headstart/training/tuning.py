@@ -1,0 +1,189 @@
+"""The search for a run's settings: so many trials, scored on its own validation images; no test image is read."""
+
+import json
+import math
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from headstart.config.identity import tuned_settings
+from headstart.errors import DivergedError, HeadstartError
+from headstart.runs import run_directory
+from headstart.seeding import key
+
+if TYPE_CHECKING:
+    from headstart.sweep.planner import How
+
+RANDOM = 4  # trials before the sampler begins to learn from those it has seen
+
+Trial = dict[str, Any]
+
+
+def checked(cfg: DictConfig) -> None:
+    """Whether what ``cfg.tune`` asks for can be searched.
+
+    Raises:
+        HeadstartError: it cannot, or Optuna is not installed.
+    """
+    trials = cfg.tune.trials
+    if not isinstance(trials, int) or isinstance(trials, bool) or trials < 0:
+        raise HeadstartError(f"tune.trials={trials}: give a whole number, 0 for no search")
+    if not trials:
+        return
+    if not find_spec("optuna"):
+        raise HeadstartError("the search for settings needs Optuna: pip install headstart[tuned]")
+    if not isinstance(cfg.tune.space, DictConfig):
+        raise HeadstartError(f"tune.space={cfg.tune.space!r}: give a table such as {{lr: [1e-4, 1e-2]}}")
+    space = tuned_settings(cfg)
+    if not space:
+        raise HeadstartError(f"tune.space: none of {', '.join(cfg.tune.space)} is an argument of {cfg.model._target_}")
+    for name, ends in space.items():
+        two = isinstance(ends, list) and len(ends) == 2 and all(isinstance(end, int | float) for end in ends)
+        if not two or not 0 < ends[0] < ends[1]:
+            raise HeadstartError(f"tune.space.{name}={ends}: give two numbers above 0, the smaller first")
+
+
+def demand_validation(source: Any) -> None:
+    """Raises HeadstartError where no image validates, so that no setting can be chosen."""
+    if not len(source.split.val):
+        raise HeadstartError(
+            f"data.labels_per_class={source.labels_per_class}: nothing validates at this budget, so that no setting "
+            "can be chosen; give 20 or more, or experiment=compare"
+        )
+
+
+def searched(
+    cfg: DictConfig,
+    source: Any,
+    directory: Path,
+    identity: str,
+    title: str,
+    how: "How",
+    prepare: Callable[..., Any],
+) -> Any:
+    """Trains with each trial's settings and keeps the best, the defaults being the first trial.
+
+    A search that was interrupted goes on after its last whole trial, to the same settings: what a trial tries
+    depends on the seed and on the trials before it alone.
+
+    Args:
+        cfg: the run's; ``cfg.tune.trials`` and ``cfg.tune.space`` (``{argument of the model: [low, high]}``, searched
+            on a logarithmic scale; those that the model has count).
+        source: the images.
+        directory: the run's.
+        identity: the run's.
+        title: for the progress line.
+        how: likewise.
+        prepare: gives a model and its trainer for a configuration (``train.prepared``).
+
+    Returns:
+        The best trial, prepared and with its rows, its chosen epoch in the run's ``best.ckpt``.
+
+    Raises:
+        HeadstartError: nothing validates at this budget, or every trial diverged.
+    """
+    demand_validation(source)
+    trials = _read(directory)
+    seconds_before = sum(trial["seconds"] for trial in trials)
+    while len(trials) < cfg.tune.trials:
+        settings = _suggested(cfg, trials)
+        place = directory / run_directory.TRIAL / str(len(trials))
+        word = f"{title}, trial {len(trials) + 1}/{cfg.tune.trials}"
+        (place / run_directory.CHECKPOINTS).mkdir(parents=True, exist_ok=True)
+        ready = prepare(_with(cfg, settings), source, place, f"{identity} trial {len(trials)}", word, how)
+        try:
+            ready.fit()
+            seconds_before += ready.record.seconds_before
+            trials.append(_scored(ready, settings, place))
+        except DivergedError as error:
+            trials.append(_diverged(ready, settings, error))
+        if trials[-1] is _best(trials) and "diverged" not in trials[-1]:
+            run_directory.copy_whole(run_directory.best(place), run_directory.best(directory))
+        run_directory.write_json(directory / run_directory.TRIALS, trials)
+        shutil.rmtree(place)
+    shutil.rmtree(directory / run_directory.TRIAL, ignore_errors=True)
+    best = _best(trials)
+    if "diverged" in best:
+        raise HeadstartError(
+            f"{title.removeprefix(how.place)}: all {len(trials)} trials diverged ({best['diverged']}); "
+            "give tune.space lower rates"
+        )
+    ready = prepare(_with(cfg, best["settings"]), source, directory, identity, title, replace(how, left=None))
+    ready.record.rows = best["rows"]
+    ready.record.seconds_before = seconds_before
+    ready.record.seconds = sum(trial["seconds"] for trial in trials)
+    ready.record.trials = [{k: v for k, v in trial.items() if k != "rows"} for trial in trials]
+    ready.record.write()
+    return ready
+
+
+def _read(directory: Path) -> list[Trial]:
+    try:
+        return json.loads((directory / run_directory.TRIALS).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return []
+
+
+def _with(cfg: DictConfig, settings: dict[str, float]) -> DictConfig:
+    return OmegaConf.merge(cfg, {"model": settings})  # type: ignore[return-value]
+
+
+def _scored(ready: Any, settings: dict[str, float], place: Path) -> Trial:
+    import torch
+
+    epoch = torch.load(run_directory.best(place), weights_only=True)["epoch"]
+    row = next(row for row in ready.record.rows if row["epoch"] == epoch)
+    return {
+        "settings": settings,
+        "val/accuracy": row["val/accuracy"],
+        "val/log_loss": row["val/log_loss"],
+        "epoch": epoch,
+        "seconds": round(ready.record.seconds, 3),
+        "rows": ready.record.rows,
+    }
+
+
+def _diverged(ready: Any, settings: dict[str, float], error: DivergedError) -> Trial:
+    """A trial whose loss became no number: it counts, and any other is better."""
+    none = {"val/accuracy": None, "val/log_loss": None, "epoch": None}
+    spent = {"seconds": round(ready.record.spent(), 3), "rows": ready.record.rows}
+    return {"settings": settings, **none, **spent, "diverged": str(error)}
+
+
+def _best(trials: list[Trial]) -> Trial:
+    """The most accurate on validation images; of those equally so the one that is surest of what is right."""
+    return max(trials, key=_score)
+
+
+def _score(trial: Trial) -> tuple[float, float]:
+    if "diverged" in trial:
+        return -1.0, -math.inf
+    log_loss = trial["val/log_loss"]
+    return trial["val/accuracy"], -log_loss if math.isfinite(log_loss) else -math.inf
+
+
+def _suggested(cfg: DictConfig, trials: list[Trial]) -> dict[str, float]:
+    """The settings of the next trial. Its sampler has a stream of its own, and is told of the trials before."""
+    if not trials:
+        return {}
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    space: dict[str, Any] = {
+        name: optuna.distributions.FloatDistribution(low, high, log=True)
+        for name, (low, high) in tuned_settings(cfg).items()
+    }
+    sampler = optuna.samplers.TPESampler(seed=key(cfg.seed, "tune", len(trials)) % 2**32, n_startup_trials=RANDOM)
+    study = optuna.create_study(direction="maximize", sampler=sampler)
+    for trial in trials:
+        if trial["settings"]:
+            # A training that fails to be sure is worse than another that has as many right.
+            right, sure = _score(trial)
+            value = right + 1e-3 * max(sure, -10.0)
+            study.add_trial(optuna.trial.create_trial(params=trial["settings"], distributions=space, value=value))
+    return {name: float(f"{value:.4g}") for name, value in study.ask(space).params.items()}

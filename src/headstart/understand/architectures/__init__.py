@@ -1,0 +1,1 @@
+"""Kernel stacks and skip connections."""

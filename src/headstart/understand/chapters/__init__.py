@@ -1,1 +1,0 @@
-"""The parts of the explanation, one file each: ``chapter(subject, tell)`` measures and says what it found."""

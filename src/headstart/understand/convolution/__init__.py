@@ -1,0 +1,1 @@
+"""Convolution as a sliding sum of products."""

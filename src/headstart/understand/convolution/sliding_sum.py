@@ -1,0 +1,177 @@
+"""Convolution by hand: the sum of the textbook, window by window, and the size of what comes out."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from headstart.errors import HeadstartError
+from headstart.understand.claims import Verdict
+
+Pair = int | tuple[int, ...]  # one number for both axes, or (down, across)
+
+# Sobel and Feldman's operator for vertical edges (1968): a difference across, smoothed along.
+SOBEL = ((-1.0, 0.0, 1.0), (-2.0, 0.0, 2.0), (-1.0, 0.0, 1.0))
+
+
+def output_size(size: int, kernel: int, stride: int = 1, padding: int = 0, dilation: int = 1) -> int:
+    """How many places a kernel has along one axis: ⌊(size + 2·padding − dilation·(kernel − 1) − 1) / stride⌋ + 1.
+
+    The formula is that of Dumoulin and Visin, "A guide to convolution arithmetic" (2016), relationship 15.
+
+    Raises:
+        HeadstartError: the kernel is larger than the padded image.
+    """
+    room = size + 2 * padding - dilation * (kernel - 1) - 1
+    if room < 0:
+        raise HeadstartError(
+            f"a kernel of {kernel} with dilation {dilation} does not fit into {size} pixels with padding {padding}; "
+            "pad more, or take a smaller kernel"
+        )
+    return room // stride + 1
+
+
+def windows(images: Tensor, kernel: Pair, stride: Pair = 1, padding: Pair = 0, dilation: Pair = 1) -> Tensor:
+    """What lies under the kernel at each of its places: (N, C, H, W) to (N, C, H', W', kernel height, kernel width).
+
+    The value at [i, j, m, n] is the padded image's at [i·stride + m·dilation, j·stride + n·dilation].
+    """
+    (kh, kw), (sy, sx), (py, px), (dy, dx) = map(_pair, (kernel, stride, padding, dilation))
+    height = output_size(images.shape[2], kh, sy, py, dy)
+    width = output_size(images.shape[3], kw, sx, px, dx)
+    padded = F.pad(images, (px, px, py, py))
+    taps = [
+        padded[:, :, m * dy : m * dy + sy * (height - 1) + 1 : sy, n * dx : n * dx + sx * (width - 1) + 1 : sx]
+        for m in range(kh)
+        for n in range(kw)
+    ]
+    return torch.stack(taps, dim=-1).unflatten(-1, (kh, kw))
+
+
+def products(images: Tensor, kernel: Tensor, stride: Pair = 1, padding: Pair = 0, dilation: Pair = 1) -> Tensor:
+    """Each window times the kernel (C, kernel height, kernel width), as (N, C, H', W', kernel height, kernel width).
+
+    Their sum over channels and taps is the convolution's output for that kernel.
+    """
+    shape = (kernel.shape[1], kernel.shape[2])
+    return windows(images, shape, stride, padding, dilation) * kernel[:, None, None]
+
+
+def convolved(
+    images: Tensor, kernels: Tensor, stride: Pair = 1, padding: Pair = 0, dilation: Pair = 1, groups: int = 1
+) -> Tensor:
+    """The sum of products at each place: what deep learning calls a convolution, and signal processing correlation.
+
+    out[o, i, j] = Σ over c, m, n of image[c, i·stride + m·dilation, j·stride + n·dilation] · kernel[o, c, m, n];
+    the kernel is not turned round, as it would be in a convolution of mathematics.
+
+    Args:
+        images: (N, C, H, W).
+        kernels: (O, C / groups, kernel height, kernel width).
+        groups: the channels are split into that many parts, each seen by as many of the kernels as any other.
+
+    Returns:
+        (N, O, H', W').
+
+    Raises:
+        HeadstartError: the kernel is larger than the padded image.
+    """
+    seen = windows(images, (kernels.shape[2], kernels.shape[3]), stride, padding, dilation)
+    grouped = seen.unflatten(1, (groups, -1)), kernels.unflatten(0, (groups, -1))
+    return torch.einsum("bgcijmn,gocmn->bgoij", *grouped).flatten(1, 2)
+
+
+def _pair(value: Pair) -> tuple[int, int]:
+    return (value[0], value[1]) if isinstance(value, tuple) else (value, value)
+
+
+def lesson_image(size: int = 5, square: int = 3) -> Tensor:
+    """The lesson's picture: a white square amid black, float32 (1, 1, size, size)."""
+    image = torch.zeros(1, 1, size, size)
+    edge = (size - square) // 2
+    image[:, :, edge : edge + square, edge : edge + square] = 1
+    return image
+
+
+def size_trials(count: int, seed: int = 0) -> list[tuple[tuple[int, ...], int, int]]:
+    """Random settings (size, kernel, stride, padding, dilation), the formula's size for each, and torch's."""
+    draw = torch.Generator().manual_seed(seed)
+    trials: list[tuple[tuple[int, ...], int, int]] = []
+    while len(trials) < count:
+        size, kernel, stride, padding, dilation = (
+            int(torch.randint(low, high + 1, (), generator=draw))
+            for low, high in ((1, 40), (1, 7), (1, 5), (0, 4), (1, 4))
+        )
+        if dilation * (kernel - 1) < size + 2 * padding:
+            line = F.conv1d(
+                torch.zeros(1, 1, size), torch.zeros(1, 1, kernel), stride=stride, padding=padding, dilation=dilation
+            )
+            setting = (size, kernel, stride, padding, dilation)
+            trials.append((setting, output_size(*setting), line.shape[2]))
+    return trials
+
+
+@torch.no_grad()
+def difference(layer: nn.Conv2d) -> float | None:
+    """The largest difference between what a layer gives and the sum by hand, relative to the largest value.
+
+    In 64 bits, on a small random input. None for a layer that pads in a way of its own, which is no part of the sum.
+    """
+    if type(layer) is not nn.Conv2d or isinstance(layer.padding, str) or layer.padding_mode != "zeros":
+        return None
+    (kh, kw), (sy, sx), (dy, dx) = layer.kernel_size, layer.stride, layer.dilation
+    shape = (1, layer.in_channels, dy * (kh - 1) + 1 + sy, dx * (kw - 1) + 1 + sx)
+    image = torch.randn(shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    kernels, bias = layer.weight.detach().double(), None if layer.bias is None else layer.bias.detach().double()
+    by_hand = convolved(image, kernels, layer.stride, layer.padding, layer.dilation, layer.groups)
+    if bias is not None:
+        by_hand = by_hand + bias[:, None, None]
+    given = F.conv2d(image, kernels, bias, layer.stride, layer.padding, layer.dilation, layer.groups)
+    return float((by_hand - given).abs().max() / given.abs().max().clamp(min=1e-12))
+
+
+def same_verdict(differences: Sequence[float], tolerance: float = 1e-9) -> Verdict:
+    """Holds where every difference from the sum by hand is rounding alone; depends where some are; fails where none."""
+    return _of_all([difference <= tolerance for difference in differences])
+
+
+def halves_verdict(sizes: Sequence[tuple[int, int]]) -> Verdict:
+    """Whether each output is exactly half of its input: holds where all are, depends where some, fails where none."""
+    return _of_all([2 * given == taken for taken, given in sizes])
+
+
+def preserves_verdict(sizes: Sequence[tuple[int, int]]) -> Verdict:
+    """Whether each output is as large as its input: holds where all are, depends where some, fails where none."""
+    return _of_all([given == taken for taken, given in sizes])
+
+
+def widens_verdict(fields: Sequence[int], weights: Sequence[int]) -> Verdict:
+    """Whether fields grow at no cost.
+
+    Holds where each is wider than the one before and the weights stay as many; depends where they grow with more
+    weights; fails where they do not grow.
+    """
+    if any(b <= a for a, b in pairwise(fields)):
+        return "fails"
+    return "holds" if len(set(weights)) == 1 else "depends"
+
+
+def _of_all(right: Sequence[bool]) -> Verdict:
+    return "not measured" if not right else "holds" if all(right) else "depends" if any(right) else "fails"
+
+
+def edges_verdict(response: Tensor, edges: Tensor) -> Verdict:
+    """Whether bright spots mark the edges.
+
+    Holds where each edge is brighter than all else; depends where it is so only without regard to sign, so that
+    some edges are dark; fails where an edge is no stronger than what is none.
+
+    Args:
+        response: (H, W), at least one place of it an edge and one none.
+        edges: bool (H, W), where the edges are.
+    """
+    if response[edges].min() > response[~edges].max():
+        return "holds"
+    return "depends" if response[edges].abs().min() > response[~edges].abs().max() else "fails"

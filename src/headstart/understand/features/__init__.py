@@ -1,0 +1,1 @@
+"""Filters, feature hierarchy and Grad-CAM."""

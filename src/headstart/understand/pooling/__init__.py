@@ -1,0 +1,1 @@
+"""What pooling keeps and loses."""

@@ -1,0 +1,1 @@
+"""Receptive fields: theoretical, measured and effective."""

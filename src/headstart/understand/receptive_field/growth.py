@@ -1,0 +1,169 @@
+"""How fields grow: stacks of layers, and their strides."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from statistics import fmean
+from typing import NamedTuple
+
+import torch
+from torch import nn
+
+from headstart.errors import HeadstartError
+from headstart.understand.claims import Verdict
+from headstart.understand.receptive_field.effective import centre
+from headstart.understand.receptive_field.fields import Field, at_each_stride, receptive_fields
+from headstart.understand.receptive_field.gradient_support import Uniform
+from headstart.understand.subject import copied
+
+DEPTH = 3  # layers of a stack that the lesson speaks of, and those that are measured at each stride
+
+
+class Added(NamedTuple):
+    """What a convolution adds to the field, along the rows.
+
+    Args:
+        layer: its field by arithmetic.
+        kernel: its height and width.
+        step: pixels between the units that it reads.
+        read: pixels that each of those sees.
+        sees: pixels that its own units see, by gradients.
+    """
+
+    layer: Field
+    kernel: tuple[int, ...]
+    step: int | float
+    read: int
+    sees: int
+
+    @property
+    def adds(self) -> int:
+        return self.sees - self.read
+
+    @property
+    def a_weight(self) -> float:
+        return self.adds / (self.kernel[0] - 1)
+
+    @property
+    def strides(self) -> int:
+        """Its own stride."""
+        return round(self.layer.stride[0] / self.step)
+
+    @property
+    def dilates(self) -> int:
+        """Its own dilation."""
+        return round((self.layer.size[0] - self.read) / self.step / (self.kernel[0] - 1))
+
+
+@torch.random.fork_rng(devices=[])  # fresh layers draw from the stream that everybody shares
+def stack(layers: Sequence[str]) -> int:
+    """The field of a stack of 3×3 convolutions (``"3"``; of stride 2: ``"s"``) and 2×2 pools (``"p"``)."""
+    made = {"3": lambda: nn.Conv2d(1, 1, 3), "s": lambda: nn.Conv2d(1, 1, 3, stride=2), "p": lambda: nn.MaxPool2d(2)}
+    return receptive_fields(nn.Sequential(*(made[each]() for each in layers)), (1, 128, 128))[-1].size[0]
+
+
+def first_stride_doubled(
+    network: nn.Module, shape: tuple[int, int, int], fields: list[Field]
+) -> list[tuple[str, int, int]]:
+    """(layer, its field now, its field with the first convolution's stride doubled), for each stage; heights in pixels.
+
+    The image is doubled along with it, so that all maps keep their sizes. Empty where the network takes no such image.
+    """
+    copy = copied(network)
+    first = next((module for module in copy.modules() if isinstance(module, nn.Conv2d)), None)
+    if first is None:
+        return []
+    first.stride = tuple(2 * each for each in first.stride)
+    try:
+        then = {each.name: each for each in receptive_fields(copy, (shape[0], 2 * shape[1], 2 * shape[2]))}
+    except HeadstartError:
+        return []
+    told = [each for each in at_each_stride(fields) if each.name in then and then[each.name].local]
+    return [(each.name, each.size[0], then[each.name].size[0]) for each in told]
+
+
+def added(network: nn.Module, fields: Sequence[Field], uniform: Uniform) -> list[Added]:
+    """What the convolutions of a network add to the field, by gradients of their centre units.
+
+    The first three at each stride; those with a kernel one pixel high add nothing, and those whose field the image cuts
+    cannot be measured: both are left out.
+
+    Args:
+        network: stays as it was.
+        fields: of it, in order.
+        uniform: the same network made linear.
+    """
+    convolutions = {name: module for name, module in network.named_modules() if isinstance(module, nn.Conv2d)}
+    found: list[Added] = []
+    for each in fields:
+        module = convolutions.get(each.name)
+        if module is None or module.kernel_size[0] == 1 or not each.local or not uniform.knows(each):
+            continue
+        i, j = centre(each)
+        top, _, bottom, _ = each.box(i, j)
+        step = each.stride[0] / module.stride[0]
+        if bottom - top < each.size[0] or sum(one.step == step for one in found) == DEPTH:
+            continue
+        read = each.size[0] - round((module.kernel_size[0] - 1) * module.dilation[0] * step)
+        rows = (uniform.weights(each, i, j) > 0).any(1).nonzero()
+        sees = int(rows[-1] - rows[0]) + 1 if len(rows) else 0
+        found.append(Added(each, module.kernel_size, int(step) if step == int(step) else step, read, sees))
+    return found
+
+
+def stacks(layers: Sequence[Added]) -> list[list[Added]]:
+    """The network's own stacks of two 3×3 layers or more, of each the first three.
+
+    Two lie on top of each other where the second reads units that see and step as the first's own do: neither a pool
+    nor a stride lies between them. A stride or a dilation of their own counts.
+    """
+    runs: list[list[Added]] = []
+    for each in (each for each in layers if each.kernel == (3, 3)):
+        below = runs[-1][-1].layer if runs else None
+        if below is None or (each.read, each.step) != (below.size[0], below.stride[0]):
+            runs.append([])
+        runs[-1].append(each)
+    return [run[:DEPTH] for run in runs if len(run) > 1]
+
+
+def from_below(run: Sequence[Added]) -> list[int]:
+    """What each layer of a stack sees, in units of the map below the first."""
+    return [round((each.sees - run[0].read) / run[0].step) + 1 for each in run]
+
+
+def by_stride(layers: Sequence[Added]) -> dict[int | float, float]:
+    """Pixels that a convolution adds to the field for each weight after the first along its kernel, so that a large
+    kernel and a small one compare: mean over those that read units of the same stride; by stride."""
+    steps = sorted({each.step for each in layers})
+    return {step: fmean(each.a_weight for each in layers if each.step == step) for step in steps}
+
+
+def is_plain(run: Sequence[Added]) -> bool:
+    """Whether no layer of a stack dilates, and none that another reads strides."""
+    return all(each.strides == 1 for each in run[:-1]) and all(each.dilates == 1 for each in run)
+
+
+def stacks_verdict(sizes: Sequence[Sequence[int]], plain: Sequence[bool]) -> Verdict:
+    """What the layers of each stack see: holds where that is 3, 5 and 7 in each, fails where it is not although no
+    layer of the stack strides or dilates; depends where such layers are the reason.
+
+    Args:
+        sizes: what the first layer, two, three of a stack see.
+        plain: whether its layers neither stride nor dilate.
+    """
+    right = [list(each) == [3, 5, 7][: len(each)] for each in sizes]
+    if not right:
+        return "not measured"
+    if any(not seen and alike for seen, alike in zip(right, plain, strict=True)):
+        return "fails"
+    return "holds" if all(right) else "depends"
+
+
+def faster_verdict(adds: Sequence[float]) -> Verdict:
+    """What a layer adds, from the smallest stride to the largest: holds where each is more than the one before."""
+    return _share([after > before for before, after in pairwise(adds)])
+
+
+def _share(cases: Sequence[bool]) -> Verdict:
+    if not cases:
+        return "not measured"
+    return "holds" if all(cases) else "depends" if any(cases) else "fails"

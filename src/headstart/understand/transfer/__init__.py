@@ -1,0 +1,1 @@
+"""What a pretrained network passes on, stage by stage."""

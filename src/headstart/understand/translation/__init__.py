@@ -1,0 +1,1 @@
+"""Locality, weight sharing and translation equivariance."""

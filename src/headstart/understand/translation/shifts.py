@@ -1,0 +1,59 @@
+"""Images moved by whole pixels, and whether a network says the same of them."""
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from headstart.understand.claims import Verdict
+
+MOSTLY = 0.95  # share of moved images that keep their class, from which on they are called recognised
+
+Shift = tuple[int, int]
+
+
+def moved(images: Tensor, down: int, right: int) -> Tensor:
+    """Images (N, C, H, W) whose content lies ``down`` and ``right`` pixels further; what comes in is mirrored.
+
+    A mirrored strip brings no edge that was not in the picture, as black would.
+    """
+    y, x = abs(down), abs(right)
+    wide = F.pad(images, (x, x, y, y), mode="reflect")
+    return wide[:, :, y - down : y - down + images.shape[2], x - right : x - right + images.shape[3]]
+
+
+def directions(distance: int) -> list[Shift]:
+    """The four shifts by ``distance`` along an axis."""
+    return [(distance, 0), (-distance, 0), (0, distance), (0, -distance)]
+
+
+@torch.no_grad()
+def same_answers(network: nn.Module, images: Tensor, shifts: Sequence[Shift], batch: int = 64) -> Tensor:
+    """Whether the network names the same class before and after each shift, bool (len(shifts), N)."""
+
+    def answers(shift: Shift) -> Tensor:
+        return torch.cat([network(moved(part, *shift)).argmax(dim=1) for part in images.split(batch)])
+
+    unmoved = answers((0, 0))
+    return torch.stack([answers(shift) == unmoved for shift in shifts])
+
+
+def answers_by_chance(network: nn.Module, images: Tensor) -> float:
+    """How often two different images get the same class: what sameness is worth in a network that ignores its input."""
+    with torch.no_grad():
+        counts = torch.cat([network(part).argmax(dim=1) for part in images.split(64)]).bincount().double()
+    total = counts.sum()
+    return float((counts * (counts - 1)).sum() / (total * (total - 1)).clamp(min=1))
+
+
+def recognised_verdict(stayed: tuple[float, float], chance: float) -> Verdict:
+    """Whether moved images keep their class, by the 95 % interval of the share that does.
+
+    Holds where it lies above 95 %; fails where it reaches down to what two different images have in common, or lies
+    below one half; depends in between.
+    """
+    low, high = stayed
+    if low <= chance or high < 0.5:
+        return "fails"
+    return "holds" if low >= MOSTLY else "depends"

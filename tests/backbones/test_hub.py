@@ -1,0 +1,123 @@
+"""The hub, by the real huggingface_hub client against a stand-in on loopback."""
+
+import hashlib
+import socket
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+import torch
+from safetensors.torch import save
+
+from headstart.backbones import resolve
+from headstart.errors import HeadstartError
+
+NAME = "resnet10t"
+
+
+@pytest.fixture
+def whole():
+    import timm
+
+    torch.manual_seed(5)
+    return timm.create_model(NAME, num_classes=1000)
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+    return tmp_path / "hub"
+
+
+@pytest.fixture
+def turn_to(monkeypatch):
+    """A function that makes the client believe that the hub is a port on loopback."""
+
+    def turn(port):
+        endpoint = f"http://127.0.0.1:{port}"
+        monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", endpoint)
+        template = endpoint + "/{repo_id}/resolve/{revision}/{filename}"
+        monkeypatch.setattr("huggingface_hub.constants.HUGGINGFACE_CO_URL_TEMPLATE", template)
+
+    return turn
+
+
+@pytest.fixture
+def hub(whole, cache, turn_to):
+    """Serves one repository's model.safetensors; yields the list of requests that it saw."""
+    content = save({k: v.contiguous() for k, v in whole.state_dict().items()})
+    seen = []
+
+    class Stand(BaseHTTPRequestHandler):
+        def _answer(self, body):
+            seen.append((self.command, self.path))
+            known = self.path.endswith("model.safetensors")
+            self.send_response(200 if known else 404)
+            if known:
+                self.send_header("ETag", f'"{hashlib.sha256(content).hexdigest()}"')
+                self.send_header("X-Repo-Commit", "c" * 40)
+            else:
+                self.send_header("X-Error-Code", "EntryNotFound")
+            self.send_header("Content-Length", str(len(content) if known else 0))
+            self.end_headers()
+            if known and body:
+                self.wfile.write(content)
+
+        def do_GET(self):
+            self._answer(body=True)
+
+        def do_HEAD(self):
+            self._answer(body=False)
+
+        def log_message(self, *_):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Stand)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    turn_to(server.server_port)
+    yield seen
+    server.shutdown()
+    server.server_close()
+
+
+def test_the_hubs_weights_arrive_whole(hub, whole):
+    resolved = resolve.resolve({"name": NAME, "weights": "hub"})
+    network = resolve.build(resolved)
+    resolve.load_weights(network, resolved)
+    kept = whole.state_dict()
+    assert all(torch.equal(v, kept[k]) for k, v in network.state_dict().items())
+    assert any("resnet10t" in path for _, path in hub)
+
+
+def test_normalisation_is_that_of_timms_configuration_of_the_weights(hub):
+    import timm
+
+    mean, std = resolve.normalisation(resolve.resolve({"name": NAME, "weights": "hub"}))
+    cfg = timm.get_pretrained_cfg(NAME)
+    assert (tuple(mean), tuple(std)) == (tuple(cfg.mean), tuple(cfg.std))
+
+
+def test_weights_that_are_cached_need_no_hub(hub):
+    resolved = resolve.resolve({"name": NAME, "weights": "hub"})
+    first = resolve.file_of(resolved)
+    asked = len(hub)
+    assert resolve.file_of(resolved).read_bytes() == first.read_bytes() and len(hub) == asked
+
+
+def test_a_hub_that_never_answers_is_not_waited_for(cache, turn_to, monkeypatch):
+    monkeypatch.setattr("headstart.backbones.hub.PATIENCE", 0.05)
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # it accepts and says nothing
+        turn_to(silent.getsockname()[1])
+        with pytest.raises(HeadstartError, match="cannot be reached"):
+            resolve.file_of(resolve.resolve({"name": NAME, "weights": "hub"}))
+
+
+def test_a_hub_that_cannot_be_reached_is_one_line_and_no_random_start(cache, turn_to):
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        port = unused.getsockname()[1]
+    turn_to(port)
+    resolved = resolve.resolve({"name": NAME, "weights": "hub"})
+    with pytest.raises(HeadstartError, match="cannot be reached") as caught:
+        resolve.load_weights(resolve.build(resolved), resolved)
+    assert "\n" not in str(caught.value)

@@ -1,0 +1,264 @@
+"""The page: all of it in report.json, safe with any name, the same each time."""
+
+import html
+import json
+import re
+from html.parser import HTMLParser
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from headstart.compare.report import text as words
+from headstart.compare.report.content import write
+from headstart.runs import run_directory
+
+HOSTILE = (
+    "<script>alert(1)</script>",
+    "..",
+    "猫",
+    "שלום \u202e abc",
+    "x" * 150 + "y" * 150,
+    '"><img src=x onerror=alert(1)>',
+)
+VOID = {"meta", "img", "br", "link", "input", "hr"}
+
+
+class Shown(HTMLParser):
+    """What a reader sees outside the charts: its text, and the names, which may be cut, in full."""
+
+    def __init__(self):
+        super().__init__()
+        self.open, self.text, self.names, self.tags, self.loads = [], [], [], [], []
+
+    def handle_starttag(self, tag, attrs):
+        attrs = dict(attrs)
+        self.tags.append(tag)
+        self.loads += [attrs[k] for k in ("src", "href", "xlink:href", "action", "data", "srcset") if k in attrs]
+        assert not [name for name in attrs if name.startswith("on")]
+        if tag not in VOID:
+            self.open.append(tag)
+            if tag == "bdi":
+                self.names.append([attrs.get("title"), ""])
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_startendtag(self, tag, attrs):
+        self.tags.append(tag)
+
+    def handle_data(self, data):
+        if "bdi" in self.open:
+            self.names[-1][1] += data
+        elif not {"style", "svg", "title"} & set(self.open):
+            self.text.append(data)
+
+
+def shown(page):
+    parser = Shown()
+    parser.feed(page.read_text(encoding="utf-8"))
+    assert parser.open == []
+    return parser
+
+
+SENTENCES = {"helped", "unbeaten", "frozen_loss", "cautions", "next_steps", "text", "reason", "notes"}
+CONSTANTS = re.compile(r"data\.folds=5|seed=0,1,2,3,4")  # that a sentence always has
+NUMBER = re.compile(r"(?<![\w.])(\d[\d,]*(?:\.\d+)?)(?:\s?(%|points?\b))?")
+
+
+def leaves(value, key=None):
+    """Each plain value of report.json with the key that it stands under."""
+    if isinstance(value, dict):
+        for inner, part in value.items():
+            yield from leaves(part, "reason" if key == "refused" else inner)
+    elif isinstance(value, list):
+        for part in value:
+            yield from leaves(part, key)
+    else:
+        yield key, value
+
+
+def known(said):
+    """The numbers of report.json, and the lengths of its lists."""
+    numbers = [value for _, value in leaves(said) if isinstance(value, int | float)]
+    return np.abs(np.array([*numbers, *lengths(said)], dtype=float))
+
+
+def spoken(said):
+    """What sentences may be of: among the thousands of other numbers, any one would be found."""
+    data = [{key: data[key] for key in ("answers", "changes", "table")} for data in said["data"]]
+    runs_ = [{key: run[key] for key in ("seed", "training_loss", "training_label_entropy")} for run in said["runs"]]
+    return {**said, "data": data, "runs": runs_, "conditions": []}
+
+
+def unknown(text, numbers, loose):
+    """The numbers in a text that none of ``numbers`` rounds to: as it is, or as per cent and points where it says so.
+
+    Args:
+        text: of the page, or a sentence of report.json.
+        numbers: of report.json.
+        loose: whether per cent, and thousands, millions and so on, may go without their sign, as in a table.
+    """
+    found = []
+    for number, sign in NUMBER.findall(CONSTANTS.sub(" ", text)):
+        scales = (100,) if sign else (1, 100, 1e-3, 1e-6, 1e-9) if loose else (1,)
+        decimals = len(number.partition(".")[2])
+        apart = np.abs(np.outer(scales, numbers) - float(number.replace(",", "")))
+        if not (apart <= 0.5000001 * 10.0**-decimals).any():
+            found.append(number)
+    return found
+
+
+def strangers(page):
+    """The numbers of the page's text that are no number of report.json, however it is rounded for showing.
+
+    A sentence that stands in report.json is none of the page's own: its numbers must be in report.json as numbers, and
+    as what they are said to be. Names, commands and what other programs said are quoted as they are.
+    """
+    said = json.loads(page.with_name("report.json").read_text())
+    numbers = known(said)
+    texts = [(key, value) for key, value in leaves(said) if isinstance(value, str) and re.search(r"\d", value)]
+    quoted = pattern({value for _, value in texts})
+    names = pattern({value for key, value in texts if key not in SENTENCES})
+    lost = [
+        (number, sentence)
+        for key, sentence in texts
+        if key in SENTENCES
+        for number in unknown(names.sub(" ", sentence), known(spoken(said)), loose=False)
+    ]
+    for piece in shown(page).text:
+        lost += [(number, piece) for number in unknown(quoted.sub(" ", piece), numbers, loose=True)]
+    return lost
+
+
+def read(page):
+    return json.loads(page.with_name("report.json").read_text())
+
+
+def pattern(texts):
+    """Any of the texts, the longest first, where no word goes on."""
+    longest = sorted(texts, key=len, reverse=True)
+    return re.compile("|".join(rf"(?<![\w.,]){re.escape(text)}(?!\w)" for text in longest) or r"(?!)")
+
+
+def lengths(value):
+    if isinstance(value, list):
+        yield len(value)
+    if isinstance(value, dict | list):
+        for part in value.values() if isinstance(value, dict) else value:
+            yield from lengths(part)
+
+
+def test_every_number_of_the_page_is_in_the_json(fake_sweep):
+    assert strangers(write(fake_sweep())) == []
+
+
+def test_every_number_of_every_sentence_is_too(fake_sweep, fake_run, tmp_path):
+    """Refused arms, left out seeds, second looks, open questions, ties, several declarations, a missing rest."""
+    asked = {"asked_seeds": [0, 1, 2], "asked_arms": 4, "asked_budgets": 3, "images": 150}
+    sweep = fake_sweep(budgets=(5, 20), compare={"margin": 0.01}, started="2026-01-01", **asked)
+    fake_run("frozen", 3, 5, images=150, compare={"margin": 0.02}, started="2026-02-01", asked_seeds=[0, 1, 2, 3])
+    stuck = next(sweep.glob("scratch_cnn-photos-20-seed1-*")) / run_directory.RESULT
+    training = {"training": {"loss": 1.0873, "label_entropy": 1.0986}}
+    run_directory.write_json(stuck, {**json.loads(stuck.read_text()), **training})
+    page = write(sweep)
+    said = json.loads(page.with_name("report.json").read_text())
+    told = " ".join([*said["cautions"], *said["next_steps"], *(state["text"] for state in said["unfinished"])])
+    for part in ("loss of 1.087", "seed 3 of frozen", "2 looks", "0.01 or 0.02", "at least 408", "runs are missing"):
+        assert part in told
+    assert strangers(page) == []
+
+
+def test_the_checker_looks_into_the_sentences(fake_sweep, monkeypatch):
+    loss = words.frozen_loss
+    monkeypatch.setattr(words, "frozen_loss", lambda verdict: loss(verdict) + ", or 91.7 points, or 77 more")
+    page = write(fake_sweep(seeds=(0,), budgets=(5,)))
+    assert {number for number, _ in strangers(page)} == {"91.7", "77"}
+
+
+def test_the_checker_finds_a_number_that_is_not(fake_sweep):
+    page = write(fake_sweep(seeds=(0,)))
+    page.write_text(page.read_text().replace("</footer>", " 777.7 % and 98,765</footer>"))
+    assert [number for number, _ in strangers(page)] == ["777.7", "98,765"]
+
+
+def test_probabilities_that_are_no_numbers_leave_the_rest_of_the_page(fake_sweep, visible):
+    page = write(fake_sweep(budgets=(5,), seeds=(0,), nan=True))
+    assert "Its probabilities are no numbers (NaN)." in visible(page.read_text())
+    assert strangers(page) == []
+
+
+def test_a_long_name_of_an_arm_stands_once_and_a_letter_in_the_sentences(fake_run, tmp_path, visible):
+    long = {"model.augment": "x" * 30 + "<b>", "model.head_lr": 0.001}
+    for seed in range(2):
+        fake_run("frozen", seed, settings=long)
+        fake_run("frozen", seed, settings={"model.augment": "y" * 50, "model.head_lr": 0.001})
+        fake_run("finetune", seed)
+    page = write(tmp_path / "sweep")
+    names = [name for name in read(page)["data"][0]["arms"] if "y" in name]
+    text = visible(page.read_text())
+    assert text.count(names[0]) == 1 and f"frozen A: {names[0]}; a pretrained network as it is" in text
+    assert "frozen A" in text.partition("The arms")[0] and strangers(page) == []
+
+
+@pytest.mark.parametrize("nan", [False, True])
+def test_a_page_of_refused_arms_says_so_once_and_has_no_price(fake_sweep, nan, visible):
+    loss = float("nan") if nan else 1.09
+    page = write(fake_sweep(budgets=(5,), training={"loss": loss, "label_entropy": 1.0986}, nan=nan))
+    text, said = visible(page.read_text()), read(page)
+    for part in (
+        "no answer: finetune and scratch_backbone were refused",
+        "no verdict: no arm is fit",
+        "finetune, frozen, scratch_backbone, scratch_cnn; why stands below",
+        "accurate arm, refused as evidence.",
+    ):
+        assert part in text
+    reason = said["data"][0]["answers"][0]["refused"]["finetune"]
+    assert text.count(f"finetune is refused as evidence: {reason}") == 1 and "The price of" not in text
+    assert "0 seeds" not in text and "The difference of every two arms" not in text
+    assert strangers(page) == []
+
+
+def test_the_level_is_each_data_sets_where_there_are_several(fake_sweep):
+    for data in ("photos", "plants"):
+        sweep = fake_sweep(data=data)
+    page = write(sweep)
+    first = read(page)["cautions"][0]
+    assert first.startswith("Level: 5 % for each data set, 10 % for all together: ") and strangers(page) == []
+
+
+def test_names_that_people_give_are_shown_and_nothing_of_them_runs(fake_sweep, fake_run, tmp_path):
+    files = [f"{HOSTILE[i % 6]}/{i} $x$ .png" for i in range(60)]
+    sweep = fake_sweep(budgets=(5,), seeds=(0,), classes=HOSTILE, data=HOSTILE[2], names=files)
+    fake_run("frozen", 1, classes=HOSTILE, data=HOSTILE[2], names=files, settings={"model.weights": HOSTILE[0]})
+    page = write(sweep)
+    seen = shown(page)
+    assert not {"script", "iframe", "object", "embed", "link"} & set(seen.tags)
+    assert all(link.startswith(("#", "data:image/webp;base64,")) for link in seen.loads)
+    whole = {title or text for title, text in seen.names}
+    assert set(HOSTILE) <= whole and f"frozen weights={HOSTILE[0]}" in whole
+    assert all(len(text) <= 320 for _, text in seen.names)
+    assert strangers(page) == []
+
+
+def test_the_page_loads_nothing_and_says_so(fake_sweep):
+    text = write(fake_sweep(budgets=(5,), seeds=(0,))).read_text()
+    assert "default-src 'none'; style-src 'unsafe-inline'; img-src data:" in html.unescape(text)
+    assert not re.search(r"https?://|@import|url\((?!#)", text)
+
+
+def test_pictures_that_a_run_kept_stand_beside_its_mistakes(fake_sweep):
+    sweep = fake_sweep(budgets=(5,))
+    page = write(sweep)
+    first = json.loads(page.with_name("report.json").read_text())["data"][0]["closer"]["mistakes"][0]["image"]
+    assert "no picture kept" in page.read_text()
+    run_directory.write_thumbnails(next(sweep.glob("finetune-*")), [first, "other.png"], [b"RIFF", b"else"])
+    again = write(sweep)
+    assert [link for link in shown(again).loads if link.startswith("data:")] == ["data:image/webp;base64,UklGRg=="]
+
+
+def test_headings_go_down_a_level_at_a_time(fake_sweep):
+    levels = [
+        int(tag[1]) for tag in shown(write(fake_sweep(budgets=(5,), seeds=(0,)))).tags if re.fullmatch(r"h\d", tag)
+    ]
+    assert levels[0] == 1 and all(deeper - level <= 1 for level, deeper in pairwise(levels))

@@ -1,0 +1,288 @@
+"""A command's configuration is whole, each of its keys is read, and its directories are those of its runs."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from headstart.config.command_line import quoted
+from headstart.errors import HeadstartError
+from headstart.process import one_line
+from headstart.runs import run_directory
+from headstart.sweep import planner as plan
+from headstart.sweep import workers
+
+WATCH = "{_target_: lightning.pytorch.callbacks.EarlyStopping, monitor: val/accuracy}"
+TINY = ["model=scratch_cnn", "data=folder", "data.image_size=16", "model.epochs=1"]
+
+
+@pytest.fixture
+def refuse(images, tmp_path, monkeypatch):
+    """A function that gives the line in which a command is refused before anything trains; nothing is written."""
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+
+    def line(*words: str) -> str:
+        with pytest.raises(Exception) as refused:
+            plan.planned(quoted([*TINY, f"data.root={images}", *words]))
+        assert not list(Path().iterdir())
+        return one_line(refused.value)
+
+    return line
+
+
+class TestKeys:
+    @pytest.mark.parametrize(
+        ("typed", "line"),
+        [
+            ("+callbacks=default", "no key 'callbacks'; callbacks are written +trainer.callbacks="),
+            ("+ckpt_path=x", "no key 'ckpt_path'; the same command goes on where it stopped"),
+            ("+debug=default", "no key 'debug'; to try something out"),
+            ("+tags=x", "no key 'tags'; nothing would read it"),
+            ("+compare.levels=1", "no key 'compare.levels'; did you mean 'compare.level'?"),
+            ("+tune.every=1", "no key 'tune.every'; nothing would read it"),
+            ("+backbone.weight=x", "no key 'backbone.weight'; did you mean 'backbone.weights'?"),
+            ("+data.train_val_test_split=[1,2]", "Folder takes no such argument"),
+            ("+data.image_sizes=3", "did you mean 'data.image_size'?"),
+            ("+model.dropout=0.5", "ScratchCNN takes no such argument"),
+            ("++model.lrate=0.5", "no key 'model.lrate'"),
+            ("+logger.csv=3", "logger.csv: names no class"),
+            ("+trainer.max_epoch=3", "did you mean 'trainer.max_epochs'?"),
+        ],
+    )
+    def test_that_nothing_reads_are_refused(self, refuse, typed, line):
+        assert line in refuse(typed)
+
+    @pytest.mark.parametrize("word", ["callbacks=x", "debug=default", "ckpt_path=x", "task_name=x"])
+    def test_of_other_templates_get_no_advice_to_add_them(self, refuse, word):
+        key = word.partition("=")[0]
+        assert refuse(word).startswith(f"no key '{key}'; ") and f"+{word}" not in refuse(word)
+
+    @pytest.mark.parametrize(
+        ("typed", "line"),
+        [
+            (["backbone=resnet18"], "model=scratch_cnn reads no backbone"),
+            (["backbone.weights=hub"], "model=scratch_cnn reads no backbone.weights"),
+            (["model=frozen", "backbone.lr=0.1"], "model=frozen reads no backbone.lr"),
+            (["-m", "model=frozen,scratch_cnn", "backbone.batch_norm=fixed"], "model=frozen, scratch_cnn reads no"),
+            (["tune.space.lr=[1e-4,1e-2]"], "nothing is searched; add tune.trials=8"),
+            (["data.validation=0.3", "data.labels_per_class=5"], "data.validation=0.3: below 20 labels per class no"),
+            (
+                ["-m", "data.validation=0.3", "data.labels_per_class=2,5"],
+                "below 20 labels per class no image validates",
+            ),
+            (
+                ["-m", "seed=0,1", "data.labels_per_class=2", f"+trainer.callbacks=[{WATCH}]"],
+                "EarlyStopping watches",
+            ),
+            (["data.validation=0", "+trainer.check_val_every_n_epoch=2"], "no image validates in this run"),
+            (["--config-path", "x"], "--config-path: the configuration is the package's own"),
+            (["data._target_=headstart.data.image_folder.Nope"], "data: there is no headstart.data.image_folder.Nope"),
+            (["model=scratch_backbone", "backbone.std=[0.5,0.5,0.5]"], "model=scratch_backbone reads no backbone.std"),
+            (
+                ["-m", "tune.trials=2", "tune.space.head_lr=[1e-3,1e-2]", "data.labels_per_class=20"],
+                "no head_lr to search",
+            ),
+            (["data.seed=5"], "data.seed=5: one seed serves the whole run; give seed=5"),
+            (["-m", "data.seed=0,1"], "data.seed=1: one seed serves the whole run"),
+        ],
+    )
+    def test_that_change_nothing_are_refused(self, refuse, typed, line):
+        assert line in refuse(*typed)
+
+    def test_that_one_arm_reads_are_taken(self, images, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+        words = [*TINY, f"data.root={images}", "-m", "model=finetune,scratch_cnn", "backbone.lr=0.01"]
+        assert plan.planned(quoted(words)).total == 2
+
+    @pytest.mark.parametrize(
+        ("typed", "line"),
+        [
+            ("~seed", "seed: the configuration has none"),
+            ("~trainer.max_epochs", "~trainer.max_epochs: there is nothing to take away"),
+            ("~model.epochs", "model.epochs: the configuration has no such key"),
+            ("~compare.level", "compare.level: the configuration has no such key"),
+            (
+                "trainer.max_epochs='3'",
+                "trainer.max_epochs=3: give a whole number of 1 or more, or null for the model's own; it",
+            ),
+            ("~data.seed", "data.seed: the configuration has no such key; do not take it away"),
+            ("seed='3'", "seed=3: give a whole number of 0 or more; it is text here"),
+        ],
+    )
+    def test_that_are_needed_are_named(self, refuse, typed, line):
+        assert line in refuse(typed)
+
+    @pytest.mark.parametrize("group", ["model", "data", "trainer", "compare"])
+    def test_of_a_group_are_needed(self, group):
+        with pytest.raises(HeadstartError, match=f"^{group}: the configuration has none; choose one"):
+            plan.planned([f"~{group}"])
+
+    def test_that_a_yaml_lacks_are_named_with_the_mend(self, refuse, tmp_path, images, monkeypatch):
+        (tmp_path / "mine" / "data").mkdir(parents=True)
+        own = tmp_path / "mine" / "data" / "own.yaml"
+        own.write_text(f"_target_: headstart.data.image_folder.Folder\nroot: {images}\nimage_size: 16\n")
+        words = ["--config-dir", str(tmp_path / "mine"), "data=own"]
+        assert "begin data/own.yaml with `defaults: [folder, _self_]`" in refuse(*words)
+        own.write_text(f"defaults: [folder, _self_]\nroot: {images}\nimage_size: 16\n")
+        assert plan.planned(quoted(["model=scratch_cnn", *words])).total == 0
+
+    def test_that_an_interpolation_reads_are_taken(self, tmp_path, images, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+        plan.planned(quoted([*TINY, f"data.root={images}", "+size=16", "data.image_size=${size}"]))
+
+
+class TestDirectories:
+    @pytest.mark.parametrize(
+        ("typed", "line"),
+        [
+            (["-m", "seed=0,1", "hydra.sweep.subdir=${hydra.job.num}"], "leave it out"),
+            (["-m", "seed=0,1", "hydra.sweep.subdir=${hydra.runtime.choices.model}"], "leave it out"),
+            (["-m", "seed=0,1", "hydra.sweep.subdir=x"], "named by what the run is"),
+            (["-m", "seed=0,1", "hydra.sweep.dir=S/${seed}"], "seed differs from run to run"),
+            (["-m", "model.lr=0.1,0.2", "hydra.sweep.dir=S/${model.lr}"], "model.lr differs from run to run"),
+            (["-m", "model=scratch_cnn,frozen", "hydra.sweep.dir=S/${hydra.runtime.choices.model}"], "model differs"),
+            (["-m", "seed=0,1", "hydra.sweep.dir=S/${hydra.job.num}"], "hydra.job.num differs from run to run"),
+            (["-m", "seed=0,1", "hydra.sweep.dir="], "give a folder, or leave it out"),
+            (["-m", "seed=0,1", "hydra.run.dir=R"], "this is a sweep"),
+            (["hydra.sweep.dir=S"], "this is one run"),
+            (["hydra.job.chdir=true"], "paths are those of the folder you work in"),
+            (["data.root=nowhere"], "there is no such folder"),
+            (["-m", "seed=0,1", "data.root=nowhere"], "there is no such folder"),
+            (["model=frozen", "backbone.weights=no.pth"], "there is no such file"),
+            (["-m", "model=scratch_cnn,frozen", "backbone.weights=no.pth"], "there is no such file"),
+        ],
+    )
+    def test_that_would_mix_runs_or_take_no_effect(self, refuse, typed, line):
+        assert line in refuse(*typed)
+
+    def test_are_not_among_the_images(self, refuse, images, monkeypatch):
+        assert "would lie among the images" in refuse(f"hydra.run.dir={images}/runs")
+        assert "would lie among the images" in refuse("-m", "seed=0,1", f"hydra.sweep.dir={images}/a/b")
+        monkeypatch.chdir(images)
+        with pytest.raises(HeadstartError, match="would lie among the images"):
+            plan.planned(quoted([*TINY, "data.root=."]))
+
+    def test_of_a_sweep_are_resolved_once(self, images, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+        words = [*TINY, f"data.root={images}", "-m", "seed=0,1", "hydra.sweep.dir='S/${now:%f}'"]
+        planned = plan.planned(quoted(words))
+        (written,) = [word for word in planned.argv if word.startswith("hydra.sweep.dir=")]
+        assert written == f"hydra.sweep.dir={planned.directory}" and "$" not in written
+
+
+def train_nothing(cfg, how):
+    """Stands for a run: takes its directory, and says in its result what it is."""
+    from hydra.core.hydra_config import HydraConfig
+
+    from headstart.config.identity import identify_run
+
+    directory, identity = Path(HydraConfig.get().runtime.output_dir), identify_run(cfg)
+    with run_directory.claimed(directory, identity, how.wait):
+        if ended := run_directory.result(directory, identity):
+            return ended
+        result = {
+            "status": "finished",
+            "identity": identity,
+            "model": "scratch_cnn",
+            "arm": "scratch_cnn",
+            "data": "images",
+            "seed": cfg.seed,
+            "labels_per_class": None,
+            "lr": cfg.model.lr,
+            "settings": {"model.lr": cfg.model.lr},
+            "metrics": {"test/accuracy": 0.5},
+            "cost": {"seconds_in_all": 1.0},
+        }
+        run_directory.write_json(directory / run_directory.RESULT, result)
+        return result
+
+
+COMMANDS = st.fixed_dictionaries(
+    {"lr": st.sampled_from(["0.1", "0.2"]), "seeds": st.sampled_from([(0,), (0, 1), (1, 2)])},
+    optional={
+        "place": st.sampled_from(["S", "S/T", "${hydra.runtime.choices.data}", "S/${model.lr}"]),
+        "subdir": st.sampled_from(["${hydra.job.num}", "${hydra.runtime.choices.model}", "${seed}", "x"]),
+    },
+)
+
+
+class TestResults:
+    @given(commands=st.lists(COMMANDS, min_size=2, max_size=2))
+    @example(
+        commands=[{"lr": lr, "seeds": (0, 1), "place": "S", "subdir": "${hydra.job.num}"} for lr in ("0.1", "0.2")]
+    )
+    @example(commands=[{"lr": "0.1", "seeds": (0, 1), "place": "S", "subdir": "x"}] * 2)
+    @settings(max_examples=2, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    def test_are_those_of_the_command(self, commands, images, tmp_path, monkeypatch, capsys):
+        shutil.rmtree(tmp_path / "work", ignore_errors=True)
+        (tmp_path / "work").mkdir()
+        monkeypatch.chdir(tmp_path / "work")
+        monkeypatch.setattr("sys.argv", ["headstart-train"])
+        monkeypatch.setattr(workers, "_audited", lambda plan: None)  # what is wrong with the images is not asked here
+        for command in commands:
+            words = [*TINY, f"data.root={images}", "-m", f"model.lr={command['lr']}",
+                     f"seed={','.join(map(str, command['seeds']))}"]  # fmt: skip
+            words += [
+                f"hydra.sweep.{k}={command[o]}" for k, o in (("dir", "place"), ("subdir", "subdir")) if o in command
+            ]
+            try:
+                code = workers.carry_out(train_nothing, quoted(words))
+            except HeadstartError as error:
+                assert "\n" not in str(error)
+                continue
+            assert code == 0
+            there = [json.loads(path.read_text()) for path in Path().rglob(run_directory.RESULT)]
+            of_command = {r["seed"] for r in there if f"{r['lr']}" == command["lr"]}
+            assert of_command >= set(command["seeds"])
+
+    def test_of_another_run_are_refused_where_they_lie(self, images, command):
+        words = [*TINY, f"data.root={images}"]
+        assert command(*words, "hydra.run.dir=R").code == 0
+        refused = command(*words, "hydra.run.dir=R", "model.lr=0.9")
+        assert refused.code == 1 and "R holds another run" in refused.err
+        shutil.copytree(refused.folder / "R", refused.folder / "copy")
+        assert "holds another run" in command(*words, "seed=1", "hydra.run.dir=copy").err
+        assert command(*words, "hydra.run.dir=copy").out.startswith("done before")
+
+    def test_copied_to_another_runs_name_do_not_count(self, images, command):
+        words = ["-m", *TINY, f"data.root={images}", "hydra.sweep.dir=S"]
+        done = command(*words, "seed=0,1")
+        one, other = sorted(path.parent for path in done.folder.rglob(run_directory.RESULT))
+        shutil.rmtree(other)
+        shutil.copytree(one, other)
+        again = command(*words, "seed=0,1")
+        assert again.code == 1 and "holds another run" in again.err and not again.out
+
+    def test_that_failed_elsewhere_stay_when_one_run_is_tried(self, images, command):
+        done = command(*TINY, f"data.root={images}")
+        failed = done.folder / "runs" / "failed"
+        failed.mkdir()
+        run_directory.write_json(failed / run_directory.RESULT, {"status": "failed", "error": "x"})
+        command(*TINY, f"data.root={images}", "seed=1", "hydra.run.dir=runs/mine")
+        command(*TINY, f"data.root={images}", "seed=2", "hydra.run.dir=runs")
+        assert run_directory.result(failed)["status"] == "failed"
+
+    def test_of_one_seed_say_the_seconds_before_a_stop(self, image_folder, command, monkeypatch):
+        from headstart.training.callbacks import run_checkpoint
+
+        monkeypatch.setattr(run_checkpoint, "SECONDS_BETWEEN_RESUME_POINTS", 0.0)
+        images = image_folder(classes=2, per_class=10)
+        words = [*TINY, f"data.root={images}", "model.epochs=4"]
+        save, stopped = run_checkpoint.Record.save, []
+
+        def stop(self, trainer):
+            self.seconds += 1000.0  # as if the first half had taken so long
+            save(self, trainer)
+            stopped.append(True)
+            raise KeyboardInterrupt
+
+        with monkeypatch.context() as patch:
+            patch.setattr(run_checkpoint.Record, "save", stop)
+            assert command(*words).code == 130 and stopped
+        (written,) = command(*words).folder.rglob(run_directory.RESULT)
+        cost = json.loads(written.read_text())["cost"]
+        assert cost["seconds_in_all"] >= cost["seconds"] > 1000

@@ -1,0 +1,104 @@
+"""Batches come whole, raw, and in an order that the seed and the epoch alone decide."""
+
+import lightning as L
+import pytest
+import torch
+
+from headstart.data import Folder, ImageData
+from headstart.data.datamodule import Batches, Order
+
+
+@pytest.fixture
+def data(image_folder):
+    root = str(image_folder(classes=2, per_class=30, size=8))
+
+    def make(**settings):
+        module = ImageData(Folder(root=root, image_size=8, batch_size=7, **settings))
+        module.setup()
+        return module
+
+    return make
+
+
+class Watcher(L.LightningModule):
+    """Learns nothing; remembers the training batches of each epoch."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.zeros(1))
+        self.seen = {}
+
+    def training_step(self, batch, index):
+        self.seen.setdefault(self.current_epoch, []).append(batch[0].long().sum(dim=(1, 2, 3)).tolist())
+        return self.weight.sum()
+
+    def configure_optimizers(self):
+        return torch.optim.SGD(self.parameters(), 0.1)
+
+
+def watched(module, epochs, resume=None):
+    trainer = L.Trainer(
+        max_epochs=epochs,
+        accelerator="cpu",
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    )
+    watcher = Watcher()
+    trainer.fit(watcher, module, ckpt_path=resume, weights_only=True)
+    return watcher.seen, trainer
+
+
+def test_batches_are_raw_pixels_and_their_labels(data):
+    module = data()
+    images, labels = next(iter(module.train_dataloader()))
+    assert (images.dtype, tuple(images.shape)) == (torch.uint8, (7, 3, 8, 8))
+    assert (labels.dtype, tuple(labels.shape)) == (torch.int64, (7,))
+    images, labels = next(iter(module.test_dataloader()))
+    source = module.source
+    assert torch.equal(images, torch.from_numpy(source.pixels(source.split.test)))
+    assert labels.tolist() == source.catalogue.labels[source.split.test].tolist()
+
+
+def test_an_epoch_has_every_training_image_once(data):
+    module = data()
+    counted = sum(len(labels) for _, labels in module.train_dataloader())
+    assert counted == len(module.source.split.train) == 40
+    assert sum(len(labels) for _, labels in module.val_dataloader()) == 8
+
+
+def test_without_a_validation_part_there_is_no_validation_loader(data):
+    assert data(labels_per_class=5).val_dataloader() == []
+
+
+def test_setup_can_be_called_twice(data):
+    module = data()
+    spec = module.spec
+    module.setup("fit")
+    assert module.spec == spec
+
+
+def test_each_epoch_has_its_order_with_and_without_workers(data):
+    alone, _ = watched(data(), 3)
+    helped, _ = watched(data(num_workers=2), 3)
+    assert alone == helped
+    assert len({str(batches) for batches in alone.values()}) == 3
+    other, _ = watched(data(seed=1), 1)
+    assert other[0] != alone[0]
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_resumed_run_goes_on_with_the_order_of_its_epoch(data, tmp_path, workers):
+    whole, _ = watched(data(), 4)
+    _, trainer = watched(data(num_workers=workers), 2)
+    trainer.save_checkpoint(tmp_path / "last.ckpt")
+    resumed, _ = watched(data(num_workers=workers), 4, tmp_path / "last.ckpt")
+    assert resumed == {epoch: whole[epoch] for epoch in (2, 3)}
+
+
+@pytest.mark.parametrize(("count", "sizes"), [(8, [4, 4]), (9, [4, 5]), (10, [4, 4, 2]), (1, [1]), (5, [5]), (3, [3])])
+def test_no_batch_is_a_single_image_that_could_have_company(count, sizes):
+    batches = Batches(Order(count, seed=0), 4, drop_last=False)
+    assert [len(batch) for batch in batches] == sizes and len(batches) == len(sizes)
+    assert sorted(position for batch in batches for position in batch) == list(range(count))

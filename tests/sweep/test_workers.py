@@ -1,0 +1,269 @@
+"""A sweep's runs, shared by the processes that work on it."""
+
+import errno
+import json
+import multiprocessing
+import os
+import shutil
+import signal
+import subprocess
+import sys
+
+import pytest
+from filelock import FileLock
+
+from headstart import train
+from headstart.compare.inference import analysis
+from headstart.compare.report import content
+from headstart.config import command_line
+from headstart.data.image_folder import Folder
+from headstart.errors import HeadstartError
+from headstart.process import FULL, TERMINATED
+from headstart.runs import run_directory
+from headstart.sweep import estimate, workers
+from headstart.sweep.planner import Plan, planned
+
+TINY = ["-m", "model=scratch_cnn", "data=folder", "data.image_size=16", "model.epochs=2"]
+
+
+def results(folder):
+    return {path.parent.name: run_directory.result(path.parent) for path in folder.rglob(run_directory.RESULT)}
+
+
+@pytest.fixture
+def cores(monkeypatch):
+    def there_are(n, memory=64e9, **typed):
+        monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+        for name, value in typed.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setattr("joblib.cpu_count", lambda only_physical_cores: n)
+        monkeypatch.setattr("psutil.virtual_memory", lambda: type("Memory", (), {"total": memory}))
+        return estimate.shares()
+
+    return there_are
+
+
+def test_each_run_has_a_core_where_memory_allows(cores):
+    assert cores(2) == (2, 1) and cores(8) == (8, 1)
+    assert cores(8, memory=9e9) == (2, 4) and cores(4, memory=1e9) == (1, 4)
+
+
+def test_threads_that_were_typed_are_heeded(cores):
+    assert cores(8, OMP_NUM_THREADS="4") == (2, 4) and cores(2, OMP_NUM_THREADS="8") == (1, 2)
+
+
+def test_two_processes_train_each_run_once_and_as_one_would(image_folder, command, monkeypatch, tmp_path):
+    images = image_folder(classes=2, per_class=12, size=16)
+    words = [*TINY, f"data.root={images}", "seed=0,1,2,3"]
+    alone = command(*words, folder=tmp_path / "alone")
+    monkeypatch.setattr(workers, "shares", lambda: (2, 1))
+    shared = command(*words, "data.num_workers=1", folder=tmp_path / "shared")
+    assert shared.code == alone.code == 0
+    one, other = results(alone.folder), results(shared.folder)
+    assert one.keys() == other.keys() and len(one) == 4
+    assert all(one[name]["metrics"] == other[name]["metrics"] for name in one)
+    assert "4  " in shared.out.replace("±", "") and "scratch_cnn" in shared.out
+
+
+def test_what_another_process_trains_is_left_to_it_and_what_it_leaves_is_done(
+    image_folder, command, monkeypatch, tmp_path
+):
+    """A helper that was killed, or another command on the same sweep."""
+    images = image_folder(classes=2, per_class=12, size=16)
+    passes, begun = [], []
+    one_pass = workers._pass
+
+    def held(run, plan, *how, **waiting):
+        passes.append(waiting)
+        if waiting:
+            return one_pass(run, plan, *how, **waiting)
+        plan.runs[0].mkdir(parents=True)
+        with FileLock(plan.runs[0] / run_directory.LOCK):
+            return one_pass(run, plan, *how)
+
+    monkeypatch.setattr(workers, "_pass", held)
+    fit = train.trained_and_tested
+    monkeypatch.setattr(train, "trained_and_tested", lambda *args: begun.append(args[2].name) or fit(*args))
+    done = command(*TINY, f"data.root={images}", "seed=0,1")
+    assert done.code == 0 and passes == [{}, {"wait": True}]
+    assert [name.partition("seed")[2][0] for name in begun] == ["1", "0"]
+    assert "another process" not in done.err
+
+
+def test_a_run_that_failed_in_this_command_is_not_tried_by_its_other_processes(image_folder, command, monkeypatch):
+    images = image_folder(classes=2, per_class=12, size=16)
+    monkeypatch.setattr(workers, "shares", lambda: (2, 1))
+    done = command(*TINY, f"data.root={images}", "model.lr=1e30,5e-3", "model.epochs=20", "seed=0,1")
+    statuses = sorted(result["status"] for result in results(done.folder).values())
+    assert done.code == 1 and statuses == ["failed", "failed", "finished", "finished"]
+    (failed,) = [line for line in done.out.splitlines() if line.startswith("failed: ")]
+    assert failed.count("scratch_cnn-folder-all-seed") == 2  # the same line once, with both names
+
+
+def test_a_run_that_fails_before_it_can_train_says_what_it_was(image_folder, command, monkeypatch):
+    images = image_folder(classes=2, per_class=12, size=16)
+    claimed = run_directory.claimed
+
+    def refused(directory, *how):
+        if "lenet" in directory.name and "seed1" in directory.name:
+            directory.mkdir(parents=True, exist_ok=True)
+            raise HeadstartError("boom")
+        return claimed(directory, *how)
+
+    monkeypatch.setattr(run_directory, "claimed", refused)
+    arms = ["model=scratch_cnn,lenet", "data.image_size=32", "model.epochs=4", "data.batch_size=2", "model.lr=1e-2"]
+    done = command(*TINY, f"data.root={images}", "seed=0,1", *arms)
+    one, other = (
+        next(r for name, r in results(done.folder).items() if f"lenet-folder-all-seed{s}" in name) for s in "01"
+    )
+    what = {"model", "arm", "data", "labels_per_class", "fold", "folds", "settings", "asked_seeds", "compare"}
+    assert other["status"] == "failed" and other["seed"] == 1
+    assert {key: one[key] for key in what} == {key: other[key] for key in what}
+    (verdict,) = analysis.judged(next(done.folder.glob("runs/*"))).verdicts
+    assert verdict.outcomes.refused["lenet"] == "seed 1 failed: boom"
+
+
+@pytest.fixture
+def ended_sweep(tmp_path):
+    result = {"status": "finished", "arm": "frozen", "labels_per_class": 5, "metrics": {"test/accuracy": 0.5}}
+    (tmp_path / "sweep" / "run").mkdir(parents=True)
+    run_directory.write_json(tmp_path / "sweep" / "run" / run_directory.RESULT, result)
+    return Plan([], tmp_path / "sweep")
+
+
+def test_a_sweep_ends_with_its_table_and_its_report_judged_once(ended_sweep, capsys, monkeypatch):
+    times, look = [], analysis.outcomes
+    monkeypatch.setattr(analysis, "outcomes", lambda *given: times.append(given) or look(*given))
+    assert workers._ended(ended_sweep, 0) == 0 and len(times) == 1
+    said = capsys.readouterr().out
+    assert "50.0 ± –" in said and said.endswith(f"report: {ended_sweep.directory / 'report.html'}\n")
+    assert (ended_sweep.directory / "report.html").is_file()
+
+
+def test_a_report_that_fails_costs_neither_the_table_nor_more_than_a_line(ended_sweep, capsys, monkeypatch):
+    monkeypatch.setattr(content, "write", lambda directory, told: 1 / 0)
+    assert workers._ended(ended_sweep, 0) == 1
+    said = capsys.readouterr()
+    assert "50.0 ± –" in said.out and said.err.count("\n") == 1 and said.err.startswith("headstart-train: ")
+
+
+def test_helpers_end_with_the_command_however_that_ends(image_folder, tmp_path):
+    images = image_folder(classes=2, per_class=12, size=16)
+    words = [*TINY, f"data.root={images}", "seed=0,1", "trainer.max_epochs=1000000"]
+    two = {k: v for k, v in os.environ.items() if k != "OMP_NUM_THREADS"} | {"LOKY_MAX_CPU_COUNT": "2"}
+    began = [sys.executable, "-m", "headstart.train", *words]
+    with subprocess.Popen(began, cwd=tmp_path, env=two, stderr=subprocess.PIPE, text=True) as main:
+        said = [main.stderr.readline() for _ in range(3)]  # the plan, and the beginning of both runs
+        main.kill()
+        main.stderr.read()  # ends when the last process that could write to it has ended
+    assert {line[:5] for line in said[1:]} == {"[1/2]", "[2/2]"}
+
+
+def test_the_images_are_audited_before_anything_trains_and_the_report_tells(image_folder, command, monkeypatch):
+    images = image_folder(classes=2, per_class=12, size=16)
+    (images / ".ipynb_checkpoints").mkdir()
+    trained = train.trained_and_tested
+    seen = []
+
+    def looked(*args):
+        seen.extend((images.parent / "work").rglob(run_directory.AUDIT))
+        return trained(*args)
+
+    monkeypatch.setattr(train, "trained_and_tested", looked)
+    done = command(*TINY, f"data.root={images}")
+    assert done.code == 0 and seen
+    assert "the images: folders that are passed over (1)" in done.err
+    assert ".ipynb_checkpoints" in next(done.folder.rglob("report.json")).read_text()
+
+
+def test_every_folder_of_a_sweep_is_audited_once(image_folder, monkeypatch, tmp_path):
+    one, other = (image_folder(classes=2, per_class=12, size=16, root=tmp_path / name) for name in ("one", "other"))
+    (other / "class0" / "notes.txt").write_text("none")
+    monkeypatch.chdir(tmp_path)
+    asked = ["data.on_bad_file=skip", f"data.root={one},{other}", "data.batch_size=4,8"]
+    plan = planned([*TINY, *asked, "hydra.sweep.dir=sweep"])
+    workers._audited(plan)
+    told = json.loads((tmp_path / "sweep" / run_directory.AUDIT).read_text())
+    assert [(audit["name"], audit["counts"]) for audit in told] == [("one", {}), ("other", {"no_image": 1})]
+
+
+def test_images_are_audited_anew_where_they_changed_and_only_there(image_folder, monkeypatch, tmp_path):
+    images = image_folder(classes=2, per_class=12, size=16)
+    monkeypatch.chdir(tmp_path)
+    looked = []
+    look = Folder.audit
+    monkeypatch.setattr(Folder, "audit", lambda self: looked.append(self.name) or look(self))
+
+    def audited():
+        workers._audited(planned([*TINY, f"data.root={images}", "hydra.sweep.dir=sweep"]))
+        (audit,) = run_directory.audits(tmp_path / "sweep")
+        return audit["counts"], len(looked)
+
+    assert audited() == ({}, 1) and audited() == ({}, 1)
+    shutil.copy(images / "class0" / "1.png", images / "class1" / "copy.png")
+    counts, times = audited()
+    assert counts["mislabelled"] == 1 and times == 2
+    (tmp_path / "sweep" / run_directory.AUDIT).write_text("[{")
+    assert audited() == (counts, 3)
+
+
+@pytest.mark.parametrize("typed", ["compare.metric=f1", "compare.margin=-1", "compare.contrast=[frozen]"])
+def test_a_comparison_that_makes_no_sense_is_refused_before_anything_trains(image_folder, command, typed):
+    refused = command(*TINY, f"data.root={image_folder(classes=2, per_class=12, size=16)}", typed)
+    assert refused.code == 1 and refused.err.count("\n") == 1 and typed.partition("=")[0] in refused.err
+
+
+@pytest.mark.parametrize(
+    ("contrast", "told"),
+    [
+        ("[scratch_cn,scratch_cnn]", "no model 'scratch_cn'; did you mean 'scratch_cnn'?"),
+        ("[finetune,scratch_cnn]", "no arm 'finetune' in this sweep (its arms: scratch_cnn, scratch_cnn lr=0.001, "),
+    ],
+)
+def test_a_contrast_of_arms_that_are_not_there_is_refused_before_anything_trains(image_folder, command, contrast, told):
+    images = image_folder(classes=2, per_class=12, size=16)
+    refused = command(*TINY, f"data.root={images}", "model.lr=1e-3,1e-2", f"compare.contrast={contrast}")
+    assert refused.code == 1 and refused.err.count("\n") == 1 and told in refused.err
+
+
+def test_a_full_disk_ends_the_sweep_with_one_line_and_the_same_command_goes_on(image_folder, command, monkeypatch):
+    asked = [*TINY, f"data.root={image_folder(classes=2, per_class=12, size=16)}", "seed=0,1,2"]
+
+    def full(*args):
+        raise OSError(errno.ENOSPC, "No space left on device", "last.ckpt")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(train, "trained_and_tested", full)
+        stopped = command(*asked)
+    assert stopped.code == FULL and stopped.err.count("the disk is full") == 1 and "failed: " not in stopped.out
+    assert command(*asked).code == 0
+
+
+def test_a_helper_that_is_told_to_end_does_so_without_a_word(monkeypatch, capfd):
+    class Terminated(SystemExit):
+        """What Lightning raises at SIGTERM."""
+
+    def ended(*args):
+        before = signal.getsignal(signal.SIGTERM)
+
+        def handler(*caught):
+            if callable(before):
+                before(*caught)
+            raise Terminated
+
+        signal.signal(signal.SIGTERM, handler)
+        return command_line.told(command_line.PROGRAM, lambda: os.kill(os.getpid(), signal.SIGTERM) or 0)
+
+    monkeypatch.setattr(workers, "_pass", ended)
+    helper = multiprocessing.get_context("fork").Process(target=workers._help, args=(None, None, 2, 1))
+    helper.start()
+    helper.join()
+    assert helper.exitcode == TERMINATED and "interrupted" not in "".join(capfd.readouterr())
+
+
+def test_a_failing_run_does_not_stop_the_others_and_the_end_names_it(images, command):
+    done = command(*TINY, f"data.root={images}", "model.lr=1e30,5e-3", "model.epochs=20")
+    failed, finished = sorted(results(done.folder).values(), key=lambda result: result["status"])
+    assert (failed["status"], finished["status"]) == ("failed", "finished")
+    assert failed["settings"].keys() == finished["settings"].keys() and failed["seed"] == finished["seed"] == 0
+    assert done.code == 1 and "lower the learning rate" in done.err

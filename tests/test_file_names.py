@@ -1,0 +1,188 @@
+"""Names of classes, files and folders come back unchanged from every file that is written, and stay apart."""
+
+import csv
+import io
+import json
+import os
+import unicodedata
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from jinja2 import Environment
+
+from headstart.cli import main
+from headstart.config.instantiation import build_object
+from headstart.file_names import decode_name, encode_name, expand_home, quote_for_shell
+from headstart.reporting import html
+from headstart.runs import run_directory
+
+LATIN_1 = ["caf\udce9", "caf\udce8"]  # as Python gives b"caf\xe9" and b"caf\xe8"
+NASTY = [
+    *LATIN_1,
+    "\\xe9",
+    "???",
+    "${oops}",
+    "é",
+    unicodedata.normalize("NFD", "é"),
+    '=1+1,"',
+    " nan",
+    "NULL",
+    "007",
+    "a\r\nb\t",
+    "a\rb %",
+    "<script>alert(1)<!--&amp;",
+    "{0}%s$x$\\",
+    "\u202eevil\x1b[2J",
+    "🐱" * 63,
+]
+names = st.one_of(
+    st.sampled_from([os.fsencode(name) for name in NASTY]),
+    st.binary(min_size=1, max_size=60),
+    st.text(st.sampled_from("\\x5cef89é\r\n ,\"'<&${}%=?"), min_size=1, max_size=12).map(str.encode),
+).filter(lambda raw: not {0, ord("/")} & set(raw) and raw not in (b".", b".."))
+
+
+class PageText(HTMLParser):
+    """What a browser makes of a page: its texts, and the titles of its elements."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.found: list[str] = []
+        self.feed(page.replace("\r\n", "\n").replace("\r", "\n"))
+        self.close()
+
+    def handle_data(self, data):
+        self.found.append(data)
+
+    def handle_starttag(self, tag, attributes):
+        self.found += [value for key, value in attributes if key == "title"]
+
+
+class TestEncodeName:
+    @given(st.lists(names, min_size=2, unique=True))
+    def test_names_stay_apart_and_come_back(self, raw):
+        given_names = [os.fsdecode(name) for name in raw]
+        written = [encode_name(name) for name in given_names]
+        assert len(set(written)) == len(written)
+        assert [decode_name(text) for text in written] == given_names
+        assert all(text.encode().decode() == text for text in written)
+
+    @pytest.mark.parametrize("name", ["café", "a\\b", "\\x1b", "\\xzz", "猫", "a\nb", "%5c", "\\"])
+    def test_a_name_in_utf_8_is_its_own_text(self, name):
+        assert encode_name(name) == name
+
+    @pytest.mark.parametrize(
+        ("raw", "text"),
+        [(b"caf\xe9", "caf\\xe9"), (b"\\xe9", "\\x5cxe9"), (b"\\x5c", "\\x5cx5c"), (b"\\\xe9", "\\\\xe9")],
+    )
+    def test_other_bytes_are_written_in_hexadecimal(self, raw, text):
+        assert encode_name(os.fsdecode(raw)) == text
+        assert os.fsencode(decode_name(text)) == raw
+
+
+class TestFiles:
+    @settings(max_examples=12)
+    @given(st.lists(names, min_size=2, max_size=6, unique=True))
+    def test_names_come_back_from_every_format(self, tmp_path_factory, raw):
+        folder = tmp_path_factory.mktemp("run")
+        texts = [encode_name(os.fsdecode(name)) for name in raw]
+        n = len(texts)
+        run_directory.write_json(folder / run_directory.SPLIT, texts)
+        assert json.loads((folder / run_directory.SPLIT).read_text(encoding="utf-8")) == texts
+        run_directory.write_predictions(folder, texts, np.zeros(n, np.int64), np.ones((n, 1), np.float32))
+        assert run_directory.read_predictions(folder)[0] == texts
+        run_directory.write_thumbnails(folder, texts, [b""] * n)
+        assert list(run_directory.read_thumbnails(folder)) == texts
+        template = Environment(autoescape=True).from_string("{% for name in names %}<p>{{ name }}</p>{% endfor %}")
+        run_directory.write_text(folder / "page.html", template.render(names=map(html.short, texts)))
+        with (folder / "page.html").open(encoding="utf-8", newline="") as page:
+            found = PageText(page.read()).found
+        assert set(texts) <= set(found)
+
+    def test_a_lone_surrogate_in_a_message_loses_no_result(self, tmp_path):
+        run_directory.write_json(tmp_path / "result.json", {"error": "caf\udce9: cannot be read"})
+        assert json.loads((tmp_path / "result.json").read_text(encoding="utf-8"))["error"][3] == "\udce9"
+
+
+class TestTraining:
+    @pytest.fixture
+    def trained(self, image_folder, command, tmp_path):
+        root = tmp_path / "=1+1,\"${x}' caf\udce9\r 5 %"
+        image_folder(classes=NASTY, per_class=4, size=8, root=root)
+        done = command("model=scratch_cnn", "data=folder", f"data.root={root}", "data.image_size=8",
+                       "trainer.max_epochs=1", "hydra.run.dir=run")  # fmt: skip
+        assert done.code == 0, done.err
+        return root, done.folder / "run"
+
+    def test_nasty_names_train_and_come_back_everywhere(self, trained, capsys):
+        root, run = trained
+        expected = sorted(map(encode_name, NASTY))
+        result = json.loads((run / run_directory.RESULT).read_text(encoding="utf-8"))
+        rows = json.loads((run / run_directory.SPLIT).read_text(encoding="utf-8"))
+        assert result["classes"] == expected and result["data"] == encode_name(root.name)
+        assert sorted({row["class"] for row in rows}) == expected
+        files = {decode_name(row["image"]) for row in rows}
+        assert files == {f"{name}/{i}.png" for name in NASTY for i in range(4)}
+        tested = [row["image"] for row in rows if row["part"] == "test"]
+        assert run_directory.read_predictions(run)[0] == tested
+        photos = [str(root / decode_name(name)) for name in tested]
+        capsys.readouterr()
+        assert main.run(["predict", str(run), *photos, "--json"]) == 0
+        answers = json.loads(capsys.readouterr().out)
+        assert [decode_name(answer["image"]) for answer in answers] == photos
+        assert all(list(answer["probabilities"]) == expected for answer in answers)
+        assert main.run(["audit", str(root), "--json"]) == 0
+        found = json.loads(capsys.readouterr().out)
+        assert sorted(found["classes"]) == expected and found["name"] == encode_name(root.name)
+        assert main.run(["predict", str(run), *photos]) == 0 and main.run(["audit", str(root)]) == 0
+        assert main.run(["report", str(run)]) == 0
+        report = json.loads((run / "report.json").read_text(encoding="utf-8"))
+        assert report["data"][0]["classes"] == expected and report["data"][0]["name"] == encode_name(root.name)
+        with (run / "report.csv").open(encoding="utf-8", newline="") as file:
+            (row,) = csv.DictReader(file)
+        assert row["data"] == encode_name(root.name) and row["command"] == result["command"]
+        with (run / "report.html").open(encoding="utf-8", newline="") as page:
+            told = set(PageText(page.read()).found)
+        assert {*expected, encode_name(root.name), result["command"]} <= told
+        source = build_object(run_directory.config(run)["data"], "data")  # what headstart understand looks at
+        assert source.root == str(root) and list(source.catalogue.classes) == expected
+
+
+class TestReport:
+    @given(st.lists(names, min_size=1, max_size=4, unique=True))
+    def test_csv_gives_names_back(self, raw):
+        from headstart.compare.report.content import to_csv
+
+        texts = [encode_name(os.fsdecode(name)) for name in raw]
+        rows = csv.DictReader(io.StringIO(to_csv([{"data": text} for text in texts]), newline=""))
+        assert [row["data"] for row in rows] == texts
+
+
+class TestExpandHome:
+    @pytest.mark.parametrize("name", ["~", "~nobody-of-that-name", "~x.png"])
+    def test_a_file_of_that_name_comes_before_the_home_folder(self, name, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+        (tmp_path / name).touch()
+        assert str(expand_home(name)) == name
+
+    def test_a_leading_tilde_is_the_home_folder(self, monkeypatch):
+        monkeypatch.setenv("HOME", "/home/of")
+        assert str(expand_home("~/x")) == "/home/of/x"
+        assert str(expand_home("~nobody-of-that-name/x")) == "~nobody-of-that-name/x"
+
+
+class TestQuoteForShell:
+    @given(names)
+    def test_bash_gives_the_word_back(self, raw):
+        word = quote_for_shell(os.fsdecode(raw))
+        assert word.encode().decode() == word
+        if raw.isascii():
+            import shlex
+
+            assert shlex.split(word) == [raw.decode()]
+
+    def test_bytes_that_are_no_utf_8_are_quoted_for_bash(self):
+        assert quote_for_shell("it's caf\udce9\\") == "$'it\\'s caf\\xe9\\\\'"

@@ -1,0 +1,38 @@
+"""What a run shows of itself."""
+
+import io
+import math
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from headstart.runs.confident_errors import MOST
+from headstart.training.evaluation import learned, mistakes
+
+
+def test_a_model_that_guesses_by_share_has_the_entropy_of_its_labels_as_loss():
+    labels = np.array([0, 0, 0, 1])
+    scores = torch.tensor([[math.log(3), 0.0]]).expand(4, -1)
+    trainer = SimpleNamespace(predict=lambda model, loader: [scores[:3], scores[3:]])
+    source = SimpleNamespace(catalogue=SimpleNamespace(labels=labels), split=SimpleNamespace(train=np.arange(4)))
+    said = learned(trainer, None, SimpleNamespace(source=source, trained_dataloader=lambda: None))
+    assert said["loss"] == pytest.approx(said["label_entropy"]) == pytest.approx(0.5623, abs=1e-4)
+
+
+def test_the_surest_mistakes_come_first_and_as_pictures():
+    labels = np.zeros(30, dtype=np.int64)
+    sure = np.linspace(0.51, 0.99, 30, dtype=np.float32)
+    probabilities = np.stack([1 - sure, sure], axis=1)
+    probabilities[29] = [0.99, 0.01]  # right
+    pixels = np.random.default_rng(0).integers(0, 256, (40, 3, 200, 120), dtype=np.uint8)
+    source = SimpleNamespace(
+        split=SimpleNamespace(test=np.arange(10, 40)),
+        catalogue=SimpleNamespace(names=[f"{i}.png" for i in range(40)]),
+        pixels=lambda positions: pixels[positions],
+    )
+    names, pictures = mistakes(source, labels, probabilities)
+    assert names[:2] == ["38.png", "37.png"] and len(names) == len(pictures) == MOST
+    assert Image.open(io.BytesIO(pictures[0])).size == (58, 96)

@@ -1,0 +1,34 @@
+import pytest
+import torch
+
+from headstart.understand.features.class_selectivity import by_chance, class_share
+
+LABELS = torch.arange(60) % 4
+
+
+def noise(*shape, seed=0):
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+def test_a_feature_that_tells_the_class_has_share_1_noise_0_and_silence_none():
+    features = torch.stack([LABELS.float() * 3 - 1, torch.full((60,), 0.7)], dim=1)
+    tells, silent = class_share(features, LABELS).tolist()
+    assert tells == pytest.approx(1) and silent != silent
+    assert class_share(noise(60, 4000), LABELS).mean() == pytest.approx(0, abs=0.005)
+
+
+def test_the_share_is_that_of_the_variance():
+    features = (LABELS >= 2).float() + noise(60)  # SciPy's F gives the same: ε² = (F − 1) / (F + (N − C) / (C − 1))
+    from scipy.stats import f_oneway
+
+    ratio = f_oneway(*(features[each == LABELS].numpy() for each in range(4))).statistic
+    assert class_share(features[:, None], LABELS).item() == pytest.approx((ratio - 1) / (ratio + 56 / 3), rel=1e-5)
+    assert torch.equal(class_share(features[:, None] * 9 + 5, LABELS) > 0, torch.tensor([True]))
+
+
+def test_dealt_out_labels_lie_about_0_and_a_class_does_not():
+    features = noise(60, 50)
+    low, high = by_chance(features, LABELS)
+    assert low < 0 < high < 0.05
+    assert class_share(features + LABELS[:, None], LABELS).mean() > high
+    assert by_chance(features, LABELS) == (low, high)

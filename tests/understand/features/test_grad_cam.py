@@ -1,0 +1,99 @@
+import warnings
+
+import pytest
+import torch
+from torch import nn
+
+from headstart.errors import HeadstartError
+from headstart.understand.features.grad_cam import covered, drops, grad_cam, likeness
+
+
+class Spot(nn.Module):
+    """Class 1 for bright pixels, class 0 for dark ones; the in-place ReLU overwrites what the convolution gave."""
+
+    def __init__(self):
+        super().__init__()
+        self.features = nn.Sequential(nn.Conv2d(1, 2, 1, bias=False), nn.BatchNorm2d(2), nn.ReLU(inplace=True))
+        self.features[0].weight.data = torch.tensor([1.0, -1.0]).view(2, 1, 1, 1)
+
+    def forward(self, images):
+        return self.features(images).mean(dim=(2, 3)).flip(1)
+
+
+@pytest.fixture
+def images():
+    images = torch.full((2, 1, 8, 8), -1.0)
+    images[:, :, 2:4, 5:7] = 3.0
+    return images
+
+
+def frozen(network):
+    return network.requires_grad_(False).train()
+
+
+@pytest.mark.parametrize("layer", ["features", "features.0", "features.1"])
+def test_a_frozen_network_has_maps_of_what_speaks_for_each_class(images, layer):
+    network = frozen(Spot())
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        maps = grad_cam(network, images, torch.tensor([1, 0]), layer)
+    assert maps.shape == (2, 8, 8) and not maps.requires_grad
+    assert maps[0, 2, 5] == 1 and maps[0, 0, 0] == 0 and maps[1, 2, 5] == 0 and maps[1, 0, 0] == 1
+    assert all(torch.equal(before[name], value) for name, value in network.state_dict().items())
+    assert network.features[2].inplace and network.training
+    assert not any(module._forward_hooks or module._backward_hooks for module in network.modules())
+
+
+def test_a_map_of_nothing_is_0_and_not_nan(images):
+    maps = grad_cam(frozen(Spot()), images.clamp(min=0) * 0 - 1, torch.tensor([1, 1]), "features")
+    assert torch.equal(maps, torch.zeros(2, 8, 8))
+
+
+class Unfelt(Spot):
+    """As a frozen model calls its backbone."""
+
+    def forward(self, images):
+        with torch.no_grad():
+            maps = self.features(images)
+        return maps.mean(dim=(2, 3)).flip(1)
+
+
+def test_a_backbone_that_runs_without_gradients_has_the_same_maps(images):
+    classes = torch.tensor([1, 0])
+    maps = grad_cam(Spot(), images, classes, "features")
+    with torch.no_grad():
+        assert torch.equal(grad_cam(frozen(Unfelt()), images, classes, "features"), maps)
+        assert not torch.is_grad_enabled()
+    assert torch.is_grad_enabled()
+
+
+def test_a_network_that_cuts_gradients_off_says_so(images):
+    class Cut(Spot):
+        def forward(self, images):
+            return self.features(images).detach().mean(dim=(2, 3)).requires_grad_(True)
+
+    with pytest.raises(HeadstartError, match="no gradient comes back to features"):
+        grad_cam(Cut(), images, torch.tensor([1, 0]), "features")
+
+
+def test_covering_hides_the_greatest_places_and_costs_the_class_that_needs_them(images):
+    network = Spot().eval()
+    maps = grad_cam(network, images, torch.tensor([1, 1]), "features")
+    hidden = covered(images, maps, 4 / 64)
+    assert torch.equal(hidden[:, :, 2:4, 5:7], images.mean(dim=(2, 3), keepdim=True).expand(-1, -1, 2, 2))
+    assert (hidden != images).sum() == 8
+    own = drops(network, images, maps, torch.tensor([1, 1]), 4 / 64)
+    elsewhere = drops(network, images, maps.flip(2), torch.tensor([1, 1]), 4 / 64)
+    assert (own > 0.02).all() and (elsewhere < own).all()
+
+
+def test_likeness_is_spearmans():
+    from scipy.stats import spearmanr
+
+    draw = torch.Generator().manual_seed(0)
+    one, two = torch.rand(3, 5, 5, generator=draw), torch.rand(3, 5, 5, generator=draw).round(decimals=1)
+    two[1], two[2] = one[1] ** 3, 0.4
+    like = likeness(one, two)
+    assert like[0].item() == pytest.approx(spearmanr(one[0].flatten(), two[0].flatten()).statistic)
+    assert like[1].item() == pytest.approx(1) and like[2] != like[2]
