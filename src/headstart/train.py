@@ -4,7 +4,7 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
@@ -17,6 +17,14 @@ from headstart.runs import run_directory
 from headstart.sweep.estimate import typed_length
 from headstart.sweep.planner import How
 from headstart.training.run_metadata import described
+
+if TYPE_CHECKING:
+    import lightning as L
+
+    from headstart.data.datamodule import ImageData
+    from headstart.data.image_source import Source
+    from headstart.models.classifier import Classifier
+    from headstart.training.callbacks.run_checkpoint import Record
 
 
 def main() -> None:
@@ -43,7 +51,7 @@ def run(cfg: DictConfig, how: How) -> dict[str, Any]:
     return kept(cfg, source, identify(cfg, source.digest), how)
 
 
-def kept(cfg: DictConfig, source: Any, identity: str, how: How) -> dict[str, Any]:
+def kept(cfg: DictConfig, source: "Source", identity: str, how: How) -> dict[str, Any]:
     """Makes the run directory this run's own, trains in it, and writes down how it ended; last of all the result."""
     directory = Path(HydraConfig.get().runtime.output_dir)
     with run_directory.claimed(directory, identity, how.wait):
@@ -66,7 +74,7 @@ def kept(cfg: DictConfig, source: Any, identity: str, how: How) -> dict[str, Any
 
 
 def trained_and_tested(
-    cfg: DictConfig, source: Any, directory: Path, identity: str, title: str, how: How
+    cfg: DictConfig, source: "Source", directory: Path, identity: str, title: str, how: How
 ) -> dict[str, Any]:
     """Trains, after the search for its settings where one is asked for; tests once; says what came out."""
     from headstart.training.cost import PeakMemory
@@ -90,10 +98,10 @@ def trained_and_tested(
 class Ready:
     """A model, its data and the trainer that brings them together, in a directory."""
 
-    trainer: Any
-    model: Any
-    data: Any
-    record: Any
+    trainer: "L.Trainer"
+    model: "Classifier"
+    data: "ImageData"
+    record: "Record"
 
     def fit(self) -> None:
         """Fits on the training part, going on from ``last.ckpt`` where there is one."""
@@ -103,7 +111,7 @@ class Ready:
         self.trainer.fit(self.model, self.data, ckpt_path=point, weights_only=True)
 
 
-def prepared(cfg: DictConfig, source: Any, directory: Path, identity: str, title: str, how: How) -> Ready:
+def prepared(cfg: DictConfig, source: "Source", directory: Path, identity: str, title: str, how: How) -> Ready:
     """Builds what a training needs; nothing is trained yet."""
     import torch
 
@@ -138,7 +146,7 @@ def prepared(cfg: DictConfig, source: Any, directory: Path, identity: str, title
     return Ready(trainer, model, data, record)
 
 
-def tested(ready: Ready, source: Any, directory: Path) -> dict[str, Any]:
+def tested(ready: Ready, source: "Source", directory: Path) -> dict[str, Any]:
     """Tests the chosen epoch, once, and writes the predictions; what ``result.json`` says of it."""
     import torch
 

@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig, OmegaConf
 
@@ -12,6 +12,9 @@ from headstart.backbones import resolve
 from headstart.config.instantiation import build_object
 from headstart.errors import HeadstartError
 from headstart.version import __version__
+
+if TYPE_CHECKING:
+    from headstart.data.image_source import Source
 
 # Where a run is computed and what is shown meanwhile; none of it is part of what comes out.
 HOW = {"_target_", "accelerator", "devices", "logger", "enable_progress_bar", "enable_model_summary"}
@@ -49,13 +52,13 @@ def tuned_settings(cfg: DictConfig) -> dict[str, Any]:
     return {name: ends for name, ends in _plain(cfg.tune.space).items() if name in cfg.model}
 
 
-def opened(cfg: DictConfig) -> Any:
+def opened(cfg: DictConfig) -> "Source":
     """The source that ``cfg.data`` describes; a sweep's arms share it, so that files are looked through once."""
     return _opened(json.dumps(OmegaConf.to_container(cfg.data, resolve=True, throw_on_missing=True)))
 
 
 @lru_cache(maxsize=16)
-def _opened(data: str) -> Any:
+def _opened(data: str) -> "Source":
     return build_object(json.loads(data), "data")
 
 

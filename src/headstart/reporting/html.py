@@ -25,7 +25,8 @@ def template(path: Path, **filters: Any) -> "Template":
     room = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, finalize=_unbroken
     )
-    room.filters |= {f.__name__: f for f in (percent, points, count, decimal, si, short, verbatim)} | filters
+    room.filters |= {"percent": percent, "points": points, "count": count, "decimal": decimal, "si": si}
+    room.filters |= {"short": short, "verbatim": verbatim} | filters
     room.globals["style"] = Markup(STYLE.read_text(encoding="utf-8"))
     return room.from_string(path.read_text(encoding="utf-8"))
 

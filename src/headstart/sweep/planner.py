@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig, OmegaConf
 
@@ -26,6 +26,9 @@ from headstart.reporting.console import duration
 from headstart.runs import run_directory as runs
 from headstart.sweep.estimate import epochs_for, seconds, shares, typed_length
 from headstart.training import tuning
+
+if TYPE_CHECKING:
+    from headstart.data.image_source import Source
 
 BUDGET, FOLD = "data.labels_per_class", "data.fold"
 WITHIN = {"seed", BUDGET, FOLD}  # what runs of one arm differ by
@@ -204,14 +207,14 @@ def _check(cfg: DictConfig) -> None:
     tuning.checked(cfg)
 
 
-def _check_trainer(cfg: DictConfig, sources: list[Any]) -> None:
+def _check_trainer(cfg: DictConfig, sources: list["Source"]) -> None:
     """Raises HeadstartError for callbacks that cannot be built, or need what the images of a budget do not give."""
     callbacks = build_callbacks(cfg.trainer) if "callbacks" in cfg.trainer else []
     for source in sources:
         check_monitors(cfg, callbacks, len(source.split.val) > 0)
 
 
-def _check_contrast(arms: list[DictConfig], sources: list[Any]) -> None:
+def _check_contrast(arms: list[DictConfig], sources: list["Source"]) -> None:
     """Raises HeadstartError where the sweep lacks an arm of the contrast that was declared."""
     contrast = tuple(arms[0].compare.contrast)
     if contrast == DECLARED:  # nobody needs to have asked for it
@@ -243,7 +246,7 @@ def _with(asked: command_line.Asked, argv: list[str], choices: dict[str, str]) -
     return OmegaConf.merge(OmegaConf.masked_copy(cfg, [str(key) for key in cfg if key != "hydra"]), chosen)  # type: ignore[return-value]
 
 
-def _source(cfg: DictConfig, budget: int | None = None) -> Any:
+def _source(cfg: DictConfig, budget: int | None = None) -> "Source":
     return opened(_changed(cfg, data={"labels_per_class": budget}))
 
 
@@ -259,8 +262,8 @@ def _seconds(arm: DictConfig, budget: int | None) -> float:
     return max(arm.tune.trials, 1) * each
 
 
-def _seed(text: str, source: Any) -> int:
-    seed = int(text) if text.isdecimal() else text
+def _seed(text: str, source: "Source") -> int:
+    seed: Any = int(text) if text.isdecimal() else text
     replace(source, seed=seed)  # says what is wrong with it
     return int(seed)
 
@@ -309,14 +312,14 @@ def _announce(plan: Plan, sweeps: dict[str, list[str]], seconds_left: float) -> 
     )
 
 
-def _promise(sources: list[Any], seeds: int, budgets: int, level: float) -> None:
+def _promise(sources: list["Source"], seeds: int, budgets: int, level: float) -> None:
     """Says what a comparison of this size can find at all, before anything trains, of each data set."""
     several = len({source.name for source in sources}) > 1
     said = (f"{source.name}: " * several + _promised(source, seeds, budgets, level) for source in sources)
     print(*dict.fromkeys(said), sep="\n", file=sys.stderr)
 
 
-def _promised(source: Any, seeds: int, budgets: int, level: float) -> str:
+def _promised(source: "Source", seeds: int, budgets: int, level: float) -> str:
     from headstart.compare.inference.power import POWER, detectable
 
     folds = source.folds or 1

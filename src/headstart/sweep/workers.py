@@ -28,6 +28,7 @@ from headstart.training.run_metadata import described
 
 if TYPE_CHECKING:
     from headstart.compare.inference.analysis import Judged
+    from headstart.data.image_source import Source
 
 ENDED = (INTERRUPTED, TERMINATED, FULL)  # codes after which nothing more is tried
 
@@ -67,7 +68,7 @@ def _audited(plan: Plan) -> None:
         run_directory.write_json(plan.directory / run_directory.AUDIT, told)
 
 
-def _print_remarks(source: Any) -> None:
+def _print_remarks(source: "Source") -> None:
     """Says what is passed over in a folder of images, and how its layout is taken."""
     for remark in source.remarks:
         print(harmless(remark), file=sys.stderr)

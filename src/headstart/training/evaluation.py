@@ -3,7 +3,7 @@ sure and wrong."""
 
 import io
 import math
-from typing import Any
+from typing import TYPE_CHECKING
 
 import lightning as L
 import numpy as np
@@ -13,10 +13,14 @@ from PIL import Image
 
 from headstart.runs.confident_errors import surest_mistakes
 
+if TYPE_CHECKING:
+    from headstart.data.datamodule import ImageData
+    from headstart.data.image_source import Source
+
 THUMBNAIL = 96  # pixels of a picture's side, at most
 
 
-def learned(trainer: L.Trainer, model: L.LightningModule, data: Any) -> dict[str, float]:
+def learned(trainer: L.Trainer, model: L.LightningModule, data: "ImageData") -> dict[str, float]:
     """How well the model knows the images that trained it, as they are.
 
     Args:
@@ -36,7 +40,7 @@ def learned(trainer: L.Trainer, model: L.LightningModule, data: Any) -> dict[str
     }
 
 
-def mistakes(source: Any, labels: np.ndarray, probabilities: np.ndarray) -> tuple[list[str], list[bytes]]:
+def mistakes(source: "Source", labels: np.ndarray, probabilities: np.ndarray) -> tuple[list[str], list[bytes]]:
     """The test images of which the model was most sure and wrong: their names, and small WebP pictures of them.
 
     Args:

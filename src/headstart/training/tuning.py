@@ -17,7 +17,9 @@ from headstart.runs import run_directory
 from headstart.seeding import key
 
 if TYPE_CHECKING:
+    from headstart.data.image_source import Source
     from headstart.sweep.planner import How
+    from headstart.train import Ready
 
 RANDOM = 4  # trials before the sampler begins to learn from those it has seen
 
@@ -48,7 +50,7 @@ def checked(cfg: DictConfig) -> None:
             raise HeadstartError(f"tune.space.{name}={ends}: give two numbers above 0, the smaller first")
 
 
-def demand_validation(source: Any) -> None:
+def demand_validation(source: "Source") -> None:
     """Raises HeadstartError where no image validates, so that no setting can be chosen."""
     if not len(source.split.val):
         raise HeadstartError(
@@ -59,13 +61,13 @@ def demand_validation(source: Any) -> None:
 
 def searched(
     cfg: DictConfig,
-    source: Any,
+    source: "Source",
     directory: Path,
     identity: str,
     title: str,
     how: "How",
-    prepare: Callable[..., Any],
-) -> Any:
+    prepare: Callable[..., "Ready"],
+) -> "Ready":
     """Trains with each trial's settings and keeps the best, the defaults being the first trial.
 
     A search that was interrupted goes on after its last whole trial, to the same settings: what a trial tries
@@ -133,7 +135,7 @@ def _with(cfg: DictConfig, settings: dict[str, float]) -> DictConfig:
     return OmegaConf.merge(cfg, {"model": settings})  # type: ignore[return-value]
 
 
-def _scored(ready: Any, settings: dict[str, float], place: Path) -> Trial:
+def _scored(ready: "Ready", settings: dict[str, float], place: Path) -> Trial:
     import torch
 
     epoch = torch.load(run_directory.best(place), weights_only=True)["epoch"]
@@ -148,7 +150,7 @@ def _scored(ready: Any, settings: dict[str, float], place: Path) -> Trial:
     }
 
 
-def _diverged(ready: Any, settings: dict[str, float], error: DivergedError) -> Trial:
+def _diverged(ready: "Ready", settings: dict[str, float], error: DivergedError) -> Trial:
     """A trial whose loss became no number: it counts, and any other is better."""
     none = {"val/accuracy": None, "val/log_loss": None, "epoch": None}
     spent = {"seconds": round(ready.record.spent(), 3), "rows": ready.record.rows}

@@ -55,7 +55,7 @@ def one_by_one(subject: Subject, only: Collection[str], tell: Callable[[str], No
 
         told("begins")
         try:
-            chapter = room.chapter(subject, told)
+            chapter = getattr(room, f"build_{name}_chapter")(subject, told)
         except Exception as error:  # whatever a stranger's network does to one part, the others are worth having
             reason = _reason(error)
             told(f"left out: {reason}")

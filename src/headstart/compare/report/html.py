@@ -32,7 +32,8 @@ def render(report: dict[str, Any], pictures: dict[str, bytes], inputs: str) -> s
     charts = {data["name"]: _charts(data, list(places)) for data in report["data"]}
     shown = {image: f"data:image/webp;base64,{b64encode(webp).decode()}" for image, webp in pictures.items()}
     letters = _letters(list(places))
-    told = {f.__name__: f for f in (text.budget, text.of_metric, text.which, text.meaning, text.found)}
+    told = {"budget": text.budget, "of_metric": text.of_metric, "which": text.which}
+    told |= {"meaning": text.meaning, "found": text.found}
     page = template(TEMPLATE, **told, arm_name=partial(_name, letters), spoken=partial(_spoken, letters))
     drawn = {"places": places, "swatches": swatches, "charts": charts, "pictures": shown, "letters": letters}
     return page.render(**report, **drawn, most_findings=MOST_FINDINGS, protocol=text.PROTOCOL, inputs=inputs)
