@@ -46,7 +46,7 @@ def main() -> None:
         for name in models
     ]
     print(f"images per second at {SIZE} pixels, batches of {BATCH}, {torch.get_num_threads()} threads")
-    print_table(["model", "train", "predict"], rows, numbers=["train", "predict"])
+    print_table(["model", "train", "predict"], rows, right_aligned=["train", "predict"])
 
 
 if __name__ == "__main__":

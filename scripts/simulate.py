@@ -15,10 +15,10 @@ from rich.console import Console
 from rich.progress import track
 from scipy.stats import norm
 
-from headstart.compare.inference.contrast import contrast, interval
-from headstart.compare.inference.correctness import Outcomes
-from headstart.compare.inference.power import detectable
-from headstart.compare.inference.verdict import DECLARED, LEVEL, Verdict, verdict
+from headstart.compare.inference.contrast import compute_contrast, contrast_interval
+from headstart.compare.inference.correctness import CorrectnessTable
+from headstart.compare.inference.power import minimum_detectable_difference
+from headstart.compare.inference.verdict import DEFAULT_CONTRAST, DEFAULT_LEVEL, Verdict, compute_verdict
 from headstart.reporting.console import print_table
 
 ARMS = ("scratch_cnn", "scratch_backbone", "frozen", "finetune")
@@ -98,8 +98,8 @@ def judged(draw: Draw, rng: np.random.Generator, accuracy: np.ndarray, seeds: in
     arms = ARMS[-len(accuracy) :]
     correct = dict(zip(arms, draw(rng, accuracy, seeds, images, spread), strict=True))
     labels = np.zeros(images, dtype=np.int64)
-    table = Outcomes("simulated", None, tuple(range(seeds)), correct, {arm: arm for arm in arms}, labels)
-    return verdict(table, LEVEL / budgets)
+    table = CorrectnessTable("simulated", None, tuple(range(seeds)), correct, {arm: arm for arm in arms}, labels)
+    return compute_verdict(table, DEFAULT_LEVEL / budgets)
 
 
 def false_answers(sweeps: int, accuracy: tuple[float, ...], kinds: tuple[tuple[int, float], ...]) -> list[list[str]]:
@@ -115,11 +115,11 @@ def false_answers(sweeps: int, accuracy: tuple[float, ...], kinds: tuple[tuple[i
                 wrong = [
                     (worse, better)
                     for v in found
-                    for worse, winners in v.beaten.items()
+                    for worse, winners in v.beaten_by.items()
                     for better in winners
                     if truth[worse] >= truth[better]
                 ]
-                contrast_wrong.append(any({worse, better} == set(DECLARED) for worse, better in wrong))
+                contrast_wrong.append(any({worse, better} == set(DEFAULT_CONTRAST) for worse, better in wrong))
                 beaten_wrong.append(bool(wrong))
             figures = [f"{np.mean(w):.1%}" for w in (contrast_wrong, beaten_wrong)]
             rows.append([name, str(seeds), f"{100 * spread:.0f}", *figures])
@@ -138,9 +138,9 @@ def power(sweeps: int) -> list[list[str]]:
                 accuracy = np.array([0.8 - gap, 0.8, 0.8, 0.8] if outside else
                                     [0.6, 0.75 - gap / 2, 0.75, 0.75 + gap / 2])  # fmt: skip
                 told = [judged(normal, rng, accuracy, seeds, 153, spread) for _ in _sweeps(sweeps, "power")]
-                found = [ARMS[0] in v.beaten if outside else v.helped is True for v in told]
+                found = [ARMS[0] in v.beaten_by if outside else v.is_first_better is True for v in told]
                 cells.append(f"{np.mean(found):.0%}")
-        least = detectable(153, seeds, BUDGETS, spread=spread)
+        least = minimum_detectable_difference(153, seeds, BUDGETS, spread=spread)
         rows.append([str(seeds), f"{100 * spread:.0f}", *cells, f"{100 * least:.0f}"])
     return rows
 
@@ -156,7 +156,7 @@ def ties(sweeps: int) -> list[list[str]]:
         rng = np.random.default_rng(3)
         two = np.array([accuracy - gap, accuracy])
         found = [judged(normal, rng, two, seeds, images, spread, 1) for _ in _sweeps(sweeps, "ties")]
-        tied = np.mean([v.tie for v in found])
+        tied = np.mean([v.is_tie for v in found])
         rows.append([f"{100 * gap:g}", f"{images:,}", str(seeds), f"{100 * spread:g}", f"{tied:.1%}"])
     return rows
 
@@ -177,7 +177,7 @@ def coverage(sweeps: int) -> list[list[str]]:
             inside = []
             for _ in _sweeps(sweeps, f"coverage, {name}"):
                 one, other = draw(rng, two, seeds, images, spread)
-                low, high = interval(contrast(other.astype(float) - one), 0.05)
+                low, high = contrast_interval(compute_contrast(other.astype(float) - one), 0.05)
                 inside.append(low <= truth <= high)
             rows.append([name, str(seeds), str(images), f"{100 * spread:.0f}", f"{np.mean(inside):.1%}"])
     return rows
@@ -198,7 +198,7 @@ def balanced_coverage(sweeps: int) -> list[list[str]]:
             inside = []
             for _ in _sweeps(sweeps, f"balanced, {name}"):
                 worse, better = by_class(rng, two, seeds, label, spread, harder)
-                low, high = interval(contrast(better.astype(float) - worse, label), 0.05)
+                low, high = contrast_interval(compute_contrast(better.astype(float) - worse, label), 0.05)
                 inside.append(low <= other - one <= high)
             rows.append([name, str(seeds), str(images), f"{100 * spread:.0f}", f"{np.mean(inside):.1%}"])
     return rows
@@ -255,8 +255,8 @@ def folds_coverage(sweeps: int) -> list[list[str]]:
         for _ in _sweeps(sweeps, "folds"):
             photographs, labels = drawn(rng, centres, images)
             table = np.array([by_fold(rng, photographs, labels, fold, budget, scatter) for _ in range(5)])
-            three = contrast(table, folds=5), contrast(table), contrast(table[:, fold == 0])
-            intervals.append([interval(one, 0.05) for one in three])
+            three = compute_contrast(table, folds=5), compute_contrast(table), compute_contrast(table[:, fold == 0])
+            intervals.append([contrast_interval(one, 0.05) for one in three])
         low, high = np.moveaxis(np.array(intervals), 2, 0)
         inside = ((low <= np.mean(true)) & (np.mean(true) <= high)).mean(axis=0)
         widths = (high - low).mean(axis=0) / 2
@@ -286,7 +286,7 @@ def main() -> None:
          ["images", "labels/class", "luck", "five folds", "uncorrected", "one split"], folds_coverage(sweeps)),
     ):  # fmt: skip
         print(f"\n{title}")
-        print_table(headers, rows, numbers=headers[1:])
+        print_table(headers, rows, right_aligned=headers[1:])
 
 
 if __name__ == "__main__":

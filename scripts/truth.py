@@ -15,16 +15,16 @@ from itertools import combinations
 
 import numpy as np
 
-from headstart.compare.inference.correctness import Outcomes, outcomes
-from headstart.compare.inference.verdict import LEVEL, verdict
-from headstart.compare.summary_table import found
+from headstart.compare.inference.correctness import CorrectnessTable, build_correctness_tables
+from headstart.compare.inference.verdict import DEFAULT_LEVEL, compute_verdict
+from headstart.compare.summary_table import collect_runs
 from headstart.reporting.console import print_table
 
 SEEDS, IMAGES = 5, 300
 GAPS = ((0.0, 0.01), (0.01, 0.03), (0.03, 0.06), (0.06, 0.10), (0.10, 0.14), (0.14, 0.16))
 
 
-def comparisons(whole: Outcomes, count: int) -> Iterator[tuple[float, Outcomes]]:
+def comparisons(whole: CorrectnessTable, count: int) -> Iterator[tuple[float, CorrectnessTable]]:
     """So many small comparisons, as many from each range of true gaps as from any other, each with its true gap."""
     truth = {arm: right.mean() for arm, right in whole.correct.items()}
     pairs = [sorted(pair, key=truth.__getitem__, reverse=True) for pair in combinations(truth, 2)]
@@ -34,18 +34,21 @@ def comparisons(whole: Outcomes, count: int) -> Iterator[tuple[float, Outcomes]]
         fitting = [(a, b) for a, b in pairs if low <= truth[a] - truth[b] < high]
         better, worse = fitting[rng.integers(len(fitting))]
         seeds = rng.choice(len(whole.seeds), SEEDS, replace=False)
-        images = rng.choice(whole.images, IMAGES, replace=False)
+        images = rng.choice(whole.num_images, IMAGES, replace=False)
         correct = {arm: whole.correct[arm][np.ix_(seeds, images)] for arm in (better, worse)}
         models = {better: "better", worse: "worse"}
-        yield truth[better] - truth[worse], Outcomes("mnist", 20, tuple(seeds), correct, models, whole.labels[images])
+        yield (
+            truth[better] - truth[worse],
+            CorrectnessTable("mnist", 20, tuple(seeds), correct, models, whole.labels[images]),
+        )
 
 
-def judged(small: Outcomes) -> str:
-    told = verdict(small, LEVEL, declared=("better", "worse"))
-    if told.beaten:
-        (worse,) = told.beaten
+def judged(small: CorrectnessTable) -> str:
+    told = compute_verdict(small, DEFAULT_LEVEL, declared=("better", "worse"))
+    if told.beaten_by:
+        (worse,) = told.beaten_by
         return "right" if small.models[worse] == "worse" else "wrong"
-    return "tie" if told.tie else "undecided"
+    return "tie" if told.is_tie else "undecided"
 
 
 def main() -> None:
@@ -53,7 +56,7 @@ def main() -> None:
     parser.add_argument("sweep")
     parser.add_argument("--comparisons", type=int, default=100)
     asked = parser.parse_args()
-    (whole,) = outcomes(found(asked.sweep).finished)
+    (whole,) = build_correctness_tables(collect_runs(asked.sweep).finished)
     told = [(gap, judged(small)) for gap, small in comparisons(whole, asked.comparisons)]
     rows = []
     for low, high in GAPS:
@@ -61,7 +64,7 @@ def main() -> None:
         counts = [str(answers.count(kind)) for kind in ("right", "wrong", "tie", "undecided")]
         rows.append([f"{100 * low:.0f} to {100 * high:.0f}", str(len(answers)), *counts])
     headers = ["true gap, points", "comparisons", "right", "wrong", "tie", "undecided"]
-    print_table(headers, rows, numbers=headers[1:])
+    print_table(headers, rows, right_aligned=headers[1:])
 
 
 if __name__ == "__main__":

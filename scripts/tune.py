@@ -17,12 +17,12 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig
 
 from headstart import train
-from headstart.compare.inference.analysis import judged
-from headstart.compare.report.terminal import show_table
+from headstart.compare.inference.analysis import analyze_sweep
+from headstart.compare.report.terminal import print_arm_table
 from headstart.config import command_line
-from headstart.config.identity import identify
+from headstart.config.identity import compute_identity
 from headstart.errors import HeadstartError
-from headstart.sweep.planner import How
+from headstart.sweep.planner import RunContext
 
 DIRECTORY = Path("runs/tune")
 
@@ -35,13 +35,13 @@ def tried(cfg: DictConfig) -> Any:
     if not len(rest):
         raise HeadstartError("nothing is left to judge by; give a smaller data.labels_per_class")
     source.split = replace(split, test=rest)
-    return train.kept(cfg, source, f"tune {identify(cfg, source.digest)}", How())
+    return train.train_in_directory(cfg, source, f"tune {compute_identity(cfg, source.digest)}", RunContext())
 
 
 def main() -> int:
     argv = [f"hydra.sweep.dir={DIRECTORY}", f"hydra.run.dir={DIRECTORY}/${{headstart.run:}}", *sys.argv[1:]]
-    code = command_line.launch(tried, argv)
-    show_table(judged(DIRECTORY))
+    code = command_line.launch_hydra(tried, argv)
+    print_arm_table(analyze_sweep(DIRECTORY))
     return code
 
 

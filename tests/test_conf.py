@@ -8,7 +8,7 @@ import pytest
 import yaml
 from hydra.utils import get_class
 
-from headstart.config.compose import asked, conf_dir
+from headstart.config.compose import compose_command, conf_dir
 from headstart.runs import run_directory
 
 FILES = sorted(p.relative_to(conf_dir()) for p in conf_dir().rglob("*.yaml") if p.parent.name != "help")
@@ -23,7 +23,7 @@ def options(path: Path) -> str:
 
 @pytest.mark.parametrize("path", GROUPS, ids=options)
 def test_every_choice_of_every_group_composes(path):
-    config = asked([options(path)]).config
+    config = compose_command([options(path)]).config
     assert config.hydra.runtime.choices[str(path.parent)] == path.stem
 
 
@@ -40,7 +40,7 @@ def test_every_key_beside_a_target_is_an_argument(path):
 def test_a_run_of_each_model_needs_no_other_argument_than_the_configurations():
     for path in TARGETS:
         if path.parts[0] == "model":
-            assert asked([options(path)]).config.model._target_.startswith("headstart.models.")
+            assert compose_command([options(path)]).config.model._target_.startswith("headstart.models.")
 
 
 @pytest.mark.parametrize("experiment", EXPERIMENTS)
@@ -65,5 +65,5 @@ def test_every_experiment_runs_on_tiny_images(experiment, image_folder, command)
     }.get(experiment, [])  # fmt: skip
     done = command(f"experiment={experiment}", "data=folder", f"data.root={root}", "data.image_size=32",
                    "model.epochs=1", *narrowed)  # fmt: skip
-    statuses = [json.loads(p.read_text())["status"] for p in done.folder.rglob(run_directory.RESULT)]
+    statuses = [json.loads(p.read_text())["status"] for p in done.folder.rglob(run_directory.RESULT_FILE)]
     assert done.code == 0 and statuses and set(statuses) == {"finished"}

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import headstart
-from headstart.files import whole_file
+from headstart.files import write_atomically
 from headstart.runs import run_directory
 
 PACKAGE = Path(headstart.__file__).parent
@@ -58,7 +58,7 @@ class TestConsoleCommands:
         out, err = odd_process.stdout.decode("ascii"), odd_process.stderr.decode("ascii")
         assert out.count("ended with 0") == 3 and out.count("ended with") == 3, out + err
         assert "done before, nothing trained" in out and "\\u732b" in out and "Warning" not in err
-        result = json.loads((tmp_path / "run" / run_directory.RESULT).read_text(encoding="utf-8"))
+        result = json.loads((tmp_path / "run" / run_directory.RESULT_FILE).read_text(encoding="utf-8"))
         assert result["classes"] == ["Käse", "猫"] and result["data"] == "Bilder ä"
         assert f"'data.root={tmp_path}/Bilder ä'".replace("'", "") in result["command"].replace("'", "").replace(
             '"', ""
@@ -124,7 +124,7 @@ class TestWholeFile:
 
     def test_a_failed_write_leaves_what_was_there_and_nothing_else(self, tmp_path):
         (tmp_path / "x").write_text("old")
-        with pytest.raises(OSError, match="full"), whole_file(tmp_path / "x") as scratch:
+        with pytest.raises(OSError, match="full"), write_atomically(tmp_path / "x") as scratch:
             scratch.write_text("half")
             raise OSError("full")
         assert [path.name for path in tmp_path.iterdir()] == ["x"] and (tmp_path / "x").read_text() == "old"
@@ -146,11 +146,11 @@ class TestWholeFile:
 
 class TestTerminable:
     def test_an_ignored_signal_stays_ignored(self):
-        from headstart.process import terminable
+        from headstart.process import raise_on_sigterm
 
         before = signal.signal(signal.SIGTERM, signal.SIG_IGN)
         try:
-            with terminable():
+            with raise_on_sigterm():
                 os.kill(os.getpid(), signal.SIGTERM)
             assert signal.getsignal(signal.SIGTERM) == signal.SIG_IGN
         finally:

@@ -90,14 +90,14 @@ class TestFiles:
         folder = tmp_path_factory.mktemp("run")
         texts = [encode_name(os.fsdecode(name)) for name in raw]
         n = len(texts)
-        run_directory.write_json(folder / run_directory.SPLIT, texts)
-        assert json.loads((folder / run_directory.SPLIT).read_text(encoding="utf-8")) == texts
+        run_directory.write_json(folder / run_directory.SPLIT_FILE, texts)
+        assert json.loads((folder / run_directory.SPLIT_FILE).read_text(encoding="utf-8")) == texts
         run_directory.write_predictions(folder, texts, np.zeros(n, np.int64), np.ones((n, 1), np.float32))
         assert run_directory.read_predictions(folder)[0] == texts
         run_directory.write_thumbnails(folder, texts, [b""] * n)
         assert list(run_directory.read_thumbnails(folder)) == texts
         template = Environment(autoescape=True).from_string("{% for name in names %}<p>{{ name }}</p>{% endfor %}")
-        run_directory.write_text(folder / "page.html", template.render(names=map(html.short, texts)))
+        run_directory.write_text(folder / "page.html", template.render(names=map(html.shorten_name, texts)))
         with (folder / "page.html").open(encoding="utf-8", newline="") as page:
             found = PageText(page.read()).found
         assert set(texts) <= set(found)
@@ -120,8 +120,8 @@ class TestTraining:
     def test_nasty_names_train_and_come_back_everywhere(self, trained, capsys):
         root, run = trained
         expected = sorted(map(encode_name, NASTY))
-        result = json.loads((run / run_directory.RESULT).read_text(encoding="utf-8"))
-        rows = json.loads((run / run_directory.SPLIT).read_text(encoding="utf-8"))
+        result = json.loads((run / run_directory.RESULT_FILE).read_text(encoding="utf-8"))
+        rows = json.loads((run / run_directory.SPLIT_FILE).read_text(encoding="utf-8"))
         assert result["classes"] == expected and result["data"] == encode_name(root.name)
         assert sorted({row["class"] for row in rows}) == expected
         files = {decode_name(row["image"]) for row in rows}
@@ -130,15 +130,15 @@ class TestTraining:
         assert run_directory.read_predictions(run)[0] == tested
         photos = [str(root / decode_name(name)) for name in tested]
         capsys.readouterr()
-        assert main.run(["predict", str(run), *photos, "--json"]) == 0
+        assert main.run_cli(["predict", str(run), *photos, "--json"]) == 0
         answers = json.loads(capsys.readouterr().out)
         assert [decode_name(answer["image"]) for answer in answers] == photos
         assert all(list(answer["probabilities"]) == expected for answer in answers)
-        assert main.run(["audit", str(root), "--json"]) == 0
+        assert main.run_cli(["audit", str(root), "--json"]) == 0
         found = json.loads(capsys.readouterr().out)
         assert sorted(found["classes"]) == expected and found["name"] == encode_name(root.name)
-        assert main.run(["predict", str(run), *photos]) == 0 and main.run(["audit", str(root)]) == 0
-        assert main.run(["report", str(run)]) == 0
+        assert main.run_cli(["predict", str(run), *photos]) == 0 and main.run_cli(["audit", str(root)]) == 0
+        assert main.run_cli(["report", str(run)]) == 0
         report = json.loads((run / "report.json").read_text(encoding="utf-8"))
         assert report["data"][0]["classes"] == expected and report["data"][0]["name"] == encode_name(root.name)
         with (run / "report.csv").open(encoding="utf-8", newline="") as file:
@@ -147,7 +147,7 @@ class TestTraining:
         with (run / "report.html").open(encoding="utf-8", newline="") as page:
             told = set(PageText(page.read()).found)
         assert {*expected, encode_name(root.name), result["command"]} <= told
-        source = build_object(run_directory.config(run)["data"], "data")  # what headstart understand looks at
+        source = build_object(run_directory.read_config(run)["data"], "data")  # what headstart understand looks at
         assert source.root == str(root) and list(source.catalogue.classes) == expected
 
 

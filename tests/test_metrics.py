@@ -11,7 +11,7 @@ from sklearn import metrics as sklearn
 
 from headstart import metrics
 from headstart.errors import DivergedError
-from headstart.models.classifier import evaluate
+from headstart.models.classifier import compute_metrics
 from headstart.runs import run_directory
 
 FIGURES = ("accuracy", "balanced_accuracy", "macro_f1", "log_loss")
@@ -48,25 +48,25 @@ class TestEvaluate:
     def test_equals_scikit_learn_for_any_predictions(self, pair):
         scores, labels = pair
         probabilities = scores.float().softmax(dim=1).numpy()
-        figures = {name: float(value) for name, value in evaluate(scores, labels).items()}
+        figures = {name: float(value) for name, value in compute_metrics(scores, labels).items()}
         assert figures == pytest.approx(reference(labels.numpy(), probabilities), abs=2e-6)
 
     def test_balanced_accuracy_leaves_absent_classes_out(self):
         scores = torch.eye(3)[torch.tensor([0, 2, 2, 1])]
-        figures = evaluate(scores, torch.tensor([0, 0, 1, 1]))
+        figures = compute_metrics(scores, torch.tensor([0, 0, 1, 1]))
         assert float(figures["balanced_accuracy"]) == 0.5
 
     def test_predicts_the_first_of_equal_probabilities(self):
         # The scores differ, the probabilities do not, and those are what predictions.parquet holds.
         scores = torch.tensor([[0.0, 1e-9]])
         assert scores.argmax(dim=1).tolist() == [1]
-        assert float(evaluate(scores, torch.tensor([0]))["accuracy"]) == 1.0
+        assert float(compute_metrics(scores, torch.tensor([0]))["accuracy"]) == 1.0
 
     @pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
     def test_rejects_scores_that_are_not_finite(self, value):
         scores = torch.tensor([[1.0, 2.0], [value, 0.0]])
         with pytest.raises(DivergedError, match="no finite scores for 1 of 2 images"):
-            evaluate(scores, torch.tensor([0, 0]))
+            compute_metrics(scores, torch.tensor([0, 0]))
 
 
 @settings(max_examples=20)
@@ -101,7 +101,7 @@ def test_a_run_with_an_absent_class_reports_scikit_learns_figures(command, image
     )  # fmt: skip
     assert ran.code == 0, ran.err
     place = ran.folder / "run"
-    said = json.loads((place / run_directory.RESULT).read_text(encoding="utf-8"))["metrics"]
+    said = json.loads((place / run_directory.RESULT_FILE).read_text(encoding="utf-8"))["metrics"]
     _, labels, predicted = run_directory.read_predictions(place)
     assert 2 in predicted and 2 not in labels and said["test/accuracy"] > 0
     wanted = reference(labels, run_directory.read_probabilities(place))

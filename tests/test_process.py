@@ -7,7 +7,7 @@ from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
 from headstart.errors import HeadstartError
-from headstart.process import one_line, told
+from headstart.process import format_error, run_command
 
 
 def raised(work) -> Exception:
@@ -21,7 +21,7 @@ def test_an_error_below_a_constructor_is_still_its_own_line(tmp_path):
         lambda: instantiate({"_target_": "headstart.runs.run_directory.checkpoint", "path": str(tmp_path / "gone")})
     )
     assert not isinstance(error, HeadstartError)
-    assert one_line(error).startswith(f"{tmp_path}/gone: there is no such file")
+    assert format_error(error).startswith(f"{tmp_path}/gone: there is no such file")
 
 
 def test_an_error_below_an_interpolation_is_still_its_own_line():
@@ -33,12 +33,12 @@ def test_an_error_below_an_interpolation_is_still_its_own_line():
         error = raised(lambda: OmegaConf.create({"x": "${refuse:}"}).x)
     finally:
         OmegaConf.clear_resolver("refuse")
-    assert one_line(error) == "no directory without a name; give one"
+    assert format_error(error) == "no directory without a name; give one"
 
 
 def test_a_wrong_argument_of_a_constructor_is_named_with_its_place():
     config = OmegaConf.create({"model": {"_target_": "headstart.image_spec.ImageSpec", "shapes": 1}})
-    line = one_line(raised(lambda: instantiate(config.model)))
+    line = format_error(raised(lambda: instantiate(config.model)))
     assert line.startswith("model: TypeError: ")
     assert "'shapes'" in line
     assert "\n" not in line
@@ -54,9 +54,9 @@ def test_a_wrong_argument_of_a_constructor_is_named_with_its_place():
     ],
 )
 def test_other_errors_name_the_thing(error, line):
-    assert one_line(error).startswith(line)
+    assert format_error(error).startswith(line)
 
 
 def test_work_that_succeeds_says_nothing(capsys):
-    assert told("program", lambda: 3) == 3
+    assert run_command("program", lambda: 3) == 3
     assert capsys.readouterr() == ("", "")

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-NAMED = 20  # things that one line names before it only counts
+MAX_LISTED = 20  # things that one line names before it only counts
 
 
 class HeadstartError(Exception):
@@ -22,7 +22,7 @@ def hint_at_text(value: object) -> str:
     return "; it is text here: write ${oc.decode:${oc.env:NAME}} for a variable's value" if is_number else ""
 
 
-def named(things: Sequence[str]) -> str:
+def join_with_limit(items: Sequence[str]) -> str:
     """The first twenty, and how many more there are."""
-    more = f" and {len(things) - NAMED:,} more" if len(things) > NAMED else ""
-    return ", ".join(things[:NAMED]) + more
+    more = f" and {len(items) - MAX_LISTED:,} more" if len(items) > MAX_LISTED else ""
+    return ", ".join(items[:MAX_LISTED]) + more

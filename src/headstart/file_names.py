@@ -5,8 +5,8 @@ import re
 import shlex
 from pathlib import Path
 
-ESCAPED_BYTE = re.compile(rb"\\x(5c|[89a-f][0-9a-f])")
-LIKE_ESCAPED = re.compile(rb"\\(?=x(?:5c|[89a-f][0-9a-f]))")
+ESCAPED_BYTE_PATTERN = re.compile(rb"\\x(5c|[89a-f][0-9a-f])")
+BACKSLASH_BEFORE_ESCAPE = re.compile(rb"\\(?=x(?:5c|[89a-f][0-9a-f]))")
 
 
 def encode_name(name: str | os.PathLike[str]) -> str:
@@ -18,12 +18,12 @@ def encode_name(name: str | os.PathLike[str]) -> str:
     Args:
         name: as Python's file functions give it, in whatever locale.
     """
-    return LIKE_ESCAPED.sub(rb"\\x5c", _to_bytes(name)).decode(errors="backslashreplace")
+    return BACKSLASH_BEFORE_ESCAPE.sub(rb"\\x5c", _to_bytes(name)).decode(errors="backslashreplace")
 
 
 def decode_name(text: str) -> str:
     """The name of a file, as Python's file functions take it, that :func:`encode_name` wrote as ``text``."""
-    return os.fsdecode(ESCAPED_BYTE.sub(lambda match: bytes([int(match[1], 16)]), text.encode()))
+    return os.fsdecode(ESCAPED_BYTE_PATTERN.sub(lambda match: bytes([int(match[1], 16)]), text.encode()))
 
 
 def expand_home(path: str | os.PathLike[str]) -> Path:

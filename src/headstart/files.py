@@ -8,7 +8,7 @@ from headstart.errors import HeadstartError
 
 
 @contextmanager
-def whole_file(path: Path) -> Iterator[Path]:
+def write_atomically(path: Path) -> Iterator[Path]:
     """Gives the place to write a file at; it becomes ``path`` once the block ends well, and goes if it does not.
 
     A link stays, and what it leads to is replaced. The file has the mode that the umask gives.

@@ -7,28 +7,28 @@ library is imported. Counts of int64 give float32 in torch and float64 in NumPy.
 from typing import Any
 
 
-def accuracy(right: Any, images: Any) -> Any:
+def accuracy(num_correct: Any, num_images: Any) -> Any:
     """The share of images that were classified right.
 
     Args:
         right: correctly classified images of each class, (K,).
         images: images of each class, (K,).
     """
-    return right.sum() / images.sum()
+    return num_correct.sum() / num_images.sum()
 
 
-def balanced_accuracy(right: Any, images: Any) -> Any:
+def balanced_accuracy(num_correct: Any, num_images: Any) -> Any:
     """The mean recall of the classes that have images, as ``sklearn.metrics.balanced_accuracy_score`` has it.
 
     Args:
         right: correctly classified images of each class, (K,).
         images: images of each class, (K,); a class without images does not count, predicted or not.
     """
-    present = images > 0
-    return (right / images.clip(1) / present.sum()).sum()
+    present = num_images > 0
+    return (num_correct / num_images.clip(1) / present.sum()).sum()
 
 
-def macro_f1(right: Any, images: Any, predicted: Any) -> Any:
+def macro_f1(num_correct: Any, num_images: Any, num_predicted: Any) -> Any:
     """The mean F1 of the classes that have images or were predicted, as ``sklearn.metrics.f1_score`` has it with
     ``average="macro"`` and ``zero_division=0``.
 
@@ -37,5 +37,5 @@ def macro_f1(right: Any, images: Any, predicted: Any) -> Any:
         images: images of each class, (K,).
         predicted: images that were classified as each class, (K,).
     """
-    either = images + predicted
-    return (2 * right / either.clip(1) / (either > 0).sum()).sum()
+    either = num_images + num_predicted
+    return (2 * num_correct / either.clip(1) / (either > 0).sum()).sum()

@@ -7,7 +7,7 @@ change nothing: the order of epoch 7 is the same whether or not epochs 0 to 6 we
 import hashlib
 
 
-def key(seed: int, purpose: str, *counters: int) -> int:
+def derive_key(seed: int, purpose: str, *counters: int) -> int:
     """A 63-bit key for ``numpy.random.default_rng`` or ``torch.Generator.manual_seed``.
 
     Args:

@@ -9,22 +9,22 @@ from typing import TYPE_CHECKING, Any
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
-from headstart.config.identity import identify, opened, run_title, starts
+from headstart.config.identity import compute_identity, format_run_title, load_source, pretrained_origins
 from headstart.config.instantiation import build_object
 from headstart.config.trainer_options import build_callbacks, build_trainer, check_monitors, quiet_lightning
-from headstart.process import one_line, prepare_process
+from headstart.process import format_error, prepare_process
 from headstart.runs import run_directory
-from headstart.sweep.estimate import typed_length
-from headstart.sweep.planner import How
-from headstart.training.run_metadata import described
+from headstart.sweep.estimate import max_epochs_override
+from headstart.sweep.planner import RunContext
+from headstart.training.run_metadata import run_metadata
 
 if TYPE_CHECKING:
     import lightning as L
 
-    from headstart.data.datamodule import ImageData
-    from headstart.data.image_source import Source
+    from headstart.data.datamodule import ImageDataModule
+    from headstart.data.image_source import ImageSource
     from headstart.models.classifier import Classifier
-    from headstart.training.callbacks.run_checkpoint import Record
+    from headstart.training.callbacks.run_checkpoint import RunCheckpoint
 
 
 def main() -> None:
@@ -33,10 +33,14 @@ def main() -> None:
     from headstart.sweep import workers
 
     prepare_process()
-    sys.exit(command_line.told(command_line.PROGRAM, lambda: workers.carry_out(run, command_line.quoted(sys.argv[1:]))))
+    sys.exit(
+        command_line.run_command(
+            command_line.TRAIN_PROGRAM, lambda: workers.run_sweep(train, command_line.quote_overrides(sys.argv[1:]))
+        )
+    )
 
 
-def run(cfg: DictConfig, how: How) -> dict[str, Any]:
+def train(cfg: DictConfig, context: RunContext) -> dict[str, Any]:
     """Trains and tests what ``cfg`` describes, unless its directory says how that ended.
 
     Returns:
@@ -46,116 +50,118 @@ def run(cfg: DictConfig, how: How) -> dict[str, Any]:
         HeadstartError: whatever is wrong with the settings or the images, before training where it can
             be known then.
     """
-    typed_length(cfg)
-    source = opened(cfg)
-    return kept(cfg, source, identify(cfg, source.digest), how)
+    max_epochs_override(cfg)
+    source = load_source(cfg)
+    return train_in_directory(cfg, source, compute_identity(cfg, source.digest), context)
 
 
-def kept(cfg: DictConfig, source: "Source", identity: str, how: How) -> dict[str, Any]:
+def train_in_directory(cfg: DictConfig, source: "ImageSource", identity: str, context: RunContext) -> dict[str, Any]:
     """Makes the run directory this run's own, trains in it, and writes down how it ended; last of all the result."""
     directory = Path(HydraConfig.get().runtime.output_dir)
-    with run_directory.claimed(directory, identity, how.wait):
-        if ended := run_directory.result(directory, identity):
+    with run_directory.lock_run_directory(directory, identity, context.wait_for_lock):
+        if ended := run_directory.read_result(directory, identity):
             return ended
-        run_directory.write_text(directory / run_directory.CONFIG, OmegaConf.to_yaml(cfg, resolve=True))
-        run_directory.write_json(directory / run_directory.SPLIT, source.split.rows())
-        what = described(cfg, how) | {"identity": identity}
-        title = how.place + run_title(cfg, HydraConfig.get().runtime.choices)
+        run_directory.write_text(directory / run_directory.CONFIG_FILE, OmegaConf.to_yaml(cfg, resolve=True))
+        run_directory.write_json(directory / run_directory.SPLIT_FILE, source.split.rows())
+        what = run_metadata(cfg, context) | {"identity": identity}
+        title = context.position + format_run_title(cfg, HydraConfig.get().runtime.choices)
         try:
-            result = {"status": "finished", **what, **trained_and_tested(cfg, source, directory, identity, title, how)}
+            result = {"status": "finished", **what, **fit_and_test(cfg, source, directory, identity, title, context)}
         except Exception as error:
             run_directory.write_json(
-                directory / run_directory.RESULT, {"status": "failed", "error": one_line(error), **what}
+                directory / run_directory.RESULT_FILE, {"status": "failed", "error": format_error(error), **what}
             )
             raise
-        run_directory.write_json(directory / run_directory.RESULT, result)
-        run_directory.last(directory).unlink(missing_ok=True)
+        run_directory.write_json(directory / run_directory.RESULT_FILE, result)
+        run_directory.last_checkpoint_path(directory).unlink(missing_ok=True)
         return result
 
 
-def trained_and_tested(
-    cfg: DictConfig, source: "Source", directory: Path, identity: str, title: str, how: How
+def fit_and_test(
+    cfg: DictConfig, source: "ImageSource", directory: Path, identity: str, title: str, context: RunContext
 ) -> dict[str, Any]:
     """Trains, after the search for its settings where one is asked for; tests once; says what came out."""
     from headstart.training.cost import PeakMemory
 
-    began, weights = time.monotonic(), starts(cfg)
+    began, weights = time.monotonic(), pretrained_origins(cfg)
     with PeakMemory() as memory:
         if cfg.tune.trials:
-            from headstart.training.tuning import searched
+            from headstart.training.tuning import tune
 
-            ready = searched(cfg, source, directory, identity, title, how, prepared)
+            ready = tune(cfg, source, directory, identity, title, context, build_training_setup)
         else:
-            ready = prepared(cfg, source, directory, identity, title, how)
+            ready = build_training_setup(cfg, source, directory, identity, title, context)
             ready.fit()
-        told = tested(ready, source, directory)
-    seconds = ready.record.seconds_before + time.monotonic() - began
+        told = evaluate_run(ready, source, directory)
+    seconds = ready.run_checkpoint.seconds_before_resume + time.monotonic() - began
     told["cost"] |= {"seconds_in_all": round(seconds, 3), "peak_memory_bytes": memory.bytes}
     return {"starts": weights, **told}
 
 
 @dataclass
-class Ready:
+class TrainingSetup:
     """A model, its data and the trainer that brings them together, in a directory."""
 
     trainer: "L.Trainer"
     model: "Classifier"
-    data: "ImageData"
-    record: "Record"
+    datamodule: "ImageDataModule"
+    run_checkpoint: "RunCheckpoint"
 
     def fit(self) -> None:
         """Fits on the training part, going on from ``last.ckpt`` where there is one."""
-        from headstart.training.callbacks.run_checkpoint import resume_point
+        from headstart.training.callbacks.run_checkpoint import find_resume_point
 
-        point = resume_point(self.record.directory, self.record.identity)
-        self.trainer.fit(self.model, self.data, ckpt_path=point, weights_only=True)
+        point = find_resume_point(self.run_checkpoint.directory, self.run_checkpoint.identity)
+        self.trainer.fit(self.model, self.datamodule, ckpt_path=point, weights_only=True)
 
 
-def prepared(cfg: DictConfig, source: "Source", directory: Path, identity: str, title: str, how: How) -> Ready:
+def build_training_setup(
+    cfg: DictConfig, source: "ImageSource", directory: Path, identity: str, title: str, context: RunContext
+) -> TrainingSetup:
     """Builds what a training needs; nothing is trained yet."""
     import torch
 
-    from headstart.data.datamodule import ImageData
-    from headstart.seeding import key
-    from headstart.training.callbacks.progress_line import Progress
-    from headstart.training.callbacks.run_checkpoint import Record, best_epoch
+    from headstart.data.datamodule import ImageDataModule
+    from headstart.seeding import derive_key
+    from headstart.training.callbacks.progress_line import ProgressLine
+    from headstart.training.callbacks.run_checkpoint import RunCheckpoint, build_best_checkpoint
 
-    if how.threads:
-        torch.set_num_threads(how.threads)
+    if context.threads:
+        torch.set_num_threads(context.threads)
     callbacks = build_callbacks(cfg.trainer)
     quiet_lightning()
-    data = ImageData(source)
+    data = ImageDataModule(source)
     data.setup()
-    torch.manual_seed(key(cfg.seed, "init"))
+    torch.manual_seed(derive_key(cfg.seed, "init"))
     model = build_object(cfg.model, "model", spec=data.spec)
-    model.epochs = typed_length(cfg) or model.epochs
+    model.epochs = max_epochs_override(cfg) or model.epochs
     validates = len(source.split.val) > 0
     check_monitors(cfg, callbacks, validates)
-    record = Record(directory, identity, validates)
+    record = RunCheckpoint(directory, identity, validates)
     trainer = build_trainer(
         cfg,
         directory,
         model.epochs,
         [
-            Progress(title, len(source.split.train), how.left),
+            ProgressLine(title, len(source.split.train), context.seconds_left),
             *callbacks,
-            *([best_epoch(directory)] if validates else []),
+            *([build_best_checkpoint(directory)] if validates else []),
             record,
         ],
     )
-    return Ready(trainer, model, data, record)
+    return TrainingSetup(trainer, model, data, record)
 
 
-def tested(ready: Ready, source: "Source", directory: Path) -> dict[str, Any]:
+def evaluate_run(setup: TrainingSetup, source: "ImageSource", directory: Path) -> dict[str, Any]:
     """Tests the chosen epoch, once, and writes the predictions; what ``result.json`` says of it."""
     import torch
 
-    from headstart.runs.environment import conditions
+    from headstart.runs.environment import environment_info
     from headstart.training.cost import forward_flops
-    from headstart.training.evaluation import learned, mistakes
+    from headstart.training.evaluation import render_error_thumbnails, train_set_loss
 
-    trainer, model, data, record = ready.trainer, ready.model, ready.data, ready.record
-    chosen = torch.load(run_directory.best(directory), weights_only=True)
+    trainer, model, data, record = setup.trainer, setup.model, setup.datamodule, setup.run_checkpoint
+    chosen = torch.load(run_directory.best_checkpoint_path(directory), weights_only=True)
     model.load_state_dict(chosen["state_dict"])
     trainer.test(model, data, verbose=False)
     metrics = {k: float(v) for k, v in trainer.callback_metrics.items() if k.startswith("test/")}
@@ -164,14 +170,14 @@ def tested(ready: Ready, source: "Source", directory: Path) -> dict[str, Any]:
     images = [row["image"] for row in source.split.rows() if row["part"] == "test"]
     labels, probabilities = model.test_labels.numpy(), model.test_probabilities.numpy()
     run_directory.write_predictions(directory, images, labels, probabilities)
-    run_directory.write_thumbnails(directory, *mistakes(source, labels, probabilities))
+    run_directory.write_thumbnails(directory, *render_error_thumbnails(source, labels, probabilities))
     parameters = list(model.parameters())
     return {
         "classes": list(data.spec.classes),
         "depth": data.spec.depth,
         "metrics": metrics,
         "test_reads": data.test_reads,
-        "training": learned(trainer, model, data),
+        "training": train_set_loss(trainer, model, data),
         "epoch": row["epoch"],
         "epochs": len(record.rows),
         "trials": record.trials,
@@ -183,7 +189,7 @@ def tested(ready: Ready, source: "Source", directory: Path) -> dict[str, Any]:
             "trainable_parameters": sum(p.numel() for p in parameters if p.requires_grad),
             "flops": forward_flops(model),
         },
-        **conditions(trainer),
+        **environment_info(trainer),
     }
 
 

@@ -8,8 +8,8 @@ import torch
 import torchvision
 
 from headstart.errors import HeadstartError
-from headstart.understand.receptive_field.fields import Sight
-from headstart.understand.receptive_field.gradient_support import Uniform
+from headstart.understand.receptive_field.fields import ReceptiveFields
+from headstart.understand.receptive_field.gradient_support import LinearizedNetwork
 
 pytestmark = pytest.mark.acceptance
 ASKED = 12  # layers of each network
@@ -44,18 +44,18 @@ def built(name):
 @pytest.mark.parametrize("name", [f"torchvision {name}" for name in TORCHVISION] + [f"timm {name}" for name in TIMM])
 def test_both_ways_name_the_same_pixels(name):
     network, shape = built(name), (3, 96, 96)
-    sight, uniform = Sight(network, shape), Uniform(network, shape)
-    known = [each for each in sight.fields if uniform.knows(each)]
+    sight, uniform = ReceptiveFields(network, shape), LinearizedNetwork(network, shape)
+    known = [each for each in sight.fields if uniform.has_map(each)]
     asked = {known[round(k * (len(known) - 1) / (ASKED - 1))] for k in range(ASKED)}
     assert len(asked) == ASKED
     for each in asked:
         for i, j in ((0, 0), (each.shape[1] // 2, each.shape[2] // 2)):
-            assert torch.equal(sight.pixels(each.name, i, j), uniform.weights(each, i, j) > 0), (each.name, i, j)
+            assert torch.equal(sight.pixels(each.name, i, j), uniform.pixel_weights(each, i, j) > 0), (each.name, i, j)
 
 
 @pytest.mark.parametrize("name", TIMM)
 def test_strides_are_timms_reductions(name):
-    fields = {each.name: each for each in Sight(built(f"timm {name}"), (3, 96, 96)).fields}
+    fields = {each.name: each for each in ReceptiveFields(built(f"timm {name}"), (3, 96, 96)).fields}
     try:
         stages = timm.create_model(name, pretrained=False, features_only=True).feature_info.get_dicts()
     except (RuntimeError, AttributeError) as reason:
@@ -70,4 +70,4 @@ def test_strides_are_timms_reductions(name):
 def test_what_is_not_known_is_named(name, operation):
     size = 256 if "vit_xxs" in name or "halonet" in name else 224
     with pytest.raises(HeadstartError, match=re.escape(f"the operation {operation}")):
-        Sight(built(name), (3, size, size))
+        ReceptiveFields(built(name), (3, size, size))

@@ -48,7 +48,7 @@ def test_a_killed_sweep_ends_like_one_that_was_left_alone(image_folder, tmp_path
         except subprocess.TimeoutExpired:
             process.send_signal(signal.SIGKILL)
             process.wait()
-        for path in killed.rglob(run_directory.RESULT):
+        for path in killed.rglob(run_directory.RESULT_FILE):
             assert finished.setdefault(path, path.stat().st_mtime_ns) == path.stat().st_mtime_ns, "trained twice"
     assert begun(killed).wait() == 0
     assert timeless(report(killed)) == timeless(report(tmp_path / "whole"))

@@ -21,13 +21,13 @@ MOBILENET = [
 
 def accuracies(folder):
     """Mean accuracy by arm and budget."""
-    rows = summary_table.table([result for _, result in run_directory.results(folder)])
+    rows = summary_table.summarize_arms([result for _, result in run_directory.iter_results(folder)])
     return {(row.arm, row.labels_per_class): row.accuracy for row in rows.itertuples()}
 
 
 def test_the_lessons_network_learns_mnist(command):
     done = command("-m", "model=scratch_cnn", "data=mnist", f"data.root={DATASETS / 'mnist'}", "seed=0,1,2")
-    results = [result for _, result in run_directory.results(done.folder)]
+    results = [result for _, result in run_directory.iter_results(done.folder)]
     assert done.code == 0 and all(r["cost"]["parameters"] == 13_242 for r in results)
     assert sum(r["metrics"]["test/accuracy"] for r in results) / 3 >= 0.989
 

@@ -5,8 +5,8 @@ import re
 import pytest
 from PIL import Image
 
-from headstart.understand.simulation import simulation
-from headstart.understand.simulation.layer_list import layer_list
+from headstart.understand.simulation import render_simulation
+from headstart.understand.simulation.layer_list import build_layer_list
 
 pytestmark = pytest.mark.acceptance
 
@@ -29,12 +29,14 @@ def page(tmp_path_factory, browser):
 
     folder = tmp_path_factory.mktemp("simulation")
     network = timm.create_model("resnet18")
-    own = layer_list("Your network", network, (3, 64, 64))
+    own = build_layer_list("Your network", network, (3, 64, 64))
     import torch
 
     maps = {"layer2": torch.rand(64, 64)}
-    (folder / "plain.html").write_text(simulation(), encoding="utf-8")
-    (folder / "own.html").write_text(simulation(own, maps, [torch.zeros(3, 9, 9, dtype=torch.uint8)]), encoding="utf-8")
+    (folder / "plain.html").write_text(render_simulation(), encoding="utf-8")
+    (folder / "own.html").write_text(
+        render_simulation(own, maps, [torch.zeros(3, 9, 9, dtype=torch.uint8)]), encoding="utf-8"
+    )
     Image.new("RGB", (40, 30), "teal").save(folder / "mine.png")
     return folder
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from headstart.understand.simulation import simulation
+from headstart.understand.simulation import render_simulation
 
 pytestmark = pytest.mark.acceptance
 
@@ -17,7 +17,7 @@ AXE = os.environ.get("HEADSTART_AXE")  # axe.min.js of the npm package axe-core
 @pytest.fixture(scope="module")
 def address(tmp_path_factory):
     page = tmp_path_factory.mktemp("simulation") / "plain.html"
-    page.write_text(simulation(), encoding="utf-8")
+    page.write_text(render_simulation(), encoding="utf-8")
     return page.as_uri()
 
 

@@ -81,8 +81,8 @@ def hub(whole, cache, turn_to):
 
 
 def test_the_hubs_weights_arrive_whole(hub, whole):
-    resolved = resolve.resolve({"name": NAME, "weights": "hub"})
-    network = resolve.build(resolved)
+    resolved = resolve.resolve_backbone({"name": NAME, "weights": "hub"})
+    network = resolve.build_backbone(resolved)
     resolve.load_weights(network, resolved)
     kept = whole.state_dict()
     assert all(torch.equal(v, kept[k]) for k, v in network.state_dict().items())
@@ -92,24 +92,24 @@ def test_the_hubs_weights_arrive_whole(hub, whole):
 def test_normalisation_is_that_of_timms_configuration_of_the_weights(hub):
     import timm
 
-    mean, std = resolve.normalisation(resolve.resolve({"name": NAME, "weights": "hub"}))
+    mean, std = resolve.input_normalization(resolve.resolve_backbone({"name": NAME, "weights": "hub"}))
     cfg = timm.get_pretrained_cfg(NAME)
     assert (tuple(mean), tuple(std)) == (tuple(cfg.mean), tuple(cfg.std))
 
 
 def test_weights_that_are_cached_need_no_hub(hub):
-    resolved = resolve.resolve({"name": NAME, "weights": "hub"})
-    first = resolve.file_of(resolved)
+    resolved = resolve.resolve_backbone({"name": NAME, "weights": "hub"})
+    first = resolve.locate_weights(resolved)
     asked = len(hub)
-    assert resolve.file_of(resolved).read_bytes() == first.read_bytes() and len(hub) == asked
+    assert resolve.locate_weights(resolved).read_bytes() == first.read_bytes() and len(hub) == asked
 
 
 def test_a_hub_that_never_answers_is_not_waited_for(cache, turn_to, monkeypatch):
-    monkeypatch.setattr("headstart.backbones.hub.PATIENCE", 0.05)
+    monkeypatch.setattr("headstart.backbones.hub.HUB_TIMEOUT_SECONDS", 0.05)
     with socket.create_server(("127.0.0.1", 0)) as silent:  # it accepts and says nothing
         turn_to(silent.getsockname()[1])
         with pytest.raises(HeadstartError, match="cannot be reached"):
-            resolve.file_of(resolve.resolve({"name": NAME, "weights": "hub"}))
+            resolve.locate_weights(resolve.resolve_backbone({"name": NAME, "weights": "hub"}))
 
 
 def test_a_hub_that_cannot_be_reached_is_one_line_and_no_random_start(cache, turn_to):
@@ -117,7 +117,7 @@ def test_a_hub_that_cannot_be_reached_is_one_line_and_no_random_start(cache, tur
         unused.bind(("127.0.0.1", 0))
         port = unused.getsockname()[1]
     turn_to(port)
-    resolved = resolve.resolve({"name": NAME, "weights": "hub"})
+    resolved = resolve.resolve_backbone({"name": NAME, "weights": "hub"})
     with pytest.raises(HeadstartError, match="cannot be reached") as caught:
-        resolve.load_weights(resolve.build(resolved), resolved)
+        resolve.load_weights(resolve.build_backbone(resolved), resolved)
     assert "\n" not in str(caught.value)

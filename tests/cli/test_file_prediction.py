@@ -64,14 +64,14 @@ def run(*words):
     """The exit code, the rows and the error stream of ``headstart predict … --json``."""
     out, err = io.StringIO(), io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        code = main.run(["predict", "run", *map(str, words), "--json"])
+        code = main.run_cli(["predict", "run", *map(str, words), "--json"])
     return code, json.loads(out.getvalue() or "null"), err.getvalue()
 
 
 @pytest.fixture
 def loaded(network, monkeypatch):
     monkeypatch.setattr(headstart, "load", lambda path: network, raising=False)
-    monkeypatch.setattr("headstart.decoding.decoder.reads_heic", lambda: False)
+    monkeypatch.setattr("headstart.decoding.decoder.can_read_heic", lambda: False)
     return network
 
 
@@ -83,7 +83,7 @@ class TestPredictFolder:
         root = write(place / str(len(list(place.iterdir()))), names)
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(headstart, "load", lambda path: network, raising=False)
-            patch.setattr("headstart.decoding.decoder.reads_heic", lambda: False)
+            patch.setattr("headstart.decoding.decoder.can_read_heic", lambda: False)
             code, rows, err = run(root, "--batch-size", batch_size)
         found = {Path(row["image"]).relative_to(root).as_posix(): row for row in rows}
         assert {*found} == names and [*found] == sorted(found, key=lambda name: str(root / name))
@@ -103,13 +103,13 @@ class TestPredictFolder:
         (root / "0.png").rename(root / os.fsdecode(b"caf\xe9.png"))
         monkeypatch.setenv("HOME", str(tmp_path))
         monkeypatch.chdir(tmp_path)
-        assert main.run(["predict", "run", "~/photos", "--json"]) == 0
+        assert main.run_cli(["predict", "run", "~/photos", "--json"]) == 0
         (row,) = json.loads(capsys.readouterr().out)
         assert row["image"].endswith("photos/caf\\xe9.png")
 
     def test_prints_bad_files_in_the_table(self, loaded, tmp_path, capsys):
         root = write(tmp_path / "photos", ["0.png", "text.jpg"])
-        assert main.run(["predict", "run", str(root)]) == 1
+        assert main.run_cli(["predict", "run", str(root)]) == 1
         told = capsys.readouterr()
         header, good, bad = told.out.splitlines()
         assert header.split() == ["image", "class", "probability", "error"] and good.split()[1] in ("ant", "bee")
@@ -130,7 +130,7 @@ class TestPredictFolder:
 
     def test_says_how_in_its_help(self, capsys):
         with pytest.raises(SystemExit):
-            main.run(["predict", "--help"])
+            main.run_cli(["predict", "--help"])
         text = " ".join(capsys.readouterr().out.split())
         assert "exit code is 0 where all files were answered, 1 where some could not be read" in text
 

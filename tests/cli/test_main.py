@@ -39,7 +39,7 @@ def model(monkeypatch):
 
 
 def test_a_prediction_is_a_line_an_image_whose_columns_line_up(photos, model, capsys):
-    assert main.run(["predict", "run", str(photos / "b.jpg"), str(photos / "inner" / "c.webp")]) == 0
+    assert main.run_cli(["predict", "run", str(photos / "b.jpg"), str(photos / "inner" / "c.webp")]) == 0
     header, *lines = capsys.readouterr().out.splitlines()
     assert header.split() == ["image", "class", "probability"]
     assert [line.split()[-2:] for line in lines] == [["ant", "0.750"]] * 2
@@ -47,7 +47,7 @@ def test_a_prediction_is_a_line_an_image_whose_columns_line_up(photos, model, ca
 
 
 def test_a_prediction_as_json_has_all_probabilities(photos, model, capsys):
-    assert main.run(["predict", "run", str(photos / "b.jpg"), "--json", "--batch-size", "3"]) == 0
+    assert main.run_cli(["predict", "run", str(photos / "b.jpg"), "--json", "--batch-size", "3"]) == 0
     (answer,) = json.loads(capsys.readouterr().out)
     assert answer == {
         "image": str(photos / "b.jpg"),
@@ -60,14 +60,14 @@ def test_a_prediction_as_json_has_all_probabilities(photos, model, capsys):
 
 
 def test_a_folder_stands_for_the_images_in_it_and_a_pattern_for_its_matches(photos, model):
-    main.run(["predict", "run", str(photos)])
-    main.run(["predict", "run", str(photos.parent / "*" / "*.jpg")])
+    main.run_cli(["predict", "run", str(photos)])
+    main.run_cli(["predict", "run", str(photos.parent / "*" / "*.jpg")])
     names = [[image.removeprefix(f"{photos}/") for image in images] for images, _ in model]
     assert names == [["a.PNG", "b.jpg", "inner/c.webp", "notes.txt"], ["b.jpg"]]
 
 
 def test_an_image_that_is_not_there_is_named_before_a_model_is_loaded(tmp_path, model, capsys):
-    assert main.run(["predict", "run", str(tmp_path / "gone.jpg")]) == 1
+    assert main.run_cli(["predict", "run", str(tmp_path / "gone.jpg")]) == 1
     assert capsys.readouterr().err.startswith(f"headstart: {tmp_path}/gone.jpg: there is no such file")
     assert model == []
 
@@ -77,7 +77,7 @@ def test_an_error_is_one_line(photos, monkeypatch, capsys):
         raise HeadstartError(f"{path}: no checkpoint;\nmend it")
 
     monkeypatch.setattr(headstart, "load", refuse, raising=False)
-    assert main.run(["predict", "run", str(photos)]) == 1
+    assert main.run_cli(["predict", "run", str(photos)]) == 1
     assert capsys.readouterr().err == "headstart: run: no checkpoint; mend it\n"
 
 
@@ -90,22 +90,22 @@ def sweep(tmp_path):
 
 
 def test_a_report_is_read_from_files_and_written_beside_them(sweep, capsys):
-    assert main.run(["report", str(sweep)]) == 0
+    assert main.run_cli(["report", str(sweep)]) == 0
     said = capsys.readouterr().out
     assert "50.0 ± –" in said and said.endswith(f"report: {sweep / 'report.html'}\n")
     assert sorted(path.name for path in sweep.glob("report.*")) == ["report.csv", "report.html", "report.json"]
 
 
 def test_several_sweeps_are_reported_in_a_folder_that_is_named(sweep, tmp_path, capsys):
-    assert main.run(["report", str(sweep), str(sweep)]) == 1
+    assert main.run_cli(["report", str(sweep), str(sweep)]) == 1
     assert capsys.readouterr().err == ("headstart: several sweeps make one report: name the folder for it by --out\n")
-    assert main.run(["report", str(sweep), str(sweep), "--out", str(tmp_path / "both")]) == 0
+    assert main.run_cli(["report", str(sweep), str(sweep), "--out", str(tmp_path / "both")]) == 0
     assert (tmp_path / "both" / "report.html").is_file() and not (sweep / "report.html").exists()
 
 
 def test_a_report_that_cannot_be_written_there_is_one_line(sweep, tmp_path, capsys):
     (tmp_path / "taken").write_text("")
-    assert main.run(["report", str(sweep), "--out", str(tmp_path / "taken")]) == 1
+    assert main.run_cli(["report", str(sweep), "--out", str(tmp_path / "taken")]) == 1
     said = capsys.readouterr()
     assert "50.0 ± –" in said.out and said.err.count("\n") == 1 and "taken: no report can be written" in said.err
 
@@ -114,7 +114,7 @@ def test_an_audit_is_a_table_of_kinds_and_one_of_paths_that_line_up(image_folder
     root = image_folder(classes=["ant", "bee\x1b[2J"], per_class=4)
     for i in range(23):
         (root / "ant" / f"{i:02}.jpg").write_text("text")
-    assert main.run(["audit", str(root)]) == 0
+    assert main.run_cli(["audit", str(root)]) == 0
     out = capsys.readouterr().out
     title, header, counts, _, below, *lines = out.splitlines()
     assert title == "images: 8 images of 2 classes"
@@ -126,7 +126,7 @@ def test_an_audit_is_a_table_of_kinds_and_one_of_paths_that_line_up(image_folder
     assert len(lines) == 21 and lines[-1].strip() == "and 3 more; --json names all"
     assert lines[0].split() == ["unreadable", "ant/00.jpg", "not", "an", "image"]
     assert {line.index("ant/") for line in lines[:-1]} == {below.index("path")}
-    assert main.run(["audit", str(root), "--json"]) == 0
+    assert main.run_cli(["audit", str(root), "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert len(told["findings"]["unreadable"]) == 23 and told["classes"]["bee\x1b[2J"] == {"": 4}
 
@@ -135,18 +135,18 @@ def test_a_name_that_would_command_the_terminal_is_spelt_out(image_folder, capsy
     root = image_folder(classes=["ant", "bee\x1b[2J"], per_class=4)
     (root / "bee\x1b[2J" / "\u202e猫.jpg").touch()
     for words in ([], ["--json"]):
-        main.run(["audit", str(root), *words])
+        main.run_cli(["audit", str(root), *words])
         out = capsys.readouterr().out
         assert "\x1b" not in out and "\u202e" not in out and ("\\u202e猫.jpg" in out or words)
 
 
 def test_an_audit_of_a_folder_where_nothing_is_wrong_says_so(image_folder, capsys):
-    assert main.run(["audit", str(image_folder())]) == 0
+    assert main.run_cli(["audit", str(image_folder())]) == 0
     assert capsys.readouterr().out == "images: 20 images of 2 classes\nnothing to mend was found\n"
 
 
 def test_an_audit_of_a_folder_that_is_not_there_fails(tmp_path, capsys):
-    assert main.run(["audit", str(tmp_path / "gone\x1b[2J")]) == 1
+    assert main.run_cli(["audit", str(tmp_path / "gone\x1b[2J")]) == 1
     err = capsys.readouterr().err
     assert "there is no such folder" in err and "\x1b" not in err
 
@@ -154,8 +154,8 @@ def test_an_audit_of_a_folder_that_is_not_there_fails(tmp_path, capsys):
 def test_an_export_says_where_the_file_is(monkeypatch, capsys):
     from headstart.backbones import model_card
 
-    monkeypatch.setattr(model_card, "export", lambda model, out, terms: out)
-    assert main.run(["export", "run", "--format", "backbone", "--out", "b.safetensors"]) == 0
+    monkeypatch.setattr(model_card, "export_backbone", lambda model, out, terms: out)
+    assert main.run_cli(["export", "run", "--format", "backbone", "--out", "b.safetensors"]) == 0
     assert capsys.readouterr().out == "b.safetensors\n"
 
 
@@ -172,7 +172,7 @@ def test_an_export_says_where_the_file_is(monkeypatch, capsys):
 )
 def test_wrong_usage_is_one_line_and_exit_code_2(typed, told, capsys):
     with pytest.raises(SystemExit) as end:
-        main.run(typed)
+        main.run_cli(typed)
     assert end.value.code == 2
     captured = capsys.readouterr()
     assert told in captured.err
@@ -210,12 +210,12 @@ class Net(Classifier):
         monkeypatch.delitem(sys.modules, "own_network")
         Image.new("RGB", (32, 32)).save(tmp_path / "a.png")
         command = ["predict", str(tmp_path / "own.ckpt"), str(tmp_path / "a.png")]
-        assert main.run(command) == 1
+        assert main.run_cli(command) == 1
         assert "add --import own_network to the command" in capsys.readouterr().err
         assert "own_network" not in sys.modules
-        assert main.run([*command, "--import", "own_network"]) == 0
+        assert main.run_cli([*command, "--import", "own_network"]) == 0
 
     def test_names_a_module_that_is_not_there(self, tmp_path, capsys):
         (tmp_path / "a.png").write_bytes(b"")
-        assert main.run(["predict", "run", str(tmp_path / "a.png"), "--import", "no_such_module"]) == 1
+        assert main.run_cli(["predict", "run", str(tmp_path / "a.png"), "--import", "no_such_module"]) == 1
         assert "--import no_such_module: No module named 'no_such_module'" in capsys.readouterr().err

@@ -34,10 +34,10 @@ def fake_run(tmp_path):
                   for name, label in zip(names, labels, strict=True)]  # fmt: skip
         trained = [{"image": f"{c}/t{i}.png", "sha256": "0", "class": c, "part": "train"}
                    for c in classes for i in range(budget or 7)]  # fmt: skip
-        run_directory.write_text(place / run_directory.SPLIT, json.dumps([*trained, *tested]))
+        run_directory.write_text(place / run_directory.SPLIT_FILE, json.dumps([*trained, *tested]))
         rows = [f"{epoch},{epoch * 3},{2 / (epoch + 1 + seed)},{0.1 * epoch}" for epoch in range(4)]
         run_directory.write_text(
-            place / run_directory.METRICS, "\n".join(["epoch,step,train/loss,val/accuracy", *rows]) + "\n"
+            place / run_directory.METRICS_FILE, "\n".join(["epoch,step,train/loss,val/accuracy", *rows]) + "\n"
         )
         accuracy = float((probabilities.argmax(axis=1) == labels).mean())
         result = {
@@ -55,7 +55,7 @@ def fake_run(tmp_path):
             "versions": {"headstart": "0.1.0", "torch": "2.13.0"},
             "hardware": {"system": "Linux", "cores": 2, "gpu": None},
         } | more  # fmt: skip
-        run_directory.write_json(place / run_directory.RESULT, result)
+        run_directory.write_json(place / run_directory.RESULT_FILE, result)
         return place
 
     return write

@@ -5,8 +5,8 @@ from itertools import product
 
 import pytest
 
-from headstart.compare.inference.analysis import judged
-from headstart.compare.report.content import report, write
+from headstart.compare.inference.analysis import analyze_sweep
+from headstart.compare.report.content import build_report, write_report
 
 
 @pytest.fixture
@@ -17,11 +17,11 @@ def both(fake_run, tmp_path):
             for seed, fold in product(range(2), range(folds)):
                 cost = {"seconds": seconds, "trainable_parameters": 10}
                 fake_run(arm, seed, 5, share, fold=fold, folds=folds, sweep=f"of{folds}", cost=cost)
-    return judged(tmp_path / "of1", tmp_path / "of2")
+    return analyze_sweep(tmp_path / "of1", tmp_path / "of2")
 
 
 def test_one_split_and_folds_are_a_data_set_each(both, tmp_path):
-    said = report(tmp_path / "of1", tmp_path / "of2")
+    said = build_report(tmp_path / "of1", tmp_path / "of2")
     names = [data["name"] for data in said["data"]]
     assert [name.partition(", ")[2] for name in names] == ["2 folds", "one split"]
     for data, folds, seconds in zip(said["data"], (2, 1), (7.5, 1.5), strict=True):
@@ -32,7 +32,7 @@ def test_one_split_and_folds_are_a_data_set_each(both, tmp_path):
 
 
 def test_each_has_its_own_price(both, tmp_path):
-    page = write(tmp_path / "both", both).read_text()
+    page = write_report(tmp_path / "both", both).read_text()
     prices = re.findall(r'<ul class="price">(.*?)</ul>', page, re.DOTALL)
     assert [re.findall(r"[\d.]+ s\b", price) for price in prices] == [["7.5 s"], ["1.5 s"]]
 
@@ -41,7 +41,7 @@ def test_data_tested_in_one_way_keep_their_name(fake_run, tmp_path):
     for sweep in ("old", "new"):
         fake_run("frozen", sweep=sweep)
         fake_run("finetune", sweep=sweep)
-    data = report(tmp_path / "old", tmp_path / "new")["data"]
+    data = build_report(tmp_path / "old", tmp_path / "new")["data"]
     assert len(data) == 1 and ", " not in data[0]["name"]
     assert {(row["arm"], row["n"], *row["notes"]) for row in data[0]["table"]} == {
         ("finetune", 2, "several runs of one seed"),

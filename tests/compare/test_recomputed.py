@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from scipy.stats import t
 
-from headstart.compare.report.content import report
+from headstart.compare.report.content import build_report
 
 
 def predictions(sweep):
@@ -23,7 +23,7 @@ def predictions(sweep):
 
 def test_accuracies_are_those_of_the_predictions(fake_sweep):
     sweep = fake_sweep()
-    said, every = report(sweep), predictions(sweep)
+    said, every = build_report(sweep), predictions(sweep)
     by_run = every.groupby(["arm", "labels_per_class", "seed"])["right"].mean()
     assert len(said["runs"]) == len(by_run) == 24
     for run in said["runs"]:
@@ -39,7 +39,7 @@ def test_accuracies_are_those_of_the_predictions(fake_sweep):
 def test_differences_are_those_of_the_predictions(fake_sweep):
     sweep = fake_sweep()
     every = predictions(sweep)
-    for answer in report(sweep)["data"][0]["answers"]:
+    for answer in build_report(sweep)["data"][0]["answers"]:
         right = every[every["labels_per_class"] == answer["labels_per_class"]].groupby("arm")["right"].mean()
         for pair in [answer["declared"], *answer["pairs"]]:
             assert pair["difference"] == pytest.approx(right[pair["first"]] - right[pair["second"]])
@@ -66,7 +66,7 @@ def howe_by_pandas(table):
 def test_intervals_and_p_values_are_howes_of_the_predictions(fake_sweep):
     sweep = fake_sweep()
     every = predictions(sweep)
-    for answer in report(sweep)["data"][0]["answers"]:
+    for answer in build_report(sweep)["data"][0]["answers"]:
         right = every[every["labels_per_class"] == answer["labels_per_class"]].astype({"right": float})
         arms = {arm: its.pivot(index="seed", columns="image", values="right") for arm, its in right.groupby("arm")}
         for pair in [answer["declared"], *answer["pairs"]]:
@@ -79,7 +79,7 @@ def test_intervals_and_p_values_are_howes_of_the_predictions(fake_sweep):
 
 def test_the_closer_look_is_at_the_predictions_of_the_arm_left_at_the_largest_budget(fake_sweep):
     sweep = fake_sweep()
-    look = report(sweep)["data"][0]["closer"]
+    look = build_report(sweep)["data"][0]["closer"]
     every = predictions(sweep)
     largest = every[every["labels_per_class"] == 20]
     assert look["arm"] == largest.groupby("arm")["right"].mean().idxmax() and look["labels_per_class"] == 20
@@ -101,7 +101,7 @@ def test_the_closer_look_is_at_the_predictions_of_the_arm_left_at_the_largest_bu
 
 def test_the_mistakes_are_the_surest_ones_and_have_every_arms_word(fake_sweep):
     sweep = fake_sweep()
-    look = report(sweep)["data"][0]["closer"]
+    look = build_report(sweep)["data"][0]["closer"]
     every = predictions(sweep)
     own = every[(every["labels_per_class"] == 20) & (every["arm"] == look["arm"])]
     mean = own.groupby("image")["probabilities"].agg(lambda rows: np.mean(np.stack(list(rows)), axis=0))
@@ -118,7 +118,7 @@ def test_the_mistakes_are_the_surest_ones_and_have_every_arms_word(fake_sweep):
 def test_agreement_is_counted_answer_by_answer(fake_sweep):
     sweep = fake_sweep()
     every = predictions(sweep).query("labels_per_class == 20").set_index(["seed", "image"])
-    for pair in report(sweep)["data"][0]["closer"]["agreement"]:
+    for pair in build_report(sweep)["data"][0]["closer"]["agreement"]:
         one, other = (every[every["arm"] == pair[k]].sort_index() for k in ("first", "second"))
         assert pair["same"] == pytest.approx((one["predicted"] == other["predicted"]).mean())
         assert pair["both_right"] == pytest.approx((one["right"] & other["right"]).mean())

@@ -6,8 +6,8 @@ import math
 import pytest
 
 from headstart.compare import summary_table
-from headstart.compare.inference.analysis import judged
-from headstart.compare.report.terminal import show
+from headstart.compare.inference.analysis import analyze_sweep
+from headstart.compare.report.terminal import print_analysis
 from headstart.errors import HeadstartError
 
 
@@ -46,7 +46,7 @@ def a_run(tmp_path):
 
 
 def rows(sweep):
-    return summary_table.table([result for _, result in summary_table.found(sweep).finished])
+    return summary_table.summarize_arms([result for _, result in summary_table.collect_runs(sweep).finished])
 
 
 def test_an_arm_has_the_mean_and_the_spread_over_its_seeds(a_run):
@@ -77,7 +77,7 @@ def test_budgets_and_data_sets_are_rows_of_their_own(a_run, capsys):
     assert list(found["data"]) == ["digits", "digits", "mnist"]
     assert found["labels_per_class"][0] == 5
     assert math.isnan(found["labels_per_class"][1])
-    show(judged(sweep))
+    print_analysis(analyze_sweep(sweep))
     assert capsys.readouterr().out.splitlines()[2].split()[:3] == ["digits", "finetune", "all"]
 
 
@@ -90,14 +90,14 @@ def test_the_best_arm_of_a_budget_comes_first(a_run):
 def test_a_run_that_two_sweeps_share_counts_once(a_run, tmp_path):
     a_run(sweep="one", identity="same")
     a_run(sweep="two", identity="same")
-    assert len(summary_table.found(tmp_path / "one", tmp_path / "two").finished) == 1
+    assert len(summary_table.collect_runs(tmp_path / "one", tmp_path / "two").finished) == 1
 
 
 def test_the_printed_columns_line_up(a_run, capsys):
     a_run(arm="finetune", accuracy=0.912, seed=0)
     a_run(arm="finetune", accuracy=0.928, seed=1)
     sweep = a_run(arm="scratch_backbone", accuracy=1.0, budget=40)
-    show(judged(sweep))
+    print_analysis(analyze_sweep(sweep))
     header, first, second = capsys.readouterr().out.splitlines()
     assert header.split() == ["arm", "labels/class", "accuracy", "n", "trainable", "FLOPs", "memory", "seconds"]
     assert first.split() == ["finetune", "5", "92.0", "±", "1.1", "2", "13,242", "22.2", "M", "–", "15.0"]
@@ -111,7 +111,7 @@ def test_failed_and_half_written_runs_are_named_beneath(a_run, capsys):
     for name, text in [("lost", '{"status": "fini'), ("sad", '{"status": "failed", "error": "the loss is NaN"}')]:
         (sweep / name).mkdir()
         (sweep / name / "result.json").write_text(text)
-    show(judged(sweep))
+    print_analysis(analyze_sweep(sweep))
     *_, passed_over, failed = capsys.readouterr().out.splitlines()
     assert failed == "failed: sad: the loss is NaN"
     assert passed_over.startswith("Passed over") and "lost" in passed_over
@@ -119,9 +119,9 @@ def test_failed_and_half_written_runs_are_named_beneath(a_run, capsys):
 
 def test_a_folder_without_runs_is_an_error(tmp_path):
     with pytest.raises(HeadstartError, match="holds no run"):
-        show(judged(tmp_path))
+        print_analysis(analyze_sweep(tmp_path))
     with pytest.raises(HeadstartError, match="no such folder"):
-        show(judged(tmp_path / "gone"))
+        print_analysis(analyze_sweep(tmp_path / "gone"))
 
 
 def test_data_of_one_name_and_other_classes_are_told_apart(fake_run, tmp_path):
@@ -132,5 +132,5 @@ def test_data_of_one_name_and_other_classes_are_told_apart(fake_run, tmp_path):
             fake_run(arm, classes=classes, sweep=f"sweep/{sweep}", names=names)
             path = tmp_path / "sweep" / sweep / f"{arm}-photos-5-seed0-0-4" / "result.json"
             path.write_text(json.dumps(json.loads(path.read_text()) | {"classes": classes}))
-    told = judged(tmp_path / "sweep")
-    assert [v.outcomes.data for v in told.verdicts] == ["photos, classes ant, bee", "photos, classes bee, cat"]
+    told = analyze_sweep(tmp_path / "sweep")
+    assert [v.table.data for v in told.verdicts] == ["photos, classes ant, bee", "photos, classes bee, cat"]

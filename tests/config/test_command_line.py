@@ -16,7 +16,7 @@ def launch(tmp_path, monkeypatch):
     """Runs a job with the real configuration, its directories under tmp_path."""
     monkeypatch.setattr(sys, "argv", ["headstart-train"])
     places = [f"hydra.run.dir={tmp_path}/run", f"hydra.sweep.dir={tmp_path}/sweep", "hydra.sweep.subdir=${seed}"]
-    return lambda *argv, job=lambda cfg: None, at=places: command_line.launch(job, [*at, *argv])
+    return lambda *argv, job=lambda cfg: None, at=places: command_line.launch_hydra(job, [*at, *argv])
 
 
 def failing(error):

@@ -3,13 +3,13 @@
 import pytest
 from omegaconf import OmegaConf
 
-from headstart.config.command_line import asked, conf_dir, quoted
+from headstart.config.command_line import compose_command, conf_dir, quote_overrides
 from headstart.errors import HeadstartError
 
 
 def refusal(*argv: str) -> str:
     with pytest.raises(HeadstartError) as caught:
-        asked(quoted(list(argv)))
+        compose_command(quote_overrides(list(argv)))
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
@@ -19,14 +19,14 @@ def test_the_configuration_lies_where_train_yaml_is():
 
 
 def test_a_single_run_has_its_configuration_and_no_sweeps():
-    found = asked(["model=frozen", "seed=0"])
+    found = compose_command(["model=frozen", "seed=0"])
     assert found.config.model._target_.endswith("Frozen")
     assert found.config.seed == 0
     assert (found.sweeps, found.multirun) == ({}, False)
 
 
 def test_a_sweep_has_its_choices_and_the_configuration_of_the_first():
-    found = asked(["-m", "model=frozen,finetune", "model.head_lr=1e-3,1e-4", "seed=range(3)"])
+    found = compose_command(["-m", "model=frozen,finetune", "model.head_lr=1e-3,1e-4", "seed=range(3)"])
     assert found.multirun
     assert found.sweeps == {
         "model": ["frozen", "finetune"],
@@ -38,7 +38,10 @@ def test_a_sweep_has_its_choices_and_the_configuration_of_the_first():
 
 
 def test_an_experiment_sweeps_without_a_flag_and_the_command_line_replaces_its_choices():
-    whole, narrowed = asked(["experiment=compare"]), asked(["experiment=compare", "seed=7", "model=frozen,finetune"])
+    whole, narrowed = (
+        compose_command(["experiment=compare"]),
+        compose_command(["experiment=compare", "seed=7", "model=frozen,finetune"]),
+    )
     assert whole.multirun
     assert whole.sweeps["seed"] == ["0", "1", "2"]
     assert len(whole.sweeps["model"]) == 4
@@ -48,7 +51,7 @@ def test_an_experiment_sweeps_without_a_flag_and_the_command_line_replaces_its_c
 
 
 def test_the_choices_of_the_groups_are_at_hand():
-    config = asked(["experiment=compare"]).config
+    config = compose_command(["experiment=compare"]).config
     assert config.hydra.runtime.choices["experiment"] == "compare"
 
 
@@ -56,13 +59,13 @@ def test_nothing_is_resolved(tmp_path):
     experiment = tmp_path / "experiment" / "unresolved.yaml"
     experiment.parent.mkdir()
     experiment.write_text("# @package _global_\nseed: ${no_such_resolver:}\n")
-    found = asked(["--config-dir", str(tmp_path), "experiment=unresolved"])
+    found = compose_command(["--config-dir", str(tmp_path), "experiment=unresolved"])
     assert OmegaConf.to_container(found.config, resolve=False)["seed"] == "${no_such_resolver:}"
 
 
 @pytest.mark.parametrize("flag", [["--help"], ["--cfg", "job"], ["--info"], ["-sc", "query=bash"], ["--hydra-help"]])
 def test_a_command_that_only_shows_something_asks_for_no_run(flag):
-    assert asked(flag) is None
+    assert compose_command(flag) is None
 
 
 def test_several_values_without_the_flag_say_how_to_sweep():
@@ -119,5 +122,5 @@ def test_choices_of_an_extra_folder_are_choices(tmp_path):
     extra = tmp_path / "model" / "mine.yaml"
     extra.parent.mkdir()
     extra.write_text("_target_: mine.Model\n")
-    assert asked(["--config-dir", str(tmp_path), "model=mine"]).config.model._target_ == "mine.Model"
+    assert compose_command(["--config-dir", str(tmp_path), "model=mine"]).config.model._target_ == "mine.Model"
     assert "mine" in refusal("--config-dir", str(tmp_path), "model=nope")

@@ -6,8 +6,8 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from headstart.backbones import resolve
-from headstart.config.compose import asked
-from headstart.config.identity import arm_settings, identify, starts
+from headstart.config.compose import compose_command
+from headstart.config.identity import arm_settings, compute_identity, pretrained_origins
 
 
 @pytest.fixture
@@ -15,8 +15,8 @@ def identity(image_folder, tmp_path):
     images = image_folder(classes=2, per_class=10, size=16)
 
     def of(*words, root=images):
-        config = asked(["data=folder", f"data.root={root}", "data.image_size=16", *words]).config
-        return identify(config, instantiate(config.data).digest)
+        config = compose_command(["data=folder", f"data.root={root}", "data.image_size=16", *words]).config
+        return compute_identity(config, instantiate(config.data).digest)
 
     return of
 
@@ -46,7 +46,7 @@ def test_another_image_makes_another_run(identity, image_folder, tmp_path):
 
 
 def test_another_teacher_makes_another_run_and_another_path_to_it_none(identity, tmp_path):
-    embedded = resolve.EMBEDDED.read_bytes()
+    embedded = resolve.EMBEDDED_WEIGHTS.read_bytes()
     for name in ("one", "same", "other"):
         (tmp_path / f"{name}.safetensors").write_bytes(embedded)
     with safe_open(tmp_path / "one.safetensors", "pt") as one:
@@ -60,10 +60,10 @@ def test_another_teacher_makes_another_run_and_another_path_to_it_none(identity,
 
 
 def test_a_run_knows_what_its_start_had_seen(image_folder):
-    config = asked(["data=folder", f"data.root={image_folder()}", "model=finetune"]).config
-    (start,) = starts(config).values()
+    config = compose_command(["data=folder", f"data.root={image_folder()}", "model=finetune"]).config
+    (start,) = pretrained_origins(config).values()
     assert start["weights"] == "embedded" and len(start["card"]["seen"]) == 199
-    assert starts(asked(["model=scratch_cnn"]).config) == {}
+    assert pretrained_origins(compose_command(["model=scratch_cnn"]).config) == {}
 
 
 def test_a_backbone_changes_nothing_for_an_arm_that_has_none(identity):
@@ -75,6 +75,6 @@ def test_weights_change_nothing_for_an_arm_that_takes_the_network_alone(identity
 
 
 def test_an_arms_settings_hold_no_seed_no_budget_and_no_path():
-    settings = arm_settings(asked(["data=digits", "seed=3", "data.labels_per_class=5"]).config)
+    settings = arm_settings(compose_command(["data=digits", "seed=3", "data.labels_per_class=5"]).config)
     assert not {"seed", "data.seed", "data.root", "data.labels_per_class"} & set(settings)
     assert settings["model.backbone.name"] == "resnet18" and "model.head_lr" in settings

@@ -5,7 +5,7 @@ from omegaconf import MissingMandatoryValue, OmegaConf
 
 from headstart.config.instantiation import build_object
 from headstart.image_spec import ImageSpec
-from headstart.process import one_line
+from headstart.process import format_error
 
 SPEC = {"_target_": "headstart.image_spec.ImageSpec", "shape": [3, 8, 8], "mean": [0.5], "std": [0.25], "mirror": True}
 
@@ -32,9 +32,9 @@ class TestBuild:
     def test_a_wrong_argument_is_named_with_its_place(self):
         with pytest.raises(Exception) as caught:
             build_object(OmegaConf.create(SPEC | {"shapes": 1}), "model")
-        assert one_line(caught.value).startswith("model: ImageSpec refuses its settings") and "'shapes'" in one_line(
-            caught.value
-        )
+        assert format_error(caught.value).startswith(
+            "model: ImageSpec refuses its settings"
+        ) and "'shapes'" in format_error(caught.value)
 
     def test_a_value_that_must_be_given_is_asked_for(self):
         with pytest.raises(MissingMandatoryValue, match=r"data\.root"):

@@ -8,12 +8,12 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from headstart.config.overrides import parted, quoted
+from headstart.config.overrides import quote_overrides, split_flags
 
 
 def read(override: str):
     """What Hydra makes of an override once it is quoted."""
-    (line,) = quoted([override])
+    (line,) = quote_overrides([override])
     return OverridesParser.create().parse_override(line)
 
 
@@ -90,7 +90,7 @@ def test_commas_sweep_over_places_that_all_exist(tmp_path, monkeypatch):
     ],
 )
 def test_the_syntax_of_hydra_stays_as_it_is(line):
-    assert quoted([line]) == [line]
+    assert quote_overrides([line]) == [line]
 
 
 @pytest.mark.parametrize("value", ["é", "a=b", "(1)", "~x", "it's"])
@@ -100,7 +100,7 @@ def test_other_values_that_hydra_rejects_become_strings(value):
 
 @pytest.mark.parametrize("line", ["data.root=josé (1)", "data.root=2024", "data.root='a b','c d'", "x=a=b"])
 def test_quoting_twice_is_quoting_once(line):
-    assert quoted(quoted([line])) == quoted([line])
+    assert quote_overrides(quote_overrides([line])) == quote_overrides([line])
 
 
 def test_a_folder_whose_name_looks_like_an_interpolation_is_a_folder(tmp_path, monkeypatch):
@@ -108,19 +108,19 @@ def test_a_folder_whose_name_looks_like_an_interpolation_is_a_folder(tmp_path, m
 
     monkeypatch.chdir(tmp_path)
     (tmp_path / "in${x}").mkdir()
-    (line,) = quoted(["data.root=in${x}"])
+    (line,) = quote_overrides(["data.root=in${x}"])
     assert OmegaConf.create({"root": read(line).value()}).root == "in${x}"
-    assert quoted(["hydra.run.dir=runs/${seed}"]) == ["hydra.run.dir=runs/${seed}"]
+    assert quote_overrides(["hydra.run.dir=runs/${seed}"]) == ["hydra.run.dir=runs/${seed}"]
 
 
 def test_a_backbone_option_needs_no_plus():
-    assert quoted(["backbone.options.pad_type=same"]) == ["++backbone.options.pad_type=same"]
-    assert quoted(["+backbone.options.pad_type=same"]) == ["+backbone.options.pad_type=same"]
+    assert quote_overrides(["backbone.options.pad_type=same"]) == ["++backbone.options.pad_type=same"]
+    assert quote_overrides(["+backbone.options.pad_type=same"]) == ["+backbone.options.pad_type=same"]
 
 
 def test_flags_and_their_values_are_no_overrides():
     argv = ["seed=0", "-m", "--config-dir", "my=conf", "-i", "defaults", "model=frozen"]
-    assert parted(argv) == (["-m", "--config-dir", "my=conf", "-i", "defaults"], ["seed=0", "model=frozen"])
+    assert split_flags(argv) == (["-m", "--config-dir", "my=conf", "-i", "defaults"], ["seed=0", "model=frozen"])
 
 
 @example("???")
@@ -132,7 +132,7 @@ def test_a_folder_of_any_name_is_that_folder(tmp_path_factory, name):
     folder = tmp_path_factory.mktemp("root")
     (folder / name).mkdir()
     with contextlib.chdir(folder):
-        (line,) = quoted([f"data.root={name}"])
-        assert quoted([line]) == [line]
+        (line,) = quote_overrides([f"data.root={name}"])
+        assert quote_overrides([line]) == [line]
         root = OmegaConf.create({"root": OverridesParser.create().parse_override(line).value()}).root
         assert Path(root).samefile(name)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
 from headstart.config.trainer_options import (
-    REFUSALS,
+    REFUSED_TRAINER_OPTIONS,
     TRAINING_METRICS,
     VALIDATION_METRICS,
     build_callbacks,
@@ -96,9 +96,9 @@ class TestTrainerOptions:
         for key, value in options.items():
             assert SHOWN[key](trainer) == value
 
-    @pytest.mark.parametrize("key", sorted(REFUSALS))
+    @pytest.mark.parametrize("key", sorted(REFUSED_TRAINER_OPTIONS))
     def test_are_taken_where_they_change_nothing(self, key):
-        for harmless in REFUSALS[key][0]:
+        for harmless in REFUSED_TRAINER_OPTIONS[key][0]:
             check_trainer_options(OmegaConf.create({**DEFAULT, key: harmless}))
 
     def test_reject_a_key_that_lightning_lacks(self):
@@ -146,7 +146,7 @@ class TestTrainerOptions:
     def test_name_a_metric_for_each_that_is_logged(self, image_folder, command):
         images = image_folder(classes=2, per_class=40)
         run = command(*TINY, f"data.root={images}").folder
-        (written,) = run.rglob(run_directory.METRICS)
+        (written,) = run.rglob(run_directory.METRICS_FILE)
         assert set(pd.read_csv(written).columns) == {"epoch", "step", *TRAINING_METRICS, *VALIDATION_METRICS}
 
 
@@ -156,7 +156,7 @@ class TestCallbacks:
         stop = f"+trainer.callbacks=[{{_target_: {STOPPING}, monitor: train/loss, patience: 1, min_delta: 100.0}}]"
         done = command("model=scratch_cnn", "data=folder", "data.image_size=16", f"data.root={images}",
                        "trainer.max_epochs=9", stop)  # fmt: skip
-        (written,) = done.folder.rglob(run_directory.RESULT)
+        (written,) = done.folder.rglob(run_directory.RESULT_FILE)
         result = json.loads(written.read_text())
         assert done.code == 0 and result["epochs"] == 2
         assert result["settings"]["trainer.callbacks"][0]["monitor"] == "train/loss"
@@ -241,13 +241,13 @@ class TestLoggers:
 def test_metrics_csv_has_validation_of_its_own_epochs(image_folder, command):
     images = image_folder(classes=2, per_class=40)
     options = ["trainer.max_epochs=3", "+trainer.check_val_every_n_epoch=2"]
-    (written,) = command(*TINY, f"data.root={images}", *options).folder.rglob(run_directory.METRICS)
+    (written,) = command(*TINY, f"data.root={images}", *options).folder.rglob(run_directory.METRICS_FILE)
     assert list(pd.read_csv(written)["val/accuracy"].isna()) == [True, False, True]
 
 
 def test_result_says_on_what_and_how_it_computed(images, command):
     (written,) = command(*TINY, f"data.root={images}", "trainer.precision=bf16-mixed").folder.rglob(
-        run_directory.RESULT
+        run_directory.RESULT_FILE
     )
     hardware = json.loads(written.read_text())["hardware"]
     assert (hardware["device"], hardware["precision"]) == ("cpu", "bf16-mixed")
@@ -256,7 +256,7 @@ def test_result_says_on_what_and_how_it_computed(images, command):
 def test_conditions_are_those_of_the_device_that_computed():
     import torch
 
-    from headstart.runs.environment import conditions
+    from headstart.runs.environment import environment_info
 
     trainer = SimpleNamespace(strategy=SimpleNamespace(root_device=torch.device("cpu")), precision="32-true")
-    assert conditions(trainer)["hardware"]["gpu"] is None
+    assert environment_info(trainer)["hardware"]["gpu"] is None

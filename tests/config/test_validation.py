@@ -8,9 +8,9 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from headstart.config.command_line import quoted
+from headstart.config.command_line import quote_overrides
 from headstart.errors import HeadstartError
-from headstart.process import one_line
+from headstart.process import format_error
 from headstart.runs import run_directory
 from headstart.sweep import planner as plan
 from headstart.sweep import workers
@@ -27,9 +27,9 @@ def refuse(images, tmp_path, monkeypatch):
 
     def line(*words: str) -> str:
         with pytest.raises(Exception) as refused:
-            plan.planned(quoted([*TINY, f"data.root={images}", *words]))
+            plan.plan_sweep(quote_overrides([*TINY, f"data.root={images}", *words]))
         assert not list(Path().iterdir())
-        return one_line(refused.value)
+        return format_error(refused.value)
 
     return line
 
@@ -96,7 +96,7 @@ class TestKeys:
     def test_that_one_arm_reads_are_taken(self, images, tmp_path, monkeypatch):
         monkeypatch.chdir(tmp_path)
         words = [*TINY, f"data.root={images}", "-m", "model=finetune,scratch_cnn", "backbone.lr=0.01"]
-        assert plan.planned(quoted(words)).total == 2
+        assert plan.plan_sweep(quote_overrides(words)).num_runs == 2
 
     @pytest.mark.parametrize(
         ("typed", "line"),
@@ -119,20 +119,20 @@ class TestKeys:
     @pytest.mark.parametrize("group", ["model", "data", "trainer", "compare"])
     def test_of_a_group_are_needed(self, group):
         with pytest.raises(HeadstartError, match=f"^{group}: the configuration has none; choose one"):
-            plan.planned([f"~{group}"])
+            plan.plan_sweep([f"~{group}"])
 
     def test_that_a_yaml_lacks_are_named_with_the_mend(self, refuse, tmp_path, images, monkeypatch):
         (tmp_path / "mine" / "data").mkdir(parents=True)
         own = tmp_path / "mine" / "data" / "own.yaml"
-        own.write_text(f"_target_: headstart.data.image_folder.Folder\nroot: {images}\nimage_size: 16\n")
+        own.write_text(f"_target_: headstart.data.ImageFolder\nroot: {images}\nimage_size: 16\n")
         words = ["--config-dir", str(tmp_path / "mine"), "data=own"]
         assert "begin data/own.yaml with `defaults: [folder, _self_]`" in refuse(*words)
         own.write_text(f"defaults: [folder, _self_]\nroot: {images}\nimage_size: 16\n")
-        assert plan.planned(quoted(["model=scratch_cnn", *words])).total == 0
+        assert plan.plan_sweep(quote_overrides(["model=scratch_cnn", *words])).num_runs == 0
 
     def test_that_an_interpolation_reads_are_taken(self, tmp_path, images, monkeypatch):
         monkeypatch.chdir(tmp_path)
-        plan.planned(quoted([*TINY, f"data.root={images}", "+size=16", "data.image_size=${size}"]))
+        plan.plan_sweep(quote_overrides([*TINY, f"data.root={images}", "+size=16", "data.image_size=${size}"]))
 
 
 class TestDirectories:
@@ -164,12 +164,12 @@ class TestDirectories:
         assert "would lie among the images" in refuse("-m", "seed=0,1", f"hydra.sweep.dir={images}/a/b")
         monkeypatch.chdir(images)
         with pytest.raises(HeadstartError, match="would lie among the images"):
-            plan.planned(quoted([*TINY, "data.root=."]))
+            plan.plan_sweep(quote_overrides([*TINY, "data.root=."]))
 
     def test_of_a_sweep_are_resolved_once(self, images, tmp_path, monkeypatch):
         monkeypatch.chdir(tmp_path)
         words = [*TINY, f"data.root={images}", "-m", "seed=0,1", "hydra.sweep.dir='S/${now:%f}'"]
-        planned = plan.planned(quoted(words))
+        planned = plan.plan_sweep(quote_overrides(words))
         (written,) = [word for word in planned.argv if word.startswith("hydra.sweep.dir=")]
         assert written == f"hydra.sweep.dir={planned.directory}" and "$" not in written
 
@@ -181,8 +181,8 @@ def train_nothing(cfg, how):
     from headstart.config.identity import identify_run
 
     directory, identity = Path(HydraConfig.get().runtime.output_dir), identify_run(cfg)
-    with run_directory.claimed(directory, identity, how.wait):
-        if ended := run_directory.result(directory, identity):
+    with run_directory.lock_run_directory(directory, identity, how.wait):
+        if ended := run_directory.read_result(directory, identity):
             return ended
         result = {
             "status": "finished",
@@ -197,7 +197,7 @@ def train_nothing(cfg, how):
             "metrics": {"test/accuracy": 0.5},
             "cost": {"seconds_in_all": 1.0},
         }
-        run_directory.write_json(directory / run_directory.RESULT, result)
+        run_directory.write_json(directory / run_directory.RESULT_FILE, result)
         return result
 
 
@@ -222,7 +222,9 @@ class TestResults:
         (tmp_path / "work").mkdir()
         monkeypatch.chdir(tmp_path / "work")
         monkeypatch.setattr("sys.argv", ["headstart-train"])
-        monkeypatch.setattr(workers, "_audited", lambda plan: None)  # what is wrong with the images is not asked here
+        monkeypatch.setattr(
+            workers, "_audit_sources", lambda plan: None
+        )  # what is wrong with the images is not asked here
         for command in commands:
             words = [*TINY, f"data.root={images}", "-m", f"model.lr={command['lr']}",
                      f"seed={','.join(map(str, command['seeds']))}"]  # fmt: skip
@@ -230,12 +232,12 @@ class TestResults:
                 f"hydra.sweep.{k}={command[o]}" for k, o in (("dir", "place"), ("subdir", "subdir")) if o in command
             ]
             try:
-                code = workers.carry_out(train_nothing, quoted(words))
+                code = workers.run_sweep(train_nothing, quote_overrides(words))
             except HeadstartError as error:
                 assert "\n" not in str(error)
                 continue
             assert code == 0
-            there = [json.loads(path.read_text()) for path in Path().rglob(run_directory.RESULT)]
+            there = [json.loads(path.read_text()) for path in Path().rglob(run_directory.RESULT_FILE)]
             of_command = {r["seed"] for r in there if f"{r['lr']}" == command["lr"]}
             assert of_command >= set(command["seeds"])
 
@@ -251,7 +253,7 @@ class TestResults:
     def test_copied_to_another_runs_name_do_not_count(self, images, command):
         words = ["-m", *TINY, f"data.root={images}", "hydra.sweep.dir=S"]
         done = command(*words, "seed=0,1")
-        one, other = sorted(path.parent for path in done.folder.rglob(run_directory.RESULT))
+        one, other = sorted(path.parent for path in done.folder.rglob(run_directory.RESULT_FILE))
         shutil.rmtree(other)
         shutil.copytree(one, other)
         again = command(*words, "seed=0,1")
@@ -261,10 +263,10 @@ class TestResults:
         done = command(*TINY, f"data.root={images}")
         failed = done.folder / "runs" / "failed"
         failed.mkdir()
-        run_directory.write_json(failed / run_directory.RESULT, {"status": "failed", "error": "x"})
+        run_directory.write_json(failed / run_directory.RESULT_FILE, {"status": "failed", "error": "x"})
         command(*TINY, f"data.root={images}", "seed=1", "hydra.run.dir=runs/mine")
         command(*TINY, f"data.root={images}", "seed=2", "hydra.run.dir=runs")
-        assert run_directory.result(failed)["status"] == "failed"
+        assert run_directory.read_result(failed)["status"] == "failed"
 
     def test_of_one_seed_say_the_seconds_before_a_stop(self, image_folder, command, monkeypatch):
         from headstart.training.callbacks import run_checkpoint
@@ -272,7 +274,7 @@ class TestResults:
         monkeypatch.setattr(run_checkpoint, "SECONDS_BETWEEN_RESUME_POINTS", 0.0)
         images = image_folder(classes=2, per_class=10)
         words = [*TINY, f"data.root={images}", "model.epochs=4"]
-        save, stopped = run_checkpoint.Record.save, []
+        save, stopped = run_checkpoint.RunCheckpoint.save_resume_point, []
 
         def stop(self, trainer):
             self.seconds += 1000.0  # as if the first half had taken so long
@@ -281,8 +283,8 @@ class TestResults:
             raise KeyboardInterrupt
 
         with monkeypatch.context() as patch:
-            patch.setattr(run_checkpoint.Record, "save", stop)
+            patch.setattr(run_checkpoint.RunCheckpoint, "save_resume_point", stop)
             assert command(*words).code == 130 and stopped
-        (written,) = command(*words).folder.rglob(run_directory.RESULT)
+        (written,) = command(*words).folder.rglob(run_directory.RESULT_FILE)
         cost = json.loads(written.read_text())["cost"]
         assert cost["seconds_in_all"] >= cost["seconds"] > 1000

@@ -4,8 +4,8 @@ import lightning as L
 import pytest
 import torch
 
-from headstart.data import Folder, ImageData
-from headstart.data.datamodule import Batches, Order
+from headstart.data import ImageDataModule, ImageFolder
+from headstart.data.datamodule import EpochSampler, NoSingletonBatchSampler
 
 
 @pytest.fixture
@@ -13,7 +13,7 @@ def data(image_folder):
     root = str(image_folder(classes=2, per_class=30, size=8))
 
     def make(**settings):
-        module = ImageData(Folder(root=root, image_size=8, batch_size=7, **settings))
+        module = ImageDataModule(ImageFolder(root=root, image_size=8, batch_size=7, **settings))
         module.setup()
         return module
 
@@ -99,6 +99,6 @@ def test_a_resumed_run_goes_on_with_the_order_of_its_epoch(data, tmp_path, worke
 
 @pytest.mark.parametrize(("count", "sizes"), [(8, [4, 4]), (9, [4, 5]), (10, [4, 4, 2]), (1, [1]), (5, [5]), (3, [3])])
 def test_no_batch_is_a_single_image_that_could_have_company(count, sizes):
-    batches = Batches(Order(count, seed=0), 4, drop_last=False)
+    batches = NoSingletonBatchSampler(EpochSampler(count, seed=0), 4, drop_last=False)
     assert [len(batch) for batch in batches] == sizes and len(batches) == len(sizes)
     assert sorted(position for batch in batches for position in batch) == list(range(count))

@@ -12,7 +12,7 @@ from headstart.errors import HeadstartError
 @pytest.fixture(scope="module")
 def root(tmp_path_factory):
     root = tmp_path_factory.mktemp("data") / "digits"
-    Digits(root=str(root))._place()
+    Digits(root=str(root))._resolve_root()
     return root
 
 
@@ -33,7 +33,7 @@ def test_they_are_a_source_like_any_other(root):
 
 def test_they_are_written_once(root):
     before = (root / "3" / "0003.png").stat().st_mtime_ns
-    Digits(root=str(root))._place()
+    Digits(root=str(root))._resolve_root()
     assert (root / "3" / "0003.png").stat().st_mtime_ns == before
 
 
@@ -47,19 +47,19 @@ def test_a_writing_that_broke_off_is_made_good(tmp_path, monkeypatch):
         save(self, path)
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(Image.Image, "save", breaks)
-        Digits(root=str(tmp_path / "digits"))._place()
+        patch.setattr(Image.Image, "save_resume_point", breaks)
+        Digits(root=str(tmp_path / "digits"))._resolve_root()
     assert not (tmp_path / "digits").exists()
-    Digits(root=str(tmp_path / "digits"))._place()
+    Digits(root=str(tmp_path / "digits"))._resolve_root()
     assert len(list((tmp_path / "digits").rglob("*.png"))) == 1797
 
 
 def test_a_place_that_cannot_be_written_is_one_line(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(HeadstartError, match="the digits cannot be written here"):
-        Digits(root=str(tmp_path / "file" / "digits"))._place()
+        Digits(root=str(tmp_path / "file" / "digits"))._resolve_root()
 
 
 def test_outside_a_clone_they_lie_in_the_cache(tmp_path, monkeypatch):
-    monkeypatch.setattr(paths, "CLONE", tmp_path)
-    assert paths.own_folder("digits") == paths.cache_dir() / "digits"
+    monkeypatch.setattr(paths, "CLONE_ROOT", tmp_path)
+    assert paths.default_data_dir("digits") == paths.cache_dir() / "digits"

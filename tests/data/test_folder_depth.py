@@ -8,8 +8,8 @@ import pytest
 from PIL import Image
 
 import headstart
-from headstart.data import Folder, pixel_cache
-from headstart.data.audit.audit import audit
+from headstart.data import ImageFolder, pixel_cache
+from headstart.data.audit.audit import audit_folder
 from headstart.decoding import decoder
 from headstart.errors import HeadstartError
 
@@ -34,7 +34,7 @@ def deep_folder(tmp_path):
 
 
 def source_of(root, **options):
-    return Folder(root=str(root), image_size=16, **options)
+    return ImageFolder(root=str(root), image_size=16, **options)
 
 
 def plain_digest(source):
@@ -55,15 +55,15 @@ class TestFolderDepth:
         root = deep_folder(900, highest=4000)
         sources = [source_of(root, labels_per_class=n, seed=seed) for n in (2, 3) for seed in range(3)]
         assert {source.spec.depth for source in sources} == {"uint12"}
-        assert len({source.catalogue.pixels.tobytes() for source in sources}) == 1
+        assert len({source.catalog.pixels.tobytes() for source in sources}) == 1
 
     def test_is_read_from_the_cache_too(self, deep_folder, monkeypatch):
         root = deep_folder(4031)
         paths = sorted(root.rglob("*.png"))
-        first = pixel_cache.decoded(paths, [f"{root}{i}" for i in range(len(paths))], 16, None)
+        first = pixel_cache.decode_with_cache(paths, [f"{root}{i}" for i in range(len(paths))], 16, None)
         monkeypatch.setattr(decoder, "decode", lambda *_: pytest.fail("an image was decoded again"))
         monkeypatch.setattr(decoder, "read_extent", lambda *_: pytest.fail("an image was measured again"))
-        again = pixel_cache.decoded(paths, [f"{root}{i}" for i in range(len(paths))], 16, None)
+        again = pixel_cache.decode_with_cache(paths, [f"{root}{i}" for i in range(len(paths))], 16, None)
         assert again.depth == first.depth and again.depth.name == "uint12"
 
     @pytest.mark.parametrize(
@@ -89,15 +89,15 @@ class TestFolderDepth:
         image_folder(classes=["c"], root=root)
         source = source_of(root)
         plain = decoder.decode(root / "c" / "0.png", 16, 3)
-        row = source.catalogue.rows[source.catalogue.names.index("c/0.png")]
-        np.testing.assert_array_equal(source.catalogue.pixels[row], plain)
+        row = source.catalog.rows[source.catalog.names.index("c/0.png")]
+        np.testing.assert_array_equal(source.catalog.pixels[row], plain)
         assert "12 of 22 are images deeper than 8 bits" in source.remarks[0]
 
     def test_files_without_a_range_are_named_or_skipped(self, deep_folder, capsys):
         root = deep_folder(1, dtype=np.float32, suffix=".tif")
         Image.fromarray(np.full((16, 16), np.nan, np.float32)).save(root / "a" / "nan.tif")
         with pytest.raises(HeadstartError, match=r"1 of 13 files .* a/nan.tif \(NaN among its values\)"):
-            source_of(root).catalogue  # noqa: B018
+            source_of(root).catalog  # noqa: B018
         source = source_of(root, on_bad_file="skip")
         assert source.skipped == [("a/nan.tif", "NaN among its values")] and source.spec.depth == "float1"
 
@@ -106,17 +106,17 @@ class TestFolderDepth:
         with pytest.raises(
             HeadstartError, match=rf"^data\.root={root}: floating-point values from 0\..* cannot be told"
         ):
-            source_of(root).catalogue  # noqa: B018
+            source_of(root).catalog  # noqa: B018
 
     def test_is_the_same_in_an_audit(self, deep_folder):
         root = deep_folder(4031)
-        assert audit(root).depth.endswith("read as 12 bits, 0 to 4,095") and not audit(root).findings
+        assert audit_folder(root).depth.endswith("read as 12 bits, 0 to 4,095") and not audit_folder(root).findings
         Image.fromarray(np.full((16, 16), np.nan, np.float32)).save(root / "a" / "nan.tif")
-        assert [finding.text for finding in audit(root).of("unreadable")] == ["NaN among its values"]
+        assert [finding.text for finding in audit_folder(root).findings_of("unreadable")] == ["NaN among its values"]
 
     def test_audit_names_images_whose_range_cannot_be_told(self, deep_folder):
-        found = audit(deep_folder(40, dtype=np.float32, suffix=".tif"))
-        assert len(found.of("unreadable")) == 12 and found.images == 0
+        found = audit_folder(deep_folder(40, dtype=np.float32, suffix=".tif"))
+        assert len(found.findings_of("unreadable")) == 12 and found.images == 0
 
     def test_trained_model_predicts_as_it_was_trained(self, deep_folder, command):
         root = deep_folder(900, highest=4000)
@@ -160,5 +160,5 @@ class TestFirstDecoder:
         root = image_folder(per_class=6)
         Image.fromarray(np.full((16, 16), 0.3, np.float32)).save(root / "class0" / "dark.tif")
         with pytest.raises(HeadstartError, match=r"1 of 13 files .* class0/dark.tif \(floating-point values"):
-            source_of(root).catalogue  # noqa: B018
-        assert len(source_of(root, on_bad_file="skip").catalogue.names) == 12
+            source_of(root).catalog  # noqa: B018
+        assert len(source_of(root, on_bad_file="skip").catalog.names) == 12

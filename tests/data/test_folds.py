@@ -3,7 +3,7 @@
 import pytest
 
 from headstart.data import available_budgets
-from headstart.data.image_folder import Folder
+from headstart.data.image_folder import ImageFolder
 from headstart.errors import HeadstartError
 from headstart.runs import run_directory
 
@@ -14,7 +14,7 @@ def images(image_folder):
 
 
 def parts_of(root, fold, seed=0, folds=3):
-    source = Folder(root=str(root), image_size=16, folds=folds, fold=fold, seed=seed)
+    source = ImageFolder(root=str(root), image_size=16, folds=folds, fold=fold, seed=seed)
     return {row["image"]: row["part"] for row in source.split.rows()}
 
 
@@ -31,10 +31,10 @@ def test_the_folds_are_the_same_for_every_seed(images):
 
 def test_a_budget_must_fit_in_every_fold(image_folder, tmp_path):
     root = image_folder(classes=2, per_class=13, size=16, root=tmp_path / "odd")
-    assert len(Folder(root=str(root), image_size=16, folds=2, fold=1, labels_per_class=7).split.test) == 12
+    assert len(ImageFolder(root=str(root), image_size=16, folds=2, fold=1, labels_per_class=7).split.test) == 12
     with pytest.raises(HeadstartError, match="largest budget that fits is 6"):
-        _ = Folder(root=str(root), image_size=16, folds=2, fold=0, labels_per_class=7).split
-    assert available_budgets(Folder(root=str(root), image_size=16, folds=2, fold=1)) == [5]
+        _ = ImageFolder(root=str(root), image_size=16, folds=2, fold=0, labels_per_class=7).split
+    assert available_budgets(ImageFolder(root=str(root), image_size=16, folds=2, fold=1)) == [5]
 
 
 @pytest.mark.parametrize(
@@ -48,20 +48,20 @@ def test_a_budget_must_fit_in_every_fold(image_folder, tmp_path):
 )
 def test_folds_that_make_no_sense_are_refused_in_one_line(images, how, told):
     with pytest.raises(HeadstartError, match=told):
-        _ = Folder(root=str(images), image_size=16, **how).split
+        _ = ImageFolder(root=str(images), image_size=16, **how).split
 
 
 def test_data_with_a_test_part_of_their_own_have_no_folds(image_folder, tmp_path):
     for seed, part in enumerate(("train", "test")):
         image_folder(classes=2, per_class=6, root=tmp_path / "parts" / part, seed=seed)
     with pytest.raises(HeadstartError, match=r"the data bring a test part; give data\.folds=null"):
-        _ = Folder(root=str(tmp_path / "parts"), folds=2).split
+        _ = ImageFolder(root=str(tmp_path / "parts"), folds=2).split
 
 
 def test_a_sweep_goes_through_all_folds_and_its_verdict_counts_every_image(images, command):
     done = command("-m", "model=scratch_cnn,frozen", "data=folder", f"data.root={images}", "data.image_size=32",
                    "model.epochs=1", "data.folds=3", "seed=0,1", "data.labels_per_class=5")  # fmt: skip
-    found = [run_directory.result(path.parent) for path in done.folder.rglob(run_directory.RESULT)]
+    found = [run_directory.read_result(path.parent) for path in done.folder.rglob(run_directory.RESULT_FILE)]
     assert done.code == 0 and len(found) == 2 * 3 * 2 and {r["fold"] for r in found} == {0, 1, 2}
     assert all(result["folds"] == 3 for result in found)
     assert "12 runs (2 models × 2 seeds × 3 folds)" in done.err

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from headstart.data import Folder, pixel_cache
+from headstart.data import ImageFolder, pixel_cache
 from headstart.errors import HeadstartError
 
 
 def folder(root, **settings):
-    return Folder(root=str(root), image_size=8, **settings)
+    return ImageFolder(root=str(root), image_size=8, **settings)
 
 
 def refusal(root, **settings):
@@ -33,7 +33,7 @@ def images(image_folder):
 def test_every_image_of_a_class_is_found_subfolders_included(images):
     (images / "bee" / "2024" / "May").mkdir(parents=True)
     (images / "bee" / "0.png").rename(images / "bee" / "2024" / "May" / "0.PNG")
-    found = folder(images).catalogue
+    found = folder(images).catalog
     assert found.classes == ("ant", "bee") and np.bincount(found.labels).tolist() == [10, 10]
     assert "bee/2024/May/0.PNG" in found.names and found.names == sorted(found.names)
 
@@ -42,13 +42,13 @@ def test_every_image_of_a_class_is_found_subfolders_included(images):
 def test_parts_are_recognised(image_folder, tmp_path, val):
     for i, part in enumerate(("train", val, "test")):
         image_folder(classes=2, per_class=4, root=tmp_path / "root" / part, seed=i)
-    found = folder(tmp_path / "root").catalogue
+    found = folder(tmp_path / "root").catalog
     assert found.classes == ("class0", "class1")
     assert [int((found.parts == part).sum()) for part in ("train", "val", "test")] == [8, 8, 8]
 
 
 def test_classes_may_be_called_like_parts(image_folder):
-    found = folder(image_folder(classes=["train", "plane"], per_class=5)).catalogue
+    found = folder(image_folder(classes=["train", "plane"], per_class=5)).catalog
     assert found.classes == ("plane", "train") and set(found.parts) == {""}
 
 
@@ -59,30 +59,30 @@ def test_images_beside_the_parts_are_not_lost_in_silence(image_folder, tmp_path)
 
 
 def test_what_systems_leave_behind_is_passed_over_in_silence(images):
-    before = folder(images).catalogue.names
+    before = folder(images).catalog.names
     for name in (".DS_Store", "bee/Thumbs.db", "bee/._0.png", "bee/desktop.ini"):
         (images / name).write_bytes(b"rubbish")
     for name in ("__MACOSX", ".ipynb_checkpoints", "bee/.thumbnails"):
         (images / name).mkdir()
         (images / name / "0.png").write_bytes(b"rubbish")
-    assert folder(images).catalogue.names == before
+    assert folder(images).catalog.names == before
 
 
 @pytest.mark.parametrize("name", ["My photos (1)", "josé=é", "a[b]", "2024", "null"])
 def test_any_name_of_a_folder_will_do(image_folder, tmp_path, name):
-    assert len(folder(image_folder(root=tmp_path / name)).catalogue.names) == 20
+    assert len(folder(image_folder(root=tmp_path / name)).catalog.names) == 20
 
 
 def test_a_tilde_is_the_home_folder(image_folder, tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     image_folder(root=tmp_path / "photos")
-    assert len(folder("~/photos").catalogue.names) == 20
+    assert len(folder("~/photos").catalog.names) == 20
 
 
 def test_nothing_is_written_beside_the_images(images):
     before = bytes_below(images)
     source = folder(images)
-    source.pixels(source.split.train)
+    source.read_pixels(source.split.train)
     assert bytes_below(images) == before
 
 
@@ -107,12 +107,12 @@ def test_of_many_bad_files_twenty_are_named_and_the_rest_counted(image_folder):
 def test_bad_files_can_be_skipped_and_are_recorded(images):
     (images / "ant" / "0.png").write_text("text")
     source = folder(images, on_bad_file="skip")
-    assert source.catalogue.skipped == [("ant/0.png", "not an image")]
-    assert len(source.catalogue.names) == 19 and "ant/0.png" not in source.catalogue.names
-    at = source.catalogue.names.index("bee/0.png")
+    assert source.catalog.skipped == [("ant/0.png", "not an image")]
+    assert len(source.catalog.names) == 19 and "ant/0.png" not in source.catalog.names
+    at = source.catalog.names.index("bee/0.png")
     with Image.open(images / "bee" / "0.png") as image:
         expected = np.asarray(image.resize((8, 8), Image.Resampling.BICUBIC)).transpose(2, 0, 1)
-    np.testing.assert_array_equal(source.pixels(np.array([at]))[0], expected)
+    np.testing.assert_array_equal(source.read_pixels(np.array([at]))[0], expected)
 
 
 def test_a_class_of_which_no_file_can_be_read_is_named_even_when_bad_files_are_skipped(images):
@@ -127,7 +127,7 @@ def test_a_folder_that_is_not_there_is_answered_with_the_nearest(images):
 
 def test_a_folder_that_was_not_named_is_asked_for():
     with pytest.raises(HeadstartError, match=r"data\.root=PATH"):
-        Folder().catalogue  # noqa: B018
+        ImageFolder().catalog  # noqa: B018
 
 
 def test_a_file_where_a_folder_should_be_is_an_error(tmp_path):
@@ -169,18 +169,18 @@ def test_a_linked_folder_is_read(image_folder, tmp_path):
     elsewhere = image_folder(classes=["bee"], root=tmp_path / "elsewhere")
     root = image_folder(classes=["ant"], seed=1)
     (root / "bee").symlink_to(elsewhere / "bee")
-    assert len(folder(root).catalogue.names) == 20
+    assert len(folder(root).catalog.names) == 20
 
 
 def test_a_pipe_called_like_an_image_is_none(images):
     os.mkfifo(images / "ant" / "pipe.jpg")
-    assert len(folder(images).catalogue.names) == 20
+    assert len(folder(images).catalog.names) == 20
 
 
 class TestHeic:
     @pytest.fixture(autouse=True)
     def without_the_extra(self, monkeypatch):
-        monkeypatch.setattr("headstart.decoding.decoder.reads_heic", lambda: False)
+        monkeypatch.setattr("headstart.decoding.decoder.can_read_heic", lambda: False)
 
     def test_names_files_and_the_extra(self, images):
         for name in ("0.HEIC", "1.jpg"):
@@ -192,35 +192,35 @@ class TestHeic:
     def test_skips_only_what_is_heic(self, images):
         (images / "ant" / "0.png").rename(images / "ant" / "0.HEIC")  # a PNG all the same
         (images / "bee" / "phone.heic").write_bytes(b"\0\0\0\x18ftypheic")
-        catalogue = folder(images, on_bad_file="skip").catalogue
+        catalogue = folder(images, on_bad_file="skip").catalog
         assert "ant/0.HEIC" in catalogue.names and [name for name, _ in catalogue.skipped] == ["bee/phone.heic"]
 
 
 def test_photographs_need_a_size(images):
     with pytest.raises(HeadstartError, match=r"data\.image_size=null"):
-        Folder(root=str(images), image_size=None).catalogue  # noqa: B018
+        ImageFolder(root=str(images), image_size=None).catalog  # noqa: B018
 
 
 def test_the_runs_of_a_sweep_read_the_folder_once(images, monkeypatch):
-    first = folder(images).catalogue
-    monkeypatch.setattr(pixel_cache, "decoded", lambda *_: pytest.fail("it was read again"))
-    assert folder(images, seed=3, labels_per_class=5).catalogue is first
+    first = folder(images).catalog
+    monkeypatch.setattr(pixel_cache, "decode_with_cache", lambda *_: pytest.fail("it was read again"))
+    assert folder(images, seed=3, labels_per_class=5).catalog is first
 
 
 def test_a_changed_folder_is_read_again(images):
     before = folder(images).digest
     Image.new("RGB", (8, 8), "red").save(images / "ant" / "new.png")
-    assert len(folder(images).catalogue.names) == 21 and folder(images).digest != before
+    assert len(folder(images).catalog.names) == 21 and folder(images).digest != before
 
 
 def test_a_visible_file_that_is_no_image_is_named_and_one_that_is_counts_whatever_its_name(images):
     (images / "bee" / "0.png").rename(images / "bee" / "scan")
-    assert "bee/scan" in folder(images).catalogue.names
+    assert "bee/scan" in folder(images).catalog.names
     (images / "bee" / "notes.txt").write_text("seen in May")
     (images / "ant" / "film.mp4").write_bytes(b"\0\0\0 ftyp")
     line = refusal(images)
     assert "2 of 22 files cannot be read: ant/film.mp4 (not an image), bee/notes.txt (not an image)" in line
-    kept = folder(images, on_bad_file="skip").catalogue
+    kept = folder(images, on_bad_file="skip").catalog
     assert kept.skipped == [("ant/film.mp4", "not an image"), ("bee/notes.txt", "not an image")]
 
 

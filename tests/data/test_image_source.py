@@ -5,7 +5,7 @@ import shutil
 import numpy as np
 import pytest
 
-from headstart.data import Folder
+from headstart.data import ImageFolder
 from headstart.errors import HeadstartError
 
 
@@ -31,19 +31,19 @@ from headstart.errors import HeadstartError
 )
 def test_a_setting_that_makes_no_sense_is_named_at_once(setting, value):
     with pytest.raises(HeadstartError) as caught:
-        Folder(root="nowhere", **{setting: value})
+        ImageFolder(root="nowhere", **{setting: value})
     assert str(caught.value).startswith(f"data.{setting}={value}: give ") and "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("seed", [-1, True, "x"])
 def test_a_seed_that_is_none_is_named_as_it_is_typed(seed):
     with pytest.raises(HeadstartError, match=f"^seed={seed}: give "):
-        Folder(root="nowhere", seed=seed)
+        ImageFolder(root="nowhere", seed=seed)
 
 
 def test_seed_0_is_a_seed(image_folder):
     root = str(image_folder(per_class=40))
-    names = [[row["image"] for row in Folder(root=root, seed=seed).split.rows()] for seed in (0, 1)]
+    names = [[row["image"] for row in ImageFolder(root=root, seed=seed).split.rows()] for seed in (0, 1)]
     assert names[0] != names[1]
 
 
@@ -52,26 +52,26 @@ def test_seed_0_is_a_seed(image_folder):
 )
 def test_the_digest_tells_whatever_changes_the_outcome(image_folder, changed):
     root = str(image_folder(per_class=40))
-    assert Folder(root=root, image_size=8).digest != Folder(root=root, **{"image_size": 8} | changed).digest
+    assert ImageFolder(root=root, image_size=8).digest != ImageFolder(root=root, **{"image_size": 8} | changed).digest
 
 
 def test_the_digest_does_not_tell_where_the_data_lie_or_how_they_are_fetched(image_folder, tmp_path):
     root = image_folder()
     shutil.copytree(root, tmp_path / "copy")
-    one, other = Folder(root=str(root)), Folder(root=str(tmp_path / "copy"), num_workers=2)
+    one, other = ImageFolder(root=str(root)), ImageFolder(root=str(tmp_path / "copy"), num_workers=2)
     assert one.digest == other.digest
 
 
 def test_mean_and_deviation_are_those_of_the_training_images(image_folder):
-    source = Folder(root=str(image_folder(per_class=40)), image_size=8)
-    values = source.pixels(source.split.train) / 255
+    source = ImageFolder(root=str(image_folder(per_class=40)), image_size=8)
+    values = source.read_pixels(source.split.train) / 255
     np.testing.assert_allclose(source.spec.mean, values.mean(axis=(0, 2, 3)), atol=1e-6)
     np.testing.assert_allclose(source.spec.std, values.std(axis=(0, 2, 3)), atol=1e-6)
 
 
 def test_a_specification_counts_the_labels_of_training_and_validation(image_folder):
     root = str(image_folder(classes=3, per_class=50))
-    assert Folder(root=root).spec.labels_per_class == 40
-    spec = Folder(root=root, labels_per_class=20, mirror=False, image_size=8).spec
+    assert ImageFolder(root=root).spec.labels_per_class == 40
+    spec = ImageFolder(root=root, labels_per_class=20, mirror=False, image_size=8).spec
     assert (spec.labels_per_class, spec.mirror, spec.shape) == (20, False, (3, 8, 8))
     assert spec.classes == ("class0", "class1", "class2")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from headstart.data import MNIST, paths
-from headstart.data.mnist import IMAGES, LABELS, NAMES
+from headstart.data.mnist import FILE_NAMES, IMAGE_FILES, LABEL_FILES
 from headstart.errors import HeadstartError
 
 
@@ -16,7 +16,7 @@ def idx(array):
 
 @pytest.fixture(autouse=True)
 def nothing_of_our_own(tmp_path, monkeypatch):
-    monkeypatch.setattr(paths, "CLONE", tmp_path)
+    monkeypatch.setattr(paths, "CLONE_ROOT", tmp_path)
     monkeypatch.setenv("HEADSTART_CACHE", str(tmp_path / "cache"))
 
 
@@ -30,7 +30,10 @@ def mnist(tmp_path):
         draw = np.random.default_rng(0)
         for part, count in (("train", 300), ("test", 50)):
             images = draw.integers(0, 256, (count, 28, 28), dtype=np.uint8)
-            for name, array in ((IMAGES[part], images), (LABELS[part], (np.arange(count) % 10).astype(np.uint8))):
+            for name, array in (
+                (IMAGE_FILES[part], images),
+                (LABEL_FILES[part], (np.arange(count) % 10).astype(np.uint8)),
+            ):
                 content = gzip.compress(idx(array)) if packed else idx(array)
                 (folder / f"{name}{'.gz' if packed else ''}").write_bytes(content)
         return tmp_path / "mnist"
@@ -40,7 +43,7 @@ def mnist(tmp_path):
 
 def refusal(root):
     with pytest.raises(HeadstartError) as caught:
-        MNIST(root=str(root)).catalogue  # noqa: B018
+        MNIST(root=str(root)).catalog  # noqa: B018
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
@@ -51,17 +54,17 @@ def test_the_files_are_read_where_they_lie(mnist, place, packed):
     before = sorted(root.rglob("*"))
     source = MNIST(root=str(root))
     assert source.spec.shape == (1, 28, 28) and source.spec.classes == tuple("0123456789")
-    assert source.catalogue.labels[:12].tolist() == [*range(10), 0, 1]
+    assert source.catalog.labels[:12].tolist() == [*range(10), 0, 1]
     first = np.random.default_rng(0).integers(0, 256, (300, 28, 28), dtype=np.uint8)[0]
-    np.testing.assert_array_equal(source.pixels(np.array([0]))[0, 0], first)
+    np.testing.assert_array_equal(source.read_pixels(np.array([0]))[0, 0], first)
     assert sorted(root.rglob("*")) == before
 
 
 def test_the_official_test_images_stay_the_test(mnist):
     source = MNIST(root=str(mnist()), labels_per_class=20)
-    assert {source.catalogue.names[i][:5] for i in source.split.test} == {"test/"} and len(source.split.test) == 50
+    assert {source.catalog.names[i][:5] for i in source.split.test} == {"test/"} and len(source.split.test) == 50
     assert (len(source.split.train), len(source.split.val)) == (160, 40)
-    assert not {source.catalogue.names[i][:5] for i in source.split.train} & {"test/"}
+    assert not {source.catalog.names[i][:5] for i in source.split.train} & {"test/"}
 
 
 def test_another_size_is_resized(mnist):
@@ -70,36 +73,36 @@ def test_another_size_is_resized(mnist):
 
 def test_a_truncated_file_is_named(mnist):
     root = mnist(packed=False)
-    path = root / "MNIST/raw" / IMAGES["train"]
+    path = root / "MNIST/raw" / IMAGE_FILES["train"]
     path.write_bytes(path.read_bytes()[:5000])
     assert refusal(root).startswith(f"{path}: truncated")
 
 
 def test_a_truncated_archive_is_named(mnist):
     root = mnist()
-    path = root / "MNIST/raw" / (IMAGES["train"] + ".gz")
+    path = root / "MNIST/raw" / (IMAGE_FILES["train"] + ".gz")
     path.write_bytes(path.read_bytes()[:5000])
     assert refusal(root).startswith(f"{path}: cannot be read")
 
 
 def test_a_file_of_something_else_is_named(mnist):
     root = mnist(packed=False)
-    (root / "MNIST/raw" / LABELS["test"]).write_bytes(b"<html>not found</html>")
+    (root / "MNIST/raw" / LABEL_FILES["test"]).write_bytes(b"<html>not found</html>")
     assert "this is not the MNIST file of that name" in refusal(root)
 
 
 def test_as_many_labels_as_images(mnist):
     root = mnist(packed=False)
-    (root / "MNIST/raw" / LABELS["test"]).write_bytes(idx(np.zeros(3, np.uint8)))
+    (root / "MNIST/raw" / LABEL_FILES["test"]).write_bytes(idx(np.zeros(3, np.uint8)))
     assert "50 test images, but 3 labels" in refusal(root)
 
 
 def test_a_download_that_fails_says_where_to_put_the_files(mnist):
     root = mnist()
-    (root / "MNIST/raw" / (NAMES[0] + ".gz")).unlink()
+    (root / "MNIST/raw" / (FILE_NAMES[0] + ".gz")).unlink()
     line = refusal(root)
     assert f"its files are not in {root}, and the download failed" in line
-    assert all(f"{name}.gz" in line for name in NAMES)
+    assert all(f"{name}.gz" in line for name in FILE_NAMES)
 
 
 def test_a_folder_that_is_not_there_is_no_reason_to_download(tmp_path):

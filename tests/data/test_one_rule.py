@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from headstart.cli.file_prediction import list_images
-from headstart.data import Folder
-from headstart.data.audit.audit import audit
+from headstart.data import ImageFolder
+from headstart.data.audit.audit import audit_folder
 from headstart.errors import HeadstartError
 
 PARTS = {"train": "train", "Training": "train", "train_set": "train", "val": "val", "dev": "val", "Test": "test"}
@@ -94,7 +94,7 @@ def write(root, rows):
 
 def training(root):
     try:
-        catalogue = Folder(root=str(root), image_size=8).catalogue
+        catalogue = ImageFolder(root=str(root), image_size=8).catalog
     except HeadstartError as error:
         assert "\n" not in str(error)
         return None
@@ -120,10 +120,10 @@ def test_training_audit_and_prediction_agree(place, tree):
     if answer is None:
         return
     images, ignored = answer
-    looked = audit(root)
+    looked = audit_folder(root)
     counts = {(label, part): n for label, of_part in looked.classes.items() for part, n in of_part.items() if n}
     assert counts == Counter((label, part) for part, label, _ in images)
-    assert not looked.of("layout") and looked.images == len(images)
+    assert not looked.findings_of("layout") and looked.images == len(images)
     listing = list_images([str(root)])
     visible = {name for name in ignored if is_visible(name)}
     texts = {path for path, _, _ in rows if path.endswith(".txt")}  # named when they cannot be read

@@ -2,13 +2,13 @@
 
 import pytest
 
-from headstart.data.paths import existing
+from headstart.data.paths import resolve_root
 from headstart.errors import HeadstartError
 
 
 def refusal(root):
     with pytest.raises(HeadstartError) as caught:
-        existing(root)
+        resolve_root(root)
     assert "\n" not in str(caught.value) and str(caught.value).startswith(f"data.root={root}: ")
     return str(caught.value)
 
@@ -16,7 +16,7 @@ def refusal(root):
 def test_a_folder_is_found_as_it_is_typed(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     (tmp_path / "josé=é (1)").mkdir()
-    assert existing("~/josé=é (1)") == existing(tmp_path / "josé=é (1)") == tmp_path / "josé=é (1)"
+    assert resolve_root("~/josé=é (1)") == resolve_root(tmp_path / "josé=é (1)") == tmp_path / "josé=é (1)"
 
 
 def test_the_name_most_alike_is_offered_where_the_path_parts_from_what_exists(tmp_path):

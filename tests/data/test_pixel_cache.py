@@ -29,9 +29,9 @@ def forbid_decoding(monkeypatch):
 
 
 def test_a_second_reading_decodes_nothing(files, monkeypatch):
-    first = pixel_cache.decoded(files, DIGESTS, 8, 3)
+    first = pixel_cache.decode_with_cache(files, DIGESTS, 8, 3)
     forbid_decoding(monkeypatch)
-    again = pixel_cache.decoded(files, DIGESTS, 8, 3)
+    again = pixel_cache.decode_with_cache(files, DIGESTS, 8, 3)
     assert isinstance(again.pixels, np.memmap) and again.pixels.shape == (5, 3, 8, 8)
     np.testing.assert_array_equal(first.pixels, again.pixels)
     np.testing.assert_array_equal(again.pixels[2], images_of(files[2]))
@@ -44,46 +44,46 @@ def images_of(path):
 
 def test_a_file_that_could_not_be_read_stays_known(files, monkeypatch):
     files[1].write_text("text")
-    first = pixel_cache.decoded(files, DIGESTS, 8, 3)
+    first = pixel_cache.decode_with_cache(files, DIGESTS, 8, 3)
     forbid_decoding(monkeypatch)
-    assert first.troubles == pixel_cache.decoded(files, DIGESTS, 8, 3).troubles == {1: "not an image"}
+    assert first.errors == pixel_cache.decode_with_cache(files, DIGESTS, 8, 3).errors == {1: "not an image"}
     assert not first.pixels[1].any()
 
 
 @pytest.mark.parametrize("damage", [b"", b"rubbish", None])
 def test_a_damaged_cache_is_made_anew(files, damage):
-    good = np.array(pixel_cache.decoded(files, DIGESTS, 8, 3).pixels)
+    good = np.array(pixel_cache.decode_with_cache(files, DIGESTS, 8, 3).pixels)
     (kept,) = (paths.cache_dir() / "pixels").glob("*.npy")
     kept.write_bytes(kept.read_bytes()[:300] if damage is None else damage)
-    np.testing.assert_array_equal(pixel_cache.decoded(files, DIGESTS, 8, 3).pixels, good)
+    np.testing.assert_array_equal(pixel_cache.decode_with_cache(files, DIGESTS, 8, 3).pixels, good)
 
 
 def test_another_size_or_content_is_another_cache(files):
     for digests, size, channels in ((DIGESTS, 8, 3), (DIGESTS, 9, 3), (DIGESTS, 8, 1), (list("abcdX"), 8, 3)):
-        assert pixel_cache.decoded(files, digests, size, channels).pixels.shape == (5, channels, size, size)
+        assert pixel_cache.decode_with_cache(files, digests, size, channels).pixels.shape == (5, channels, size, size)
     assert len(list((paths.cache_dir() / "pixels").glob("*.npy"))) == 4
 
 
 def test_another_decoder_is_another_cache(files, monkeypatch):
     files[1].write_text("text")
-    assert pixel_cache.decoded(files, DIGESTS, 8, 3).troubles
+    assert pixel_cache.decode_with_cache(files, DIGESTS, 8, 3).errors
     monkeypatch.setattr(decoder, "readable_formats", lambda: ["JPEG", "HEIF"])  # the extra was installed meanwhile
     Image.new("RGB", (8, 8)).save(files[1])
-    assert not pixel_cache.decoded(files, DIGESTS, 8, 3).troubles
+    assert not pixel_cache.decode_with_cache(files, DIGESTS, 8, 3).errors
 
 
 def test_images_are_grey_only_where_all_are(files):
-    assert pixel_cache.decoded(files, DIGESTS, 8, None).pixels.shape[1] == 3
+    assert pixel_cache.decode_with_cache(files, DIGESTS, 8, None).pixels.shape[1] == 3
     for path in files:
         Image.open(path).convert("L").save(path)
-    assert pixel_cache.decoded(files, list("vwxyz"), 8, None).pixels.shape[1] == 1
+    assert pixel_cache.decode_with_cache(files, list("vwxyz"), 8, None).pixels.shape[1] == 1
 
 
 def test_a_cache_that_cannot_be_written_is_one_line(files, tmp_path, monkeypatch):
     (tmp_path / "file").touch()
     monkeypatch.setenv("HEADSTART_CACHE", str(tmp_path / "file"))
     with pytest.raises(HeadstartError, match=r"cannot be written here .*set HEADSTART_CACHE"):
-        pixel_cache.decoded(files, DIGESTS, 8, 3)
+        pixel_cache.decode_with_cache(files, DIGESTS, 8, 3)
 
 
 def test_a_full_disk_is_one_line_and_leaves_no_half_a_cache(files, monkeypatch):
@@ -93,6 +93,6 @@ def test_a_full_disk_is_one_line_and_leaves_no_half_a_cache(files, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(np.lib.format, "write_array_header_1_0", full)
         with pytest.raises(HeadstartError, match="No space left"):
-            pixel_cache.decoded(files, DIGESTS, 8, 3)
+            pixel_cache.decode_with_cache(files, DIGESTS, 8, 3)
     assert not list((paths.cache_dir() / "pixels").glob("*.npy"))
-    assert len(pixel_cache.decoded(files, DIGESTS, 8, 3).pixels) == 5
+    assert len(pixel_cache.decode_with_cache(files, DIGESTS, 8, 3).pixels) == 5

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from headstart.data import Folder, available_budgets
-from headstart.data.image_source import Catalogue
+from headstart.data import ImageFolder, available_budgets
+from headstart.data.image_source import Catalog
 from headstart.data.split import make_split
 from headstart.errors import HeadstartError
 
@@ -17,7 +17,7 @@ def catalogue(counts, parts=None, digests=None):
     """Images without pixels: ``counts`` of each class."""
     labels = np.repeat(np.arange(len(counts)), counts)
     n = len(labels)
-    return Catalogue(
+    return Catalog(
         names=[f"{label}/{i}" for i, label in enumerate(labels)],
         labels=labels,
         classes=tuple(f"class{k}" for k in range(len(counts))),
@@ -64,7 +64,7 @@ def test_the_test_part_follows_the_files_when_the_folder_moves_and_they_are_rena
         target = moved / path.parent.name / f"photo {i}.PNG"
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(path, target)
-    here, there = Folder(root=str(root)), Folder(root=str(moved))
+    here, there = ImageFolder(root=str(root)), ImageFolder(root=str(moved))
     for part in ("train", "val", "test"):
         rows = [[r["sha256"] for r in s.split.rows() if r["part"] == part] for s in (here, there)]
         assert sorted(rows[0]) == sorted(rows[1])
@@ -144,7 +144,7 @@ def test_a_copy_in_another_container_is_a_copy(image_folder):
     for label, source in (("ant", "ant/0"), ("bee", "ant/1")):
         with Image.open(root / f"{source}.png") as image:
             image.save(root / label / "copy.bmp")
-    source = Folder(root=str(root), image_size=16)
+    source = ImageFolder(root=str(root), image_size=16)
     reason = "the same image stands under two labels: ant, bee"
     assert source.skipped == [("ant/1.png", reason), ("bee/copy.bmp", reason)]
     sides = [{row["image"] for row in source.split.rows() if row["part"] == part} for part in ("train", "test")]
@@ -252,7 +252,7 @@ def test_a_class_without_a_training_image_is_named():
 
 
 def test_a_split_is_written_down_with_hashes(image_folder):
-    rows = Folder(root=str(image_folder(classes=2, per_class=10))).split.rows()
+    rows = ImageFolder(root=str(image_folder(classes=2, per_class=10))).split.rows()
     assert {len(row["sha256"]) for row in rows} == {64}
     assert [row["part"] for row in rows] == ["train"] * 16 + ["test"] * 4
     assert all(row["image"].startswith(row["class"] + "/") for row in rows)
@@ -262,4 +262,4 @@ def test_a_split_is_written_down_with_hashes(image_folder):
 def test_up_to_three_budgets_fit_the_rarest_class(image_folder, per_class, budgets):
     root = image_folder(classes=["rare"], per_class=per_class)
     image_folder(classes=["plenty"], per_class=60, root=root, seed=1)
-    assert available_budgets(Folder(root=str(root))) == budgets
+    assert available_budgets(ImageFolder(root=str(root))) == budgets

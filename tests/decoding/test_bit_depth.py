@@ -27,9 +27,9 @@ class TestChooseDepth:
     @given(highest=HIGHEST, random=st.randoms())
     def test_smallest_that_holds_all_in_any_order(self, highest, random):
         depth = chosen(whole(*highest))
-        white = depths.WHITE[depth]
+        white = depths.WHITE_VALUES[depth]
         assert max(highest) <= white
-        smaller = [w for w in depths.INTEGER.values() if w < white]
+        smaller = [w for w in depths.INTEGER_WHITE.values() if w < white]
         assert not smaller or max(smaller) < max(highest)
         random.shuffle(highest)
         assert chosen(whole(*highest)) == depth

@@ -109,14 +109,14 @@ class TestColor:
         assert "store it as RGBA" in refusal(content, "uint16")
 
     def test_folder_of_few_bits_is_refused(self, tmp_path):
-        from headstart.data import Folder
+        from headstart.data import ImageFolder
 
         for label in "ab":
             (tmp_path / label).mkdir()
             for i in range(3):
                 (tmp_path / label / f"{i}.png").write_bytes(png(COLORS // 16 + i))
         with pytest.raises(HeadstartError, match=r"color images with values up to about 4,\d+: only the upper 8"):
-            Folder(root=str(tmp_path), image_size=8).catalogue  # noqa: B018
+            ImageFolder(root=str(tmp_path), image_size=8).catalog  # noqa: B018
 
 
 class TestModes:

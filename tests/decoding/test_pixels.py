@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from headstart.data import Folder
+from headstart.data import ImageFolder
 from headstart.decoding import decoder
 from headstart.errors import HeadstartError
 
@@ -67,10 +67,10 @@ class TestPixels:
         depth, arrays, suffix = data
         root = tmp_path_factory.mktemp("images")
         paths = write_folder(root, arrays, suffix)
-        source = Folder(root=str(root), image_size=SIDE, channels=None if arrays.ndim == 3 else 3)
+        source = ImageFolder(root=str(root), image_size=SIDE, channels=None if arrays.ndim == 3 else 3)
         rows = {
-            name: source.catalogue.pixels[row]
-            for name, row in zip(source.catalogue.names, source.catalogue.rows, strict=True)
+            name: source.catalog.pixels[row]
+            for name, row in zip(source.catalog.names, source.catalog.rows, strict=True)
         }
         for path, array in zip(paths, arrays, strict=True):
             pixels = rows[path.relative_to(root).as_posix()]
@@ -103,11 +103,11 @@ class TestPixels:
         root = tmp_path_factory.mktemp("images")
         paths = write_folder(root, arrays, ".tif")
         with pytest.raises(HeadstartError) as refused:
-            Folder(root=str(root), image_size=SIDE).catalogue  # noqa: B018
+            ImageFolder(root=str(root), image_size=SIDE).catalog  # noqa: B018
         assert str(root) in str(refused.value) and "\n" not in str(refused.value)
         if kind in ("nan", "inf", "negative"):
             bad = paths[place].relative_to(root).as_posix()
             assert f"{bad} (" in str(refused.value)
             assert [
-                name for name, _ in Folder(root=str(root), image_size=SIDE, on_bad_file="skip").catalogue.skipped
+                name for name, _ in ImageFolder(root=str(root), image_size=SIDE, on_bad_file="skip").catalog.skipped
             ] == [bad]

@@ -9,7 +9,7 @@ import torch
 from headstart.errors import HeadstartError
 from headstart.image_spec import ImageSpec
 from headstart.models import FineTuned, Frozen, ScratchBackbone, ScratchCNN
-from headstart.models.classifier import evaluate
+from headstart.models.classifier import compute_metrics
 
 ALL = [ScratchCNN, ScratchBackbone, Frozen, FineTuned]
 PLAIN_RESNET = {"name": "resnet18", "options": {}, "weights": "none"}  # the embedded network's name, not its options
@@ -55,7 +55,9 @@ def test_a_checkpoint_names_each_tensor_once(cls, spec):
 def test_loading_a_checkpoint_reads_no_weight_file(spec, fitted, tmp_path, monkeypatch):
     trainer = fitted(FineTuned(spec, epochs=1))
     trainer.save_checkpoint(tmp_path / "kept.ckpt")
-    monkeypatch.setattr("headstart.backbones.resolve.file_of", lambda *_: pytest.fail("a weight file was looked for"))
+    monkeypatch.setattr(
+        "headstart.backbones.resolve.locate_weights", lambda *_: pytest.fail("a weight file was looked for")
+    )
     FineTuned.load_from_checkpoint(tmp_path / "kept.ckpt", weights_only=True)
 
 
@@ -167,7 +169,7 @@ def test_augmentation_and_label_smoothing_reach_the_loss(spec):
 def test_the_metrics_are_those_of_their_names():
     labels = torch.tensor([0, 0, 0, 0, 1, 2])
     scores = 5.0 * torch.eye(3)[torch.tensor([0, 0, 0, 1, 1, 0])]
-    said = {name: float(value) for name, value in evaluate(scores, labels).items()}
+    said = {name: float(value) for name, value in compute_metrics(scores, labels).items()}
     assert said["accuracy"] == pytest.approx(4 / 6)
     assert said["balanced_accuracy"] == pytest.approx((3 / 4 + 1 + 0) / 3)
     assert said["macro_f1"] == pytest.approx((6 / 8 + 2 / 3 + 0) / 3)
@@ -198,7 +200,7 @@ def test_a_batch_of_no_images_is_refused_and_no_images_are_no_predictions(spec):
 
 
 class FakeData(L.LightningDataModule):
-    """A data module with a specification of its images, as ``ImageData`` has one after ``setup``."""
+    """A data module with a specification of its images, as ``ImageDataModule`` has one after ``setup``."""
 
     def __init__(self, spec, loader):
         super().__init__()

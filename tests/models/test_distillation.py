@@ -13,7 +13,7 @@ def teacher(tmp_path):
     """Settings of a small teacher whose weights lie in a file."""
     settings = {"name": "resnet10t", "weights": "none"}
     torch.manual_seed(7)
-    network = resolve.build(resolve.resolve(settings))
+    network = resolve.build_backbone(resolve.resolve_backbone(settings))
     path = tmp_path / "teacher.safetensors"
     save_file({k: v.contiguous() for k, v in network.state_dict().items()}, path)
     return {**settings, "weights": str(path)}

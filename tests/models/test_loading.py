@@ -39,11 +39,11 @@ def test_the_right_class_comes_back_whatever_it_is(cls, spec, kept):
 def test_a_run_directory_stands_for_its_chosen_model(spec, kept, tmp_path):
     path = kept(ScratchCNN(spec, epochs=1))
     run = tmp_path / "run"
-    run_directory.best(run).parent.mkdir(parents=True)
-    path.rename(run_directory.best(run))
+    run_directory.best_checkpoint_path(run).parent.mkdir(parents=True)
+    path.rename(run_directory.best_checkpoint_path(run))
     with pytest.raises(HeadstartError, match="has not come to its end"):
         headstart.load(run)
-    run_directory.write_json(run / run_directory.RESULT, {"status": "finished"})
+    run_directory.write_json(run / run_directory.RESULT_FILE, {"status": "finished"})
     assert isinstance(headstart.load(run), ScratchCNN)
 
 
@@ -68,7 +68,11 @@ def test_a_pickle_that_runs_code_is_refused_and_runs_nothing(tmp_path):
 
     path = tmp_path / "malice.ckpt"
     torch.save(
-        {"state_dict": {}, "hyper_parameters": Malice(), run_directory.CLASS: "headstart.models.scratch:ScratchCNN"},
+        {
+            "state_dict": {},
+            "hyper_parameters": Malice(),
+            run_directory.CLASS_KEY: "headstart.models.scratch:ScratchCNN",
+        },
         path,
     )
     with pytest.raises(HeadstartError, match="refused"):
@@ -85,7 +89,7 @@ def test_hyperparameters_that_name_an_instantiator_are_refused(spec, kept):
 
 @pytest.mark.parametrize("named", ["os:system", "antigravity:geohash", "headstart.models.optimizer:groups", "nothing"])
 def test_a_class_that_is_no_model_is_refused(spec, kept, named):
-    path = tampered(kept(ScratchCNN(spec, epochs=1)), **{run_directory.CLASS: named})
+    path = tampered(kept(ScratchCNN(spec, epochs=1)), **{run_directory.CLASS_KEY: named})
     with pytest.raises(HeadstartError):
         headstart.load(path)
     assert "antigravity" not in sys.modules

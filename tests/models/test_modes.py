@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from headstart.image_spec import ImageSpec
-from headstart.models import FineTuned, Frozen, ScratchCNN, Transplanted
+from headstart.models import FineTuned, Frozen, PartialTransfer, ScratchCNN
 
 SPEC = ImageSpec((3, 16, 16), ("ant", "bee"), (0.5, 0.5, 0.5), (0.25, 0.25, 0.25), True, 5)
 TINY = {"name": "resnet10t", "options": {"channels": [4, 4, 8, 8], "stem_width": 4, "stem_type": ""}, "weights": "none"}
@@ -80,7 +80,7 @@ class TestLooks:
         loaded(Frozen, backbone=TINY),
         loaded(FineTuned, backbone=TINY, batch_norm="batch"),
         loaded(FineTuned, backbone=TINY, batch_norm="fixed"),
-        loaded(Transplanted, backbone=TINY, kept=2),
+        loaded(PartialTransfer, backbone=TINY, kept=2),
     )
 
     @settings(max_examples=10)

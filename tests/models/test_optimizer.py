@@ -26,14 +26,14 @@ def test_only_the_head_of_a_frozen_model_is_optimised(spec):
 
 def test_weight_decay_spares_biases_and_normalisation():
     module = nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2))
-    decayed, spared = optim.groups(module, 0.1, 0.5)
+    decayed, spared = optim.build_parameter_groups(module, 0.1, 0.5)
     assert [p.ndim for p in decayed["params"]] == [4] and decayed["weight_decay"] == 0.5
     assert all(p.ndim == 1 for p in spared["params"]) and spared["weight_decay"] == 0.0
 
 
 def test_the_rate_warms_up_to_its_peak_and_falls_to_nearly_nothing():
     weight = nn.Parameter(torch.zeros(2, 2))
-    made = optim.adamw_cosine([{"params": [weight], "lr": 1.0}], steps=100)
+    made = optim.build_adamw_cosine([{"params": [weight], "lr": 1.0}], steps=100)
     optimizer, schedule = made["optimizer"], made["lr_scheduler"]["scheduler"]
     rates = []
     for _ in range(100):

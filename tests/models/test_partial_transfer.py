@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from headstart.errors import HeadstartError
-from headstart.models import FineTuned, ScratchBackbone, Transplanted
+from headstart.models import FineTuned, PartialTransfer, ScratchBackbone
 
 STEM = "conv1", "bn1"  # what stands before act1, where the first stage ends
 
@@ -12,7 +12,7 @@ STEM = "conv1", "bn1"  # what stands before act1, where the first stage ends
 def started(spec, fitted, **how):
     """The model after a fit, and its backbone's tensors before the first step."""
     torch.manual_seed(0)
-    model, before = Transplanted(spec, epochs=2, **how), {}
+    model, before = PartialTransfer(spec, epochs=2, **how), {}
     fitted(model, on_start=lambda m: before.update({k: v.clone() for k, v in m.backbone.state_dict().items()}))
     return model, before
 
@@ -29,7 +29,7 @@ def test_kept_stages_start_from_the_pretrained_weights_and_the_others_from_rando
         on_start=lambda m: pretrained.update({k: v.clone() for k, v in m.backbone.state_dict().items()}),
     )
     torch.manual_seed(0)
-    random = Transplanted(spec, kept=1).backbone.state_dict()
+    random = PartialTransfer(spec, kept=1).backbone.state_dict()
     for name, tensor in before.items():
         assert torch.equal(tensor, (pretrained if name.startswith(STEM) else random)[name]), name
 
@@ -54,7 +54,7 @@ def test_the_controls_random_stages_never_train_but_have_the_images_statistics(s
     parameters = {name for name, _ in model.backbone.named_parameters()}
     assert parameters - changed(model, before) == {k for k in parameters if k.startswith(STEM)}
     torch.manual_seed(0)
-    assert torch.equal(Transplanted(spec).backbone.conv1[0].weight, model.backbone.conv1[0].weight)
+    assert torch.equal(PartialTransfer(spec).backbone.conv1[0].weight, model.backbone.conv1[0].weight)
     images = torch.cat([images for images, _ in loader]).float() / 255
     first = model.backbone.conv1[0](model.normalised(images))
     torch.testing.assert_close(model.backbone.conv1[1].running_mean, first.mean(dim=(0, 2, 3)), rtol=1e-3, atol=1e-4)
@@ -77,36 +77,36 @@ def test_where_nothing_is_kept_it_is_the_training_from_scratch_whatever_was_not_
 
 
 def test_where_all_is_kept_frozen_the_head_alone_learns(spec):
-    model = Transplanted(spec, kept=5).train()
+    model = PartialTransfer(spec, kept=5).train()
     assert [name for name, p in model.named_parameters() if p.requires_grad] == ["head.weight", "head.bias"]
     assert not any(module.training for module in model.backbone.modules())
 
 
 def test_frozen_stages_stay_in_eval_mode_and_the_others_do_not(spec):
-    backbone = Transplanted(spec, kept=2).train().backbone
+    backbone = PartialTransfer(spec, kept=2).train().backbone
     assert not any(m.training for part in (backbone.conv1, backbone.layer1) for m in part.modules())
     assert all(m.training for m in backbone.layer2.modules())
 
 
 def test_the_constructor_reads_no_weights(spec, monkeypatch):
     monkeypatch.setattr("headstart.backbones.resolve.load_weights", lambda *_: pytest.fail("weights were read"))
-    Transplanted(spec)
+    PartialTransfer(spec)
 
 
 @pytest.mark.parametrize("kept", [-1, 6, True, "two"])
 def test_more_stages_than_there_are_is_one_line_that_names_them(spec, kept):
     with pytest.raises(HeadstartError, match=rf"model\.kept={kept}: resnet18 has 5 stages .*layer4\); give 0 to 5"):
-        Transplanted(spec, kept=kept)
+        PartialTransfer(spec, kept=kept)
 
 
 def test_an_unknown_way_to_keep_is_named(spec):
     with pytest.raises(HeadstartError, match=r"model\.kept_as=thawed: give frozen, finetuned or random_frozen"):
-        Transplanted(spec, kept_as="thawed")
+        PartialTransfer(spec, kept_as="thawed")
 
 
 def test_its_checkpoint_loads_by_itself(spec, fitted, tmp_path):
     model, _ = started(spec, fitted, kept=2, kept_as="finetuned")
     model.trainer.save_checkpoint(tmp_path / "kept.ckpt", weights_only=True)
-    again = Transplanted.load_from_checkpoint(tmp_path / "kept.ckpt")
+    again = PartialTransfer.load_from_checkpoint(tmp_path / "kept.ckpt")
     assert (again.kept_as, again.kept_modules) == ("finetuned", model.kept_modules)
     assert torch.equal(again.backbone.conv1[0].weight, model.backbone.conv1[0].weight)

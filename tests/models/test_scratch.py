@@ -7,7 +7,7 @@ from torch import nn
 from headstart.errors import HeadstartError
 from headstart.image_spec import ImageSpec
 from headstart.models import FineTuned, ScratchBackbone, ScratchCNN
-from headstart.models.networks.simple_cnn import ConvolutionalNetwork, pool
+from headstart.models.networks.simple_cnn import ConvolutionalNetwork, build_pool
 
 MNIST = ImageSpec((1, 28, 28), tuple("0123456789"), (0.13,), (0.31,), mirror=False, labels_per_class=5)
 
@@ -38,7 +38,7 @@ def test_every_pooling_takes_any_shape_that_two_pools_leave_something_of(pooling
 def test_blur_pooling_spreads_a_bright_pixel_over_its_neighbours_and_keeps_its_sum():
     bright = torch.zeros(1, 1, 8, 8)
     bright[0, 0, 3, 3] = 1
-    halved = pool("blur", 1)(bright)
+    halved = build_pool("blur", 1)(bright)
     assert halved.shape == (1, 1, 4, 4)
     # The maximum of 2×2 windows at every place is a square of four, of which 1-2-1 and every second place leave this.
     assert torch.equal(halved[0, 0, 1:3, 1:3], torch.tensor([[9 / 16, 3 / 16], [3 / 16, 1 / 16]]))
@@ -48,7 +48,7 @@ def test_a_shift_of_one_pixel_changes_the_output_of_blur_pooling_less_than_that_
     images = torch.rand(8, 1, 24, 24, generator=torch.Generator().manual_seed(0))
 
     def changed(kind):
-        there, back = pool(kind, 1)(images[..., 1:-1]), pool(kind, 1)(images[..., 2:])
+        there, back = build_pool(kind, 1)(images[..., 1:-1]), build_pool(kind, 1)(images[..., 2:])
         return ((there - back)[..., 1:-1, 1:-1].square().mean() / there.var()).item()
 
     assert changed("blur") < 0.8 * changed("max")

@@ -4,7 +4,7 @@ import torch
 from torch import nn
 
 from headstart.errors import HeadstartError
-from headstart.networks.stages import activations, stages
+from headstart.networks.stages import capture_activations, find_stages
 
 
 @pytest.mark.parametrize(
@@ -17,18 +17,18 @@ from headstart.networks.stages import activations, stages
     ],
 )
 def test_a_stage_is_named_by_the_last_module_of_its_size(name, expected):
-    assert stages(timm.create_model(name, num_classes=2), (3, 64, 64)) == expected
+    assert find_stages(timm.create_model(name, num_classes=2), (3, 64, 64)) == expected
 
 
 def test_the_lessons_stages_are_its_convolutions_even_within_a_wrapper(lesson):
-    assert stages(lesson(), (1, 28, 28)) == ["conv1", "conv2"]
-    assert stages(nn.Sequential(nn.Sequential(lesson())), (1, 28, 28)) == ["0.0.conv1", "0.0.conv2"]
+    assert find_stages(lesson(), (1, 28, 28)) == ["conv1", "conv2"]
+    assert find_stages(nn.Sequential(nn.Sequential(lesson())), (1, 28, 28)) == ["0.0.conv1", "0.0.conv2"]
 
 
 def test_a_last_stage_of_single_numbers_counts_where_convolutions_made_them():
-    assert stages(timm.create_model("resnet18"), (3, 32, 32))[-1] == "layer4"
+    assert find_stages(timm.create_model("resnet18"), (3, 32, 32))[-1] == "layer4"
     pooled = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Sequential(nn.Conv2d(4, 2, 1), nn.AdaptiveAvgPool2d(1)), nn.Flatten())
-    assert stages(pooled, (3, 8, 8)) == ["0"]
+    assert find_stages(pooled, (3, 8, 8)) == ["0"]
 
 
 def test_of_a_module_that_is_called_again_the_last_call_counts():
@@ -41,14 +41,14 @@ def test_of_a_module_that_is_called_again_the_last_call_counts():
             return self.conv(self.conv(images))
 
     network, images = Again(), torch.randn(40, 1, 15, 15)
-    assert torch.equal(activations(network, images, ["conv"])["conv"], network(images).detach())
+    assert torch.equal(capture_activations(network, images, ["conv"])["conv"], network(images).detach())
 
 
 def test_a_network_without_maps_and_one_of_other_images_say_so(lesson):
     with pytest.raises(HeadstartError, match="none of its modules gives maps"):
-        stages(nn.Sequential(nn.Flatten(), nn.Linear(4, 2)), (1, 2, 2))
+        find_stages(nn.Sequential(nn.Flatten(), nn.Linear(4, 2)), (1, 2, 2))
     with pytest.raises(HeadstartError, match="does not take images of"):
-        stages(lesson(), (3, 28, 28))
+        find_stages(lesson(), (3, 28, 28))
 
 
 def test_activations_are_those_of_each_image_alone_before_anything_overwrites_them():
@@ -56,7 +56,7 @@ def test_activations_are_those_of_each_image_alone_before_anything_overwrites_th
     network = nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.ReLU(inplace=True)).train()
     before = {name: value.clone() for name, value in network.state_dict().items()}
     images = torch.randn(40, 1, 5, 5)
-    given = activations(network, images, ["1", "0"])
+    given = capture_activations(network, images, ["1", "0"])
     assert list(given) == ["1", "0"] and given["1"].shape == (40, 2, 3, 3)
     torch.testing.assert_close(given["0"], network[0](images).detach())
     assert given["1"].min() < 0

@@ -1,11 +1,11 @@
 """Tables line up, and are plain text where nobody sees colours."""
 
-from headstart.reporting.console import harmless, print_table
+from headstart.reporting.console import escape_control_characters, print_table
 
 
 def test_columns_line_up_and_nothing_is_cut_or_coloured_in_a_file(capsys):
     long = "a/path/" * 40
-    print_table(["image", "n"], [[long, "1"], ["[b]short[/b]", "22"]], numbers=["n"])
+    print_table(["image", "n"], [[long, "1"], ["[b]short[/b]", "22"]], right_aligned=["n"])
     header, first, second = capsys.readouterr().out.splitlines()
     assert first.startswith(long)
     assert second.startswith("[b]short[/b]")
@@ -20,7 +20,7 @@ def test_a_name_cannot_command_the_terminal_and_every_script_is_shown(capsys):
     _, first, second = capsys.readouterr().out.splitlines()
     assert first.rstrip() == r"a\x1b[2J\x07\n\u202eb\x9b1m"
     assert second.rstrip() == "猫 שלום é <b>"
-    assert harmless("\ud800 caf\udce9") == r"\ud800 caf\xe9"
+    assert escape_control_characters("\ud800 caf\udce9") == r"\ud800 caf\xe9"
 
 
 def test_a_table_is_shown_where_the_width_is_said_to_be_nothing(capsys, monkeypatch):

@@ -50,11 +50,11 @@ class TestTextFiles:
         run = tmp_path_factory.getbasetemp() / "run"
         run.mkdir(exist_ok=True)
         result = {"status": "finished", "identity": "x", "classes": [text]}
-        run_directory.write_json(run / run_directory.RESULT, result)
-        run_directory.write_json(run / run_directory.AUDIT, [result])
-        run_directory.write_json(run / run_directory.SPLIT, [{"sha256": text, "part": "train"}])
+        run_directory.write_json(run / run_directory.RESULT_FILE, result)
+        run_directory.write_json(run / run_directory.AUDIT_FILE, [result])
+        run_directory.write_json(run / run_directory.SPLIT_FILE, [{"sha256": text, "part": "train"}])
         assert (
-            run_directory.result(run) == result
-            and run_directory.audits(run) == [result]
-            and run_directory.trained_on(run) == {text}
+            run_directory.read_result(run) == result
+            and run_directory.read_audits(run) == [result]
+            and run_directory.read_training_hashes(run) == {text}
         )

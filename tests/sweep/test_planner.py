@@ -5,7 +5,7 @@ import re
 import pytest
 
 from headstart.errors import HeadstartError
-from headstart.process import one_line
+from headstart.process import format_error
 from headstart.runs import run_directory
 from headstart.sweep import planner
 
@@ -16,7 +16,7 @@ def planned(image_folder, tmp_path, monkeypatch):
     images = image_folder(classes=2, per_class=30, size=16)
 
     def of(*words):
-        return planner.planned(
+        return planner.plan_sweep(
             ["experiment=compare", "data=folder", f"data.root={images}", "data.image_size=16", *words]
         )
 
@@ -45,7 +45,7 @@ def test_the_start_names_what_else_is_swept(planned, capsys):
 
 
 def test_budgets_that_nobody_typed_are_those_that_fit(planned):
-    assert value(planned(), planner.BUDGET) == "5,10,20"
+    assert value(planned(), planner.BUDGET_KEY) == "5,10,20"
 
 
 def test_a_typed_budget_is_taken_as_it_is_or_refused(planned):
@@ -64,7 +64,7 @@ def test_an_arm_without_a_backbone_is_one_whatever_backbones_the_others_have(pla
     assert planned("seed=0,1").arms == 4
     network = {"scratch_cnn": "none"}
     monkeypatch.setattr(planner, "identify_run", lambda cfg: "x")
-    monkeypatch.setattr(planner, "name_run", lambda cfg, identity: str([
+    monkeypatch.setattr(planner, "format_run_name", lambda cfg, identity: str([
         cfg.model._target_, cfg.seed, cfg.data.labels_per_class,
         cfg.model.get("backbone", {}).get("name", network["scratch_cnn"])]))  # fmt: skip
     assert planned("seed=0", "model=scratch_cnn,frozen", "backbone=embedded,resnet18").arms == 3
@@ -77,13 +77,13 @@ def test_a_directory_given_by_hand_is_used(planned):
 def test_what_failed_before_is_tried_again(planned):
     failed = planned().directory / "one"
     failed.mkdir(parents=True)
-    run_directory.write_json(failed / run_directory.RESULT, {"status": "failed", "error": "x"})
+    run_directory.write_json(failed / run_directory.RESULT_FILE, {"status": "failed", "error": "x"})
     planned()
-    assert not (failed / run_directory.RESULT).exists()
+    assert not (failed / run_directory.RESULT_FILE).exists()
 
 
 def test_a_command_that_only_shows_things_plans_nothing():
-    assert planner.planned(["--help"]).total == 0
+    assert planner.plan_sweep(["--help"]).num_runs == 0
 
 
 @pytest.mark.parametrize(
@@ -103,13 +103,13 @@ def test_a_choice_that_makes_no_sense_is_found_before_training_wherever_it_stand
     key, _, choices = typed.partition("=")
     with pytest.raises(Exception) as refused:
         planned(typed)
-    assert re.search(f"{key}=({choices.replace(',', '|')}): give", one_line(refused.value))
+    assert re.search(f"{key}=({choices.replace(',', '|')}): give", format_error(refused.value))
 
 
 def test_the_budgets_of_a_sweep_over_several_folders_fit_them_all(planned, image_folder, tmp_path):
     small = image_folder(classes=2, per_class=16, size=16, root=tmp_path / "small")
     roots = f"data.root={tmp_path / 'images'},{small}"
-    assert value(planned(roots), planner.BUDGET) == "5,10"
+    assert value(planned(roots), planner.BUDGET_KEY) == "5,10"
     with pytest.raises(HeadstartError, match=r"data\.labels_per_class=20: class .* has 13"):
         planned(roots, "data.labels_per_class=20")
 
@@ -121,13 +121,13 @@ def test_an_arm_that_lacks_a_key_is_named(planned):
 
 def test_only_the_runs_that_were_asked_for_count_as_done(planned, capsys, monkeypatch):
     monkeypatch.setattr(planner, "identify_run", called_by_choices)
-    monkeypatch.setattr(planner, "name_run", lambda cfg, identity: identity)
+    monkeypatch.setattr(planner, "format_run_name", lambda cfg, identity: identity)
     place = planned("seed=0", "data.labels_per_class=5").directory
     for seed, budget in ((0, 5), (0, 10), (1, 5)):
         run = place / f"headstart.models.frozen.Frozen-{seed}-{budget}"
         run.mkdir(parents=True)
         ended = {"status": "finished", "identity": run.name, "cost": {"seconds_in_all": 60.0}}
-        run_directory.write_json(run / run_directory.RESULT, ended)
+        run_directory.write_json(run / run_directory.RESULT_FILE, ended)
     capsys.readouterr()
     assert planned("seed=0", "data.labels_per_class=5").left == 3
     assert "4 runs (4 models), 1 done, about 3 min" in capsys.readouterr().err
@@ -135,13 +135,13 @@ def test_only_the_runs_that_were_asked_for_count_as_done(planned, capsys, monkey
 
 def test_a_comparison_declared_after_the_fact_is_said_not_to_count(planned, capsys, monkeypatch):
     monkeypatch.setattr(planner, "identify_run", called_by_choices)
-    monkeypatch.setattr(planner, "name_run", lambda cfg, identity: identity)
+    monkeypatch.setattr(planner, "format_run_name", lambda cfg, identity: identity)
     asked = ("seed=0", "data.labels_per_class=5")
     run = planned(*asked).runs[0]
     run.mkdir(parents=True)
     compare = {"contrast": ["finetune", "scratch_backbone"], "metric": "accuracy", "margin": 0.01, "level": 0.05}
     run_directory.write_json(
-        run / run_directory.RESULT,
+        run / run_directory.RESULT_FILE,
         {"status": "finished", "identity": run.name, "cost": {"seconds_in_all": 1.0}, "compare": compare},
     )
     capsys.readouterr()
@@ -199,4 +199,4 @@ def test_a_recorded_command_is_taken_with_the_contrast_that_its_sweep_had_declar
 @pytest.mark.parametrize("typed", ["compare.metric=f1", "tune.trials=-1", "tune.trials=1.5", "model.epochs=0"])
 def test_a_single_run_is_looked_at_like_a_sweep(typed):
     with pytest.raises(HeadstartError, match=typed.partition("=")[0]):
-        planner.planned(["data=digits", "model=scratch_cnn", typed])
+        planner.plan_sweep(["data=digits", "model=scratch_cnn", typed])

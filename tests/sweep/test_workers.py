@@ -16,18 +16,20 @@ from headstart import train
 from headstart.compare.inference import analysis
 from headstart.compare.report import content
 from headstart.config import command_line
-from headstart.data.image_folder import Folder
+from headstart.data.image_folder import ImageFolder
 from headstart.errors import HeadstartError
-from headstart.process import FULL, TERMINATED
+from headstart.process import EXIT_DISK_FULL, EXIT_TERMINATED
 from headstart.runs import run_directory
 from headstart.sweep import estimate, workers
-from headstart.sweep.planner import Plan, planned
+from headstart.sweep.planner import SweepPlan, plan_sweep
 
 TINY = ["-m", "model=scratch_cnn", "data=folder", "data.image_size=16", "model.epochs=2"]
 
 
 def results(folder):
-    return {path.parent.name: run_directory.result(path.parent) for path in folder.rglob(run_directory.RESULT)}
+    return {
+        path.parent.name: run_directory.read_result(path.parent) for path in folder.rglob(run_directory.RESULT_FILE)
+    }
 
 
 @pytest.fixture
@@ -38,7 +40,7 @@ def cores(monkeypatch):
             monkeypatch.setenv(name, value)
         monkeypatch.setattr("joblib.cpu_count", lambda only_physical_cores: n)
         monkeypatch.setattr("psutil.virtual_memory", lambda: type("Memory", (), {"total": memory}))
-        return estimate.shares()
+        return estimate.workers_and_threads()
 
     return there_are
 
@@ -56,7 +58,7 @@ def test_two_processes_train_each_run_once_and_as_one_would(image_folder, comman
     images = image_folder(classes=2, per_class=12, size=16)
     words = [*TINY, f"data.root={images}", "seed=0,1,2,3"]
     alone = command(*words, folder=tmp_path / "alone")
-    monkeypatch.setattr(workers, "shares", lambda: (2, 1))
+    monkeypatch.setattr(workers, "workers_and_threads", lambda: (2, 1))
     shared = command(*words, "data.num_workers=1", folder=tmp_path / "shared")
     assert shared.code == alone.code == 0
     one, other = results(alone.folder), results(shared.folder)
@@ -71,19 +73,19 @@ def test_what_another_process_trains_is_left_to_it_and_what_it_leaves_is_done(
     """A helper that was killed, or another command on the same sweep."""
     images = image_folder(classes=2, per_class=12, size=16)
     passes, begun = [], []
-    one_pass = workers._pass
+    one_pass = workers._run_pending
 
     def held(run, plan, *how, **waiting):
         passes.append(waiting)
         if waiting:
             return one_pass(run, plan, *how, **waiting)
         plan.runs[0].mkdir(parents=True)
-        with FileLock(plan.runs[0] / run_directory.LOCK):
+        with FileLock(plan.runs[0] / run_directory.LOCK_FILE):
             return one_pass(run, plan, *how)
 
-    monkeypatch.setattr(workers, "_pass", held)
-    fit = train.trained_and_tested
-    monkeypatch.setattr(train, "trained_and_tested", lambda *args: begun.append(args[2].name) or fit(*args))
+    monkeypatch.setattr(workers, "_run_pending", held)
+    fit = train.fit_and_test
+    monkeypatch.setattr(train, "fit_and_test", lambda *args: begun.append(args[2].name) or fit(*args))
     done = command(*TINY, f"data.root={images}", "seed=0,1")
     assert done.code == 0 and passes == [{}, {"wait": True}]
     assert [name.partition("seed")[2][0] for name in begun] == ["1", "0"]
@@ -92,7 +94,7 @@ def test_what_another_process_trains_is_left_to_it_and_what_it_leaves_is_done(
 
 def test_a_run_that_failed_in_this_command_is_not_tried_by_its_other_processes(image_folder, command, monkeypatch):
     images = image_folder(classes=2, per_class=12, size=16)
-    monkeypatch.setattr(workers, "shares", lambda: (2, 1))
+    monkeypatch.setattr(workers, "workers_and_threads", lambda: (2, 1))
     done = command(*TINY, f"data.root={images}", "model.lr=1e30,5e-3", "model.epochs=20", "seed=0,1")
     statuses = sorted(result["status"] for result in results(done.folder).values())
     assert done.code == 1 and statuses == ["failed", "failed", "finished", "finished"]
@@ -102,7 +104,7 @@ def test_a_run_that_failed_in_this_command_is_not_tried_by_its_other_processes(i
 
 def test_a_run_that_fails_before_it_can_train_says_what_it_was(image_folder, command, monkeypatch):
     images = image_folder(classes=2, per_class=12, size=16)
-    claimed = run_directory.claimed
+    claimed = run_directory.lock_run_directory
 
     def refused(directory, *how):
         if "lenet" in directory.name and "seed1" in directory.name:
@@ -110,7 +112,7 @@ def test_a_run_that_fails_before_it_can_train_says_what_it_was(image_folder, com
             raise HeadstartError("boom")
         return claimed(directory, *how)
 
-    monkeypatch.setattr(run_directory, "claimed", refused)
+    monkeypatch.setattr(run_directory, "lock_run_directory", refused)
     arms = ["model=scratch_cnn,lenet", "data.image_size=32", "model.epochs=4", "data.batch_size=2", "model.lr=1e-2"]
     done = command(*TINY, f"data.root={images}", "seed=0,1", *arms)
     one, other = (
@@ -119,30 +121,30 @@ def test_a_run_that_fails_before_it_can_train_says_what_it_was(image_folder, com
     what = {"model", "arm", "data", "labels_per_class", "fold", "folds", "settings", "asked_seeds", "compare"}
     assert other["status"] == "failed" and other["seed"] == 1
     assert {key: one[key] for key in what} == {key: other[key] for key in what}
-    (verdict,) = analysis.judged(next(done.folder.glob("runs/*"))).verdicts
-    assert verdict.outcomes.refused["lenet"] == "seed 1 failed: boom"
+    (verdict,) = analysis.analyze_sweep(next(done.folder.glob("runs/*"))).verdicts
+    assert verdict.table.exclusions["lenet"] == "seed 1 failed: boom"
 
 
 @pytest.fixture
 def ended_sweep(tmp_path):
     result = {"status": "finished", "arm": "frozen", "labels_per_class": 5, "metrics": {"test/accuracy": 0.5}}
     (tmp_path / "sweep" / "run").mkdir(parents=True)
-    run_directory.write_json(tmp_path / "sweep" / "run" / run_directory.RESULT, result)
-    return Plan([], tmp_path / "sweep")
+    run_directory.write_json(tmp_path / "sweep" / "run" / run_directory.RESULT_FILE, result)
+    return SweepPlan([], tmp_path / "sweep")
 
 
 def test_a_sweep_ends_with_its_table_and_its_report_judged_once(ended_sweep, capsys, monkeypatch):
-    times, look = [], analysis.outcomes
-    monkeypatch.setattr(analysis, "outcomes", lambda *given: times.append(given) or look(*given))
-    assert workers._ended(ended_sweep, 0) == 0 and len(times) == 1
+    times, look = [], analysis.build_correctness_tables
+    monkeypatch.setattr(analysis, "build_correctness_tables", lambda *given: times.append(given) or look(*given))
+    assert workers._finish_sweep(ended_sweep, 0) == 0 and len(times) == 1
     said = capsys.readouterr().out
     assert "50.0 ± –" in said and said.endswith(f"report: {ended_sweep.directory / 'report.html'}\n")
     assert (ended_sweep.directory / "report.html").is_file()
 
 
 def test_a_report_that_fails_costs_neither_the_table_nor_more_than_a_line(ended_sweep, capsys, monkeypatch):
-    monkeypatch.setattr(content, "write", lambda directory, told: 1 / 0)
-    assert workers._ended(ended_sweep, 0) == 1
+    monkeypatch.setattr(content, "write_report", lambda directory, told: 1 / 0)
+    assert workers._finish_sweep(ended_sweep, 0) == 1
     said = capsys.readouterr()
     assert "50.0 ± –" in said.out and said.err.count("\n") == 1 and said.err.startswith("headstart-train: ")
 
@@ -162,14 +164,14 @@ def test_helpers_end_with_the_command_however_that_ends(image_folder, tmp_path):
 def test_the_images_are_audited_before_anything_trains_and_the_report_tells(image_folder, command, monkeypatch):
     images = image_folder(classes=2, per_class=12, size=16)
     (images / ".ipynb_checkpoints").mkdir()
-    trained = train.trained_and_tested
+    trained = train.fit_and_test
     seen = []
 
     def looked(*args):
-        seen.extend((images.parent / "work").rglob(run_directory.AUDIT))
+        seen.extend((images.parent / "work").rglob(run_directory.AUDIT_FILE))
         return trained(*args)
 
-    monkeypatch.setattr(train, "trained_and_tested", looked)
+    monkeypatch.setattr(train, "fit_and_test", looked)
     done = command(*TINY, f"data.root={images}")
     assert done.code == 0 and seen
     assert "the images: folders that are passed over (1)" in done.err
@@ -181,9 +183,9 @@ def test_every_folder_of_a_sweep_is_audited_once(image_folder, monkeypatch, tmp_
     (other / "class0" / "notes.txt").write_text("none")
     monkeypatch.chdir(tmp_path)
     asked = ["data.on_bad_file=skip", f"data.root={one},{other}", "data.batch_size=4,8"]
-    plan = planned([*TINY, *asked, "hydra.sweep.dir=sweep"])
-    workers._audited(plan)
-    told = json.loads((tmp_path / "sweep" / run_directory.AUDIT).read_text())
+    plan = plan_sweep([*TINY, *asked, "hydra.sweep.dir=sweep"])
+    workers._audit_sources(plan)
+    told = json.loads((tmp_path / "sweep" / run_directory.AUDIT_FILE).read_text())
     assert [(audit["name"], audit["counts"]) for audit in told] == [("one", {}), ("other", {"no_image": 1})]
 
 
@@ -191,19 +193,19 @@ def test_images_are_audited_anew_where_they_changed_and_only_there(image_folder,
     images = image_folder(classes=2, per_class=12, size=16)
     monkeypatch.chdir(tmp_path)
     looked = []
-    look = Folder.audit
-    monkeypatch.setattr(Folder, "audit", lambda self: looked.append(self.name) or look(self))
+    look = ImageFolder.audit
+    monkeypatch.setattr(ImageFolder, "audit", lambda self: looked.append(self.name) or look(self))
 
     def audited():
-        workers._audited(planned([*TINY, f"data.root={images}", "hydra.sweep.dir=sweep"]))
-        (audit,) = run_directory.audits(tmp_path / "sweep")
+        workers._audit_sources(plan_sweep([*TINY, f"data.root={images}", "hydra.sweep.dir=sweep"]))
+        (audit,) = run_directory.read_audits(tmp_path / "sweep")
         return audit["counts"], len(looked)
 
     assert audited() == ({}, 1) and audited() == ({}, 1)
     shutil.copy(images / "class0" / "1.png", images / "class1" / "copy.png")
     counts, times = audited()
     assert counts["mislabelled"] == 1 and times == 2
-    (tmp_path / "sweep" / run_directory.AUDIT).write_text("[{")
+    (tmp_path / "sweep" / run_directory.AUDIT_FILE).write_text("[{")
     assert audited() == (counts, 3)
 
 
@@ -233,9 +235,11 @@ def test_a_full_disk_ends_the_sweep_with_one_line_and_the_same_command_goes_on(i
         raise OSError(errno.ENOSPC, "No space left on device", "last.ckpt")
 
     with monkeypatch.context() as patch:
-        patch.setattr(train, "trained_and_tested", full)
+        patch.setattr(train, "fit_and_test", full)
         stopped = command(*asked)
-    assert stopped.code == FULL and stopped.err.count("the disk is full") == 1 and "failed: " not in stopped.out
+    assert (
+        stopped.code == EXIT_DISK_FULL and stopped.err.count("the disk is full") == 1 and "failed: " not in stopped.out
+    )
     assert command(*asked).code == 0
 
 
@@ -252,13 +256,13 @@ def test_a_helper_that_is_told_to_end_does_so_without_a_word(monkeypatch, capfd)
             raise Terminated
 
         signal.signal(signal.SIGTERM, handler)
-        return command_line.told(command_line.PROGRAM, lambda: os.kill(os.getpid(), signal.SIGTERM) or 0)
+        return command_line.run_command(command_line.TRAIN_PROGRAM, lambda: os.kill(os.getpid(), signal.SIGTERM) or 0)
 
-    monkeypatch.setattr(workers, "_pass", ended)
-    helper = multiprocessing.get_context("fork").Process(target=workers._help, args=(None, None, 2, 1))
+    monkeypatch.setattr(workers, "_run_pending", ended)
+    helper = multiprocessing.get_context("fork").Process(target=workers._run_worker, args=(None, None, 2, 1))
     helper.start()
     helper.join()
-    assert helper.exitcode == TERMINATED and "interrupted" not in "".join(capfd.readouterr())
+    assert helper.exitcode == EXIT_TERMINATED and "interrupted" not in "".join(capfd.readouterr())
 
 
 def test_a_failing_run_does_not_stop_the_others_and_the_end_names_it(images, command):

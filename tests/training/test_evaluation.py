@@ -9,8 +9,8 @@ import pytest
 import torch
 from PIL import Image
 
-from headstart.runs.confident_errors import MOST
-from headstart.training.evaluation import learned, mistakes
+from headstart.runs.confident_errors import MAX_CONFIDENT_ERRORS
+from headstart.training.evaluation import render_error_thumbnails, train_set_loss
 
 
 def test_a_model_that_guesses_by_share_has_the_entropy_of_its_labels_as_loss():
@@ -18,7 +18,7 @@ def test_a_model_that_guesses_by_share_has_the_entropy_of_its_labels_as_loss():
     scores = torch.tensor([[math.log(3), 0.0]]).expand(4, -1)
     trainer = SimpleNamespace(predict=lambda model, loader: [scores[:3], scores[3:]])
     source = SimpleNamespace(catalogue=SimpleNamespace(labels=labels), split=SimpleNamespace(train=np.arange(4)))
-    said = learned(trainer, None, SimpleNamespace(source=source, trained_dataloader=lambda: None))
+    said = train_set_loss(trainer, None, SimpleNamespace(source=source, trained_dataloader=lambda: None))
     assert said["loss"] == pytest.approx(said["label_entropy"]) == pytest.approx(0.5623, abs=1e-4)
 
 
@@ -33,6 +33,6 @@ def test_the_surest_mistakes_come_first_and_as_pictures():
         catalogue=SimpleNamespace(names=[f"{i}.png" for i in range(40)]),
         pixels=lambda positions: pixels[positions],
     )
-    names, pictures = mistakes(source, labels, probabilities)
-    assert names[:2] == ["38.png", "37.png"] and len(names) == len(pictures) == MOST
+    names, pictures = render_error_thumbnails(source, labels, probabilities)
+    assert names[:2] == ["38.png", "37.png"] and len(names) == len(pictures) == MAX_CONFIDENT_ERRORS
     assert Image.open(io.BytesIO(pictures[0])).size == (58, 96)

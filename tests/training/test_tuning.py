@@ -8,7 +8,7 @@ import torch
 from omegaconf import OmegaConf
 
 from headstart import train
-from headstart.data.datamodule import ImageData
+from headstart.data.datamodule import ImageDataModule
 from headstart.errors import HeadstartError
 from headstart.models.classifier import Classifier
 from headstart.runs import run_directory
@@ -19,7 +19,7 @@ SEARCH = ["tune.trials=3", "tune.space.lr=[1e-3,1e-1]"]
 
 
 def only_run(folder):
-    (found,) = [path.parent for path in folder.rglob(run_directory.RESULT)]
+    (found,) = [path.parent for path in folder.rglob(run_directory.RESULT_FILE)]
     return found
 
 
@@ -32,25 +32,25 @@ def images(image_folder):
 def trained(monkeypatch):
     """What each trial is called, as it begins."""
     begun = []
-    prepare = train.prepared
-    monkeypatch.setattr(train, "prepared", lambda *args: begun.append(args[4]) or prepare(*args))
+    prepare = train.build_training_setup
+    monkeypatch.setattr(train, "build_training_setup", lambda *args: begun.append(args[4]) or prepare(*args))
     return begun
 
 
 def weights(run):
-    return torch.load(run_directory.best(run), weights_only=True)["state_dict"]
+    return torch.load(run_directory.best_checkpoint_path(run), weights_only=True)["state_dict"]
 
 
 def test_the_best_of_so_many_trials_is_tested_and_its_price_is_that_of_all(images, command):
     run = only_run(command(*TINY, f"data.root={images}", *SEARCH).folder)
-    result = run_directory.finished(run)
+    result = run_directory.read_finished_result(run)
     trials = result["trials"]
     assert len(trials) == 3 and trials[0]["settings"] == {} and all("lr" in t["settings"] for t in trials[1:])
     assert "head_lr" not in trials[1]["settings"]  # it is no argument of this model
     best = max(trials, key=lambda trial: (trial["val/accuracy"], -trial["val/log_loss"]))
     assert result["metrics"]["val/accuracy"] == best["val/accuracy"] and result["epoch"] == best["epoch"]
     assert result["cost"]["seconds"] == pytest.approx(sum(trial["seconds"] for trial in trials), abs=0.01)
-    assert not (run / run_directory.TRIAL).exists()
+    assert not (run / run_directory.TRIAL_FOLDER).exists()
 
 
 @pytest.mark.parametrize("stopped_in", [0, 1, 2])
@@ -73,9 +73,11 @@ def test_a_search_that_was_killed_goes_on_to_the_same_settings_and_weights(
     resumed = only_run(command(*asked, folder=tmp_path / "stopped").folder)
     assert [int(re.search(r"trial (\d)", word)[1]) for word in trained if "trial" in word] == [1, 2, 3][stopped_in:]
     assert all(torch.equal(weights(whole)[k], weights(resumed)[k]) for k in weights(whole))
-    one, other = (run_directory.finished(run)["trials"] for run in (whole, resumed))
+    one, other = (run_directory.read_finished_result(run)["trials"] for run in (whole, resumed))
     assert [t["settings"] for t in one] == [t["settings"] for t in other]
-    assert (whole / run_directory.PREDICTIONS).read_bytes() == (resumed / run_directory.PREDICTIONS).read_bytes()
+    assert (whole / run_directory.PREDICTIONS_FILE).read_bytes() == (
+        resumed / run_directory.PREDICTIONS_FILE
+    ).read_bytes()
 
 
 def test_no_trial_reads_the_test_images(images, command, monkeypatch, trained):
@@ -83,12 +85,12 @@ def test_no_trial_reads_the_test_images(images, command, monkeypatch, trained):
         raise AssertionError("the test part was opened")
 
     with monkeypatch.context() as patch:
-        patch.setattr(ImageData, "test_dataloader", raised)
+        patch.setattr(ImageDataModule, "test_dataloader", raised)
         stopped = command(*TINY, f"data.root={images}", *SEARCH)
     assert stopped.code == 1 and sum("trial" in word for word in trained) == 3
-    kept = json.loads((only_run(stopped.folder) / run_directory.TRIALS).read_text())
+    kept = json.loads((only_run(stopped.folder) / run_directory.TRIALS_FILE).read_text())
     again = command(*TINY, f"data.root={images}", *SEARCH, folder=images.parent / "whole")
-    whole = run_directory.finished(only_run(again.folder))
+    whole = run_directory.read_finished_result(only_run(again.folder))
     assert [t["val/accuracy"] for t in kept] == [t["val/accuracy"] for t in whole["trials"]]
 
 
@@ -107,7 +109,7 @@ def diverging(monkeypatch, trained, in_trials):
 @pytest.mark.parametrize("which", [1, 3])
 def test_a_trial_that_diverges_is_the_worst_and_costs_its_arm_nothing(images, command, monkeypatch, trained, which):
     diverging(monkeypatch, trained, [which])
-    result = run_directory.finished(only_run(command(*TINY, f"data.root={images}", *SEARCH).folder))
+    result = run_directory.read_finished_result(only_run(command(*TINY, f"data.root={images}", *SEARCH).folder))
     worst = result["trials"].pop(which - 1)
     assert worst["val/accuracy"] is None and "the loss became nan" in worst["diverged"] and worst["seconds"] > 0
     assert len(result["trials"]) == 2 and not any("diverged" in trial for trial in result["trials"])
@@ -123,21 +125,21 @@ def test_where_every_trial_diverges_one_line_names_the_arm_and_the_mend(images, 
 
 def test_a_log_loss_that_is_no_number_is_the_worst_of_those_equally_accurate():
     unsure, sure = ({"val/accuracy": 0.5, "val/log_loss": loss, "settings": {}} for loss in (float("nan"), 9.0))
-    assert tuning._best([unsure, sure]) is sure and tuning._best([sure, unsure]) is sure
+    assert tuning.best_trial([unsure, sure]) is sure and tuning.best_trial([sure, unsure]) is sure
 
 
 def test_another_number_of_trials_is_another_arm(images, command):
     asked = [*TINY, f"data.root={images}"]
     one, other = (only_run(command(*asked, f"tune.trials={n}", folder=images.parent / str(n)).folder) for n in (1, 2))
     assert one.name != other.name
-    assert run_directory.finished(one)["settings"]["tune.trials"] == 1
+    assert run_directory.read_finished_result(one)["settings"]["tune.trials"] == 1
 
 
 def test_budgets_that_nothing_validates_are_left_out_and_named(images, command):
     asked = ["experiment=compare_tuned", "model=scratch_cnn", "seed=0", "data=folder", f"data.root={images}"]
     done = command(*asked, "data.image_size=16", "model.epochs=1", "tune.trials=1")
     assert done.code == 0 and "not tuned, since nothing validates: 5, 10 labels per class" in done.err
-    assert run_directory.finished(only_run(done.folder))["labels_per_class"] == 20
+    assert run_directory.read_finished_result(only_run(done.folder))["labels_per_class"] == 20
     refused = command(*asked, "data.image_size=16", "data.labels_per_class=5,20")
     assert refused.code == 1 and "data.labels_per_class=5: nothing validates" in refused.err
 
@@ -156,10 +158,10 @@ def test_budgets_that_nothing_validates_are_left_out_and_named(images, command):
 )
 def test_a_search_that_makes_no_sense_is_refused_in_one_line(tune, told):
     with pytest.raises(HeadstartError, match=told):
-        tuning.checked(OmegaConf.create({"tune": tune, "model": {"_target_": "a.Model", "lr": 0.1}}))
+        tuning.check_tuning(OmegaConf.create({"tune": tune, "model": {"_target_": "a.Model", "lr": 0.1}}))
 
 
 def test_a_missing_optuna_is_named_with_its_mend(monkeypatch):
     monkeypatch.setattr(tuning, "find_spec", lambda name: None)
     with pytest.raises(HeadstartError, match=r"pip install headstart\[tuned\]"):
-        tuning.checked(OmegaConf.create({"tune": {"trials": 1, "space": {}}}))
+        tuning.check_tuning(OmegaConf.create({"tune": {"trials": 1, "space": {}}}))

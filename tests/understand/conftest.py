@@ -7,7 +7,7 @@ from torch import nn
 
 from headstart.understand.architectures import skip_connections_chapter
 from headstart.understand.subject import Subject
-from headstart.understand.transfer.transfer_curve import WAYS
+from headstart.understand.transfer.transfer_curve import MODE_LABELS
 
 
 class Lesson(nn.Module):
@@ -49,12 +49,12 @@ def subject(lesson):
     return Subject(
         name="lesson",
         network=lesson(0),
-        random=lesson(1),
+        random_network=lesson(1),
         images=(pictures.float() / 255 - 0.3) / 0.3,
         pictures=pictures,
         labels=labels,
         classes=("north-west", "north-east", "south-west", "south-east"),
-        trained_on=torch.arange(60) < 30,
+        train_mask=torch.arange(60) < 30,
     )
 
 
@@ -78,7 +78,7 @@ def transplanted():
         accuracies = {"frozen": frozen, "finetuned": (frozen[0], 0.7, tuned), "random_frozen": (frozen[0], 0.3, 0.2)}
         return [
             run(kept, way, seed, accuracies[way][kept] + 0.001 * (seed * kept % 2))
-            for way in WAYS
+            for way in MODE_LABELS
             for kept in range(3)
             for seed in range(seeds)
         ]

@@ -5,7 +5,7 @@ from html.parser import HTMLParser
 import pytest
 
 from headstart.understand.claims import Chapter, Claim, Picture, Table
-from headstart.understand.html import render, to_json
+from headstart.understand.html import explanation_to_json, render_explanation
 
 CLAIMS = [
     Claim("grows", "Fields grow <b>with depth</b>.", "holds", "3, then 5", "one layer", (2.5, 5.0)),
@@ -27,7 +27,7 @@ def page():
         CLAIMS,
         {"side": 5, "share": math.nan, "list": [1.0, math.inf]},
     )
-    return render("run <1>", [chapter], ["Mind <this>."], "headstart understand 'run <1>'")
+    return render_explanation("run <1>", [chapter], ["Mind <this>."], "headstart understand 'run <1>'")
 
 
 class Elements(HTMLParser):
@@ -76,7 +76,7 @@ def test_numbers_of_a_table_are_short_and_flush_right(page):
 
 def test_the_json_holds_all_that_was_measured_and_no_number_that_is_none():
     chapter = Chapter("fields", "Fields", [], CLAIMS, {"share": math.nan, "list": [1.0, math.inf], 3: (1, 2)})
-    said = json.loads(to_json("run", [chapter], [], "headstart understand run", {"torch": "2"}))
+    said = json.loads(explanation_to_json("run", [chapter], [], "headstart understand run", {"torch": "2"}))
     (only,) = said["chapters"]
     assert only["numbers"] == {"share": None, "list": [1.0, None], "3": [1, 2]}
     assert [claim["verdict"] for claim in only["claims"]] == ["holds", "fails", "not measured"]

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from headstart.understand.jackknife import jackknifed
+from headstart.understand.jackknife import jackknife_intervals
 
 
 def noise(*shape):
@@ -10,8 +10,8 @@ def noise(*shape):
 
 def test_the_jackknife_gives_the_interval_of_a_mean():
     values = noise(200)
-    (mean,) = jackknifed(lambda some: values[some].mean()[None], 200)
+    (mean,) = jackknife_intervals(lambda some: values[some].mean()[None], 200)
     half = 2.093 * values.std() / 200**0.5
-    assert mean.middle == pytest.approx(values.mean().item())
+    assert mean.value == pytest.approx(values.mean().item())
     assert (mean.high - mean.low) / 2 == pytest.approx(half.item(), rel=0.35)
-    assert len(jackknifed(lambda some: values[some][:3], 7)) == 3
+    assert len(jackknife_intervals(lambda some: values[some][:3], 7)) == 3

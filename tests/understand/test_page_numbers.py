@@ -14,8 +14,8 @@ import timm
 import torch
 
 from headstart.understand.claims import Chapter, Claim, Table
-from headstart.understand.html import render, to_json
-from headstart.understand.run_chapters import CHAPTERS, explained
+from headstart.understand.html import explanation_to_json, render_explanation
+from headstart.understand.run_chapters import CHAPTERS, build_chapters
 
 NUMBER = re.compile(r"(?<![\w.])(\d[\d,]*(?:\.\d+)?(?:e[−+-]?\d+)?)(?!\w|\.\d)")
 RAW = 32  # a list of more numbers is what others were computed of: among so many any one would be found
@@ -96,7 +96,7 @@ def strangers(page: str, measurements: str) -> list[tuple[str, str, str]]:
 
 def both(chapters: list[Chapter]) -> tuple[str, str]:
     """The page and its JSON."""
-    return render("it", chapters, [], "command"), to_json("it", chapters, [], "command", {})
+    return render_explanation("it", chapters, [], "command"), explanation_to_json("it", chapters, [], "command", {})
 
 
 def results(model: str, accuracy: float, test_loss: float, **more: Any) -> list[dict[str, Any]]:
@@ -120,7 +120,7 @@ def results(model: str, accuracy: float, test_loss: float, **more: Any) -> list[
 @pytest.fixture
 def whole(subject, shallow, transplanted):
     """All chapters, of a network that was pretrained, with a sweep of each kind."""
-    network = deepcopy(subject.random)
+    network = deepcopy(subject.random_network)
     with torch.no_grad():
         network.conv2.weight += 2 * torch.randn(network.conv2.weight.shape, generator=torch.Generator().manual_seed(0))
     arms = {"lenet": (0.612, 1.31), "alexnet": (0.723, 1.07), "scratch_backbone": (0.811, 0.93)}
@@ -128,7 +128,9 @@ def whole(subject, shallow, transplanted):
     rows = [*transplanted(), *pretrained, *(row for arm, figures in arms.items() for row in results(arm, *figures))]
     labels = subject.labels.clone()
     labels[::3] = labels[::3].roll(1)  # so that no probe comes near to 100 %
-    return explained(replace(subject, network=network, pretrained=subject.random, labels=labels, sweep=rows))
+    return build_chapters(
+        replace(subject, network=network, pretrained_network=subject.random_network, labels=labels, sweep=rows)
+    )
 
 
 def test_every_number_of_every_part_is_in_the_json(whole):
@@ -139,7 +141,7 @@ def test_every_number_of_every_part_is_in_the_json(whole):
 
 def test_so_it_is_of_a_network_with_stacks_strides_and_skips(subject):
     network = timm.create_model("resnet10t", in_chans=1, num_classes=4)
-    parts = explained(replace(subject, network=network, random=deepcopy(network)), FIELDS)
+    parts = build_chapters(replace(subject, network=network, random_network=deepcopy(network)), FIELDS)
     assert not [chapter.name for chapter in parts if "error" in chapter.numbers], "a part was left out"
     assert next(each for each in parts if each.name == FIELDS[0]).numbers["stacks"] and strangers(*both(parts)) == []
 

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from headstart.errors import HeadstartError
-from headstart.understand.subject import Subject, copied, untrained
+from headstart.understand.subject import Subject, build_untrained_copy, clone_network
 
 
 def test_a_copy_to_measure_on_has_no_hooks_and_takes_gradients_and_the_original_keeps_its_own(lesson):
@@ -13,7 +13,7 @@ def test_a_copy_to_measure_on_has_no_hooks_and_takes_gradients_and_the_original_
     network.conv1.register_forward_hook(lambda *_: 1 / 0)
     network.conv2.register_forward_pre_hook(lambda *_: 1 / 0)
     network.fc1.register_full_backward_hook(lambda *_: 1 / 0)
-    copy = copied(network)
+    copy = clone_network(network)
     copy(torch.zeros(1, 1, 28, 28)).sum().backward()
     assert copy.conv1.weight.grad is not None and not copy.training
     assert network.training and not network.conv1.weight.requires_grad
@@ -24,10 +24,10 @@ def test_any_network_and_images_are_a_subject_and_the_network_stays_as_it_was(le
     network = lesson().train()
     before = {name: value.clone() for name, value in network.state_dict().items()}
     images = torch.randn(5, 1, 28, 28, generator=torch.Generator().manual_seed(0))
-    subject = Subject.of(network, images, torch.tensor([0, 1, 2, 3, 0]))
+    subject = Subject.from_network(network, images, torch.tensor([0, 1, 2, 3, 0]))
     assert subject.network is network and network.training
     assert all(torch.equal(before[name], value) for name, value in network.state_dict().items())
-    assert not torch.equal(subject.random.conv1.weight, network.conv1.weight)
+    assert not torch.equal(subject.random_network.conv1.weight, network.conv1.weight)
     assert subject.classes == ("0", "1", "2", "3")
     assert subject.pictures.dtype == torch.uint8 and subject.pictures.amax() == 255 and subject.pictures.amin() == 0
 
@@ -35,17 +35,17 @@ def test_any_network_and_images_are_a_subject_and_the_network_stays_as_it_was(le
 def test_the_untrained_twin_is_the_same_each_time_and_leaves_the_random_stream_alone(lesson):
     network, images = lesson(), torch.zeros(2, 1, 28, 28)
     torch.manual_seed(5)
-    once, drawn = Subject.of(network, images).random, torch.rand(1)
+    once, drawn = Subject.from_network(network, images).random_network, torch.rand(1)
     torch.manual_seed(5)
     assert torch.equal(torch.rand(1), drawn)
-    assert torch.equal(once.conv1.weight, Subject.of(network, images).random.conv1.weight)
+    assert torch.equal(once.conv1.weight, Subject.from_network(network, images).random_network.conv1.weight)
 
 
 def test_a_copy_has_no_hook_of_any_kind(lesson):
     network = lesson()
     network.conv1.register_forward_hook(lambda *_, **__: 1 / 0, with_kwargs=True, always_call=True)
     network.conv2.register_forward_pre_hook(lambda *_, **__: 1 / 0, with_kwargs=True)
-    copy = copied(network)
+    copy = clone_network(network)
     copy(torch.zeros(1, 1, 28, 28))
     assert not [key for module in copy.modules() for key, held in vars(module).items() if "forward" in key and held]
 
@@ -56,13 +56,13 @@ def test_a_network_of_normalised_weights_is_copied_as_it_computes(lesson, normal
     network, images = lesson(), torch.ones(2, 1, 28, 28)
     normalised(network.conv2)
     network.train()(images)
-    before = copied(network)(images)
+    before = clone_network(network)(images)
     with torch.no_grad():
         for weights in network.conv2.parameters():
             weights.mul_(2)
-    after = copied(network)(images)
+    after = clone_network(network)(images)
     assert torch.allclose(after, network.eval()(images)) and not torch.allclose(after, before)
-    assert not torch.allclose(untrained(network)(images), after)
+    assert not torch.allclose(build_untrained_copy(network)(images), after)
 
 
 class Token(nn.Module):
@@ -82,10 +82,10 @@ class Token(nn.Module):
 
 def test_an_untrained_twin_keeps_nothing_that_was_learned_outside_of_layers():
     network = Token()
-    fresh = untrained(network)
+    fresh = build_untrained_copy(network)
     assert fresh.gamma.tolist() == [1.0] * 8 and fresh.bias.tolist() == [0.0] * 8
     assert (fresh.place != 7).all() and 2 < fresh.place.square().mean().sqrt() < 14
-    assert torch.equal(fresh.place, untrained(network).place)
+    assert torch.equal(fresh.place, build_untrained_copy(network).place)
     assert (fresh.conv.weight != network.conv.weight).all() and (network.place == 7).all()
 
 
@@ -134,7 +134,7 @@ SAME = torch.Tensor.clone
 )
 def test_what_cannot_be_measured_is_refused_in_one_line(network, images, line):
     with pytest.raises(HeadstartError, match=line) as refused:
-        Subject.of(network, images)
+        Subject.from_network(network, images)
     assert "\n" not in str(refused.value)
 
 
@@ -150,4 +150,4 @@ def test_what_cannot_be_measured_is_refused_in_one_line(network, images, line):
 )
 def test_labels_that_are_none_of_these_images_are_refused_in_one_line(labels, line):
     with pytest.raises(HeadstartError, match=line):
-        Subject.of(Answers(SAME), torch.zeros(2, 1, 8, 8), labels)
+        Subject.from_network(Answers(SAME), torch.zeros(2, 1, 8, 8), labels)

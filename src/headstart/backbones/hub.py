@@ -6,11 +6,11 @@ from pathlib import Path
 
 from headstart.errors import HeadstartError
 
-FILES = ("model.safetensors", "pytorch_model.bin")
-PATIENCE = 3.0  # seconds until a hub that does not answer counts as unreachable
+WEIGHT_FILENAMES = ("model.safetensors", "pytorch_model.bin")
+HUB_TIMEOUT_SECONDS = 3.0  # seconds until a hub that does not answer counts as unreachable
 
 
-def weight_file(name: str) -> Path:
+def fetch_hub_weights(name: str) -> Path:
     """The cached file of timm's pretrained weights for the network ``name``, fetched when it is not there.
 
     Raises:
@@ -23,13 +23,13 @@ def weight_file(name: str) -> Path:
     cfg = timm.get_pretrained_cfg(name)
     if cfg is None or not cfg.hf_hub_id:
         raise HeadstartError(f"backbone.name={name}: timm has no pretrained weights on the hub for it")
-    for filename in FILES:
+    for filename in WEIGHT_FILENAMES:
         with suppress(LocalEntryNotFoundError):
             return Path(hf_hub_download(cfg.hf_hub_id, filename, local_files_only=True))
-    for filename in FILES:
+    for filename in WEIGHT_FILENAMES:
         try:
             # The download itself would try again for minutes where nobody answers.
-            get_hf_file_metadata(hf_hub_url(cfg.hf_hub_id, filename), timeout=PATIENCE)
+            get_hf_file_metadata(hf_hub_url(cfg.hf_hub_id, filename), timeout=HUB_TIMEOUT_SECONDS)
             return Path(hf_hub_download(cfg.hf_hub_id, filename))
         except EntryNotFoundError:
             continue

@@ -11,11 +11,11 @@ from typing import Any
 
 from headstart.errors import HeadstartError
 from headstart.file_names import expand_home
-from headstart.files import whole_file
+from headstart.files import write_atomically
 from headstart.runs import run_directory
 
 
-def export(checkpoint: str | Path, out: str | Path, terms: str = "") -> Path:
+def export_backbone(checkpoint: str | Path, out: str | Path, terms: str = "") -> Path:
     """Writes a checkpoint's backbone in half precision, with what it takes to build it again and a card.
 
     Args:
@@ -41,45 +41,45 @@ def export(checkpoint: str | Path, out: str | Path, terms: str = "") -> Path:
         **model.architecture,
         "mean": model.pixel_mean.flatten().tolist(),
         "std": model.pixel_std.flatten().tolist(),
-        "card": {**trained(Path(checkpoint)), "seen": list(model.spec.classes), "terms": terms},
+        "card": {**training_summary(Path(checkpoint)), "seen": list(model.spec.classes), "terms": terms},
     }
     tensors = {
         k: (v.half() if v.is_floating_point() else v).contiguous() for k, v in model.backbone.state_dict().items()
     }
     if any(bool(torch.isinf(t).any()) for t in tensors.values()):
         raise HeadstartError(f"{checkpoint}: a weight is beyond half precision's range; it cannot be exported")
-    with whole_file(out) as scratch:
+    with write_atomically(out) as scratch:
         scratch.write_bytes(save(tensors, metadata={"headstart": json.dumps(described)}))  # save_file's has mode 0600
     return out
 
 
-def trained(run: Path) -> dict[str, Any]:
+def training_summary(run: Path) -> dict[str, Any]:
     """What a run directory says of how its model was trained and how good it is; {} for a lone checkpoint."""
-    found = run_directory.finished(run)
+    found = run_directory.read_finished_result(run)
     if not found:
         return {}
     accuracy = found["metrics"]["test/accuracy"]
     return {"accuracy": accuracy, **{k: found.get(k) for k in ("data", "command", "epochs", "versions", "starts")}}
 
 
-def card(path: Path) -> dict[str, Any]:
+def read_model_card(path: Path) -> dict[str, Any]:
     """The card of an exported backbone: data, command, epochs, accuracy, terms; {} where it has none."""
-    return (header(path) or {}).get("card", {})
+    return (read_backbone_header(path) or {}).get("card", {})
 
 
-def file_version(path: Path) -> tuple[int, ...]:
+def file_fingerprint(path: Path) -> tuple[int, ...]:
     """Changes where a file is replaced or written anew: what was read of it before no longer counts."""
     stat = path.stat()
     return stat.st_mtime_ns, stat.st_size, stat.st_ino
 
 
-def header(path: Path) -> dict[str, Any] | None:
+def read_backbone_header(path: Path) -> dict[str, Any] | None:
     """What ``export`` wrote into the header of a .safetensors file; None where it did not."""
-    return _header(path, file_version(path)) if path.exists() else None
+    return _read_header(path, file_fingerprint(path)) if path.exists() else None
 
 
 @lru_cache
-def _header(path: Path, version: tuple[int, ...]) -> dict[str, Any] | None:
+def _read_header(path: Path, version: tuple[int, ...]) -> dict[str, Any] | None:
     try:
         with path.open("rb") as file:
             size = int.from_bytes(file.read(8), "little")

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from headstart.backbones import hub, model_card
-from headstart.backbones.timm_options import check_options, pretrained_cfg
+from headstart.backbones.timm_options import check_backbone_options, find_pretrained_cfg
 from headstart.errors import HeadstartError
 from headstart.file_names import encode_name, expand_home
 from headstart.networks.modes import evaluation_mode
@@ -23,17 +23,17 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-EMBEDDED = Path(__file__).parent / "embedded.safetensors"
-HUB_DEFAULT = "resnet18"
+EMBEDDED_WEIGHTS = Path(__file__).parent / "embedded.safetensors"
+DEFAULT_HUB_NETWORK = "resnet18"
 
 
-def architecture(settings: dict[str, Any] | None) -> dict[str, Any]:
+def resolve_architecture(settings: dict[str, Any] | None) -> dict[str, Any]:
     """The network alone, ``{"name", "options"}``: what a scratch arm shares with the transfer arms."""
-    resolved = resolve(settings)
+    resolved = resolve_backbone(settings)
     return {"name": resolved["name"], "options": resolved["options"]}
 
 
-def resolve(settings: dict[str, Any] | None) -> dict[str, Any]:
+def resolve_backbone(settings: dict[str, Any] | None) -> dict[str, Any]:
     """Fills in what ``settings`` leave open: ``{"name", "options", "weights", "mean", "std"}``.
 
     A name that was not given is that of the weights; ``mean`` and ``std`` stay None where only timm's
@@ -47,7 +47,7 @@ def resolve(settings: dict[str, Any] | None) -> dict[str, Any]:
     for key in ("mean", "std"):
         _check_triple(key, given[key])
     weights = str(given["weights"] if given["weights"] is not None else "none")
-    described = _described(weights, given["name"])
+    described = _describe_weights(weights, given["name"])
     name = given["name"] or described["name"]
     if weights == "embedded" and name != described["name"]:
         raise HeadstartError(
@@ -75,20 +75,20 @@ def _check_triple(key: str, value: Any) -> None:
     )
 
 
-def is_embedded(settings: dict[str, Any] | None) -> bool:
+def is_embedded_architecture(settings: dict[str, Any] | None) -> bool:
     """Whether this is the architecture that ships with the package, whatever its weights."""
-    return architecture(settings) == architecture(None)
+    return resolve_architecture(settings) == resolve_architecture(None)
 
 
-def digest(resolved: dict[str, Any]) -> str:
+def weights_sha256(resolved: dict[str, Any]) -> str:
     """SHA-256 of the starting weights' file; "none" for random weights."""
     if resolved["weights"] == "none":
         return "none"
-    path = file_of(resolved)
-    return _sha256(path, model_card.file_version(path))
+    path = locate_weights(resolved)
+    return _hash_weights_file(path, model_card.file_fingerprint(path))
 
 
-def origin(resolved: dict[str, Any]) -> dict[str, Any]:
+def weights_provenance(resolved: dict[str, Any]) -> dict[str, Any]:
     """What is known of the starting weights: ``{"name", "weights", "sha256", "card", "mean", "std", "normalization"}``.
 
     ``normalization`` says where mean and standard deviation come from. The card is that of an exported backbone, or
@@ -97,23 +97,23 @@ def origin(resolved: dict[str, Any]) -> dict[str, Any]:
     weights = resolved["weights"]
     known: dict[str, Any] = {}
     if weights not in ("hub", "none"):
-        path = file_of(resolved)
+        path = locate_weights(resolved)
         weights = weights if weights == "embedded" else encode_name(path.name)
         run = expand_home(resolved["weights"])
-        known = model_card.card(path) if path.suffix == ".safetensors" else model_card.trained(run)
-    mean, std = normalisation(resolved)
+        known = model_card.read_model_card(path) if path.suffix == ".safetensors" else model_card.training_summary(run)
+    mean, std = input_normalization(resolved)
     return {
         "name": resolved["name"],
         "weights": weights,
-        "sha256": digest(resolved),
+        "sha256": weights_sha256(resolved),
         "card": known,
         "mean": mean,
         "std": std,
-        "normalization": normalisation_source(resolved),
+        "normalization": normalization_source(resolved),
     }
 
 
-def file_of(resolved: dict[str, Any]) -> Path:
+def locate_weights(resolved: dict[str, Any]) -> Path:
     """The file that holds the starting weights; for ``hub`` it is fetched when it is not cached.
 
     Raises:
@@ -121,12 +121,12 @@ def file_of(resolved: dict[str, Any]) -> Path:
     """
     weights = resolved["weights"]
     if weights == "embedded":
-        return EMBEDDED
+        return EMBEDDED_WEIGHTS
     if weights == "hub":
-        return hub.weight_file(resolved["name"])
+        return hub.fetch_hub_weights(resolved["name"])
     path = expand_home(weights)
     if path.is_dir():
-        path = run_directory.checkpoint(path)
+        path = run_directory.resolve_checkpoint(path)
     if not path.is_file():
         raise HeadstartError(
             f"backbone.weights={weights}: there is no such file; give embedded, hub, none, "
@@ -135,7 +135,7 @@ def file_of(resolved: dict[str, Any]) -> Path:
     return path
 
 
-def build(resolved: dict[str, Any]) -> Any:
+def build_backbone(resolved: dict[str, Any]) -> Any:
     """The network without its classifier, three channels in, randomly initialised.
 
     Its kernels lie channels-last, which convolutions on CPUs and tensor cores are fastest with.
@@ -153,8 +153,8 @@ def build(resolved: dict[str, Any]) -> Any:
         near = difflib.get_close_matches(name, timm.list_models(), n=3)
         hint = f"; did you mean {' or '.join(near)}?" if near else "; timm.list_models() has them all"
         raise HeadstartError(f"backbone.name={name}: timm knows no such network{hint}")
-    check_options(options)
-    pretrained_cfg(name)
+    check_backbone_options(options)
+    find_pretrained_cfg(name)
     try:
         network = timm.create_model(name, pretrained=False, num_classes=0, **options)
     except Exception as error:
@@ -163,7 +163,7 @@ def build(resolved: dict[str, Any]) -> Any:
     return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
-def width(backbone: "nn.Module", resolved: dict[str, Any], size: tuple[int, int]) -> int:
+def feature_width(backbone: "nn.Module", resolved: dict[str, Any], size: tuple[int, int]) -> int:
     """How many features the network makes of an image of ``size`` (height, width): some end in more layers than
     timm's ``num_features`` counts.
 
@@ -189,16 +189,16 @@ def width(backbone: "nn.Module", resolved: dict[str, Any], size: tuple[int, int]
     return features.shape[1]
 
 
-def normalisation(resolved: dict[str, Any]) -> tuple[list[float], list[float]]:
+def input_normalization(resolved: dict[str, Any]) -> tuple[list[float], list[float]]:
     """Mean and standard deviation per channel that the weights expect, for pixels in [0, 1]."""
     if resolved["mean"] and resolved["std"]:
         return [float(n) for n in resolved["mean"]], [float(n) for n in resolved["std"]]
     from timm.data.constants import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 
-    cfg = pretrained_cfg(resolved["name"])
+    cfg = find_pretrained_cfg(resolved["name"])
     mean = list(resolved["mean"] or (cfg.mean if cfg else IMAGENET_DEFAULT_MEAN))
     std = list(resolved["std"] or (cfg.std if cfg else IMAGENET_DEFAULT_STD))
-    if normalisation_source(resolved) == "guess":
+    if normalization_source(resolved) == "guess":
         _warn_of_guess(
             f"backbone.weights={resolved['weights']}: the file does not say how images are normalized; mean "
             f"{mean} and std {std} are used, timm's for {resolved['name']} where none were typed; if others are right, "
@@ -207,7 +207,7 @@ def normalisation(resolved: dict[str, Any]) -> tuple[list[float], list[float]]:
     return mean, std
 
 
-def normalisation_source(resolved: dict[str, Any]) -> str:
+def normalization_source(resolved: dict[str, Any]) -> str:
     """Where the mean and standard deviation come from: ``"settings"``, ``"weights"`` (the file says it), ``"timm"``
     (its configuration of weights that are its own), ``"guess"`` (that configuration, for a file that says nothing), or
     ``"none"`` where nothing was pretrained."""
@@ -215,7 +215,7 @@ def normalisation_source(resolved: dict[str, Any]) -> str:
         return "none"
     if not (resolved["mean"] and resolved["std"]):
         return "timm" if resolved["weights"] == "hub" else "guess"
-    described = _described(resolved["weights"], resolved["name"])
+    described = _describe_weights(resolved["weights"], resolved["name"])
     same = all(list(described.get(key) or ()) == list(resolved[key]) for key in ("mean", "std"))
     return "weights" if same else "settings"
 
@@ -233,8 +233,8 @@ def load_weights(backbone: "nn.Module", resolved: dict[str, Any]) -> None:
     """
     if resolved["weights"] == "none":
         return
-    path = file_of(resolved)
-    state = _tensors(path, resolved["name"])
+    path = locate_weights(resolved)
+    state = _read_tensors(path, resolved["name"])
     wanted = backbone.state_dict()
     counters = {key for key in wanted if key.endswith("num_batches_tracked")}
     missing = [key for key in wanted if key not in state and key not in counters]
@@ -256,16 +256,16 @@ def load_weights(backbone: "nn.Module", resolved: dict[str, Any]) -> None:
     backbone.load_state_dict({k: state[k].to(v.dtype) if k in state else v for k, v in wanted.items()})
 
 
-def _described(weights: str, name: str | None) -> dict[str, Any]:
+def _describe_weights(weights: str, name: str | None) -> dict[str, Any]:
     """What the weights say of themselves: name, options and, where they know it, mean and std."""
     if weights == "hub":
-        return {"name": name or HUB_DEFAULT, "options": {}}
+        return {"name": name or DEFAULT_HUB_NETWORK, "options": {}}
     if weights in ("embedded", "none"):
-        header = model_card.header(EMBEDDED)
+        header = model_card.read_backbone_header(EMBEDDED_WEIGHTS)
         if header is None:
             raise HeadstartError("the embedded backbone is missing from this installation; install it anew")
         return header
-    path = file_of({"weights": weights})
+    path = locate_weights({"weights": weights})
     if path.suffix == ".ckpt":
         import headstart
 
@@ -274,11 +274,11 @@ def _described(weights: str, name: str | None) -> dict[str, Any]:
             raise HeadstartError(f"backbone.weights={weights}: a {type(model).__name__} has no backbone")
         mean, std = model.pixel_mean.flatten().tolist(), model.pixel_std.flatten().tolist()
         return {**model.architecture, "mean": mean, "std": std}
-    header = model_card.header(path) if path.suffix == ".safetensors" else None
-    return header or {"name": name or _described("embedded", None)["name"], "options": {}}
+    header = model_card.read_backbone_header(path) if path.suffix == ".safetensors" else None
+    return header or {"name": name or _describe_weights("embedded", None)["name"], "options": {}}
 
 
-def _tensors(path: Path, name: str) -> "dict[str, Tensor]":
+def _read_tensors(path: Path, name: str) -> "dict[str, Tensor]":
     """The tensors of a weight file, under the names that timm gives them, classifier included."""
     import torch
     from safetensors.torch import load_file
@@ -300,6 +300,6 @@ def _tensors(path: Path, name: str) -> "dict[str, Tensor]":
 
 
 @lru_cache
-def _sha256(path: Path, version: tuple[int, ...]) -> str:
+def _hash_weights_file(path: Path, version: tuple[int, ...]) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

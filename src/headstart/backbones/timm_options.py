@@ -5,7 +5,7 @@ from typing import Any
 from headstart.errors import HeadstartError
 
 # What timm's create_model takes beside a network's own options, and would leave without effect here, or be set twice.
-NO_OPTIONS = {
+UNSUPPORTED_OPTIONS = {
     **dict.fromkeys(("features_only", "out_indices", "feature_cls"), "the head takes the last layer's features alone"),
     **dict.fromkeys(("scriptable", "exportable", "no_jit"), "it changes nothing here"),
     **dict.fromkeys(
@@ -17,14 +17,14 @@ NO_OPTIONS = {
 }
 
 
-def check_options(options: dict[str, Any]) -> None:
+def check_backbone_options(options: dict[str, Any]) -> None:
     """Raises HeadstartError where ``backbone.options`` holds what would have no effect, or is said elsewhere."""
     for option, value in options.items():
-        if option in NO_OPTIONS:
-            raise HeadstartError(f"backbone.options.{option}={value}: {NO_OPTIONS[option]}; leave it out")
+        if option in UNSUPPORTED_OPTIONS:
+            raise HeadstartError(f"backbone.options.{option}={value}: {UNSUPPORTED_OPTIONS[option]}; leave it out")
 
 
-def pretrained_cfg(name: str) -> Any:
+def find_pretrained_cfg(name: str) -> Any:
     """timm's configuration of the pretrained weights that a name stands for, of its tag where it has one.
 
     Raises:

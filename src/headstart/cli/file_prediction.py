@@ -36,8 +36,8 @@ def list_images(names: Sequence[str]) -> ImageList:
     for name in names:
         before = len(images.paths)
         path = expand_home(name)
-        for place in [path] if path.exists() else _match(path):
-            _add(images, place)
+        for place in [path] if path.exists() else _expand_pattern(path):
+            _add_path(images, place)
         if len(images.paths) == before:
             what = "a folder without images" if path.is_dir() else "there is no such file"
             others = describe_ignored(group_ignored(images.ignored))
@@ -46,7 +46,7 @@ def list_images(names: Sequence[str]) -> ImageList:
     return images
 
 
-def _match(pattern: Path) -> list[Path]:
+def _expand_pattern(pattern: Path) -> list[Path]:
     """The files and folders of a pattern; with ``**`` files alone, each once, since links may lead in circles."""
     places = [Path(match) for match in sorted(glob(str(pattern), recursive=True))]  # noqa: PTH207
     if "**" not in pattern.parts:
@@ -68,17 +68,19 @@ def predict_files(predict: Callable[..., Any], images: ImageList, batch_size: in
     readable = [path for path in images.paths if path not in images.errors]
     rows = {path: {"image": path, "error": reason} for path, reason in images.errors.items()}
     for start in range(0, len(readable), batch_size):
-        rows |= {row["image"]: row for row in _answer(predict, readable[start : start + batch_size], batch_size)}
+        rows |= {
+            row["image"]: row for row in _predict_or_split(predict, readable[start : start + batch_size], batch_size)
+        }
     return [rows[path] | {"image": encode_name(path)} for path in images.paths]
 
 
-def _add(images: ImageList, place: Path) -> None:
-    from headstart.data.layout.file_list import list_files
+def _add_path(images: ImageList, place: Path) -> None:
+    from headstart.data.layout.file_list import list_image_files
 
     if place.is_dir():
-        listing = list_files(place)
-        images.errors |= {str(path): reason for path, reason in listing.troubles}
-        images.paths += sorted([*(str(file.path) for file in listing.files), *(str(p) for p, _ in listing.troubles)])
+        listing = list_image_files(place)
+        images.errors |= {str(path): reason for path, reason in listing.errors}
+        images.paths += sorted([*(str(file.path) for file in listing.files), *(str(p) for p, _ in listing.errors)])
         images.ignored += [(reason, str(path)) for reason, path in listing.ignored]
         return
     if place.exists() and not place.is_file():
@@ -86,15 +88,18 @@ def _add(images: ImageList, place: Path) -> None:
     images.paths.append(str(place))
 
 
-def _answer(predict: Callable[..., Any], paths: list[str], batch_size: int) -> list[dict[str, Any]]:
+def _predict_or_split(predict: Callable[..., Any], paths: list[str], batch_size: int) -> list[dict[str, Any]]:
     """Halves a batch that is refused until the file is alone that cannot be read."""
     try:
         prediction = predict(paths, batch_size=batch_size)
     except HeadstartError as error:
         if len(paths) == 1:
-            return [{"image": paths[0], "error": _reason(error, paths[0])}]
+            return [{"image": paths[0], "error": _error_reason(error, paths[0])}]
         middle = len(paths) // 2
-        return [*_answer(predict, paths[:middle], batch_size), *_answer(predict, paths[middle:], batch_size)]
+        return [
+            *_predict_or_split(predict, paths[:middle], batch_size),
+            *_predict_or_split(predict, paths[middle:], batch_size),
+        ]
     return [
         {
             "image": path,
@@ -109,6 +114,6 @@ def _answer(predict: Callable[..., Any], paths: list[str], batch_size: int) -> l
     ]
 
 
-def _reason(error: HeadstartError, path: str) -> str:
+def _error_reason(error: HeadstartError, path: str) -> str:
     """What is wrong with the file, without its name."""
     return str(error).removeprefix(f"{path}: ").removesuffix("; mend or remove the file")

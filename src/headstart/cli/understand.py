@@ -12,36 +12,39 @@ import torch
 
 from headstart.backbones import resolve
 from headstart.config.instantiation import build_object
-from headstart.data import Folder
+from headstart.data import ImageFolder
 from headstart.errors import HeadstartError
 from headstart.file_names import encode_name, expand_home, quote_for_shell
 from headstart.models import Classifier, loading
-from headstart.models.partial_transfer import Transplanted
-from headstart.models.pretrained_classifier import Transfer
-from headstart.process import Terminated
+from headstart.models.partial_transfer import PartialTransfer
+from headstart.models.pretrained_classifier import PretrainedClassifier
+from headstart.process import TerminationExit
 from headstart.runs import run_directory
-from headstart.runs.environment import versions
-from headstart.seeding import key
+from headstart.runs.environment import package_versions
+from headstart.seeding import derive_key
 from headstart.understand.claims import Chapter
-from headstart.understand.html import render, to_json
-from headstart.understand.run_chapters import one_by_one, parts
-from headstart.understand.simulation import fragment
-from headstart.understand.simulation.layer_list import layer_list
+from headstart.understand.html import explanation_to_json, render_explanation
+from headstart.understand.run_chapters import iter_chapters, select_chapters
+from headstart.understand.simulation import render_simulation_fragment
+from headstart.understand.simulation.layer_list import build_layer_list
 from headstart.understand.subject import Subject
 
-TRAINED, OTHERS = 128, 256  # images that are looked at, of those the network trained on and of the others
-FEWEST = 50  # images: the mean of a field over fewer is noise
-WITH_SIMULATION = "receptive_field"  # the part that the simulation goes with
-WHOLE, STOPPED = "understanding", "understanding.stopped"  # a stopped page takes no whole one's place
+MAX_TRAINING_IMAGES, MAX_NEW_IMAGES = (
+    128,
+    256,
+)  # images that are looked at, of those the network trained on and of the others
+MIN_IMAGES = 50  # images: the mean of a field over fewer is noise
+SIMULATION_CHAPTER = "receptive_field"  # the part that the simulation goes with
+PAGE_STEM, STOPPED_PAGE_STEM = "understanding", "understanding.stopped"  # a stopped page takes no whole one's place
 
 
-def understand(
+def explain_model(
     path: str | Path,
     data: str | Path | None = None,
     only: Collection[str] = (),
     sweeps: Collection[str | Path] = (),
     out: str | Path | None = None,
-    tell: Callable[[str], None] = lambda text: None,
+    report_progress: Callable[[str], None] = lambda text: None,
 ) -> Path:
     """Measures what the lesson says on a trained network, and writes it as a page and as JSON.
 
@@ -63,40 +66,40 @@ def understand(
         KeyboardInterrupt, Terminated: it was stopped; the parts that were finished stand in
             ``understanding.stopped.html``.
     """
-    wanted = parts(only)
-    checkpoint = run_directory.checkpoint(path)
-    rows = [row for sweep in sweeps for row in _rows(sweep)] if sweeps else None
-    run = run_directory.owner(checkpoint)
-    folder = _writable(expand_home(out or run or "."))
-    tell("reading the model and its images")
-    subject, cautions = opened(loading.load(checkpoint), _called(checkpoint, run), run, data)
-    command = " ".join(["headstart understand", quote_for_shell(str(path)), *_options(data, only, sweeps)])
+    wanted = select_chapters(only)
+    checkpoint = run_directory.resolve_checkpoint(path)
+    rows = [row for sweep in sweeps for row in _load_finished_runs(sweep)] if sweeps else None
+    run = run_directory.run_of_checkpoint(checkpoint)
+    folder = _prepare_output_folder(expand_home(out or run or "."))
+    report_progress("reading the model and its images")
+    subject, cautions = build_subject(loading.load(checkpoint), _format_display_name(checkpoint, run), run, data)
+    command = " ".join(["headstart understand", quote_for_shell(str(path)), *_format_options(data, only, sweeps)])
     chapters: list[Chapter] = []
 
     def write(stem: str, notes: list[str]) -> Path:
         told = (subject.name, chapters, notes, command)
-        simulated = _simulated(subject, chapters) if not only or WITH_SIMULATION in only else ""
-        run_directory.write_text(folder / f"{stem}.html", render(*told, simulated))
-        run_directory.write_text(folder / f"{stem}.json", to_json(*told, versions=versions()))
+        simulated = _render_simulation(subject, chapters) if not only or SIMULATION_CHAPTER in only else ""
+        run_directory.write_text(folder / f"{stem}.html", render_explanation(*told, simulated))
+        run_directory.write_text(folder / f"{stem}.json", explanation_to_json(*told, versions=package_versions()))
         return folder / f"{stem}.html"
 
     try:
-        for chapter in one_by_one(replace(subject, sweep=rows), only, tell):
+        for chapter in iter_chapters(replace(subject, sweep=rows), only, report_progress):
             chapters.append(chapter)
-    except (KeyboardInterrupt, Terminated):
+    except (KeyboardInterrupt, TerminationExit):
         if chapters:
             missing = ", ".join(wanted[len(chapters) :])
-            page = write(STOPPED, [f"Stopped before its end: these parts are missing: {missing}.", *cautions])
-            tell(f"stopped: the finished parts are in {page}")
+            page = write(STOPPED_PAGE_STEM, [f"Stopped before its end: these parts are missing: {missing}.", *cautions])
+            report_progress(f"stopped: the finished parts are in {page}")
         raise
-    page = write(WHOLE, cautions)
+    page = write(PAGE_STEM, cautions)
     if not only:  # a page of some parts may be what a stopped one lacked
         for suffix in (".html", ".json"):
-            (folder / f"{STOPPED}{suffix}").unlink(missing_ok=True)
+            (folder / f"{STOPPED_PAGE_STEM}{suffix}").unlink(missing_ok=True)
     return page
 
 
-def _writable(folder: Path) -> Path:
+def _prepare_output_folder(folder: Path) -> Path:
     """The folder, made where it is not there; found out before minutes are spent on what goes into it."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -106,7 +109,7 @@ def _writable(folder: Path) -> Path:
         raise HeadstartError(f"--out {folder}: {error.strerror}; name a folder that can be written") from error
 
 
-def layers_of(path: str | Path) -> dict[str, Any]:
+def list_model_layers(path: str | Path) -> dict[str, Any]:
     """The layers of a model as the simulation takes them.
 
     Args:
@@ -115,29 +118,33 @@ def layers_of(path: str | Path) -> dict[str, Any]:
     Raises:
         HeadstartError: there is no such model, or what it does to an image is not known.
     """
-    checkpoint = run_directory.checkpoint(path)
+    checkpoint = run_directory.resolve_checkpoint(path)
     model = loading.load(checkpoint)
     one = model.normalised(torch.zeros(1, *model.spec.shape))
-    return layer_list(
-        _called(checkpoint, run_directory.owner(checkpoint)), model.network, (one.shape[1], one.shape[2], one.shape[3])
+    return build_layer_list(
+        _format_display_name(checkpoint, run_directory.run_of_checkpoint(checkpoint)),
+        model.network,
+        (one.shape[1], one.shape[2], one.shape[3]),
     )
 
 
-def _simulated(subject: Subject, chapters: list[Chapter]) -> str:
+def _render_simulation(subject: Subject, chapters: list[Chapter]) -> str:
     """The simulation with the network's own layers, what was measured of them, and pictures to lay under."""
     _, channels, height, width = subject.images.shape
     try:
-        own = layer_list(subject.name, subject.network, (channels, height, width))
+        own = build_layer_list(subject.name, subject.network, (channels, height, width))
     except HeadstartError:  # the part on receptive fields says why
         own = None
-    maps = {name: weights for chapter in chapters for name, weights in chapter.maps.items()}
-    return fragment(own, maps, list(subject.pictures))
+    maps = {name: weights for chapter in chapters for name, weights in chapter.sensitivity_maps.items()}
+    return render_simulation_fragment(own, maps, list(subject.pictures))
 
 
-def opened(model: Classifier, called: str, run: Path | None, data: str | Path | None) -> tuple[Subject, list[str]]:
+def build_subject(
+    model: Classifier, display_name: str, run: Path | None, data: str | Path | None
+) -> tuple[Subject, list[str]]:
     """The network of ``model`` with images beside the sealed test part; and what to know before one trusts it."""
-    settings = run_directory.config(run) if run else None
-    source = _source(model, settings, data)
+    settings = run_directory.read_config(run) if run else None
+    source = _build_source(model, settings, data)
     depth = source.catalogue.depth
     if depth not in (None, model.spec.depth) and (data is not None or source.catalogue.reading):
         raise HeadstartError(
@@ -145,53 +152,58 @@ def opened(model: Classifier, called: str, run: Path | None, data: str | Path | 
             "give 8-bit images by --data, or train it anew"
         )
     cautions: list[str] = source.remarks if data is not None else []
-    trained = run_directory.trained_on(run) if run else set()
+    trained = run_directory.read_training_hashes(run) if run else set()
     if not run:
         cautions.append("A checkpoint alone does not say which images trained it: all are taken for new ones.")
     beside = np.setdiff1d(np.arange(len(source.catalogue.labels)), source.split.test)
     seen = np.array([source.catalogue.digests[i] in trained for i in beside], dtype=bool)
-    chosen = np.concatenate([_spread(beside[seen], source, TRAINED), _spread(beside[~seen], source, OTHERS)])
-    if len(chosen) < FEWEST:
+    chosen = np.concatenate(
+        [
+            _sample_balanced(beside[seen], source, MAX_TRAINING_IMAGES),
+            _sample_balanced(beside[~seen], source, MAX_NEW_IMAGES),
+        ]
+    )
+    if len(chosen) < MIN_IMAGES:
         raise HeadstartError(
             f"{source.name}: {len(chosen)} images beside the sealed test part are too few to look at; "
-            f"name a folder with {FEWEST} or more by --data"
+            f"name a folder with {MIN_IMAGES} or more by --data"
         )
     pixels = torch.from_numpy(np.ascontiguousarray(source.pixels(chosen)))
     known = tuple(source.catalogue.classes) == tuple(model.spec.classes)
     if not known:
         cautions.append("These images have other classes than the network: what takes their labels is left out.")
-    pretrained = _pretrained(model, settings, cautions)
+    pretrained = _build_pretrained(model, settings, cautions)
     return (
         Subject(
-            name=called,
+            name=display_name,
             network=model.network.eval(),
-            random=_untrained(model).network.eval(),
+            random_network=_build_untrained(model).network.eval(),
             images=model.normalised(pixels.float() / 255),
             pictures=pixels,
             labels=torch.from_numpy(source.catalogue.labels[chosen]) if known else None,
             classes=tuple(model.spec.classes),
-            trained_on=torch.tensor([source.catalogue.digests[i] in trained for i in chosen]),
-            pretrained=pretrained.network.eval() if pretrained else None,
-            data=str(told["data"]) if run and (told := run_directory.finished(run)) else "",
+            train_mask=torch.tensor([source.catalogue.digests[i] in trained for i in chosen]),
+            pretrained_network=pretrained.network.eval() if pretrained else None,
+            data_name=str(told["data"]) if run and (told := run_directory.read_finished_result(run)) else "",
         ),
         cautions,
     )
 
 
-def _called(checkpoint: Path, run: Path | None) -> str:
+def _format_display_name(checkpoint: Path, run: Path | None) -> str:
     """What a page calls a network: its run in words, a lone checkpoint by its file."""
-    told = run_directory.finished(run) if run else None
+    told = run_directory.read_finished_result(run) if run else None
     if told is None:
         return encode_name(checkpoint.name)
     labels = told["labels_per_class"] or "all"
     return f"{told['model']} on {told['data']}, {labels} labels per class, seed {told['seed']}"
 
 
-def _source(model: Classifier, settings: dict[str, Any] | None, data: str | Path | None) -> Any:
+def _build_source(model: Classifier, settings: dict[str, Any] | None, data: str | Path | None) -> Any:
     channels, height, _ = model.spec.shape
     source: Any
     if data is not None:
-        source = Folder(root=str(data), image_size=height, channels=channels, on_bad_file="skip", on_copies="skip")
+        source = ImageFolder(root=str(data), image_size=height, channels=channels, on_bad_file="skip", on_copies="skip")
     elif not settings:
         raise HeadstartError("a checkpoint outside of its run has no images with it; name a folder of them by --data")
     else:
@@ -200,7 +212,7 @@ def _source(model: Classifier, settings: dict[str, Any] | None, data: str | Path
     return source
 
 
-def _spread(indices: np.ndarray, source: Any, most: int) -> np.ndarray:
+def _sample_balanced(indices: np.ndarray, source: Any, most: int) -> np.ndarray:
     """At most so many of the images, the classes as equal as they can be, the choice by content alone."""
     order = sorted(indices.tolist(), key=lambda i: source.catalogue.digests[i])
     turns: dict[int, int] = {}
@@ -212,29 +224,31 @@ def _spread(indices: np.ndarray, source: Any, most: int) -> np.ndarray:
     return np.array(sorted(i for _, i in sorted(ranked)[:most]), dtype=np.int64)
 
 
-def _untrained(model: Classifier) -> Classifier:
+def _build_untrained(model: Classifier) -> Classifier:
     """The same model before any training, from weights of a seed of its own."""
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(key(0, "untrained"))
+        torch.manual_seed(derive_key(0, "untrained"))
         asked = inspect.signature(type(model)).parameters
         fresh = type(model)(**{name: value for name, value in model.hparams.items() if name in asked})
-        if isinstance(fresh, Transfer):
+        if isinstance(fresh, PretrainedClassifier):
             fresh.head.reset_parameters()  # it begins at zero, where nothing behind it has a gradient
         return fresh
 
 
-def _pretrained(model: Classifier, settings: dict[str, Any] | None, cautions: list[str]) -> Transfer | None:
+def _build_pretrained(
+    model: Classifier, settings: dict[str, Any] | None, cautions: list[str]
+) -> PretrainedClassifier | None:
     """The same model as its training began; None where nothing was pretrained, or its weights are not to be had."""
-    if isinstance(model, Transplanted):
+    if isinstance(model, PartialTransfer):
         cautions.append("Its stages began partly from random weights: there is no one beginning to compare it to.")
-    if not isinstance(model, Transfer) or isinstance(model, Transplanted):
+    if not isinstance(model, PretrainedClassifier) or isinstance(model, PartialTransfer):
         return None
-    before = _untrained(model)
-    assert isinstance(before, Transfer)
+    before = _build_untrained(model)
+    assert isinstance(before, PretrainedClassifier)
     try:
         if not settings:
             raise HeadstartError("a checkpoint alone does not name them")
-        start = resolve.resolve(settings["model"]["backbone"])
+        start = resolve.resolve_backbone(settings["model"]["backbone"])
         resolve.load_weights(before.backbone, start)
     except HeadstartError as error:
         cautions.append(f"The weights that the training began from are not to be had ({error}): no comparison to them.")
@@ -242,8 +256,8 @@ def _pretrained(model: Classifier, settings: dict[str, Any] | None, cautions: li
     return before
 
 
-def _rows(sweep: str | Path) -> list[dict[str, Any]]:
-    rows = [found for _, found in run_directory.results(expand_home(sweep)) if found["status"] == "finished"]
+def _load_finished_runs(sweep: str | Path) -> list[dict[str, Any]]:
+    rows = [found for _, found in run_directory.iter_results(expand_home(sweep)) if found["status"] == "finished"]
     if not rows:
         raise HeadstartError(
             f"--sweep {sweep}: holds no finished run; give a directory of runs, such as those in runs/"
@@ -251,7 +265,7 @@ def _rows(sweep: str | Path) -> list[dict[str, Any]]:
     return rows
 
 
-def _options(data: str | Path | None, only: Collection[str], sweeps: Collection[str | Path]) -> list[str]:
+def _format_options(data: str | Path | None, only: Collection[str], sweeps: Collection[str | Path]) -> list[str]:
     """The options as they were typed, for the page's own command."""
     typed: dict[str, list[Any]] = {"--data": [data], "--sweep": list(sweeps), "--only": list(only)}
     given = {name: [str(value) for value in values if value] for name, values in typed.items()}

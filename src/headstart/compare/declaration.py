@@ -4,10 +4,12 @@ from dataclasses import dataclass
 
 from headstart.errors import HeadstartError
 
-LEVEL = 0.05  # of a sweep: the chance that any arm is called worse than one that it equals, at any of its budgets
-MARGIN = 0.01  # arms that differ by less are as good as each other
-DECLARED = ("finetune", "scratch_backbone")  # one architecture, another start: did pretraining help?
-METRICS = ("accuracy", "balanced_accuracy")
+DEFAULT_LEVEL = (
+    0.05  # of a sweep: the chance that any arm is called worse than one that it equals, at any of its budgets
+)
+DEFAULT_MARGIN = 0.01  # arms that differ by less are as good as each other
+DEFAULT_CONTRAST = ("finetune", "scratch_backbone")  # one architecture, another start: did pretraining help?
+VERDICT_METRICS = ("accuracy", "balanced_accuracy")
 
 
 @dataclass(frozen=True)
@@ -24,18 +26,18 @@ class Comparison:
         HeadstartError: a value that makes no sense.
     """
 
-    contrast: tuple[str, str] = DECLARED
+    contrast: tuple[str, str] = DEFAULT_CONTRAST
     metric: str = "accuracy"
-    margin: float = MARGIN
-    level: float = LEVEL
+    margin: float = DEFAULT_MARGIN
+    level: float = DEFAULT_LEVEL
 
     def __post_init__(self) -> None:
         pair = isinstance(self.contrast, list | tuple) and len(self.contrast) == 2
         if not pair or not all(isinstance(arm, str) for arm in self.contrast) or len(set(self.contrast)) == 1:
             raise HeadstartError(f"compare.contrast={self.contrast}: give two models, such as [finetune,frozen]")
         object.__setattr__(self, "contrast", tuple(self.contrast))
-        if self.metric not in METRICS:
-            raise HeadstartError(f"compare.metric={self.metric}: give {' or '.join(METRICS)}")
+        if self.metric not in VERDICT_METRICS:
+            raise HeadstartError(f"compare.metric={self.metric}: give {' or '.join(VERDICT_METRICS)}")
         for name, most in (("margin", 1.0), ("level", 0.5)):
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < most:

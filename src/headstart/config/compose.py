@@ -22,7 +22,7 @@ from hydra.errors import ConfigCompositionException, MissingConfigException, Ove
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from headstart.config.overrides import bare, parted
+from headstart.config.overrides import override_key, split_flags
 from headstart.errors import HeadstartError
 from headstart.file_names import expand_home
 from headstart.version import __version__
@@ -40,7 +40,7 @@ REFUSED_FLAGS = {
 
 
 @dataclass(frozen=True)
-class Asked:
+class ComposedCommand:
     """What a command would do.
 
     Args:
@@ -63,21 +63,21 @@ def conf_dir() -> Path:
     return inside if inside.is_dir() else Path(__file__).parents[3] / "conf"
 
 
-def arguments(argv: list[str]) -> Namespace:
+def parse_arguments(argv: list[str]) -> Namespace:
     """Hydra's reading of the command.
 
     Raises:
         HeadstartError: a flag that does not exist, or one without its value.
     """
     parser = get_args_parser()
-    flags, overrides = parted(argv)
+    flags, overrides = split_flags(argv)
     known = [s for action in parser._actions for s in action.option_strings]
 
     def refuse(message: str) -> NoReturn:
         unknown = next((f for f in flags if f.startswith("-") and f.partition("=")[0] not in known), None)
         if unknown is None or "unrecognized" not in message:
             raise HeadstartError(f"{message}; --help shows what there is")
-        near = did_you_mean(get_close_matches(unknown, known, n=1, cutoff=0.7))
+        near = format_suggestions(get_close_matches(unknown, known, n=1, cutoff=0.7))
         raise HeadstartError(f"no flag '{unknown}'{near or '; --help shows what there is'}")
 
     for flag, mend in REFUSED_FLAGS.items():
@@ -88,49 +88,51 @@ def arguments(argv: list[str]) -> Namespace:
     return parser.parse_args([*overrides, *flags])
 
 
-def asked(argv: list[str]) -> Asked | None:
+def compose_command(argv: list[str]) -> ComposedCommand | None:
     """What the (quoted) command asks for; None where it runs nothing (``--help``, ``--cfg``, …).
 
     Raises:
         HeadstartError: a mistyped key or choice, with the near ones; a sweep without ``-m``.
     """
-    args = arguments(argv)
+    args = parse_arguments(argv)
     if args.help or args.hydra_help or args.cfg or args.info or args.shell_completion:
         return None
-    found = composed(args)
+    found = compose_first_run(args)
     if found.sweeps and not found.multirun:
         key, choices = next(iter(found.sweeps.items()))
         raise HeadstartError(f"{key}={','.join(choices)} is {len(choices)} values; add -m to run each of them")
     return found
 
 
-def composed(args: Namespace) -> Asked:
+def compose_first_run(args: Namespace) -> ComposedCommand:
     """Composes the first run of the command.
 
     Raises:
         HeadstartError: a mistyped key or choice, with the near ones.
     """
-    with _loader(args) as loader:
-        typed = _parse(args.overrides, loader)
-        config = _compose([_first(o) for o in typed], args, loader)
+    with _open_config_loader(args) as loader:
+        typed = _parse_overrides(args.overrides, loader)
+        config = _compose_config([_first_choice(o) for o in typed], args, loader)
         multirun = args.multirun or config.hydra.mode == RunMode.MULTIRUN
         params = (OmegaConf.select(config, "hydra.sweeper.params") or {}) if multirun else {}
         # As Hydra's sweeper has it: what is typed replaces the experiment's, in the experiment's place.
-        merged = {_name(o): o for o in [*_parse([f"{k}={v}" for k, v in params.items()], loader), *typed]}
-        overrides = [_first(o) for o in merged.values()]
+        merged = {
+            _sweep_key(o): o for o in [*_parse_overrides([f"{k}={v}" for k, v in params.items()], loader), *typed]
+        }
+        overrides = [_first_choice(o) for o in merged.values()]
         if params:
-            config = _compose(overrides, args, loader)
-        _check_contrast(config, loader)
+            config = _compose_config(overrides, args, loader)
+        _check_contrast_models(config, loader)
         sweeps = {name: list(o.sweep_string_iterator()) for name, o in merged.items() if o.is_sweep_override()}
         _check_choices(sweeps, loader)
-    return Asked(config, sweeps, multirun, overrides)
+    return ComposedCommand(config, sweeps, multirun, overrides)
 
 
-def did_you_mean(near: list[str]) -> str:
-    return f"; did you mean {' or '.join(repr(n) for n in near)}?" if near else ""
+def format_suggestions(candidates: list[str]) -> str:
+    return f"; did you mean {' or '.join(repr(n) for n in candidates)}?" if candidates else ""
 
 
-def further_choices(args: Namespace) -> Path | None:
+def resolve_config_dir(args: Namespace) -> Path | None:
     """The folder that ``--config-dir`` names.
 
     Raises:
@@ -145,10 +147,10 @@ def further_choices(args: Namespace) -> Path | None:
 
 
 @contextmanager
-def _loader(args: Namespace) -> Iterator[ConfigLoader]:
+def _open_config_loader(args: Namespace) -> Iterator[ConfigLoader]:
     version.setbase(VERSION_BASE)
     path = create_config_search_path(str(conf_dir()))
-    if extra := further_choices(args):
+    if extra := resolve_config_dir(args):
         path.prepend("command-line", f"file://{extra}", SearchPathQuery(provider="schema"))
     GlobalHydra.instance().clear()
     try:
@@ -157,22 +159,24 @@ def _loader(args: Namespace) -> Iterator[ConfigLoader]:
         GlobalHydra.instance().clear()
 
 
-def _parse(overrides: list[str], loader: ConfigLoader) -> list[Override]:
+def _parse_overrides(overrides: list[str], loader: ConfigLoader) -> list[Override]:
     try:
         return OverridesParser.create(config_loader=loader).parse_overrides(overrides)
     except OverrideParseException as error:
         key, equals, _ = error.override.partition("=")
         if not equals:
             raise HeadstartError(f"'{error.override}' is no setting; write KEY=VALUE") from error
-        keys = _keys(Namespace(config_name=None), loader)
-        raise HeadstartError(f"no key '{bare(key)}'{did_you_mean(_near_keys(bare(key), keys))}") from error
+        keys = _list_keys(Namespace(config_name=None), loader)
+        raise HeadstartError(
+            f"no key '{override_key(key)}'{format_suggestions(_find_near_keys(override_key(key), keys))}"
+        ) from error
 
 
-def _name(override: Override) -> str:
+def _sweep_key(override: Override) -> str:
     return override.get_key_element().lstrip("+~")
 
 
-def _first(override: Override) -> str:
+def _first_choice(override: Override) -> str:
     """The override itself, or the one for the first of its choices."""
     line = override.input_line
     assert line is not None
@@ -186,12 +190,12 @@ def _first(override: Override) -> str:
     return f"{override.get_key_element()}={choice}"
 
 
-def _compose(overrides: list[str], args: Namespace, loader: ConfigLoader) -> DictConfig:
+def _compose_config(overrides: list[str], args: Namespace, loader: ConfigLoader) -> DictConfig:
     name = args.config_name or CONFIG_NAME
     for key, _, choice in (word.partition("=") for word in overrides):
         options = loader.get_group_options(key)
         if options and key != "experiment" and choice not in options and re.fullmatch(r"null|\d*", choice):
-            raise no_choice(key, choice, options)  # Hydra would call it a value of the wrong type
+            raise build_choice_error(key, choice, options)  # Hydra would call it a value of the wrong type
     try:
         return loader.load_configuration(name, overrides, run_mode=RunMode.RUN)
     except MissingConfigException as error:
@@ -200,14 +204,14 @@ def _compose(overrides: list[str], args: Namespace, loader: ConfigLoader) -> Dic
             raise HeadstartError(
                 f"no configuration '{choice}'; --config-name names a file beside train.yaml"
             ) from error
-        raise no_choice(group, choice, loader.get_group_options(group)) from error
+        raise build_choice_error(group, choice, loader.get_group_options(group)) from error
     except ConfigCompositionException as error:
-        for override in _parse(overrides, loader):
+        for override in _parse_overrides(overrides, loader):
             if f"Could not override '{override.key_or_group}'" in str(error):
                 chosen = [o for o in overrides if loader.get_group_options(o.partition("=")[0])]
-                near = did_you_mean(_near_keys(override.key_or_group, _keys(args, loader, chosen)))
+                near = format_suggestions(_find_near_keys(override.key_or_group, _list_keys(args, loader, chosen)))
                 # Nothing reads a key that is new elsewhere.
-                new = unread_hint(override.key_or_group)
+                new = hint_at_unread_key(override.key_or_group)
                 if override.key_or_group.startswith(("trainer.", "logger.")):
                     new = f"; a new key is written +{override.input_line}"
                 raise HeadstartError(f"no key '{override.key_or_group}'{near or new}") from error
@@ -216,7 +220,7 @@ def _compose(overrides: list[str], args: Namespace, loader: ConfigLoader) -> Dic
         raise
 
 
-def unread_hint(key: str) -> str:
+def hint_at_unread_key(key: str) -> str:
     """What to do instead of a key that nothing reads."""
     hints = {
         "callbacks": "callbacks are written +trainer.callbacks=[{_target_: CLASS, ...}]",
@@ -226,16 +230,16 @@ def unread_hint(key: str) -> str:
     return f"; {hints.get(key, 'nothing would read it; --help shows what there is')}"
 
 
-def read_shipped(*parts: str) -> dict[str, Any]:
+def read_shipped_yaml(*parts: str) -> dict[str, Any]:
     """What a YAML of ours says, such as ``read_shipped("data", "folder")``; empty where it is not one of ours."""
     path = conf_dir().joinpath(*parts).with_suffix(".yaml")
     return (yaml.safe_load(path.read_text(encoding="utf-8")) or {}) if path.is_file() else {}
 
 
-def no_choice(group: str, choice: str, options: list[str]) -> HeadstartError:
+def build_choice_error(group: str, choice: str, options: list[str]) -> HeadstartError:
     if not options:
         return HeadstartError(f"no group '{group}'; --help shows the groups and their choices")
-    near = did_you_mean(get_close_matches(choice, options, n=1))
+    near = format_suggestions(get_close_matches(choice, options, n=1))
     return HeadstartError(f"no choice '{choice}' in group '{group}'{near} (choices: {', '.join(sorted(options))})")
 
 
@@ -245,47 +249,47 @@ def _check_choices(sweeps: dict[str, list[str]], loader: ConfigLoader) -> None:
         options = loader.get_group_options(key)
         for choice in choices:
             if options and choice not in options and (choice != "null" or key != "experiment"):
-                raise no_choice(key, choice, options)
+                raise build_choice_error(key, choice, options)
 
 
-def _check_contrast(config: DictConfig, loader: ConfigLoader) -> None:
+def _check_contrast_models(config: DictConfig, loader: ConfigLoader) -> None:
     """A contrast of a model that there is none of would have no answer, and only the end would say so."""
     contrast, models = OmegaConf.select(config, "compare.contrast"), loader.get_group_options("model")
     for name in contrast if OmegaConf.is_list(contrast) else ():
         model, _, settings = str(name).partition(" ")  # an arm's own name begins with its model
         if model not in models:
-            near = did_you_mean([f"{n} {settings}".strip() for n in get_close_matches(model, models, n=1)])
+            near = format_suggestions([f"{n} {settings}".strip() for n in get_close_matches(model, models, n=1)])
             raise HeadstartError(f"compare.contrast: no model '{model}'{near} (choices: {', '.join(sorted(models))})")
 
 
-def varied(argv: list[str], found: Asked, choices: dict[str, str]) -> DictConfig:
+def compose_with(argv: list[str], command: ComposedCommand, choices: dict[str, str]) -> DictConfig:
     """The configuration of ``found``, which the command composed, but for these choices.
 
     Raises:
         HeadstartError: a choice or key that is not there, with the near ones.
     """
-    args = arguments(argv)
-    written = {bare(o.partition("=")[0]): o.partition("=")[0] for o in found.overrides}
-    rest = [o for o in found.overrides if bare(o.partition("=")[0]) not in choices]
+    args = parse_arguments(argv)
+    written = {override_key(o.partition("=")[0]): o.partition("=")[0] for o in command.overrides}
+    rest = [o for o in command.overrides if override_key(o.partition("=")[0]) not in choices]
     chosen = [f"{written.get(key, key)}={choice}" for key, choice in choices.items()]
-    with _loader(args) as loader:
-        return _compose([*rest, *chosen], args, loader)
+    with _open_config_loader(args) as loader:
+        return _compose_config([*rest, *chosen], args, loader)
 
 
-def _keys(args: Namespace, loader: ConfigLoader, chosen: list[str] | None = None) -> list[str]:
+def _list_keys(args: Namespace, loader: ConfigLoader, overrides: list[str] | None = None) -> list[str]:
     """Every key and group that an override may name."""
-    config = loader.load_configuration(args.config_name or CONFIG_NAME, chosen or [], run_mode=RunMode.RUN)
-    return [*loader.list_groups(""), *_dotted(OmegaConf.to_container(config, resolve=False))]
+    config = loader.load_configuration(args.config_name or CONFIG_NAME, overrides or [], run_mode=RunMode.RUN)
+    return [*loader.list_groups(""), *_iterate_dotted_keys(OmegaConf.to_container(config, resolve=False))]
 
 
-def _dotted(tree: Any, prefix: str = "") -> Iterator[str]:
+def _iterate_dotted_keys(tree: Any, prefix: str = "") -> Iterator[str]:
     if isinstance(tree, dict):
         for key, value in tree.items():
             yield f"{prefix}{key}"
-            yield from _dotted(value, f"{prefix}{key}.")
+            yield from _iterate_dotted_keys(value, f"{prefix}{key}.")
 
 
-def _near_keys(key: str, keys: list[str]) -> list[str]:
+def _find_near_keys(key: str, keys: list[str]) -> list[str]:
     """Keys spelt alike; for a bare word also those that end in it (``head_lr`` -> ``model.head_lr``)."""
     keys = [k for k in keys if k.startswith("hydra.") == key.startswith("hydra.")]
     keys = sorted(keys, key=lambda k: k.count("."))  # the setting itself before where it is searched

@@ -14,15 +14,15 @@ from headstart.errors import HeadstartError
 from headstart.version import __version__
 
 if TYPE_CHECKING:
-    from headstart.data.image_source import Source
+    from headstart.data.image_source import ImageSource
 
 # Where a run is computed and what is shown meanwhile; none of it is part of what comes out.
-HOW = {"_target_", "accelerator", "devices", "logger", "enable_progress_bar", "enable_model_summary"}
+IGNORED_TRAINER_KEYS = {"_target_", "accelerator", "devices", "logger", "enable_progress_bar", "enable_model_summary"}
 # Which images, not how they are used: no two arms differ by it.
-WHICH = {"_target_", "root", "labels_per_class", "num_workers", "on_copies", "seed", "folds", "fold"}
-TRAINERS = ("lightning.Trainer", "lightning.pytorch.Trainer", "lightning.pytorch.trainer.trainer.Trainer")
+DATA_SELECTION_KEYS = {"_target_", "root", "labels_per_class", "num_workers", "on_copies", "seed", "folds", "fold"}
+LIGHTNING_TRAINERS = ("lightning.Trainer", "lightning.pytorch.Trainer", "lightning.pytorch.trainer.trainer.Trainer")
 # The arguments of a model that name pretrained weights.
-STARTS = {"backbone", "teacher"}
+PRETRAINED_ARGUMENTS = {"backbone", "teacher"}
 
 
 def arm_settings(cfg: DictConfig) -> dict[str, Any]:
@@ -30,58 +30,60 @@ def arm_settings(cfg: DictConfig) -> dict[str, Any]:
 
     A backbone appears only where the arm has one, and for a scratch arm as its network alone.
     """
-    model = _plain(cfg.model)
-    for pretrained in STARTS & set(model):
-        model[pretrained] = resolve.resolve(model[pretrained])
+    model = _to_plain(cfg.model)
+    for pretrained in PRETRAINED_ARGUMENTS & set(model):
+        model[pretrained] = resolve.resolve_backbone(model[pretrained])
     if "architecture" in model:
-        model["architecture"] = resolve.architecture(model["architecture"])
-    trainer, data = _plain(cfg.trainer), _plain(cfg.data)
+        model["architecture"] = resolve.resolve_architecture(model["architecture"])
+    trainer, data = _to_plain(cfg.trainer), _to_plain(cfg.data)
     tune = {"tune": {"trials": cfg.tune.trials, "space": tuned_settings(cfg)}} if cfg.tune.trials else {}
-    return _flat(
+    return _flatten(
         {
             **tune,
             "model": model,
-            "trainer": {k: v for k, v in trainer.items() if k not in HOW},
-            "data": {k: v for k, v in data.items() if k not in WHICH},
+            "trainer": {k: v for k, v in trainer.items() if k not in IGNORED_TRAINER_KEYS},
+            "data": {k: v for k, v in data.items() if k not in DATA_SELECTION_KEYS},
         }
     )
 
 
 def tuned_settings(cfg: DictConfig) -> dict[str, Any]:
     """Which of the model's settings are searched for, and between what values."""
-    return {name: ends for name, ends in _plain(cfg.tune.space).items() if name in cfg.model}
+    return {name: ends for name, ends in _to_plain(cfg.tune.space).items() if name in cfg.model}
 
 
-def opened(cfg: DictConfig) -> "Source":
+def load_source(cfg: DictConfig) -> "ImageSource":
     """The source that ``cfg.data`` describes; a sweep's arms share it, so that files are looked through once."""
-    return _opened(json.dumps(OmegaConf.to_container(cfg.data, resolve=True, throw_on_missing=True)))
+    return _load_source(json.dumps(OmegaConf.to_container(cfg.data, resolve=True, throw_on_missing=True)))
 
 
 @lru_cache(maxsize=16)
-def _opened(data: str) -> "Source":
+def _load_source(data: str) -> "ImageSource":
     return build_object(json.loads(data), "data")
 
 
-def forget_sources() -> None:
+def clear_source_cache() -> None:
     """Files may have changed since the last command of this process."""
-    _opened.cache_clear()
+    _load_source.cache_clear()
 
 
-def run_name(cfg: DictConfig) -> str:
+def resolve_run_name(cfg: DictConfig) -> str:
     """The folder of a run, see :func:`name_run`; Hydra asks for it before the run begins."""
     try:
-        return name_run(cfg, identify_run(cfg))
+        return format_run_name(cfg, identify_run(cfg))
     except HeadstartError:
-        return name_run(cfg, "unknown")  # the run itself says what is wrong, without an end to the sweep's others
+        return format_run_name(
+            cfg, "unknown"
+        )  # the run itself says what is wrong, without an end to the sweep's others
 
 
 # Hydra names the run directory by it (conf/train.yaml).
-OmegaConf.register_new_resolver("headstart.run", lambda *, _root_: run_name(_root_), replace=True)
+OmegaConf.register_new_resolver("headstart.run", lambda *, _root_: resolve_run_name(_root_), replace=True)
 
 
-def name_run(cfg: DictConfig, identity: str) -> str:
+def format_run_name(cfg: DictConfig, identity: str) -> str:
     """The folder of a run: its choices and the first 8 letters of its identity."""
-    return f"{run_title(cfg, cfg.hydra.runtime.choices)}-{identity[:8]}"
+    return f"{format_run_title(cfg, cfg.hydra.runtime.choices)}-{identity[:8]}"
 
 
 def identify_run(cfg: DictConfig) -> str:
@@ -90,29 +92,29 @@ def identify_run(cfg: DictConfig) -> str:
     Raises:
         HeadstartError: its images or its weights are not to be had.
     """
-    return identify(cfg, opened(cfg).digest)
+    return compute_identity(cfg, load_source(cfg).digest)
 
 
-def run_title(cfg: DictConfig, choices: Mapping[str, Any]) -> str:
+def format_run_title(cfg: DictConfig, choices: Mapping[str, Any]) -> str:
     """What a run is called: model, data, budget, seed and fold, e.g. ``finetune-digits-5-seed0``."""
     budget = "all" if cfg.data.labels_per_class is None else cfg.data.labels_per_class
     fold = f"-fold{cfg.data.fold}" if cfg.data.folds else ""
     return f"{choices['model']}-{choices['data']}-{budget}-seed{cfg.seed}{fold}"
 
 
-def identify(cfg: DictConfig, data_digest: str) -> str:
+def compute_identity(cfg: DictConfig, data_digest: str) -> str:
     """SHA-256 of all that the run's outcome depends on, and nothing else: no path, worker or logger."""
     settings = arm_settings(cfg)
-    for name in STARTS:
+    for name in PRETRAINED_ARGUMENTS:
         settings.pop(f"model.{name}.weights", None)
     # A class of one's own may read the same files in another way, or train in another way.
     classes = [cfg.data._target_, cfg.trainer._target_]
-    foreign = [name for name in classes if not name.startswith("headstart.data.") and name not in TRAINERS]
-    return _hash(
+    foreign = [name for name in classes if not name.startswith("headstart.data.") and name not in LIGHTNING_TRAINERS]
+    return _hash_json(
         {
             **({"classes": foreign} if foreign else {}),
             "settings": settings,
-            "weights": [resolve.digest(resolved) for resolved in _resolved(cfg).values()],
+            "weights": [resolve.weights_sha256(resolved) for resolved in _resolve_backbones(cfg).values()],
             "data": data_digest,
             "labels_per_class": cfg.data.labels_per_class,
             "seed": cfg.seed,
@@ -122,30 +124,30 @@ def identify(cfg: DictConfig, data_digest: str) -> str:
     )
 
 
-def starts(cfg: DictConfig) -> dict[str, dict[str, Any]]:
+def pretrained_origins(cfg: DictConfig) -> dict[str, dict[str, Any]]:
     """Where each pretrained network of the arm comes from, by its argument's name; see ``backbones.origin``."""
-    return {name: resolve.origin(resolved) for name, resolved in _resolved(cfg).items()}
+    return {name: resolve.weights_provenance(resolved) for name, resolved in _resolve_backbones(cfg).items()}
 
 
-def _resolved(cfg: DictConfig) -> dict[str, dict[str, Any]]:
-    model = _plain(cfg.model)
-    return {name: resolve.resolve(model[name]) for name in sorted(STARTS & set(model))}
+def _resolve_backbones(cfg: DictConfig) -> dict[str, dict[str, Any]]:
+    model = _to_plain(cfg.model)
+    return {name: resolve.resolve_backbone(model[name]) for name in sorted(PRETRAINED_ARGUMENTS & set(model))}
 
 
-def _plain(node: Any) -> Any:
+def _to_plain(node: Any) -> Any:
     return OmegaConf.to_container(node, resolve=True)
 
 
-def _flat(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+def _flatten(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     """Dotted keys; a dict with keys that are not words (an epochs table) stays one value."""
     flat: dict[str, Any] = {}
     for k, v in tree.items():
         if isinstance(v, dict) and v and all(isinstance(inner, str) for inner in v):
-            flat |= _flat(v, f"{prefix}{k}.")
+            flat |= _flatten(v, f"{prefix}{k}.")
         else:
             flat[f"{prefix}{k}"] = v
     return flat
 
 
-def _hash(value: Any) -> str:
+def _hash_json(value: Any) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()

@@ -12,32 +12,32 @@ from hydra.utils import get_class
 from omegaconf import DictConfig, OmegaConf
 
 from headstart.compare.declaration import Comparison
-from headstart.config.compose import Asked, did_you_mean, read_shipped, unread_hint
-from headstart.config.overrides import bare
+from headstart.config.compose import ComposedCommand, format_suggestions, hint_at_unread_key, read_shipped_yaml
+from headstart.config.overrides import override_key
 from headstart.config.trainer_options import check_trainer_options, list_logger_nodes
 from headstart.errors import HeadstartError
 from headstart.file_names import expand_home
 
 # The keys that are read by their names; everything else goes to a constructor.
-REQUIRED = {
+REQUIRED_KEYS = {
     "data": ("_target_", "labels_per_class", "folds", "fold", "seed"),
     "model": ("_target_", "epochs"),
     "trainer": ("_target_", "max_epochs"),
     "tune": ("trials", "space"),
     "compare": tuple(field.name for field in fields(Comparison)),
 }
-TOP_LEVEL = {*REQUIRED, "seed", "backbone", "logger", "hydra"}
-NETWORK = {"name", "options", "weights"}  # what a model from random weights reads of ${backbone}: these name it
-BACKBONE = {*NETWORK, "mean", "std"}
-CLOSED = {
+TOP_LEVEL_KEYS = {*REQUIRED_KEYS, "seed", "backbone", "logger", "hydra"}
+NETWORK_KEYS = {"name", "options", "weights"}  # what a model from random weights reads of ${backbone}: these name it
+BACKBONE_KEYS = {*NETWORK_KEYS, "mean", "std"}
+CLOSED_NODES = {
     "tune": {"trials", "space"},
-    "compare": set(REQUIRED["compare"]),
-    "backbone": {*BACKBONE, "lr", "batch_norm"},
+    "compare": set(REQUIRED_KEYS["compare"]),
+    "backbone": {*BACKBONE_KEYS, "lr", "batch_norm"},
 }
 INTERPOLATION = re.compile(r"\$\{\s*\.*([\w.\-/]+)")
 
 
-def check_config(cfg: DictConfig, typed: Sequence[str]) -> None:
+def check_config(cfg: DictConfig, overrides: Sequence[str]) -> None:
     """Checks one run's configuration, nothing in it resolved, as far as needs no torch.
 
     Args:
@@ -48,22 +48,28 @@ def check_config(cfg: DictConfig, typed: Sequence[str]) -> None:
         HeadstartError: a key that is needed and lacking, or one that nothing reads.
     """
     choices = cfg.hydra.runtime.choices
-    for key in (*REQUIRED, "seed"):
-        if key not in cfg or OmegaConf.is_missing(cfg, key) or (key in REQUIRED and not OmegaConf.is_dict(cfg[key])):
-            raise HeadstartError(f"{key}: the configuration has none; choose one, such as {key}={_example(key)}")
-    for node, keys in REQUIRED.items():
+    for key in (*REQUIRED_KEYS, "seed"):
+        if (
+            key not in cfg
+            or OmegaConf.is_missing(cfg, key)
+            or (key in REQUIRED_KEYS and not OmegaConf.is_dict(cfg[key]))
+        ):
+            raise HeadstartError(f"{key}: the configuration has none; choose one, such as {key}={_example_choice(key)}")
+    for node, keys in REQUIRED_KEYS.items():
         for key in keys:
             if key not in cfg[node]:
-                raise HeadstartError(f"{node}.{key}: the configuration has no such key; {_mend(node, key, choices)}")
-    _check_unread(cfg)
-    _check_arguments(cfg, typed)
+                raise HeadstartError(
+                    f"{node}.{key}: the configuration has no such key; {_suggest_fix(node, key, choices)}"
+                )
+    _check_unread_keys(cfg)
+    _check_constructor_arguments(cfg, overrides)
     check_trainer_options(cfg.trainer)
     if cfg.data.seed != cfg.seed:
         raise HeadstartError(f"data.seed={cfg.data.seed}: one seed serves the whole run; give seed={cfg.data.seed}")
     list_logger_nodes(cfg.get("logger"))
 
 
-def check_effects(arms: Sequence[DictConfig], typed: Sequence[str]) -> None:
+def check_overrides_take_effect(arms: Sequence[DictConfig], overrides: Sequence[str]) -> None:
     """Checks that each key that was typed has an effect on one arm at least.
 
     Args:
@@ -74,11 +80,11 @@ def check_effects(arms: Sequence[DictConfig], typed: Sequence[str]) -> None:
         HeadstartError: a key of the backbone that no arm reads, or of the search where nothing is searched.
     """
     models = ", ".join(dict.fromkeys(arm.hydra.runtime.choices.model for arm in arms))
-    for override in typed:
-        key = bare(override.partition("=")[0])
+    for override in overrides:
+        key = override_key(override.partition("=")[0])
         if override == "backbone=embedded":  # the default
             continue
-        if re.match(r"backbone(\.|$)", key) and not any(_reads_backbone(arm, key) for arm in arms):
+        if re.match(r"backbone(\.|$)", key) and not any(_is_backbone_read(arm, key) for arm in arms):
             raise HeadstartError(f"{override}: model={models} reads no {key}; leave it out, or choose another model")
         if key.startswith("tune.space") and not any(arm.tune.trials for arm in arms):
             raise HeadstartError(f"{override}: nothing is searched; add tune.trials=8, or leave it out")
@@ -87,7 +93,7 @@ def check_effects(arms: Sequence[DictConfig], typed: Sequence[str]) -> None:
             raise HeadstartError(f"{override}: model={models} has no {setting} to search; leave it out")
 
 
-def check_validation(sources: Iterable[Any], typed: Sequence[str]) -> None:
+def check_validation_share(sources: Iterable[Any], overrides: Sequence[str]) -> None:
     """Checks that a share for validation that was typed validates at one budget at least.
 
     Args:
@@ -97,19 +103,19 @@ def check_validation(sources: Iterable[Any], typed: Sequence[str]) -> None:
     Raises:
         HeadstartError: nothing validates.
     """
-    shares = [override for override in typed if bare(override.partition("=")[0]) == "data.validation"]
+    shares = [override for override in overrides if override_key(override.partition("=")[0]) == "data.validation"]
     shares = [share for share in shares if not share.endswith("=0.2")]  # the default
     if shares and not any(source.validation == 0 or len(source.split.val) for source in sources):
         raise HeadstartError(f"{shares[-1]}: below 20 labels per class no image validates; leave it out")
 
 
-def check_directories(command: Asked) -> None:
+def check_directories(command: ComposedCommand) -> None:
     """Checks that the directories that were typed are those in which the runs will lie.
 
     Raises:
         HeadstartError: a directory that takes no effect, or that runs would share.
     """
-    hydra, shipped = command.config.hydra, read_shipped("train")["hydra"]
+    hydra, shipped = command.config.hydra, read_shipped_yaml("train")["hydra"]
     run, sweep = (OmegaConf.to_container(node, resolve=False) for node in (hydra.run, hydra.sweep))
     assert isinstance(run, dict) and isinstance(sweep, dict)
     if sweep["subdir"] != shipped["sweep"]["subdir"]:
@@ -137,7 +143,7 @@ def check_directories(command: Asked) -> None:
             )
 
 
-def check_outside(directory: Path, source: Any) -> None:
+def check_outside_images(directory: Path, source: Any) -> None:
     """Checks that runs will not lie among the images, where the next command would take them for a class.
 
     Args:
@@ -147,9 +153,9 @@ def check_outside(directory: Path, source: Any) -> None:
     Raises:
         HeadstartError: they would.
     """
-    from headstart.data import Folder
+    from headstart.data import ImageFolder
 
-    if not isinstance(source, Folder) or not source.root:
+    if not isinstance(source, ImageFolder) or not source.root:
         return
     root = expand_home(source.root).resolve()
     if directory.resolve().is_relative_to(root):
@@ -159,24 +165,24 @@ def check_outside(directory: Path, source: Any) -> None:
         )
 
 
-def _check_unread(cfg: DictConfig) -> None:
+def _check_unread_keys(cfg: DictConfig) -> None:
     plain = OmegaConf.to_container(OmegaConf.masked_copy(cfg, [str(k) for k in cfg if k != "hydra"]), resolve=False)
     assert isinstance(plain, dict)
-    read = set(INTERPOLATION.findall("\n".join(_texts(plain))))
-    places = [("", str(key), TOP_LEVEL) for key in plain]
-    places += [(f"{node}.", str(key), CLOSED[node]) for node in CLOSED for key in plain.get(node) or ()]
+    read = set(INTERPOLATION.findall("\n".join(_iterate_strings(plain))))
+    places = [("", str(key), TOP_LEVEL_KEYS) for key in plain]
+    places += [(f"{node}.", str(key), CLOSED_NODES[node]) for node in CLOSED_NODES for key in plain.get(node) or ()]
     for prefix, key, known in places:
         name = f"{prefix}{key}"
         if key not in known and not any(path == name or path.startswith(f"{name}.") for path in read):
-            near = did_you_mean([f"{prefix}{word}" for word in get_close_matches(key, known, n=1)])
-            raise HeadstartError(f"no key '{name}'{near or unread_hint(name)}")
+            near = format_suggestions([f"{prefix}{word}" for word in get_close_matches(key, known, n=1)])
+            raise HeadstartError(f"no key '{name}'{near or hint_at_unread_key(name)}")
 
 
-def _check_arguments(cfg: DictConfig, typed: Sequence[str]) -> None:
+def _check_constructor_arguments(cfg: DictConfig, overrides: Sequence[str]) -> None:
     """A key that is new in ``data`` or ``model`` must be an argument of its class."""
-    new = {bare(o.partition("=")[0]) for o in typed if o.startswith("+")}
+    new = {override_key(o.partition("=")[0]) for o in overrides if o.startswith("+")}
     for node in ("data", "model"):
-        known = read_shipped(node, str(cfg.hydra.runtime.choices.get(node)))
+        known = read_shipped_yaml(node, str(cfg.hydra.runtime.choices.get(node)))
         further = [str(key) for key in cfg[node] if key not in known and not str(key).startswith("_")]
         if node == "model" and not any(f"model.{key}" in new for key in further):
             continue  # its class would need torch; if it does not take a key of its own YAML, the run says so
@@ -190,39 +196,41 @@ def _check_arguments(cfg: DictConfig, typed: Sequence[str]) -> None:
             continue
         for key in further:
             if key not in accepted:
-                near = did_you_mean([f"{node}.{name}" for name in get_close_matches(key, accepted, n=1)])
+                near = format_suggestions([f"{node}.{name}" for name in get_close_matches(key, accepted, n=1)])
                 end = near or f" ({', '.join(accepted)})"
                 raise HeadstartError(f"no key '{node}.{key}': {cfg[node]._target_} takes no such argument{end}")
 
 
-def _reads_backbone(arm: DictConfig, key: str) -> bool:
+def _is_backbone_read(arm: DictConfig, key: str) -> bool:
     model: Any = OmegaConf.to_container(arm.model, resolve=False)
-    names = INTERPOLATION.findall("\n".join(_texts(model)))
+    names = INTERPOLATION.findall("\n".join(_iterate_strings(model)))
     if key == "backbone":
         return any(name == key or name.startswith("backbone.") for name in names)
     setting = ".".join(key.split(".")[:2])
     starts_from = {key: value for key, value in model.items() if key != "architecture"}
-    read = BACKBONE if "backbone" in INTERPOLATION.findall("\n".join(_texts(starts_from))) else NETWORK
+    read = (
+        BACKBONE_KEYS if "backbone" in INTERPOLATION.findall("\n".join(_iterate_strings(starts_from))) else NETWORK_KEYS
+    )
     return setting in names or ("backbone" in names and setting.partition(".")[2] in read)
 
 
-def _texts(tree: Any) -> Iterator[str]:
+def _iterate_strings(tree: Any) -> Iterator[str]:
     if isinstance(tree, dict):
         for value in tree.values():
-            yield from _texts(value)
+            yield from _iterate_strings(value)
     elif isinstance(tree, list):
         for value in tree:
-            yield from _texts(value)
+            yield from _iterate_strings(value)
     elif isinstance(tree, str):
         yield tree
 
 
-def _example(key: str) -> str:
+def _example_choice(key: str) -> str:
     return {"seed": "0", "data": "folder", "model": "finetune", "trainer": "default"}.get(key, "{…}")
 
 
-def _mend(node: str, key: str, choices: Any) -> str:
-    if node in choices and not read_shipped(node, str(choices[node])):
+def _suggest_fix(node: str, key: str, choices: Any) -> str:
+    if node in choices and not read_shipped_yaml(node, str(choices[node])):
         default = {"data": "folder", "model": "finetune"}.get(node, "default")
         return f"begin {node}/{choices[node]}.yaml with `defaults: [{default}, _self_]`, which has it, or set it there"
     return f"do not take it away; give {node}.{key} another value"

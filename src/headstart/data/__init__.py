@@ -4,20 +4,20 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from headstart.data.datamodule import ImageData as ImageData
+    from headstart.data.datamodule import ImageDataModule as ImageDataModule
     from headstart.data.digits import Digits as Digits
-    from headstart.data.image_folder import Folder as Folder
-    from headstart.data.image_source import Source as Source
+    from headstart.data.image_folder import ImageFolder as ImageFolder
+    from headstart.data.image_source import ImageSource as ImageSource
     from headstart.data.mnist import MNIST as MNIST
     from headstart.data.split import available_budgets as available_budgets
 
 _HOMES = {
-    "Source": "image_source",
+    "ImageSource": "image_source",
     "available_budgets": "split",
-    "Folder": "image_folder",
+    "ImageFolder": "image_folder",
     "Digits": "digits",
     "MNIST": "mnist",
-    "ImageData": "datamodule",
+    "ImageDataModule": "datamodule",
 }
 __all__ = list(_HOMES)
 

@@ -9,14 +9,14 @@ import torch
 from torch import Tensor
 from torch.utils.data import BatchSampler, DataLoader, Dataset, Sampler
 
-from headstart.data.image_source import Source
+from headstart.data.image_source import ImageSource
 from headstart.image_spec import ImageSpec
-from headstart.seeding import key
+from headstart.seeding import derive_key
 
-EVALUATION_BATCH = 256
+EVAL_BATCH_SIZE = 256
 
 
-class ImageData(L.LightningDataModule):
+class ImageDataModule(L.LightningDataModule):
     """The images of a source as Lightning wants them; batches are uint8 (N, C, H, W) and int64 (N,).
 
     After ``setup`` there is ``spec``, what the data tell a model. Where the split has no validation part,
@@ -26,7 +26,7 @@ class ImageData(L.LightningDataModule):
     spec: ImageSpec
     test_reads = 0
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: ImageSource) -> None:
         super().__init__()
         self.source = source
 
@@ -42,64 +42,70 @@ class ImageData(L.LightningDataModule):
         self.first_epoch = state_dict["epoch"]
 
     def train_dataloader(self) -> DataLoader:
-        images = Images(self.source, self.source.split.train)
-        order = Order(len(images), self.source.seed)
+        images = ImageDataset(self.source, self.source.split.train)
+        order = EpochSampler(len(images), self.source.seed)
         # The first batches are drawn before Lightning says which epoch a resumed run is in.
         order.set_epoch(self.first_epoch)
-        return self._loader(images, batch_sampler=Batches(order, self.source.batch_size, drop_last=False))
+        return self._build_loader(
+            images, batch_sampler=NoSingletonBatchSampler(order, self.source.batch_size, drop_last=False)
+        )
 
     def val_dataloader(self) -> DataLoader | list[Any]:
         part = self.source.split.val
-        return self._loader(Images(self.source, part), batch_size=EVALUATION_BATCH) if len(part) else []
+        return self._build_loader(ImageDataset(self.source, part), batch_size=EVAL_BATCH_SIZE) if len(part) else []
 
-    def trained_dataloader(self) -> DataLoader:
+    def train_eval_dataloader(self) -> DataLoader:
         """The training images once and in the split's order."""
-        return self._loader(Images(self.source, self.source.split.train), batch_size=EVALUATION_BATCH)
+        return self._build_loader(ImageDataset(self.source, self.source.split.train), batch_size=EVAL_BATCH_SIZE)
 
     def test_dataloader(self) -> DataLoader:
         self.test_reads += 1
-        return self._loader(Images(self.source, self.source.split.test), batch_size=EVALUATION_BATCH)
+        return self._build_loader(ImageDataset(self.source, self.source.split.test), batch_size=EVAL_BATCH_SIZE)
 
-    def _loader(self, images: "Images", **how: Any) -> DataLoader:
+    def _build_loader(self, images: "ImageDataset", **options: Any) -> DataLoader:
         workers = self.source.num_workers
-        return DataLoader(images, num_workers=workers, persistent_workers=workers > 0, collate_fn=_as_it_is, **how)
+        return DataLoader(
+            images, num_workers=workers, persistent_workers=workers > 0, collate_fn=_return_batch, **options
+        )
 
 
-class Images(Dataset):
+class ImageDataset(Dataset):
     """Some of a source's images; a batch is fetched as a whole."""
 
-    def __init__(self, source: Source, indices: np.ndarray) -> None:
+    def __init__(self, source: ImageSource, indices: np.ndarray) -> None:
         self.source, self.indices = source, indices
-        self.labels = torch.from_numpy(source.catalogue.labels[indices])
+        self.labels = torch.from_numpy(source.catalog.labels[indices])
 
     def __len__(self) -> int:
         return len(self.indices)
 
     def __getitems__(self, positions: list[int]) -> tuple[Tensor, Tensor]:
-        return torch.from_numpy(np.array(self.source.pixels(self.indices[positions]))), self.labels[positions]
+        return torch.from_numpy(np.array(self.source.read_pixels(self.indices[positions]))), self.labels[positions]
 
     def __getitem__(self, position: int) -> tuple[Tensor, Tensor]:
         images, labels = self.__getitems__([position])
         return images[0], labels[0]
 
 
-class Order(Sampler[int]):
+class EpochSampler(Sampler[int]):
     """Positions in an order that depends on the seed and the epoch, which Lightning tells, alone."""
 
-    def __init__(self, count: int, seed: int) -> None:
-        self.count, self.seed, self.epoch = count, seed, 0
+    def __init__(self, num_images: int, seed: int) -> None:
+        self.num_images, self.seed, self.epoch = num_images, seed, 0
 
     def set_epoch(self, epoch: int) -> None:
         self.epoch = epoch
 
     def __len__(self) -> int:
-        return self.count
+        return self.num_images
 
     def __iter__(self) -> Iterator[int]:
-        yield from np.random.default_rng(key(self.seed, "order", self.epoch)).permutation(self.count).tolist()
+        yield from (
+            np.random.default_rng(derive_key(self.seed, "order", self.epoch)).permutation(self.num_images).tolist()
+        )
 
 
-class Batches(BatchSampler):
+class NoSingletonBatchSampler(BatchSampler):
     """Every position once an epoch; a last batch of one image joins the one before it, since BatchNorm
     has no statistics of a single image."""
 
@@ -115,5 +121,5 @@ class Batches(BatchSampler):
         return max(full + (rest > 1), 1)
 
 
-def _as_it_is(batch: Any) -> Any:
+def _return_batch(batch: Any) -> Any:
     return batch

@@ -8,13 +8,13 @@ from filelock import FileLock
 from PIL import Image
 
 from headstart.data import paths
-from headstart.data.image_folder import Folder
+from headstart.data.image_folder import ImageFolder
 from headstart.errors import HeadstartError
 from headstart.file_names import expand_home
 
 
 @dataclass(eq=False)
-class Digits(Folder):
+class Digits(ImageFolder):
     """8×8 grey images of ten digits (UCI's optical recognition test set, which scikit-learn carries).
 
     ``root`` is where the folder is written; None is ``data/digits`` in a clone, else in the user's cache.
@@ -31,14 +31,14 @@ class Digits(Folder):
     def audit(self) -> None:
         return None
 
-    def _place(self) -> Path:
-        root = expand_home(self.root) if self.root else paths.own_folder("digits")
+    def _resolve_root(self) -> Path:
+        root = expand_home(self.root) if self.root else paths.default_data_dir("digits")
         try:
             write_digits(root)
         except OSError as error:
             reason = error.strerror or error
             raise HeadstartError(f"{root}: the digits cannot be written here ({reason}); give a data.root") from error
-        return paths.existing(root)
+        return paths.resolve_root(root)
 
 
 def write_digits(root: Path) -> None:

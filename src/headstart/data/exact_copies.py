@@ -5,16 +5,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from headstart.errors import HeadstartError, named
+from headstart.errors import HeadstartError, join_with_limit
 
 if TYPE_CHECKING:
-    from headstart.data.image_source import Catalogue
+    from headstart.data.image_source import Catalog
 
-RANK = {"test": 0, "train": 1, "val": 2}  # of copies in two parts, the one in the first of these stays
+PART_PRIORITY = {"test": 0, "train": 1, "val": 2}  # of copies in two parts, the one in the first of these stays
 
 
-def unusable(
-    catalogue: "Catalogue", content: np.ndarray, parts: np.ndarray, used: np.ndarray, skip_copies: bool
+def find_conflicting_copies(
+    catalog: "Catalog", content: np.ndarray, parts: np.ndarray, is_used: np.ndarray, skip_copies: bool
 ) -> dict[int, str]:
     """The images that are to be left out, by position, each with the reason.
 
@@ -31,42 +31,42 @@ def unusable(
     Raises:
         HeadstartError: an image stands in two given parts, and copies are not to be left out.
     """
-    rank = np.array([RANK.get(part, 0) for part in parts])
-    across = list(_groups(content, rank, used))
+    rank = np.array([PART_PRIORITY.get(part, 0) for part in parts])
+    across = list(_iter_conflicting_groups(content, rank, is_used))
     if across and not skip_copies:
         # One of each part will do: of a blank image there may be thousands.
         firsts = [group[np.unique(rank[group], return_index=True)[1]] for group in across]
-        told = [" = ".join(catalogue.names[i] for i in first) for first in firsts]
+        told = [" = ".join(catalog.names[i] for i in first) for first in firsts]
         raise HeadstartError(
-            f"{len(across)} {'image stands' if len(across) == 1 else 'images stand'} in two parts: {named(told)}; "
+            f"{len(across)} {'image stands' if len(across) == 1 else 'images stand'} in two parts: {join_with_limit(told)}; "
             "remove the copies from one part, or keep them out of training with data.on_copies=skip"
         )
     left_out = {}
     for group in across:
         first = group[rank[group].argmin()]
         for i in group[rank[group] > rank[first]]:
-            left_out[int(i)] = f"the same image stands in {parts[first]}: {catalogue.names[first]}"
-    for group in _groups(content, catalogue.labels, used):
-        labels = ", ".join(catalogue.classes[label] for label in np.unique(catalogue.labels[group]))
+            left_out[int(i)] = f"the same image stands in {parts[first]}: {catalog.names[first]}"
+    for group in _iter_conflicting_groups(content, catalog.labels, is_used):
+        labels = ", ".join(catalog.classes[label] for label in np.unique(catalog.labels[group]))
         left_out |= {int(i): f"the same image stands under two labels: {labels}" for i in group}
     return left_out
 
 
-def copied(items: Iterable[int], by: Callable[[int], Hashable]) -> list[list[int]]:
+def group_duplicates(items: Iterable[int], key: Callable[[int], Hashable]) -> list[list[int]]:
     """The groups of two or more items that have something in common, in the order of their first."""
     groups: dict[Hashable, list[int]] = {}
     for item in items:
-        groups.setdefault(by(item), []).append(item)
+        groups.setdefault(key(item), []).append(item)
     return [group for group in groups.values() if len(group) > 1]
 
 
-def _groups(content: np.ndarray, trait: np.ndarray, used: np.ndarray) -> Iterator[np.ndarray]:
+def _iter_conflicting_groups(content: np.ndarray, trait: np.ndarray, is_used: np.ndarray) -> Iterator[np.ndarray]:
     """The positions of exact copies, a group at a time, that differ in a trait (small whole numbers)."""
     if not len(content):
         return
     least = np.full(content.max() + 1, trait.max())
     most = np.full(content.max() + 1, trait.min())
-    np.minimum.at(least, content[used], trait[used])
-    np.maximum.at(most, content[used], trait[used])
+    np.minimum.at(least, content[is_used], trait[is_used])
+    np.maximum.at(most, content[is_used], trait[is_used])
     for k in np.flatnonzero(least < most):
-        yield np.flatnonzero((content == k) & used)
+        yield np.flatnonzero((content == k) & is_used)

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from headstart.errors import NAMED
+from headstart.errors import MAX_LISTED
 
 
 def group_ignored(ignored: Iterable[tuple[str, str]]) -> list[dict[str, Any]]:
@@ -20,7 +20,7 @@ def group_ignored(ignored: Iterable[tuple[str, str]]) -> list[dict[str, Any]]:
     for reason, name in ignored:
         groups[reason].append(name)
     return [
-        {"reason": reason, "count": len(names), "images": sorted(names)[:NAMED]}
+        {"reason": reason, "count": len(names), "images": sorted(names)[:MAX_LISTED]}
         for reason, names in sorted(groups.items())
     ]
 

@@ -10,91 +10,91 @@ import numpy as np
 
 from headstart.data import paths as places
 from headstart.data import pixel_cache
-from headstart.data.exact_copies import copied
-from headstart.data.image_source import Catalogue, Source
+from headstart.data.exact_copies import group_duplicates
+from headstart.data.image_source import Catalog, ImageSource
 from headstart.data.layout.class_folders import ClassFolder, describe_missing_classes
 from headstart.data.layout.layout import Layout, check_layout, read_layout
 from headstart.decoding.bit_depth import DepthError
-from headstart.errors import HeadstartError, named
+from headstart.errors import HeadstartError, join_with_limit
 from headstart.file_names import encode_name
 
 
 @dataclass(frozen=True)
-class File:
+class LabeledFile:
     """An image file: where it lies, its class and part, and by what a change of it is noticed."""
 
     path: Path
     label: str
     part: str
     size: int
-    modified: int
+    modified_ns: int
 
 
 @dataclass(eq=False)
-class Folder(Source):
+class ImageFolder(ImageSource):
     """A folder of images; see ``Source`` for the arguments."""
 
     @cached_property
-    def catalogue(self) -> Catalogue:
-        root = self._place()
+    def catalog(self) -> Catalog:
+        root = self._resolve_root()
         if self.image_size is None:
             raise HeadstartError("data.image_size=null: photographs differ in size; give a number of pixels")
-        layout, files = _scan(root)
+        layout, files = _scan_folder(root)
         notes = (*(note.text for note in layout.notes), *describe_missing_classes(layout.classes))
-        return _catalogue(
+        return _build_catalog(
             root, files, layout.ignored, notes, self.image_size, self.channels, self.on_bad_file, self.depth
         )
 
     @property
     def name(self) -> str:
-        return encode_name(self._place().absolute().name)
+        return encode_name(self._resolve_root().absolute().name)
 
     def audit(self) -> dict[str, Any] | None:
-        from headstart.data.audit.audit import audit
+        from headstart.data.audit.audit import audit_folder
 
-        return audit(self._place()).summary()
+        return audit_folder(self._resolve_root()).summary()
 
-    def _place(self) -> Path:
+    def _resolve_root(self) -> Path:
         if not self.root:
             raise HeadstartError("data.root: say where the images lie: data.root=PATH")
-        return places.existing(self.root)
+        return places.resolve_root(self.root)
 
 
 @lru_cache(maxsize=4)  # the runs of a sweep share what they read
-def _catalogue(
+def _build_catalog(
     root: Path,
-    files: tuple[File, ...],
+    files: tuple[LabeledFile, ...],
     ignored: tuple[tuple[str, Path], ...],
     notes: tuple[str, ...],
     size: int,
     channels: int | None,
     on_bad_file: str,
     depth: str | None,
-) -> Catalogue:
+) -> Catalog:
     paths = [file.path for file in files]
-    digests = list(pixel_cache.in_threads(_digest, paths, "hashing images"))
+    digests = list(pixel_cache.thread_map(_hash_file, paths, "hashing images"))
     try:
-        decoded = pixel_cache.decoded(paths, digests, size, channels, depth)
+        decoded = pixel_cache.decode_with_cache(paths, digests, size, channels, depth)
     except DepthError as error:
         raise DepthError(f"data.root={root}: {error}") from error
-    names = [name_below(root, path) for path in paths]
-    skipped = [(names[i], reason) for i, reason in sorted(decoded.troubles.items())]
+    names = [relative_name(root, path) for path in paths]
+    skipped = [(names[i], reason) for i, reason in sorted(decoded.errors.items())]
     if skipped and on_bad_file == "error":
-        bad = named([f"{name} ({reason})" for name, reason in skipped])
+        bad = join_with_limit([f"{name} ({reason})" for name, reason in skipped])
         raise HeadstartError(
             f"{root}: {len(skipped)} of {len(files)} files cannot be read: {bad}; mend or remove them, "
             "or leave them out with data.on_bad_file=skip"
         )
-    good = [i for i in range(len(files)) if i not in decoded.troubles]
+    good = [i for i in range(len(files)) if i not in decoded.errors]
     kept = [digests[i] for i in good]
     classes = sorted({file.label for file in files})
     position = {name: i for i, name in enumerate(classes)}
     if lost := sorted(set(classes) - {files[i].label for i in good}):
-        reason = next(reason for i, reason in sorted(decoded.troubles.items()) if files[i].label in lost)
+        reason = next(reason for i, reason in sorted(decoded.errors.items()) if files[i].label in lost)
         raise HeadstartError(
-            f"{root}: no file in class {named(lost)} can be read ({reason}); mend the files or remove the class"
+            f"{root}: no file in class {join_with_limit(lost)} can be read ({reason}); mend the files or remove the class"
         )
-    return Catalogue(
+    return Catalog(
         names=[names[i] for i in good],
         labels=np.array([position[files[i].label] for i in good], dtype=np.int64),
         classes=tuple(classes),
@@ -103,15 +103,15 @@ def _catalogue(
         pixels=decoded.pixels,
         rows=np.array(good, dtype=np.int64),
         skipped=skipped,
-        contents=_contents(kept, decoded.pixels, good),
+        content_ids=_content_ids(kept, decoded.pixels, good),
         depth=decoded.depth.name,
-        reading=_reading(decoded),
-        ignored=[(reason, name_below(root, path)) for reason, path in ignored],
+        decoding_key=_decoding_key(decoded),
+        ignored=[(reason, relative_name(root, path)) for reason, path in ignored],
         notes=[*notes, *filter(None, [decoded.depth.text])],
     )
 
 
-def _reading(decoded: pixel_cache.Decoded) -> list[Any]:
+def _decoding_key(decoded: pixel_cache.DecodedImages) -> list[Any]:
     """What changes the pixels of the same files: later decoders, and the values of all files together."""
     reading: dict[str, Any] = {} if decoded.decoder == 1 else {"decoder": decoded.decoder}
     if not decoded.depth.is_as_before:
@@ -119,18 +119,18 @@ def _reading(decoded: pixel_cache.Decoded) -> list[Any]:
     return [reading] if reading else []
 
 
-def _contents(digests: list[str], pixels: np.ndarray, rows: list[int]) -> list[str]:
+def _content_ids(digests: list[str], pixels: np.ndarray, rows: list[int]) -> list[str]:
     """For each image the least SHA-256 of the files that give its pixels: a copy may lie in another container."""
     contents = list(digests)
     # One row of pixels tells most images apart without reading them all.
-    for suspects in copied(range(len(rows)), lambda i: pixels[rows[i], :, pixels.shape[2] // 2].tobytes()):
-        for copies in copied(suspects, lambda i: hashlib.sha256(pixels[rows[i]].tobytes()).digest()):
+    for suspects in group_duplicates(range(len(rows)), lambda i: pixels[rows[i], :, pixels.shape[2] // 2].tobytes()):
+        for copies in group_duplicates(suspects, lambda i: hashlib.sha256(pixels[rows[i]].tobytes()).digest()):
             for i in copies:
                 contents[i] = min(digests[j] for j in copies)
     return contents
 
 
-def _digest(path: Path) -> str:
+def _hash_file(path: Path) -> str:
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
@@ -138,20 +138,20 @@ def _digest(path: Path) -> str:
         return "unreadable"
 
 
-def name_below(root: Path, path: Path) -> str:
+def relative_name(root: Path, path: Path) -> str:
     return encode_name(path.relative_to(root).as_posix())
 
 
-def _scan(root: Path) -> tuple[Layout, tuple[File, ...]]:
+def _scan_folder(root: Path) -> tuple[Layout, tuple[LabeledFile, ...]]:
     """The layout of ``root`` and its image files in the order of their names in any locale; only names and dates are
     looked at."""
     layout = read_layout(root)
     check_layout(layout)
     files = [file for folder in layout.classes for file in list_class_files(folder)]
-    return layout, tuple(sorted(files, key=lambda file: name_below(root, file.path).split("/")))
+    return layout, tuple(sorted(files, key=lambda file: relative_name(root, file.path).split("/")))
 
 
-def list_class_files(folder: ClassFolder) -> list[File]:
+def list_class_files(folder: ClassFolder) -> list[LabeledFile]:
     """The image files of a class's folder."""
     label = encode_name(folder.name)
-    return [File(file.path, label, folder.part, file.size, file.modified) for file in folder.listing.files]
+    return [LabeledFile(file.path, label, folder.part, file.size, file.modified_ns) for file in folder.listing.files]

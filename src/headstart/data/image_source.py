@@ -14,11 +14,11 @@ from headstart.data.split import Split, make_split
 from headstart.errors import HeadstartError, hint_at_text
 from headstart.image_spec import ImageSpec
 
-PARTS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
+PART_ALIASES = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Catalogue:
+class Catalog:
     """The images of a source, sorted by name; each of them can be read.
 
     Args:
@@ -45,15 +45,15 @@ class Catalogue:
     pixels: np.ndarray
     rows: np.ndarray
     skipped: list[tuple[str, str]] = field(default_factory=list)
-    contents: list[str] = field(default_factory=list)
+    content_ids: list[str] = field(default_factory=list)
     depth: str | None = None
-    reading: list[Any] = field(default_factory=list)
+    decoding_key: list[Any] = field(default_factory=list)
     ignored: list[tuple[str, str]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
 
 @dataclass(eq=False)
-class Source(ABC):
+class ImageSource(ABC):
     """A data set. Its arguments are the keys of ``conf/data``; a subclass says what images there are.
 
     Args:
@@ -96,25 +96,31 @@ class Source(ABC):
     depth: str | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
-        self._demand("image_size", self.image_size is None or _whole(self.image_size, 8), "8 or more pixels")
-        self._demand("channels", self.channels in (None, 1, 3), "1, 3 or null")
+        self._require("image_size", self.image_size is None or _is_whole_number(self.image_size, 8), "8 or more pixels")
+        self._require("channels", self.channels in (None, 1, 3), "1, 3 or null")
         budget = self.labels_per_class
-        self._demand("labels_per_class", budget is None or _whole(budget, 1), "1 or more, or null for all")
-        self._demand("test", self.test is None or self.test in PARTS, f"one of {', '.join(PARTS)}, or null")
-        self._demand("folds", self.folds is None or _whole(self.folds, 2), "2 or more, or null for one split")
-        self._demand("fold", _whole(self.fold, 0) and self.fold < (self.folds or 1), "one of data.folds, from 0 on")
-        self._demand("validation", _share(self.validation), "a share between 0 and 0.5")
-        self._demand("mirror", isinstance(self.mirror, bool), "true or false")
-        self._demand("batch_size", _whole(self.batch_size, 2), "2 or more images")
-        self._demand("num_workers", _whole(self.num_workers, 0), "0 or more processes")
-        self._demand("on_bad_file", self.on_bad_file in ("error", "skip"), "error or skip")
-        self._demand("on_copies", self.on_copies in ("error", "skip"), "error or skip")
-        self._demand("seed", _whole(self.seed, 0), "a whole number of 0 or more")
+        self._require("labels_per_class", budget is None or _is_whole_number(budget, 1), "1 or more, or null for all")
+        self._require(
+            "test", self.test is None or self.test in PART_ALIASES, f"one of {', '.join(PART_ALIASES)}, or null"
+        )
+        self._require(
+            "folds", self.folds is None or _is_whole_number(self.folds, 2), "2 or more, or null for one split"
+        )
+        self._require(
+            "fold", _is_whole_number(self.fold, 0) and self.fold < (self.folds or 1), "one of data.folds, from 0 on"
+        )
+        self._require("validation", _is_share(self.validation), "a share between 0 and 0.5")
+        self._require("mirror", isinstance(self.mirror, bool), "true or false")
+        self._require("batch_size", _is_whole_number(self.batch_size, 2), "2 or more images")
+        self._require("num_workers", _is_whole_number(self.num_workers, 0), "0 or more processes")
+        self._require("on_bad_file", self.on_bad_file in ("error", "skip"), "error or skip")
+        self._require("on_copies", self.on_copies in ("error", "skip"), "error or skip")
+        self._require("seed", _is_whole_number(self.seed, 0), "a whole number of 0 or more")
 
-    def _demand(self, name: str, sensible: bool, wanted: str) -> None:
-        if not sensible:
+    def _require(self, name: str, is_valid: bool, expected: str) -> None:
+        if not is_valid:
             key, value = name if name == "seed" else f"data.{name}", getattr(self, name)  # one seed for all
-            raise HeadstartError(f"{key}={value}: give {wanted}{hint_at_text(value)}")
+            raise HeadstartError(f"{key}={value}: give {expected}{hint_at_text(value)}")
 
     @property
     def name(self) -> str:
@@ -123,7 +129,7 @@ class Source(ABC):
 
     @cached_property
     @abstractmethod
-    def catalogue(self) -> Catalogue:
+    def catalog(self) -> Catalog:
         """What images there are.
 
         Raises:
@@ -138,7 +144,7 @@ class Source(ABC):
             HeadstartError: the budget does not fit, or there is no such test part.
         """
         return make_split(
-            self.catalogue,
+            self.catalog,
             self.test_part,
             self.labels_per_class,
             self.validation,
@@ -151,47 +157,47 @@ class Source(ABC):
     @property
     def test_part(self) -> str | None:
         """The given part that is the test, by its one name."""
-        return PARTS[self.test] if self.test else None
+        return PART_ALIASES[self.test] if self.test else None
 
     @property
     def skipped(self) -> list[tuple[str, str]]:
         """(name, reason) of images that are there and not used, whatever the budget."""
-        return self.catalogue.skipped + self.split.skipped
+        return self.catalog.skipped + self.split.skipped
 
     @property
     def ignored(self) -> list[dict[str, Any]]:
         """Images that are there and stand in no class: for each reason the count, and the first twenty names."""
-        return group_ignored(self.catalogue.ignored)
+        return group_ignored(self.catalog.ignored)
 
     @property
     def remarks(self) -> list[str]:
         """What a person should know of the data before anything trains: what is passed over, and what was assumed."""
         passed_over = describe_ignored(self.ignored)
-        texts = [*([f"passed over: {passed_over}"] if passed_over else []), *self.catalogue.notes]
+        texts = [*([f"passed over: {passed_over}"] if passed_over else []), *self.catalog.notes]
         return [f"data.root={self.root}: {text}" for text in texts]
 
     def audit(self) -> dict[str, Any] | None:
         """What may be wrong with the images, for a report; None where nobody would mend it."""
         return None
 
-    def pixels(self, indices: np.ndarray) -> np.ndarray:
+    def read_pixels(self, indices: np.ndarray) -> np.ndarray:
         """The images at these positions of the catalogue, uint8 (N, C, H, W)."""
-        return self.catalogue.pixels[self.catalogue.rows[indices]]
+        return self.catalog.pixels[self.catalog.rows[indices]]
 
     @cached_property
     def digest(self) -> str:
         """SHA-256 of what the outcome depends on in the data: content, class, part and shape; no name or path."""
         rows = sorted((row["sha256"], row["class"], row["part"]) for row in self.split.rows())
-        text = json.dumps([self.catalogue.pixels.shape[1:], rows, *self.catalogue.reading])
+        text = json.dumps([self.catalog.pixels.shape[1:], rows, *self.catalog.decoding_key])
         return hashlib.sha256(text.encode()).hexdigest()
 
     @cached_property
     def spec(self) -> ImageSpec:
         """What the data tell a model; mean and standard deviation are those of the training part."""
-        channels, height, width = self.catalogue.pixels.shape[1:]
+        channels, height, width = self.catalog.pixels.shape[1:]
         counts = np.zeros((channels, 256), dtype=np.int64)  # exact, whatever the order
         for start in range(0, len(self.split.train), 1024):
-            some = self.pixels(self.split.train[start : start + 1024])
+            some = self.read_pixels(self.split.train[start : start + 1024])
             counts += [np.bincount(some[:, c].ravel(), minlength=256) for c in range(channels)]
         values = np.arange(256) / 255
         share = counts / counts.sum(axis=1, keepdims=True)
@@ -200,18 +206,18 @@ class Source(ABC):
         labels = len(self.split.train) + len(self.split.val)
         return ImageSpec(
             shape=(channels, height, width),
-            classes=self.catalogue.classes,
+            classes=self.catalog.classes,
             mean=tuple(round(float(m), 6) for m in mean),
             std=tuple(round(float(s), 6) for s in std),
             mirror=self.mirror,
-            labels_per_class=max(1, round(labels / len(self.catalogue.classes))),
-            depth=self.catalogue.depth,
+            labels_per_class=max(1, round(labels / len(self.catalog.classes))),
+            depth=self.catalog.depth,
         )
 
 
-def _whole(value: Any, least: int) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= least
+def _is_whole_number(value: Any, minimum: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= minimum
 
 
-def _share(value: Any) -> bool:
+def _is_share(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 0.5

@@ -14,18 +14,18 @@ from filelock import FileLock
 
 from headstart.data import paths as places
 from headstart.data import pixel_cache
-from headstart.data.image_source import Catalogue, Source
+from headstart.data.image_source import Catalog, ImageSource
 from headstart.decoding import decoder
 from headstart.errors import HeadstartError
 
-IMAGES = {"train": "train-images-idx3-ubyte", "test": "t10k-images-idx3-ubyte"}
-LABELS = {"train": "train-labels-idx1-ubyte", "test": "t10k-labels-idx1-ubyte"}
-NAMES = (*IMAGES.values(), *LABELS.values())
-PLACES = ("", "raw", "MNIST/raw")
+IMAGE_FILES = {"train": "train-images-idx3-ubyte", "test": "t10k-images-idx3-ubyte"}
+LABEL_FILES = {"train": "train-labels-idx1-ubyte", "test": "t10k-labels-idx1-ubyte"}
+FILE_NAMES = (*IMAGE_FILES.values(), *LABEL_FILES.values())
+SUBFOLDERS = ("", "raw", "MNIST/raw")
 
 
 @dataclass(eq=False)
-class MNIST(Source):
+class MNIST(ImageSource):
     """Handwritten digits, 28×28 and grey; the official 10,000 test images are the sealed test.
 
     ``root`` is where the four files lie (there, in ``raw`` or in ``MNIST/raw``). Where they are missing,
@@ -38,30 +38,30 @@ class MNIST(Source):
     batch_size: int = 128
 
     @cached_property
-    def catalogue(self) -> Catalogue:
-        return _catalogue(self._files(), self.image_size or 28, self.channels or 1)
+    def catalog(self) -> Catalog:
+        return _build_catalog(self._locate_files(), self.image_size or 28, self.channels or 1)
 
-    def _files(self) -> tuple[Path, ...]:
+    def _locate_files(self) -> tuple[Path, ...]:
         """The four files, in the order of ``NAMES``."""
-        kept = places.own_folder("mnist")
-        wanted = kept if self.root is None else places.existing(self.root)
-        if not (_found(wanted) or _found(kept)):
+        kept = places.default_data_dir("mnist")
+        wanted = kept if self.root is None else places.resolve_root(self.root)
+        if not (_find_files(wanted) or _find_files(kept)):
             _download(kept, wanted)
-        return _found(wanted) or _found(kept)
+        return _find_files(wanted) or _find_files(kept)
 
 
-def _found(root: Path) -> tuple[Path, ...]:
+def _find_files(root: Path) -> tuple[Path, ...]:
     """The four files in the order of ``NAMES``; nothing unless all are there."""
-    found = tuple(path for name in NAMES if (path := _find(root, name)))
-    return found if len(found) == len(NAMES) else ()
+    found = tuple(path for name in FILE_NAMES if (path := _find_file(root, name)))
+    return found if len(found) == len(FILE_NAMES) else ()
 
 
-def _find(root: Path, name: str) -> Path | None:
-    places = [root / place / (name + packed) for place in PLACES for packed in ("", ".gz")]
+def _find_file(root: Path, name: str) -> Path | None:
+    places = [root / place / (name + packed) for place in SUBFOLDERS for packed in ("", ".gz")]
     return next((path for path in places if path.is_file()), None)
 
 
-def _download(folder: Path, wanted: Path) -> None:
+def _download(folder: Path, requested: Path) -> None:
     from torchvision import datasets
 
     try:
@@ -71,14 +71,14 @@ def _download(folder: Path, wanted: Path) -> None:
     except Exception as error:
         reason = str(error).splitlines()[0].rstrip(" :")[:80]
         raise HeadstartError(
-            f"MNIST: its files are not in {wanted}, and the download failed ({reason}); "
-            f"put {', '.join(name + '.gz' for name in NAMES)} there, or name their folder by data.root="
+            f"MNIST: its files are not in {requested}, and the download failed ({reason}); "
+            f"put {', '.join(name + '.gz' for name in FILE_NAMES)} there, or name their folder by data.root="
         ) from error
 
 
 @lru_cache(maxsize=2)  # the runs of a sweep share what they read
-def _catalogue(files: tuple[Path, ...], size: int, channels: int) -> Catalogue:
-    train, test, train_labels, test_labels = map(_idx, files, (3, 3, 1, 1))
+def _build_catalog(files: tuple[Path, ...], size: int, channels: int) -> Catalog:
+    train, test, train_labels, test_labels = map(_read_idx, files, (3, 3, 1, 1))
     for part, count, labels in (("training", len(train), train_labels), ("test", len(test), test_labels)):
         if count != len(labels):
             raise HeadstartError(
@@ -88,9 +88,9 @@ def _catalogue(files: tuple[Path, ...], size: int, channels: int) -> Catalogue:
     digests = [hashlib.sha256(image.tobytes()).hexdigest() for image in pixels]
     if (size, size, channels) != (*pixels.shape[2:], 1):
         pictures = [decoder.from_array(image.transpose(1, 2, 0)) for image in pixels]
-        pixels = pixel_cache.decoded(pictures, digests, size, channels).pixels
+        pixels = pixel_cache.decode_with_cache(pictures, digests, size, channels).pixels
     parts = [("train", i) for i in range(len(train))] + [("test", i) for i in range(len(test))]
-    return Catalogue(
+    return Catalog(
         names=[f"{part}/{i:05}" for part, i in parts],
         labels=np.concatenate([train_labels, test_labels]).astype(np.int64),
         classes=tuple("0123456789"),
@@ -101,7 +101,7 @@ def _catalogue(files: tuple[Path, ...], size: int, channels: int) -> Catalogue:
     )
 
 
-def _idx(path: Path, dimensions: int) -> np.ndarray:
+def _read_idx(path: Path, dimensions: int) -> np.ndarray:
     """An array of the idx format: two zeros, 8 for uint8, the dimensions, their sizes (big-endian), the values."""
     try:
         content = path.read_bytes()

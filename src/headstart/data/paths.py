@@ -9,7 +9,7 @@ import platformdirs
 from headstart.errors import HeadstartError
 from headstart.file_names import expand_home
 
-CLONE = Path(__file__).parents[3]
+CLONE_ROOT = Path(__file__).parents[3]
 
 
 def cache_dir() -> Path:
@@ -17,13 +17,13 @@ def cache_dir() -> Path:
     return Path(os.environ.get("HEADSTART_CACHE") or platformdirs.user_cache_dir("headstart")).expanduser()
 
 
-def own_folder(name: str) -> Path:
+def default_data_dir(name: str) -> Path:
     """Where a data set lies that we make or download: ``data/`` in a clone, else the cache."""
-    in_clone = (CLONE / "pyproject.toml").is_file() and (CLONE / "data").is_dir()
-    return (CLONE / "data" if in_clone else cache_dir()) / name
+    in_clone = (CLONE_ROOT / "pyproject.toml").is_file() and (CLONE_ROOT / "data").is_dir()
+    return (CLONE_ROOT / "data" if in_clone else cache_dir()) / name
 
 
-def existing(root: str | Path) -> Path:
+def resolve_root(root: str | Path) -> Path:
     """The folder that a person named, a leading ``~`` expanded.
 
     Raises:

@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from headstart.data.exact_copies import unusable
+from headstart.data.exact_copies import find_conflicting_copies
 from headstart.errors import HeadstartError
-from headstart.seeding import key
+from headstart.seeding import derive_key
 
 if TYPE_CHECKING:
-    from headstart.data.image_source import Catalogue, Source
+    from headstart.data.image_source import Catalog, ImageSource
 
 TEST_SHARE = 0.2
-VALIDATES_FROM = 20  # labels per class; with fewer, too few images would be left to choose by
-MOST_VALIDATION = 500  # images per class; more would choose no better and train worse
-FIRST_BUDGET, BUDGETS = 5, 3
+MIN_LABELS_TO_VALIDATE = 20  # labels per class; with fewer, too few images would be left to choose by
+MAX_VALIDATION = 500  # images per class; more would choose no better and train worse
+SMALLEST_BUDGET, MAX_BUDGETS = 5, 3
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -26,7 +26,7 @@ class Split:
     ``skipped`` are the names of those that no budget may use, each with the reason.
     """
 
-    catalogue: "Catalogue"
+    catalog: "Catalog"
     train: np.ndarray
     val: np.ndarray
     test: np.ndarray
@@ -34,7 +34,7 @@ class Split:
 
     def rows(self) -> list[dict[str, str]]:
         """Each image used: its name, SHA-256, class and part, in the order in which a loader counts them."""
-        c = self.catalogue
+        c = self.catalog
         return [
             {"image": c.names[i], "sha256": c.digests[i], "class": c.classes[c.labels[i]], "part": part}
             for part, positions in (("train", self.train), ("val", self.val), ("test", self.test))
@@ -43,24 +43,24 @@ class Split:
 
 
 @dataclass(frozen=True, eq=False)
-class Pool:
+class LabelPool:
     """The images of a class beside the test part, ordered by content: to train, and given to validate."""
 
     name: str
     train: np.ndarray
     val: np.ndarray
 
-    def fits(self, budget: int) -> bool:
-        return budget <= len(self.train) + (len(self.val) if budget >= VALIDATES_FROM else 0)
+    def can_fill(self, budget: int) -> bool:
+        return budget <= len(self.train) + (len(self.val) if budget >= MIN_LABELS_TO_VALIDATE else 0)
 
     @property
     def largest_budget(self) -> int:
         both = len(self.train) + len(self.val)
-        return both if self.fits(both) else len(self.train)
+        return both if self.can_fill(both) else len(self.train)
 
 
 def make_split(
-    catalogue: "Catalogue",
+    catalog: "Catalog",
     test: str | None,
     budget: int | None,
     validation: float,
@@ -85,87 +85,89 @@ def make_split(
         HeadstartError: no such part, folds where the data bring a test part, an image in two given parts, a class
             without a training image, or a budget larger than a class.
     """
-    sealed, pools, skipped = _sealed_and_rest(catalogue, test, validation, skip_copies, folds, fold)
-    if budget is not None and not all(pool.fits(budget) for pool in pools):
+    sealed, pools, skipped = _split_off_test(catalog, test, validation, skip_copies, folds, fold)
+    if budget is not None and not all(pool.can_fill(budget) for pool in pools):
         rarest = min(pools, key=lambda pool: pool.largest_budget)
         raise HeadstartError(
             f"data.labels_per_class={budget}: class {rarest.name!r} has {rarest.largest_budget} images beside "
             f"the test part; the largest budget that fits is {rarest.largest_budget}"
         )
     labels = budget if budget is not None else np.mean([len(pool.train) + len(pool.val) for pool in pools])
-    share = validation if labels >= VALIDATES_FROM else 0.0
-    drawn = [_drawn(pool, budget, share, seed, label) for label, pool in enumerate(pools)]
+    share = validation if labels >= MIN_LABELS_TO_VALIDATE else 0.0
+    drawn = [_sample_labels(pool, budget, share, seed, label) for label, pool in enumerate(pools)]
     train, val = (np.concatenate(parts) for parts in zip(*drawn, strict=True))
-    return Split(catalogue, train, val, sealed, skipped)
+    return Split(catalog, train, val, sealed, skipped)
 
 
-def available_budgets(source: "Source") -> list[int]:
+def available_budgets(source: "ImageSource") -> list[int]:
     """Up to three of 5, 10, 20, 40, …: the first that the rarest class fills beside the test part."""
     skip, folds = source.on_copies == "skip", source.folds
     pools = [
         pool
         for fold in range(folds or 1)
-        for pool in _sealed_and_rest(source.catalogue, source.test_part, source.validation, skip, folds, fold)[1]
+        for pool in _split_off_test(source.catalog, source.test_part, source.validation, skip, folds, fold)[1]
     ]
     most = min(pool.largest_budget for pool in pools)
-    budgets = takewhile(lambda k: k <= most, (FIRST_BUDGET * 2**n for n in count()))
-    return [k for k in budgets if all(pool.fits(k) for pool in pools)][:BUDGETS]
+    budgets = takewhile(lambda k: k <= most, (SMALLEST_BUDGET * 2**n for n in count()))
+    return [k for k in budgets if all(pool.can_fill(k) for pool in pools)][:MAX_BUDGETS]
 
 
-def _sealed_and_rest(
-    catalogue: "Catalogue",
+def _split_off_test(
+    catalog: "Catalog",
     test: str | None,
     validation: float,
     skip_copies: bool,
     folds: int | None,
     fold: int,
-) -> tuple[np.ndarray, list[Pool], list[tuple[str, str]]]:
+) -> tuple[np.ndarray, list[LabelPool], list[tuple[str, str]]]:
     """The test part, each class's images beside it, and what is left out of both, with the reason."""
-    if test is None and "test" in catalogue.parts:
+    if test is None and "test" in catalog.parts:
         test = "test"
     if test and folds:
         raise HeadstartError(f"data.folds={folds}: the data bring a {test} part; give data.folds=null, or no such part")
     # A number for each content, in the order of the SHA-256.
-    content = np.unique(catalogue.contents or catalogue.digests, return_inverse=True)[1]
-    is_test = _given(catalogue, test) if test else np.zeros(len(content), dtype=bool)
-    used = is_test | (catalogue.parts != "test")  # a given test part that is not the one asked for does not train
-    left_out = unusable(catalogue, content, np.where(is_test, "test", catalogue.parts), used, skip_copies)
+    content = np.unique(catalog.content_ids or catalog.digests, return_inverse=True)[1]
+    is_test = _part_mask(catalog, test) if test else np.zeros(len(content), dtype=bool)
+    used = is_test | (catalog.parts != "test")  # a given test part that is not the one asked for does not train
+    left_out = find_conflicting_copies(catalog, content, np.where(is_test, "test", catalog.parts), used, skip_copies)
     used[list(left_out)] = False
-    is_test = used & (is_test if test else np.isin(content, _first(catalogue, content, used, folds, fold)))
+    is_test = used & (is_test if test else np.isin(content, _select_test(catalog, content, used, folds, fold)))
     if test and not is_test.any():
         raise HeadstartError(f"each image of the {test} part stands under two labels; give them one, or add images")
     rest = np.flatnonzero(used & ~is_test)
-    validates = (catalogue.parts[rest] == "val") & (test not in ("val", "train"))
-    order = np.lexsort((np.array(catalogue.names)[rest], validates, content[rest]))
+    validates = (catalog.parts[rest] == "val") & (test not in ("val", "train"))
+    order = np.lexsort((np.array(catalog.names)[rest], validates, content[rest]))
     rest, validates = rest[order], validates[order]
     pools = []
-    for label, name in enumerate(catalogue.classes):
-        own = np.flatnonzero(catalogue.labels[rest] == label)
+    for label, name in enumerate(catalog.classes):
+        own = np.flatnonzero(catalog.labels[rest] == label)
         # Of a class's exact copies one is enough, so that none both trains and validates.
         own = own[np.unique(content[rest[own]], return_index=True)[1]]
         given = rest[own[validates[own]]] if validation else rest[:0]
-        pools.append(Pool(name, rest[own[~validates[own]]], given))
+        pools.append(LabelPool(name, rest[own[~validates[own]]], given))
     if bare := [pool.name for pool in pools if not len(pool.train)]:
         raise HeadstartError(
             f"class {', '.join(map(repr, bare))} has no image left to train on beside the test part "
             "(a class needs two different images at least, under no other label); add images, or remove the class"
         )
-    return np.flatnonzero(is_test), pools, [(catalogue.names[i], left_out[i]) for i in sorted(left_out)]
+    return np.flatnonzero(is_test), pools, [(catalog.names[i], left_out[i]) for i in sorted(left_out)]
 
 
-def _given(catalogue: "Catalogue", test: str) -> np.ndarray:
-    found = catalogue.parts == test
+def _part_mask(catalog: "Catalog", test: str) -> np.ndarray:
+    found = catalog.parts == test
     if not found.any():
-        there = ", ".join(sorted({str(part) for part in catalogue.parts} - {""})) or "none"
+        there = ", ".join(sorted({str(part) for part in catalog.parts} - {""})) or "none"
         raise HeadstartError(f"data.test={test}: the data bring no such part (they bring: {there})")
     return found
 
 
-def _first(catalogue: "Catalogue", content: np.ndarray, used: np.ndarray, folds: int | None, fold: int) -> np.ndarray:
+def _select_test(
+    catalog: "Catalog", content: np.ndarray, is_used: np.ndarray, folds: int | None, fold: int
+) -> np.ndarray:
     """The contents of the test images, in the order of the SHA-256: of each class the first fifth, or a fold."""
     first = []
-    for label, name in enumerate(catalogue.classes):
-        unique = np.unique(content[used & (catalogue.labels == label)])
+    for label, name in enumerate(catalog.classes):
+        unique = np.unique(content[is_used & (catalog.labels == label)])
         if folds and len(unique) < folds:
             raise HeadstartError(
                 f"data.folds={folds}: class {name!r} has {len(unique)} different images; give fewer folds"
@@ -175,13 +177,15 @@ def _first(catalogue: "Catalogue", content: np.ndarray, used: np.ndarray, folds:
     return np.concatenate(first)
 
 
-def _drawn(pool: Pool, budget: int | None, share: float, seed: int, label: int) -> tuple[np.ndarray, np.ndarray]:
+def _sample_labels(
+    pool: LabelPool, budget: int | None, share: float, seed: int, label: int
+) -> tuple[np.ndarray, np.ndarray]:
     """The labels of one class that train, and those that validate."""
-    train = pool.train[np.random.default_rng(key(seed, "split", label)).permutation(len(pool.train))]
+    train = pool.train[np.random.default_rng(derive_key(seed, "split", label)).permutation(len(pool.train))]
     if not share:
         return train[:budget], train[:0]
     if len(pool.val):
-        val = pool.val[np.random.default_rng(key(seed, "split", label, 1)).permutation(len(pool.val))]
+        val = pool.val[np.random.default_rng(derive_key(seed, "split", label, 1)).permutation(len(pool.val))]
         if budget is None:
             return train, val
         wanted = max(min(round(share * budget), len(val)), budget - len(train))
@@ -189,5 +193,5 @@ def _drawn(pool: Pool, budget: int | None, share: float, seed: int, label: int) 
     train = train[:budget]
     due = np.floor(share * np.arange(len(train) + 1) + 1e-9)  # so many of the first k validate, for every k
     validates = due[1:] > due[:-1]
-    validates &= np.cumsum(validates) <= MOST_VALIDATION
+    validates &= np.cumsum(validates) <= MAX_VALIDATION
     return train[~validates], train[validates]

@@ -11,12 +11,12 @@ import numpy as np
 
 from headstart.errors import HeadstartError
 
-INTEGER = {"uint8": 255, "uint10": 1023, "uint12": 4095, "uint14": 16383, "uint16": 65535}
-FLOAT = {"float1": 1, "float255": 255, "float65535": 65535}
-WHITE = INTEGER | FLOAT  # by the name of a depth, the value that becomes 255
+INTEGER_WHITE = {"uint8": 255, "uint10": 1023, "uint12": 4095, "uint14": 16383, "uint16": 65535}
+FLOAT_WHITE = {"float1": 1, "float255": 255, "float65535": 65535}
+WHITE_VALUES = INTEGER_WHITE | FLOAT_WHITE  # by the name of a depth, the value that becomes 255
 OVERSHOOT = 0.25  # of white: so far may a bicubic or Lanczos filter carry floating-point values beyond black and white
-SPAN = 0.5  # of white that the largest floating-point value reaches: else it may be meant otherwise
-FEW = 20  # where one image in so many, or fewer, needs the depth that was chosen, the sentence says so
+MIN_FLOAT_SPAN = 0.5  # of white that the largest floating-point value reaches: else it may be meant otherwise
+RARE_ONE_IN = 20  # where one image in so many, or fewer, needs the depth that was chosen, the sentence says so
 
 
 class PixelError(ValueError):
@@ -88,14 +88,14 @@ def choose_depth(extents: Sequence[Extent], names: Sequence[str]) -> str:
             "the others whole numbers: no one range fits both; store all alike"
         )
     if floats:
-        for name, white in FLOAT.items():
-            if SPAN * white <= high <= (1 + OVERSHOOT) * white:
+        for name, white in FLOAT_WHITE.items():
+            if MIN_FLOAT_SPAN * white <= high <= (1 + OVERSHOOT) * white:
                 return name
         raise DepthError(
             f"floating-point values from {low:,.4g} to {high:,.4g} (in {names[most]}): which of them is white cannot "
             "be told; scale all images by one factor to 0 to 1, or store them as 16-bit whole numbers"
         )
-    depth = next((name for name, white in INTEGER.items() if high <= white), None)
+    depth = next((name for name, white in INTEGER_WHITE.items() if high <= white), None)
     if depth is None:
         raise DepthError(f"values up to {high:,} (in {names[most]}): more than 16 bits; scale all images by one factor")
     if depth != "uint16" and any(extent.is_color for extent in extents):
@@ -117,15 +117,15 @@ def resolve_depth(extent: Extent, depth: str | None) -> str:
     kind = "16-bit color" if extent.is_color else "values deeper than 8 bits"
     if extent.is_float:
         kind = "floating-point values"
-    if depth is None and not extent.is_float and INTEGER["uint14"] < extent.high <= INTEGER["uint16"]:
+    if depth is None and not extent.is_float and INTEGER_WHITE["uint14"] < extent.high <= INTEGER_WHITE["uint16"]:
         return "uint16"
     if depth is None:
         raise PixelError(
             f"{kind}, for which this model knows no range: it was trained on 8-bit images, or before ranges were "
             "recorded; give 8 bits (0 to 255, as uint8)"
         )
-    white = WHITE[depth]
-    if extent.is_float != (depth in FLOAT):
+    white = WHITE_VALUES[depth]
+    if extent.is_float != (depth in FLOAT_WHITE):
         raise PixelError(f"{kind}, but the images trained on are read as {describe_range(depth)}; give such values")
     if extent.is_color and depth != "uint16":
         raise PixelError(f"{kind}, of which only the upper 8 bits can be read; give 8-bit color")
@@ -138,17 +138,17 @@ def resolve_depth(extent: Extent, depth: str | None) -> str:
     return depth
 
 
-def to_eight_bits(values: np.ndarray, depth: str) -> np.ndarray:
+def scale_to_uint8(values: np.ndarray, depth: str) -> np.ndarray:
     """``255 * values / white``, rounded and clipped, as uint8 of the same shape."""
     if values.dtype.kind == "f":
         values = values.astype(np.float32, copy=False)
-    return (values * (255 / WHITE[depth])).clip(0, 255).round().astype(np.uint8)
+    return (values * (255 / WHITE_VALUES[depth])).clip(0, 255).round().astype(np.uint8)
 
 
 def describe_range(depth: str) -> str:
     """Such as ``12 bits, 0 to 4,095``."""
-    bits = f"{depth.removeprefix('uint')} bits, " if depth in INTEGER else "floating point, "
-    return f"{bits}0 to {WHITE[depth]:,}"
+    bits = f"{depth.removeprefix('uint')} bits, " if depth in INTEGER_WHITE else "floating point, "
+    return f"{bits}0 to {WHITE_VALUES[depth]:,}"
 
 
 def describe_depth(extents: Sequence[Extent], depth: str, images: int) -> str:
@@ -160,18 +160,18 @@ def describe_depth(extents: Sequence[Extent], depth: str, images: int) -> str:
         images: how many images there are, those of 8 bits included.
     """
     low, high = min(extent.low for extent in extents), max(extent.high for extent in extents)
-    kind = "floating-point images" if depth in FLOAT else "images deeper than 8 bits"
+    kind = "floating-point images" if depth in FLOAT_WHITE else "images deeper than 8 bits"
     if len(extents) < images:
         kind = f"{len(extents):,} of {images:,} are {kind}"
-    if depth in FLOAT:
-        clip = ", what lies outside is clipped" if low < 0 or high > WHITE[depth] else ""
-        return f"{kind}, values from {low:,.6g} to {high:,.6g}: read as 0 to {WHITE[depth]:,}{clip}"
-    names = list(INTEGER)
+    if depth in FLOAT_WHITE:
+        clip = ", what lies outside is clipped" if low < 0 or high > WHITE_VALUES[depth] else ""
+        return f"{kind}, values from {low:,.6g} to {high:,.6g}: read as 0 to {WHITE_VALUES[depth]:,}{clip}"
+    names = list(INTEGER_WHITE)
     smaller = names[max(0, names.index(depth) - 1)]
-    bright = sum(extent.high > INTEGER[smaller] for extent in extents)
+    bright = sum(extent.high > INTEGER_WHITE[smaller] for extent in extents)
     few = (
-        f"; only {bright:,} of {len(extents):,} need so many, the others end at {INTEGER[smaller]:,}"
-        if depth != "uint8" and FEW * bright <= len(extents)
+        f"; only {bright:,} of {len(extents):,} need so many, the others end at {INTEGER_WHITE[smaller]:,}"
+        if depth != "uint8" and RARE_ONE_IN * bright <= len(extents)
         else ""
     )
     return f"{kind}, values up to {int(high):,}: read as {describe_range(depth)}{few}"
@@ -184,7 +184,7 @@ def is_as_before(extents: Sequence[Extent], depth: str) -> bool:
     """
     if any(extent.has_mask for extent in extents):
         return False
-    if depth in INTEGER:
+    if depth in INTEGER_WHITE:
         return depth == "uint16"
     unit = [extent.high <= 1 for extent in extents]  # an image that ended at 1 was multiplied by 255
     return {"float1": all(unit), "float255": not any(unit)}.get(depth, False)

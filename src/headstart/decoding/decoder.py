@@ -18,29 +18,29 @@ from headstart.errors import HeadstartError
 
 T = TypeVar("T")
 
-DECODER = 2  # another number whenever other pixels come out of the same file: it names the caches
-SUFFIXES = {".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".apng", ".bmp", ".gif", ".webp", ".tif", ".tiff"}
-SUFFIXES |= {".ppm", ".pgm", ".pbm", ".pnm", ".avif", ".jp2", ".j2k", ".jpx"}
-HEIC = {".heic", ".heif"}
+DECODER_VERSION = 2  # another number whenever other pixels come out of the same file: it names the caches
+IMAGE_SUFFIXES = {".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".apng", ".bmp", ".gif", ".webp", ".tif", ".tiff"}
+IMAGE_SUFFIXES |= {".ppm", ".pgm", ".pbm", ".pnm", ".avif", ".jp2", ".j2k", ".jpx"}
+HEIC_SUFFIXES = {".heic", ".heif"}
 # No other format is tried, whatever a file contains: Pillow would run PostScript, for one. A file's content says
 # which of them it is, never its name: so formats without a signature of their own (TGA) are left out.
 FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP", "TIFF", "PPM", "AVIF", "JPEG2000")
 HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"}
 AVIF_BRANDS = {b"avif", b"avis"}
-HEADER = 64  # bytes that tell HEIC from AVIF
-EMPTY = "empty"
-NO_HEIC = "HEIC needs another decoder: pip install headstart[heic]"
-GREY = {"1", "L", "LA", "La", "I", "F"}
-TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")  # what such files begin with
+HEADER_BYTES = 64  # bytes that tell HEIC from AVIF
+EMPTY_FILE = "empty"
+HEIC_HINT = "HEIC needs another decoder: pip install headstart[heic]"
+GRAY_MODES = {"1", "L", "LA", "La", "I", "F"}
+TIFF_SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")  # what such files begin with
 
 
-def is_image(path: Path) -> bool:
+def has_image_suffix(path: Path) -> bool:
     """Whether the name is that of an image; hidden files are none."""
-    return path.suffix.lower() in SUFFIXES | HEIC and not path.name.startswith(".")
+    return path.suffix.lower() in IMAGE_SUFFIXES | HEIC_SUFFIXES and not path.name.startswith(".")
 
 
 @dataclass(frozen=True)
-class Header:
+class ImageHeader:
     """What is known of an image before its pixels are read.
 
     Args:
@@ -50,7 +50,7 @@ class Header:
         is_turned_anew: whether the first decoder turned it wrongly.
     """
 
-    is_grey: bool
+    is_gray: bool
     is_deep: bool
     jpeg_side: int
     is_turned_anew: bool = False
@@ -86,28 +86,28 @@ def decode(
         HeadstartError: it cannot be read as an image.
     """
     try:
-        return _read(image, lambda opened: _array(opened, size, channels, depth))
+        return _process_image(image, lambda opened: _to_array(opened, size, channels, depth))
     except (HeadstartError, MemoryError):
         raise
     except Exception as error:  # Pillow's decoders raise whatever a broken file leads them to
         mend = ""
         if isinstance(image, str | Path):
             name, mend = str(image), "" if isinstance(error, PixelError) else "; mend or remove the file"
-        raise HeadstartError(f"{name}: {trouble(error)}{mend}") from error
+        raise HeadstartError(f"{name}: {describe_decode_error(error)}{mend}") from error
 
 
 def has_image_header(path: Path) -> bool:
     """Whether the file begins like an image, HEIC included, whatever its name."""
     try:
-        with _opened(path):
+        with _open_image(path):
             return True
     except Exception as error:  # Pillow's readers raise whatever a broken file leads them to
-        return str(error).endswith(NO_HEIC)
+        return str(error).endswith(HEIC_HINT)
 
 
 def is_heic(header: bytes) -> bool:
     """Whether a file that begins with these bytes is HEIC: its brand, or one that it is compatible with, says so."""
-    major, end = header[8:12], min(int.from_bytes(header[:4]), HEADER)
+    major, end = header[8:12], min(int.from_bytes(header[:4]), HEADER_BYTES)
     brands = {major, *(header[i : i + 4] for i in range(16, end, 4))}
     return header[4:8] == b"ftyp" and major not in AVIF_BRANDS and bool(brands & HEIC_BRANDS)
 
@@ -115,20 +115,20 @@ def is_heic(header: bytes) -> bool:
 def readable_formats() -> list[str]:
     """Pillow's names of the formats that are read here: AVIF and HEIC depend on what is installed."""
     missing = {name for name, feature in (("AVIF", "avif"), ("JPEG2000", "jpg_2000")) if not features.check(feature)}
-    return [name for name in FORMATS if name not in missing] + ["HEIF"] * reads_heic()
+    return [name for name in FORMATS if name not in missing] + ["HEIF"] * can_read_heic()
 
 
-def read_header(path: Path) -> Header:
+def read_header(path: Path) -> ImageHeader:
     """What a file's header says; a file that cannot be read counts as grey, so that the others decide."""
     try:
-        return _read(path, _header)
+        return _process_image(path, _parse_header)
     except Exception:  # decoding will name it
-        return Header(is_grey=True, is_deep=False, jpeg_side=0)
+        return ImageHeader(is_gray=True, is_deep=False, jpeg_side=0)
 
 
 def read_extent(path: Path) -> Extent:
     """The range of the values of an image that is deeper than 8 bits; raises what broken files lead to."""
-    return _read(path, image_extent)
+    return _process_image(path, image_extent)
 
 
 def from_array(array: np.ndarray, depth: str | None = None) -> Image.Image:
@@ -149,7 +149,7 @@ def from_array(array: np.ndarray, depth: str | None = None) -> Image.Image:
 
 
 @cache
-def reads_heic() -> bool:
+def can_read_heic() -> bool:
     """Whether the extra that decodes an iPhone's HEIC is installed; then it is switched on."""
     try:
         import pillow_heif
@@ -159,42 +159,42 @@ def reads_heic() -> bool:
     return True
 
 
-def trouble(error: BaseException) -> str:
+def describe_decode_error(error: BaseException) -> str:
     """What is wrong with a file, in a few words."""
     text = str(error)
     if isinstance(error, PixelError):
         return text
-    if text.endswith(NO_HEIC):
-        return NO_HEIC
+    if text.endswith(HEIC_HINT):
+        return HEIC_HINT
     if isinstance(error, UnidentifiedImageError):
         return "not an image"
     if isinstance(error, Image.DecompressionBombError):
         return "too many pixels to be a photograph"
     if isinstance(error, OSError) and error.strerror:
         return error.strerror.lower()
-    if text == EMPTY:
+    if text == EMPTY_FILE:
         return text
     if "truncated" in text.lower():
         return "truncated"
     return f"damaged: {text.splitlines()[0][:80]}" if text else "damaged"
 
 
-def _read(source: Path | str | bytes | Image.Image, work: Callable[[Image.Image], T]) -> T:
+def _process_image(source: Path | str | bytes | Image.Image, function: Callable[[Image.Image], T]) -> T:
     """What ``work`` makes of an image; metadata that Pillow fails on are left away first."""
     if isinstance(source, Image.Image):
-        return work(source)
+        return function(source)
     if isinstance(source, str):
         source = Path(source)
     try:
-        with _opened(source) as image:
-            return work(image)
+        with _open_image(source) as image:
+            return function(image)
     except (HeadstartError, PixelError, MemoryError, Image.DecompressionBombError):
         raise
     except Exception as error:
         if isinstance(error, OSError) and error.errno:
             raise
         content = source if isinstance(source, bytes) else source.read_bytes()
-        if isinstance(error, UnidentifiedImageError) and content.startswith(TIFF):
+        if isinstance(error, UnidentifiedImageError) and content.startswith(TIFF_SIGNATURES):
             raise PixelError(
                 "a TIFF of a kind that is not read (such as 64-bit values or floating-point color), or damaged; "
                 "store it as PNG or as a TIFF of 8 or 16 bits"
@@ -203,31 +203,31 @@ def _read(source: Path | str | bytes | Image.Image, work: Callable[[Image.Image]
         if stripped is None:
             raise
         try:
-            with _opened(stripped) as image:
-                return work(image)
+            with _open_image(stripped) as image:
+                return function(image)
         except PixelError:
             raise
         except Exception:
             raise error from None
 
 
-def _opened(source: Path | bytes) -> Image.Image:
+def _open_image(source: Path | bytes) -> Image.Image:
     if isinstance(source, Path):
         with source.open("rb") as file:
-            header = file.read(HEADER)
+            header = file.read(HEADER_BYTES)
     else:
-        header = source[:HEADER]
+        header = source[:HEADER_BYTES]
     if not header:
-        raise ValueError(EMPTY)
+        raise ValueError(EMPTY_FILE)
     content = source if isinstance(source, Path) else io.BytesIO(source)
     if not is_heic(header):
         return Image.open(content, formats=FORMATS)
-    if not reads_heic():
-        raise HeadstartError(f"{source}: {NO_HEIC}" if isinstance(source, Path) else NO_HEIC)
+    if not can_read_heic():
+        raise HeadstartError(f"{source}: {HEIC_HINT}" if isinstance(source, Path) else HEIC_HINT)
     return Image.open(content, formats=["HEIF"])
 
 
-def _array(image: Image.Image, size: int | None, channels: int, depth: str | None) -> np.ndarray:
+def _to_array(image: Image.Image, size: int | None, channels: int, depth: str | None) -> np.ndarray:
     if not all(image.size):
         raise PixelError("no pixels in it")
     image = turn_upright(reduce_depth(image, depth), find_orientation(image))
@@ -245,10 +245,10 @@ def _array(image: Image.Image, size: int | None, channels: int, depth: str | Non
     return np.ascontiguousarray(array[None] if array.ndim == 2 else array.transpose(2, 0, 1))
 
 
-def _header(image: Image.Image) -> Header:
+def _parse_header(image: Image.Image) -> ImageHeader:
     is_jpeg = image.format in ("JPEG", "MPO")
-    return Header(
-        is_grey=image.mode in GREY or image.mode.startswith("I;16"),
+    return ImageHeader(
+        is_gray=image.mode in GRAY_MODES or image.mode.startswith("I;16"),
         is_deep=is_deep(image),
         jpeg_side=min(image.size) if is_jpeg else 0,
         is_turned_anew=is_turned_anew(image),

@@ -12,7 +12,7 @@ from headstart.decoding.orientation import load_pixels
 
 BITS_PER_SAMPLE, PHOTOMETRIC, SAMPLE_FORMAT = 258, 262, 339  # tags of TIFF
 WHITE_IS_0 = 0  # of PHOTOMETRIC
-SIGNED = 2  # of SAMPLE_FORMAT
+SIGNED_INTEGER = 2  # of SAMPLE_FORMAT
 
 
 def is_deep(image: Image.Image) -> bool:
@@ -27,7 +27,7 @@ def image_extent(image: Image.Image) -> Extent:
         PixelError: they cannot be read as brightness.
     """
     is_color, mask = _is_deep_color(image), image.info.get("transparency")
-    if _tags(image).get(PHOTOMETRIC) == WHITE_IS_0:
+    if _tiff_tags(image).get(PHOTOMETRIC) == WHITE_IS_0:
         raise PixelError("a TIFF of more than 8 bits in which white is 0; store it with black as 0")
     load_pixels(image)
     if not is_color:
@@ -46,7 +46,7 @@ def reduce_depth(image: Image.Image, depth: str | None) -> Image.Image:
         PixelError: its values cannot be read by ``depth``.
     """
     if not is_deep(image):
-        if SIGNED in _tags(image).get(SAMPLE_FORMAT, ()):
+        if SIGNED_INTEGER in _tiff_tags(image).get(SAMPLE_FORMAT, ()):
             raise PixelError("signed 8-bit values; store them as 0 to 255")
         load_pixels(image)
         return image
@@ -63,7 +63,7 @@ def reduce_depth(image: Image.Image, depth: str | None) -> Image.Image:
 
 def scale_values(values: np.ndarray, extent: Extent, depth: str | None) -> np.ndarray:
     """Values of this extent as uint8; raises PixelError where ``depth`` does not tell their range."""
-    return depths.to_eight_bits(values, depths.resolve_depth(extent, depth))
+    return depths.scale_to_uint8(values, depths.resolve_depth(extent, depth))
 
 
 def _has_deep_mode(image: Image.Image) -> bool:
@@ -74,12 +74,12 @@ def _is_deep_color(image: Image.Image) -> bool:
     """Whether a file stores 16 bits a channel, of which Pillow gives the upper 8."""
     if _has_deep_mode(image):
         return False
-    if tags := _tags(image):
+    if tags := _tiff_tags(image):
         return max(tags.get(BITS_PER_SAMPLE, (8,))) > 8
     tiles: Any = getattr(image, "tile", ())  # none once the image is loaded: what it holds then are 8 bits
     return image.format == "PNG" and bool(tiles) and ";16" in str(tiles[0].args)
 
 
-def _tags(image: Image.Image) -> Any:
+def _tiff_tags(image: Image.Image) -> Any:
     """The tags of a TIFF; none of other files."""
     return getattr(image, "tag_v2", {})

@@ -5,9 +5,9 @@ from typing import Any
 
 from PIL import Image
 
-TAG = 274
-NUMBERS = {1: "B", 3: "H", 4: "I"}  # types of an EXIF value that may be an orientation
-TURNS = {  # by the orientation, what turns an image upright
+ORIENTATION_TAG = 274
+EXIF_INTEGER_TYPES = {1: "B", 3: "H", 4: "I"}  # types of an EXIF value that may be an orientation
+TRANSPOSES = {  # by the orientation, what turns an image upright
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
     4: Image.Transpose.FLIP_TOP_BOTTOM,
@@ -36,10 +36,10 @@ def is_turned_anew(image: Image.Image) -> bool:
     if _is_mapped_turned(image):
         return True
     orientation = read_orientation(image.info.get("exif") or b"")
-    if orientation not in TURNS:
+    if orientation not in TRANSPOSES:
         return False
     try:
-        return image.getexif().get(TAG) != orientation
+        return image.getexif().get(ORIENTATION_TAG) != orientation
     except Exception:  # the first decoder could not read the file
         return False
 
@@ -49,10 +49,10 @@ def find_orientation(image: Image.Image) -> int:
     orientation = read_orientation(image.info.get("exif") or b"")
     if orientation is None:
         try:
-            orientation = image.getexif().get(TAG)  # which looks into XMP and PNG texts, too
+            orientation = image.getexif().get(ORIENTATION_TAG)  # which looks into XMP and PNG texts, too
         except Exception:  # of any kind, as with pixels: the pixels are right without it
             return 1
-    return orientation if orientation in TURNS else 1
+    return orientation if orientation in TRANSPOSES else 1
 
 
 def read_orientation(exif: bytes) -> int | None:
@@ -66,18 +66,18 @@ def read_orientation(exif: bytes) -> int | None:
         (count,) = struct.unpack_from(f"{order}H", exif, start)
         for entry in range(start + 2, start + 2 + 12 * count, 12):
             tag, kind = struct.unpack_from(f"{order}HH", exif, entry)
-            if tag == TAG and kind in NUMBERS:
-                return int(struct.unpack_from(f"{order}{NUMBERS[kind]}", exif, entry + 8)[0])
+            if tag == ORIENTATION_TAG and kind in EXIF_INTEGER_TYPES:
+                return int(struct.unpack_from(f"{order}{EXIF_INTEGER_TYPES[kind]}", exif, entry + 8)[0])
     except struct.error:  # cut short
         pass
     return None
 
 
 def turn_upright(image: Image.Image, orientation: int) -> Image.Image:
-    return image.transpose(TURNS[orientation]) if orientation in TURNS else image
+    return image.transpose(TRANSPOSES[orientation]) if orientation in TRANSPOSES else image
 
 
 def _is_mapped_turned(image: Image.Image) -> bool:
     tags: Any = getattr(image, "tag_v2", {})
     tiles: Any = getattr(image, "tile", ())
-    return tags.get(TAG) in SIDEWAYS and bool(tiles) and tiles[0].codec_name == "raw"
+    return tags.get(ORIENTATION_TAG) in SIDEWAYS and bool(tiles) and tiles[0].codec_name == "raw"

@@ -3,7 +3,7 @@
 from importlib import import_module
 from typing import Any
 
-_HOMES = {
+_MODULES = {
     "Classifier": "classifier",
     "Prediction": "classifier",
     "ScratchCNN": "scratch",
@@ -14,12 +14,12 @@ _HOMES = {
     "Frozen": "frozen",
     "FineTuned": "finetune",
     "Distilled": "distillation",
-    "Transplanted": "partial_transfer",
+    "PartialTransfer": "partial_transfer",
 }
-__all__ = list(_HOMES)
+__all__ = list(_MODULES)
 
 
 def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        return getattr(import_module(f"headstart.models.{_HOMES[name]}"), name)
+    if name in _MODULES:
+        return getattr(import_module(f"headstart.models.{_MODULES[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -14,16 +14,16 @@ from torch import Tensor
 from headstart.errors import HeadstartError
 
 # Strengths for the two kinds of images that we know, of which a word takes the one that the data ask for.
-PHOTO = {"crop": 0.35, "mirror": True, "color": 0.3}
-GLYPH = {"rotate": 12.0, "shift": 0.08, "zoom": 0.1}
-WORDS: dict[str, tuple[dict[str, float], dict[str, float]]] = {
-    "auto": (PHOTO, GLYPH),
-    "light": ({"mirror": True}, GLYPH),
+PHOTO_AUGMENTATION = {"crop": 0.35, "mirror": True, "color": 0.3}
+GLYPH_AUGMENTATION = {"rotate": 12.0, "shift": 0.08, "zoom": 0.1}
+AUGMENTATION_PRESETS: dict[str, tuple[dict[str, float], dict[str, float]]] = {
+    "auto": (PHOTO_AUGMENTATION, GLYPH_AUGMENTATION),
+    "light": ({"mirror": True}, GLYPH_AUGMENTATION),
 }
-STRENGTHS = {"crop", "rotate", "shift", "zoom", "color", "mirror"}
+AUGMENTATION_KEYS = {"crop", "rotate", "shift", "zoom", "color", "mirror"}
 
 
-def strengths(augment: str | dict[str, float] | None, mirror: bool) -> dict[str, float]:
+def parse_augmentation(augment: str | dict[str, float] | None, mirror: bool) -> dict[str, float]:
     """The strengths that an ``augment`` argument stands for on images that may (not) be mirrored.
 
     Args:
@@ -38,26 +38,26 @@ def strengths(augment: str | dict[str, float] | None, mirror: bool) -> dict[str,
     """
     if augment is None:
         return {}
-    if isinstance(augment, str) and augment in WORDS:
-        photo, glyph = WORDS[augment]
+    if isinstance(augment, str) and augment in AUGMENTATION_PRESETS:
+        photo, glyph = AUGMENTATION_PRESETS[augment]
         return dict(photo if mirror else glyph)
     numbers = isinstance(augment, dict) and all(isinstance(v, int | float) for v in augment.values())
-    if not isinstance(augment, dict) or not numbers or not set(augment) <= STRENGTHS:
+    if not isinstance(augment, dict) or not numbers or not set(augment) <= AUGMENTATION_KEYS:
         raise HeadstartError(
-            f"model.augment={augment}: give auto, light, null or a dict of {', '.join(sorted(STRENGTHS))}"
+            f"model.augment={augment}: give auto, light, null or a dict of {', '.join(sorted(AUGMENTATION_KEYS))}"
         )
     return {**augment, "mirror": bool(augment.get("mirror")) and mirror}
 
 
-def augmented(images: Tensor, strengths: dict[str, float]) -> Tensor:
+def augment_images(images: Tensor, strengths: dict[str, float]) -> Tensor:
     """A randomly changed copy of ``images``, float (N, C, H, W) in [0, 1]; each image has draws of its own."""
     if not strengths:
         return images
-    images = _moved(images, strengths)
-    return _coloured(images, strengths["color"]) if strengths.get("color") else images
+    images = _apply_random_affine(images, strengths)
+    return _apply_color_jitter(images, strengths["color"]) if strengths.get("color") else images
 
 
-def _moved(images: Tensor, strengths: dict[str, float]) -> Tensor:
+def _apply_random_affine(images: Tensor, strengths: dict[str, float]) -> Tensor:
     """Crop, rotation, shift, zoom and mirror as one affine resampling (bilinear)."""
     n = len(images)
     keep = 1 - torch.rand(n) * (1 - strengths.get("crop", 1.0))
@@ -82,7 +82,7 @@ def _moved(images: Tensor, strengths: dict[str, float]) -> Tensor:
     return F.grid_sample(images, grid, padding_mode="border", align_corners=False)
 
 
-def _coloured(images: Tensor, strength: float) -> Tensor:
+def _apply_color_jitter(images: Tensor, strength: float) -> Tensor:
     """Brightness, contrast and saturation, each scaled by a random factor around 1."""
     n = len(images)
     brightness, contrast, saturation = (

@@ -27,13 +27,13 @@ class BackboneAndHead(nn.Sequential):
         """``train`` sets the mode of the parts, which is that of the whole."""
 
 
-class Headed(Classifier):
+class BackboneClassifier(Classifier):
     """A timm backbone and a linear head; a subclass calls ``put_together`` in its constructor."""
 
     backbone: nn.Module
     head: nn.Linear
 
-    def put_together(self, architecture: dict[str, Any]) -> None:
+    def build_backbone_and_head(self, architecture: dict[str, Any]) -> None:
         """Builds backbone and head from random weights.
 
         Args:
@@ -42,11 +42,13 @@ class Headed(Classifier):
         Raises:
             HeadstartError: timm cannot build it, or it does not take images of this size.
         """
-        self.backbone = self.built(architecture)
-        self.head = nn.Linear(resolve.width(self.backbone, architecture, self.spec.shape[1:]), self.spec.num_classes)
+        self.backbone = self.build_backbone(architecture)
+        self.head = nn.Linear(
+            resolve.feature_width(self.backbone, architecture, self.spec.shape[1:]), self.spec.num_classes
+        )
 
-    def built(self, architecture: dict[str, Any]) -> nn.Module:
-        return resolve.build(architecture)
+    def build_backbone(self, architecture: dict[str, Any]) -> nn.Module:
+        return resolve.build_backbone(architecture)
 
     @property
     def network(self) -> nn.Module:  # type: ignore[override]

@@ -105,7 +105,7 @@ def small_alexnet(shape: tuple[int, int, int], classes: int) -> nn.Sequential:
     return network
 
 
-class Ancestor(Classifier):
+class ClassicNetwork(Classifier):
     """A network of before the backbone, from random weights; a subclass says which.
 
     Args:
@@ -122,24 +122,24 @@ class Ancestor(Classifier):
         augment: str | dict[str, float] | None = "auto",
     ) -> None:
         super().__init__(spec, epochs, lr, weight_decay, label_smoothing, augment)
-        self.network = self.built()
-        self.normalise_by(self.spec.mean, self.spec.std)
+        self.network = self.build_network()
+        self.register_normalization(self.spec.mean, self.spec.std)
 
-    def built(self) -> nn.Module:
+    def build_network(self) -> nn.Module:
         raise NotImplementedError
 
 
-class LeNet(Ancestor):
+class LeNet(ClassicNetwork):
     """``lenet5`` from random weights."""
 
-    def built(self) -> nn.Module:
+    def build_network(self) -> nn.Module:
         return lenet5(self.spec.shape, self.spec.num_classes)
 
 
-class AlexNet(Ancestor):
+class AlexNet(ClassicNetwork):
     """``small_alexnet`` from random weights."""
 
-    def built(self) -> nn.Module:
+    def build_network(self) -> nn.Module:
         return small_alexnet(self.spec.shape, self.spec.num_classes)
 
 
@@ -150,11 +150,11 @@ class PlainResNet(ScratchBackbone):
     of the embedded architecture's parameters, are gone with them.
     """
 
-    def built(self, architecture: dict[str, Any]) -> nn.Module:
-        return without_skips(resolve.build(architecture), architecture["name"])
+    def build_backbone(self, architecture: dict[str, Any]) -> nn.Module:
+        return remove_skip_connections(resolve.build_backbone(architecture), architecture["name"])
 
 
-def without_skips(network: nn.Module, name: str) -> nn.Module:
+def remove_skip_connections(network: nn.Module, name: str) -> nn.Module:
     """A timm ResNet whose blocks were replaced by their layers, one after another, each under the name it had.
 
     Args:

@@ -10,18 +10,18 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from headstart import metrics
-from headstart.errors import DivergedError, HeadstartError, hint_at_text, named
+from headstart.errors import DivergedError, HeadstartError, hint_at_text, join_with_limit
 from headstart.image_spec import ImageSpec
 from headstart.models import optimizer
-from headstart.models.augmentation import augmented, strengths
-from headstart.models.prediction import Prediction, predict
+from headstart.models.augmentation import augment_images, parse_augmentation
+from headstart.models.prediction import Prediction, predict_images
 from headstart.runs import checkpoint as checkpoints
 from headstart.runs import run_directory
-from headstart.seeding import key
-from headstart.sweep.estimate import epochs_for
+from headstart.seeding import derive_key
+from headstart.sweep.estimate import resolve_epochs
 
 # Those that leave the weights in float32; the others train badly with AdamW and would leave the model converted.
-PRECISIONS = ("32-true", "bf16-mixed", "16-mixed")
+SUPPORTED_PRECISIONS = ("32-true", "bf16-mixed", "16-mixed")
 LIGHTNINGS_DEFAULT_EPOCHS = 1000  # what Trainer() has when nobody gave max_epochs; who wants 1000 sets epochs
 
 
@@ -59,19 +59,21 @@ class Classifier(L.LightningModule):
     ) -> None:
         super().__init__()
         self.spec = spec if isinstance(spec, ImageSpec) else ImageSpec.from_dict(dict(spec))
-        self.epochs = epochs_for(epochs, self.spec.labels_per_class)
-        self.lr = positive("lr", lr)
-        self.weight_decay = positive("weight_decay", weight_decay, zero=True)
-        self.label_smoothing = positive("label_smoothing", label_smoothing, zero=True)
-        self.strengths = strengths(augment, self.spec.mirror)
+        self.epochs = resolve_epochs(epochs, self.spec.labels_per_class)
+        self.lr = check_positive("lr", lr)
+        self.weight_decay = check_positive("weight_decay", weight_decay, allow_zero=True)
+        self.label_smoothing = check_positive("label_smoothing", label_smoothing, allow_zero=True)
+        self.augmentation = parse_augmentation(augment, self.spec.mirror)
         self.save_hyperparameters(ignore=["spec"], logger=False)
         self.save_hyperparameters({"spec": self.spec.to_dict()}, logger=False)
         self.example_input_array = torch.zeros(1, *self.spec.shape, dtype=torch.uint8)
         self._outputs: list[tuple[Tensor, Tensor]] = []
         self._losses: list[tuple[Tensor, int]] = []
-        self._stream = 0
+        self._seed = 0
 
-    def normalise_by(self, mean: list[float] | tuple[float, ...], std: list[float] | tuple[float, ...]) -> None:
+    def register_normalization(
+        self, mean: list[float] | tuple[float, ...], std: list[float] | tuple[float, ...]
+    ) -> None:
         """Keeps the mean and standard deviation per channel (of pixels in [0, 1]) in the checkpoint."""
         self.register_buffer("pixel_mean", torch.tensor(mean).view(1, -1, 1, 1))
         self.register_buffer("pixel_std", torch.tensor(std).clamp(min=1e-6).view(1, -1, 1, 1))
@@ -81,13 +83,13 @@ class Classifier(L.LightningModule):
         return self.network(images)
 
     def parameter_groups(self) -> list[dict[str, Any]]:
-        return optimizer.groups(self, self.lr, self.weight_decay)
+        return optimizer.build_parameter_groups(self, self.lr, self.weight_decay)
 
     def forward(self, images: Tensor) -> Tensor:
         """Class scores, float32 (N, num_classes), of raw images, uint8 (N, C, H, W)."""
-        return self.logits(self.normalised(images.float() / 255)).float()
+        return self.logits(self.normalize(images.float() / 255)).float()
 
-    def normalised(self, images: Tensor) -> Tensor:
+    def normalize(self, images: Tensor) -> Tensor:
         """Images as the network takes them, float (N, C, H, W), of values in [0, 1]; grey ones as often as it has
         channels."""
         if images.shape[1] < self.pixel_mean.shape[1]:
@@ -99,23 +101,23 @@ class Classifier(L.LightningModule):
 
     def loss(self, images: Tensor, labels: Tensor) -> Tensor:
         """Cross-entropy (nats, a scalar) of augmented raw images, uint8 (N, C, H, W)."""
-        scores = self.logits(self.normalised(augmented(images.float() / 255, self.strengths)))
+        scores = self.logits(self.normalize(augment_images(images.float() / 255, self.augmentation)))
         return F.cross_entropy(scores, labels, label_smoothing=self.label_smoothing)
 
     def predict(self, images: Any, batch_size: int = 64) -> Prediction:
         """Labels, class names and probabilities of images, one or many: see ``prediction.predict``."""
-        return predict(self, images, batch_size)
+        return predict_images(self, images, batch_size)
 
     @classmethod
-    def load_from_checkpoint(cls, checkpoint_path: str | Path, **how: Any) -> Self:  # type: ignore[override]
+    def load_from_checkpoint(cls, checkpoint_path: str | Path, **kwargs: Any) -> Self:  # type: ignore[override]
         """The model of a checkpoint; no other argument, weight file or network is needed.
 
         Raises:
             HeadstartError: the file is damaged, holds more than tensors and plain values, is not one of ours, or has
                 other classes than a ``spec`` that was given.
         """
-        kept = checkpoints.read(Path(checkpoint_path))
-        model = super().load_from_checkpoint(checkpoint_path, **{**how, "weights_only": True})
+        kept = checkpoints.read_checkpoint(Path(checkpoint_path))
+        model = super().load_from_checkpoint(checkpoint_path, **{**kwargs, "weights_only": True})
         model.on_load_checkpoint(kept)
         return model
 
@@ -133,13 +135,13 @@ class Classifier(L.LightningModule):
         if stage != "fit":
             return
         # The order of the draws within a batch depends on (seed, epoch, batch) alone: see below.
-        self._stream = torch.initial_seed()
+        self._seed = torch.initial_seed()
         self._losses.clear()  # of an epoch that was interrupted
         if self.trainer.max_epochs == LIGHTNINGS_DEFAULT_EPOCHS:
             self.trainer.fit_loop.max_epochs = self.epochs
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        checkpoint[run_directory.CLASS] = f"{type(self).__module__}:{type(self).__qualname__}"
+        checkpoint[run_directory.CLASS_KEY] = f"{type(self).__module__}:{type(self).__qualname__}"
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Raises HeadstartError where the checkpoint has other classes: in its tensors only their number shows."""
@@ -148,12 +150,12 @@ class Classifier(L.LightningModule):
             check_classes("the checkpoint", tuple(kept["classes"]), self.spec.classes)
 
     def configure_optimizers(self) -> Any:
-        return optimizer.adamw_cosine(self.parameter_groups(), int(self.trainer.estimated_stepping_batches))
+        return optimizer.build_adamw_cosine(self.parameter_groups(), int(self.trainer.estimated_stepping_batches))
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
         # Augmentation and dropout draw from torch's streams; a fresh counter for each batch makes a
         # resumed run, and the same run after another in one process, draw the same.
-        seed = key(self._stream, "batch", self.current_epoch, batch_idx)
+        seed = derive_key(self._seed, "batch", self.current_epoch, batch_idx)
         torch.default_generator.manual_seed(seed)
         if self.device.type != "cpu":  # else it would note down, for a GPU that there is not, who asked for it
             torch.manual_seed(seed)
@@ -191,19 +193,19 @@ class Classifier(L.LightningModule):
         self._outputs.clear()
 
     def on_validation_epoch_end(self) -> None:
-        scores, labels = self._collected()
-        figures = evaluate(scores, labels)
+        scores, labels = self._gather_outputs()
+        figures = compute_metrics(scores, labels)
         self.log_dict({f"val/{name}": value for name, value in figures.items()})
         # Of two epochs equally accurate the later one is kept: the schedule has ended further down.
         self.log("val/choice", figures["accuracy"] + 1e-5 * self.current_epoch / max(self.epochs, 1))
 
     def on_test_epoch_end(self) -> None:
-        scores, labels = self._collected()
-        self.log_dict({f"test/{name}": value for name, value in evaluate(scores, labels).items()})
+        scores, labels = self._gather_outputs()
+        self.log_dict({f"test/{name}": value for name, value in compute_metrics(scores, labels).items()})
         self.test_labels = labels.cpu()
         self.test_probabilities = scores.softmax(dim=1).cpu()
 
-    def _collected(self) -> tuple[Tensor, Tensor]:
+    def _gather_outputs(self) -> tuple[Tensor, Tensor]:
         scores, labels = (torch.cat(parts) for parts in zip(*self._outputs, strict=True))
         self._outputs.clear()
         return scores, labels
@@ -215,17 +217,17 @@ def check_trainer(trainer: L.Trainer, spec: ImageSpec) -> None:
     Raises:
         HeadstartError: it does not.
     """
-    if trainer.precision not in PRECISIONS:
+    if trainer.precision not in SUPPORTED_PRECISIONS:
         raise HeadstartError(
             f"trainer.precision={trainer.precision}: it converts the weights themselves; "
-            f"give {', '.join(PRECISIONS[:-1])} or {PRECISIONS[-1]}"
+            f"give {', '.join(SUPPORTED_PRECISIONS[:-1])} or {SUPPORTED_PRECISIONS[-1]}"
         )
     data = getattr(getattr(trainer, "datamodule", None), "spec", None)
     if isinstance(data, ImageSpec):
-        check_data(spec, data)
+        check_data_spec(spec, data)
 
 
-def check_data(model: ImageSpec, data: ImageSpec) -> None:
+def check_data_spec(model: ImageSpec, data: ImageSpec) -> None:
     """Whether labels and images of the data mean to a model what its own did; statistics and budget may differ.
 
     Raises:
@@ -245,16 +247,16 @@ def check_data(model: ImageSpec, data: ImageSpec) -> None:
         )
 
 
-def check_classes(whose: str, given: tuple[str, ...], classes: tuple[str, ...]) -> None:
+def check_classes(owner: str, given: tuple[str, ...], classes: tuple[str, ...]) -> None:
     """Raises HeadstartError where ``given`` are not the model's ``classes``, in their order."""
     if given != classes:
         raise HeadstartError(
-            f"the classes of {whose} are {named(given)}, but the model's are {named(classes)}; a label is a position "
+            f"the classes of {owner} are {join_with_limit(given)}, but the model's are {join_with_limit(classes)}; a label is a position "
             "among them: give the same classes in the same order, or make a new model of the data's spec"
         )
 
 
-def evaluate(scores: Tensor, labels: Tensor) -> dict[str, Tensor]:
+def compute_metrics(scores: Tensor, labels: Tensor) -> dict[str, Tensor]:
     """The figures of ``result.json``: accuracy, balanced accuracy, macro F1 (``headstart.metrics``), log loss (nats).
 
     Args:
@@ -284,11 +286,11 @@ def evaluate(scores: Tensor, labels: Tensor) -> dict[str, Tensor]:
     }
 
 
-def positive(name: str, value: float, zero: bool = False) -> float:
+def check_positive(name: str, value: float, allow_zero: bool = False) -> float:
     """``value`` as a float; raises HeadstartError where it is no number above 0 (or, with ``zero``, not 0 either)."""
     number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not number or not (0 < value < float("inf") or (zero and value == 0)):
+    if not number or not (0 < value < float("inf") or (allow_zero and value == 0)):
         raise HeadstartError(
-            f"model.{name}={value}: give a number {'of 0 or more' if zero else 'above 0'}{hint_at_text(value)}"
+            f"model.{name}={value}: give a number {'of 0 or more' if allow_zero else 'above 0'}{hint_at_text(value)}"
         )
     return float(value)

@@ -9,8 +9,8 @@ from torch import Tensor, nn
 
 from headstart.backbones import resolve
 from headstart.image_spec import ImageSpec
-from headstart.models.augmentation import augmented
-from headstart.models.classifier import positive
+from headstart.models.augmentation import augment_images
+from headstart.models.classifier import check_positive
 from headstart.models.finetune import FineTuned
 
 
@@ -47,21 +47,21 @@ class Distilled(FineTuned):
         super().__init__(
             spec, backbone, epochs, backbone_lr, head_lr, batch_norm, weight_decay, label_smoothing, augment
         )
-        self.teacher_weight = positive("teacher_weight", teacher_weight)
-        self.teacher_size = int(positive("teacher_size", teacher_size))
-        resolved = resolve.resolve(teacher or {"weights": "hub"})
-        mean, std = resolve.normalisation(resolved)
-        self.teacher_start = {**resolved, "mean": mean, "std": std}
-        self.save_hyperparameters({"teacher": {**self.teacher_start, "weights": "none"}}, logger=False)
-        seen = resolve.width(resolve.build(resolved), resolved, (self.teacher_size, self.teacher_size))
+        self.teacher_weight = check_positive("teacher_weight", teacher_weight)
+        self.teacher_size = int(check_positive("teacher_size", teacher_size))
+        resolved = resolve.resolve_backbone(teacher or {"weights": "hub"})
+        mean, std = resolve.input_normalization(resolved)
+        self.teacher_settings = {**resolved, "mean": mean, "std": std}
+        self.save_hyperparameters({"teacher": {**self.teacher_settings, "weights": "none"}}, logger=False)
+        seen = resolve.feature_width(resolve.build_backbone(resolved), resolved, (self.teacher_size, self.teacher_size))
         self.projection = nn.Linear(self.head.in_features, seen)
-        self._seen: dict[int, Tensor] = {}
+        self._teacher_features: dict[int, Tensor] = {}
 
     def setup(self, stage: str) -> None:
         super().setup(stage)
         if stage == "fit":
-            teacher = resolve.build(self.teacher_start)
-            resolve.load_weights(teacher, self.teacher_start)
+            teacher = resolve.build_backbone(self.teacher_settings)
+            resolve.load_weights(teacher, self.teacher_settings)
             # In a list it is no submodule: neither trained, nor in train mode, nor in a checkpoint.
             self._teacher = [teacher.eval().requires_grad_(False)]
 
@@ -69,22 +69,22 @@ class Distilled(FineTuned):
         return [*super().parameter_groups(), {"params": list(self.projection.parameters()), "lr": self.lr}]
 
     def loss(self, images: Tensor, labels: Tensor) -> Tensor:
-        features = self.backbone(self.normalised(augmented(images.float() / 255, self.strengths)))
+        features = self.backbone(self.normalize(augment_images(images.float() / 255, self.augmentation)))
         loss = F.cross_entropy(self.head(features), labels, label_smoothing=self.label_smoothing)
-        seen = self._targets(images)
+        seen = self._compute_teacher_features(images)
         seen = ((seen - seen.mean(dim=0)) / (seen.std(dim=0) + 1e-3)).clamp(-4, 4)
         return loss + self.teacher_weight * F.mse_loss(self.projection(features).float(), seen)
 
     @torch.no_grad()
-    def _targets(self, images: Tensor) -> Tensor:
+    def _compute_teacher_features(self, images: Tensor) -> Tensor:
         """The teacher's features of raw images, float (N, D); computed once an image, kept in half precision."""
         keys = [hash(image.tobytes()) for image in images.cpu().numpy()]
-        new = [i for i, k in enumerate(keys) if k not in self._seen]
+        new = [i for i, k in enumerate(keys) if k not in self._teacher_features]
         if new:
             mean, std = (
-                torch.tensor(self.teacher_start[k], device=images.device).view(1, -1, 1, 1) for k in ("mean", "std")
+                torch.tensor(self.teacher_settings[k], device=images.device).view(1, -1, 1, 1) for k in ("mean", "std")
             )
             larger = F.interpolate(images[new].float() / 255, size=self.teacher_size, mode="bicubic")
             features = self._teacher[0].to(images.device)((larger - mean) / std).half().cpu()
-            self._seen |= {keys[i]: row for i, row in zip(new, features, strict=True)}
-        return torch.stack([self._seen[k].float() for k in keys]).to(images.device)
+            self._teacher_features |= {keys[i]: row for i, row in zip(new, features, strict=True)}
+        return torch.stack([self._teacher_features[k].float() for k in keys]).to(images.device)

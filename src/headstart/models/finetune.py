@@ -9,12 +9,12 @@ from headstart.backbones import resolve
 from headstart.errors import HeadstartError
 from headstart.image_spec import ImageSpec
 from headstart.models import optimizer
-from headstart.models.classifier import positive
-from headstart.models.pretrained_classifier import Transfer
+from headstart.models.classifier import check_positive
+from headstart.models.pretrained_classifier import PretrainedClassifier
 from headstart.networks.modes import lock_eval_mode
 
 
-class FineTuned(Transfer):
+class FineTuned(PretrainedClassifier):
     """A timm backbone of which every parameter trains, and a linear head.
 
     Args:
@@ -40,8 +40,10 @@ class FineTuned(Transfer):
         augment: str | dict[str, float] | None = "auto",
     ) -> None:
         super().__init__(spec, backbone, epochs, head_lr, weight_decay, label_smoothing, augment)
-        small = resolve.is_embedded(self.start)
-        self.backbone_lr = positive("backbone_lr", backbone_lr if backbone_lr is not None else 1e-3 if small else 1e-4)
+        small = resolve.is_embedded_architecture(self.backbone_settings)
+        self.backbone_lr = check_positive(
+            "backbone_lr", backbone_lr if backbone_lr is not None else 1e-3 if small else 1e-4
+        )
         self.batch_norm = batch_norm or ("batch" if small else "fixed")
         if self.batch_norm not in ("batch", "fixed"):
             raise HeadstartError(f"model.batch_norm={batch_norm}: give batch, fixed or null")
@@ -53,6 +55,6 @@ class FineTuned(Transfer):
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         return [
-            *optimizer.groups(self.backbone, self.backbone_lr, self.weight_decay),
-            *optimizer.groups(self.head, self.lr, self.weight_decay),
+            *optimizer.build_parameter_groups(self.backbone, self.backbone_lr, self.weight_decay),
+            *optimizer.build_parameter_groups(self.head, self.lr, self.weight_decay),
         ]

@@ -7,11 +7,11 @@ import torch
 from torch import Tensor
 
 from headstart.image_spec import ImageSpec
-from headstart.models.pretrained_classifier import Transfer
+from headstart.models.pretrained_classifier import PretrainedClassifier
 from headstart.networks.modes import lock_eval_mode
 
 
-class Frozen(Transfer):
+class Frozen(PretrainedClassifier):
     """A frozen timm backbone and a linear head.
 
     Frozen means that no parameter and no buffer (BatchNorm's statistics among them) changes by a bit:

@@ -21,10 +21,10 @@ def load(path: str | Path) -> "Classifier":
     Raises:
         HeadstartError: there is no such checkpoint, or it is not one of ours, or it asks for more.
     """
-    found = run_directory.checkpoint(path)
+    found = run_directory.resolve_checkpoint(path)
     from headstart.models import Classifier  # seconds, and not needed to see that there is nothing to load
 
-    named = str(checkpoint.read(found)[run_directory.CLASS])
+    named = str(checkpoint.read_checkpoint(found)[run_directory.CLASS_KEY])
     module, _, name = named.partition(":")
     # A checkpoint may not choose what is imported: our own rooms, or what the person imported already.
     if not module.startswith("headstart.models.") and module not in sys.modules:

@@ -7,10 +7,10 @@ from typing import Any
 import torch
 from torch import nn
 
-WARM_UP = 0.1  # share of the steps; without one, AdamW's first steps are as long as its later ones
+WARMUP_SHARE = 0.1  # share of the steps; without one, AdamW's first steps are as long as its later ones
 
 
-def groups(module: nn.Module, lr: float, weight_decay: float) -> list[dict[str, Any]]:
+def build_parameter_groups(module: nn.Module, lr: float, weight_decay: float) -> list[dict[str, Any]]:
     """The trainable parameters of ``module`` in two groups with a real ``lr`` each.
 
     Weight decay pulls on matrices and kernels alone, not on biases and normalisation (the usual split:
@@ -23,11 +23,11 @@ def groups(module: nn.Module, lr: float, weight_decay: float) -> list[dict[str, 
     return [{"params": p, "lr": lr, "weight_decay": decay} for p, decay in split if p]
 
 
-def adamw_cosine(parameters: Iterable[dict[str, Any]], steps: int) -> dict[str, Any]:
+def build_adamw_cosine(parameters: Iterable[dict[str, Any]], steps: int) -> dict[str, Any]:
     """AdamW (arXiv:1711.05101) over ``parameters``, its rates following a cosine over ``steps`` batches."""
     # One kernel for all parameters: on small networks it halves the time that a step spends here.
     optimizer = torch.optim.AdamW(list(parameters), fused=True)
-    warm_up = max(1, round(WARM_UP * steps))
+    warm_up = max(1, round(WARMUP_SHARE * steps))
 
     def share(step: int) -> float:
         return min(1.0, (step + 1) / warm_up) * 0.5 * (1 + math.cos(math.pi * min(step, steps) / steps))

@@ -13,16 +13,16 @@ from headstart.backbones import resolve
 from headstart.errors import HeadstartError
 from headstart.image_spec import ImageSpec
 from headstart.models import optimizer
-from headstart.models.classifier import positive
-from headstart.models.pretrained_classifier import Transfer
-from headstart.networks.modes import lock_eval_mode, unlock_mode
-from headstart.networks.stage_groups import portions, tensors
-from headstart.networks.stages import stages
+from headstart.models.classifier import check_positive
+from headstart.models.pretrained_classifier import PretrainedClassifier
+from headstart.networks.modes import lock_eval_mode, unlock_eval_mode
+from headstart.networks.stage_groups import direct_tensor_names, modules_by_stage
+from headstart.networks.stages import find_stages
 
-KEPT_AS = ("frozen", "finetuned", "random_frozen")
+TRANSFER_MODES = ("frozen", "finetuned", "random_frozen")
 
 
-class Transplanted(Transfer):
+class PartialTransfer(PretrainedClassifier):
     """The first stages of a pretrained timm backbone, the others from random weights, and a linear head.
 
     How far features transfer shows where accuracy falls as more of them are kept (Yosinski et al. 2014,
@@ -55,69 +55,71 @@ class Transplanted(Transfer):
         augment: str | dict[str, float] | None = "auto",
     ) -> None:
         super().__init__(spec, backbone, epochs, head_lr, weight_decay, label_smoothing, augment)
-        if kept_as not in KEPT_AS:
-            raise HeadstartError(f"model.kept_as={kept_as}: give {', '.join(KEPT_AS[:-1])} or {KEPT_AS[-1]}")
+        if kept_as not in TRANSFER_MODES:
+            raise HeadstartError(
+                f"model.kept_as={kept_as}: give {', '.join(TRANSFER_MODES[:-1])} or {TRANSFER_MODES[-1]}"
+            )
         self.kept_as = kept_as
-        default = 1e-3 if resolve.is_embedded(self.start) else 1e-4
-        self.backbone_lr = positive("backbone_lr", default if backbone_lr is None else backbone_lr)
+        default = 1e-3 if resolve.is_embedded_architecture(self.backbone_settings) else 1e-4
+        self.backbone_lr = check_positive("backbone_lr", default if backbone_lr is None else backbone_lr)
         self.save_hyperparameters({"backbone_lr": self.backbone_lr}, logger=False)
-        self.kept_modules = self._first(kept)
+        self.transferred_module_names = self._select_modules(kept)
         for name, parameter in self.backbone.named_parameters():
-            parameter.requires_grad_(kept_as == "finetuned" or name not in self._kept_tensors())
+            parameter.requires_grad_(kept_as == "finetuned" or name not in self._transferred_tensor_names())
         if kept_as != "finetuned":
-            for module in self._kept():
+            for module in self._transferred_modules():
                 lock_eval_mode(module)
 
-    def _kept(self) -> list[nn.Module]:
-        return [self.backbone.get_submodule(name) for name in self.kept_modules]
+    def _transferred_modules(self) -> list[nn.Module]:
+        return [self.backbone.get_submodule(name) for name in self.transferred_module_names]
 
-    def _first(self, kept: int) -> list[str]:
+    def _select_modules(self, kept: int) -> list[str]:
         """The modules of the first stages; what stands behind the last stage goes with it."""
-        ends = stages(self.backbone, (3, *self.spec.shape[1:]))
+        ends = find_stages(self.backbone, (3, *self.spec.shape[1:]))
         if isinstance(kept, bool) or not isinstance(kept, int) or not 0 <= kept <= len(ends):
             raise HeadstartError(
-                f"model.kept={kept}: {self.start['name']} has {len(ends)} stages on images of this size "
+                f"model.kept={kept}: {self.backbone_settings['name']} has {len(ends)} stages on images of this size "
                 f"({', '.join(ends)}); give 0 to {len(ends)}"
             )
-        parts = portions(self.backbone, ends)
+        parts = modules_by_stage(self.backbone, ends)
         return [name for part in parts[: kept + (kept == len(ends))] for name in part]
 
-    def _kept_tensors(self) -> set[str]:
-        return set(tensors(self.backbone, self.kept_modules))
+    def _transferred_tensor_names(self) -> set[str]:
+        return set(direct_tensor_names(self.backbone, self.transferred_module_names))
 
     def setup(self, stage: str) -> None:
-        started, random = self._started, deepcopy(self.backbone.state_dict())
+        started, random = self._weights_loaded, deepcopy(self.backbone.state_dict())
         super().setup(stage)
         if not started:
-            pretrained = set() if self.kept_as == "random_frozen" else self._kept_tensors()
+            pretrained = set() if self.kept_as == "random_frozen" else self._transferred_tensor_names()
             read = self.backbone.state_dict()
             self.backbone.load_state_dict({k: read[k] if k in pretrained else random[k] for k in read})
 
     def on_train_start(self) -> None:
         """Random weights come with no statistics of BatchNorm: without those of the images a control would fail at them
         alone. A resumed run has them already."""
-        kept = self._kept()
+        kept = self._transferred_modules()
         counts = [int(m.num_batches_tracked or 0) for m in kept if isinstance(m, _BatchNorm)]
         if self.kept_as == "random_frozen" and counts and not any(counts):
             loader = self.trainer.train_dataloader
             assert loader is not None
-            batches = (self.normalised(images.to(self.device).float() / 255) for images, _ in loader)
+            batches = (self.normalize(images.to(self.device).float() / 255) for images, _ in loader)
             with torch.random.fork_rng(devices=[]):  # of dropout
                 for module in kept:
-                    unlock_mode(module)
+                    unlock_eval_mode(module)
                 update_bn(batches, self.backbone)
             for module in kept:
                 lock_eval_mode(module)
             self.train()
 
     def parameter_groups(self) -> list[dict[str, Any]]:
-        names = self._kept_tensors()
+        names = self._transferred_tensor_names()
         kept = nn.ParameterList(p for name, p in self.backbone.named_parameters() if name in names)
         rest = nn.ParameterList(p for name, p in self.backbone.named_parameters() if name not in names)
         return [
-            *optimizer.groups(kept, self.backbone_lr, self.weight_decay),
-            *optimizer.groups(rest, self.lr, self.weight_decay),
-            *optimizer.groups(self.head, self.lr, self.weight_decay),
+            *optimizer.build_parameter_groups(kept, self.backbone_lr, self.weight_decay),
+            *optimizer.build_parameter_groups(rest, self.lr, self.weight_decay),
+            *optimizer.build_parameter_groups(self.head, self.lr, self.weight_decay),
         ]
 
     def logits(self, images: Tensor) -> Tensor:

@@ -36,16 +36,16 @@ class Prediction:
     """
 
     labels: list[int]
-    classes: list[str]
+    predicted_classes: list[str]
     probabilities: Tensor
-    names: tuple[str, ...]
+    class_names: tuple[str, ...]
 
     def __len__(self) -> int:
         return len(self.labels)
 
 
 @torch.inference_mode()
-def predict(model: "Classifier", images: Any, batch_size: int) -> Prediction:
+def predict_images(model: "Classifier", images: Any, batch_size: int) -> Prediction:
     """Runs ``model`` in eval mode on ``images`` in batches, decoded as its training images were.
 
     Args:
@@ -59,11 +59,11 @@ def predict(model: "Classifier", images: Any, batch_size: int) -> Prediction:
     Raises:
         HeadstartError: an image that cannot be read, or that may be meant in two ways.
     """
-    batch_size = _size(batch_size)
-    many = [*enumerate(_listed(images))]
+    batch_size = _check_batch_size(batch_size)
+    many = [*enumerate(_list_inputs(images))]
     with evaluation_mode(model):
         parts = [
-            model(_batch(many[i : i + batch_size], model).to(model.device)).softmax(dim=1).cpu()
+            model(_decode_batch(many[i : i + batch_size], model).to(model.device)).softmax(dim=1).cpu()
             for i in range(0, len(many), batch_size)
         ]
     probabilities = torch.cat(parts) if parts else torch.empty(0, model.spec.num_classes)
@@ -72,7 +72,7 @@ def predict(model: "Classifier", images: Any, batch_size: int) -> Prediction:
     return Prediction(labels, [names[i] for i in labels], probabilities, names)
 
 
-def _size(batch_size: Any) -> int:
+def _check_batch_size(batch_size: Any) -> int:
     try:
         size = 0 if isinstance(batch_size, bool) else operator.index(batch_size)
     except TypeError:
@@ -82,46 +82,48 @@ def _size(batch_size: Any) -> int:
     return size
 
 
-def _listed(images: Any) -> list[Any]:
+def _list_inputs(images: Any) -> list[Any]:
     if isinstance(images, Tensor):
         return list(images) if images.ndim == 4 else [images]
     if isinstance(images, np.ndarray) and images.dtype.kind in "biuf":
         return list(images) if images.ndim == 4 else [images]
     if isinstance(images, Mapping | Set):
         raise HeadstartError(f"a {type(images).__name__} of images has no order that answers could keep; give a list")
-    one = isinstance(images, str | os.PathLike | bytes | bytearray | memoryview | Image.Image) or _is_file(images)
+    one = isinstance(images, str | os.PathLike | bytes | bytearray | memoryview | Image.Image) or _is_binary_file(
+        images
+    )
     if one or not isinstance(images, Iterable):
         return [images]
     return list(images)
 
 
-def _is_file(image: Any) -> bool:
+def _is_binary_file(image: Any) -> bool:
     return hasattr(image, "read") and hasattr(image, "seek")
 
 
-def _batch(images: list[tuple[int, Any]], model: "Classifier") -> Tensor:
+def _decode_batch(images: list[tuple[int, Any]], model: "Classifier") -> Tensor:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow on odd metadata, or on a photograph that is merely large
-        return torch.from_numpy(np.stack([_raw(image, model, f"images[{i}]") for i, image in images]))
+        return torch.from_numpy(np.stack([_decode_input(image, model, f"images[{i}]") for i, image in images]))
 
 
-def _raw(image: Any, model: "Classifier", name: str) -> np.ndarray:
+def _decode_input(image: Any, model: "Classifier", name: str) -> np.ndarray:
     """One image as the model wants it, uint8 (C, H, W)."""
     channels, height, _ = model.spec.shape
     if isinstance(image, Tensor | np.ndarray):
-        array = _channels_last(image, model.spec.shape)
+        array = _to_channels_last(image, model.spec.shape)
         if array.dtype == np.uint8 and isinstance(image, Tensor) and tuple(image.shape) == model.spec.shape:
             return np.ascontiguousarray(array.transpose(2, 0, 1))
         try:
             image = decoding.from_array(array, model.spec.depth)
         except PixelError as error:
-            raise HeadstartError(f"{name}, {_describe(image)}: {error}") from error
+            raise HeadstartError(f"{name}, {_describe_array(image)}: {error}") from error
     elif isinstance(image, str | os.PathLike):
         image = expand_home(os.fsdecode(image))
     elif isinstance(image, bytes | bytearray | memoryview):
         image = bytes(image)
-    elif _is_file(image):
-        image = _content(image)
+    elif _is_binary_file(image):
+        image = _read_file(image)
     if not isinstance(image, Path | bytes | Image.Image):
         raise HeadstartError(
             f"a {type(image).__name__} is no image; give paths, bytes, binary files, PIL images, arrays or tensors"
@@ -129,7 +131,7 @@ def _raw(image: Any, model: "Classifier", name: str) -> np.ndarray:
     return decoding.decode(image, height, channels, model.spec.depth, name)
 
 
-def _channels_last(image: Tensor | np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:
+def _to_channels_last(image: Tensor | np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:
     """A tensor (C, H, W) or an array (H, W) or (H, W, C) as an array (H, W) or (H, W, C).
 
     Raises:
@@ -141,10 +143,10 @@ def _channels_last(image: Tensor | np.ndarray, shape: tuple[int, int, int]) -> n
     channels, other = (sides[0], sides[-1]) if is_tensor else (sides[-1], sides[0])
     if len(sides) != 3 or not 1 <= channels <= 4:
         if not (len(sides) == 2 and not is_tensor):
-            raise HeadstartError(f"{_describe(image)} is no image; give {wanted}, C of 1 to 4")
+            raise HeadstartError(f"{_describe_array(image)} is no image; give {wanted}, C of 1 to 4")
     elif 1 <= other <= 4 and sides != shape:
         raise HeadstartError(
-            f"{_describe(image)}: which of the sides holds the channels cannot be told; give a PIL image"
+            f"{_describe_array(image)}: which of the sides holds the channels cannot be told; give a PIL image"
         )
     if isinstance(image, np.ndarray):
         return image
@@ -152,15 +154,15 @@ def _channels_last(image: Tensor | np.ndarray, shape: tuple[int, int, int]) -> n
         values = image.detach().cpu().permute(1, 2, 0)
         return values.float().numpy() if values.is_floating_point() else values.numpy()
     except (RuntimeError, TypeError) as error:  # such as a tensor of the device "meta", which has no values
-        raise HeadstartError(f"{_describe(image)} cannot be read; give a dense tensor on a CPU") from error
+        raise HeadstartError(f"{_describe_array(image)} cannot be read; give a dense tensor on a CPU") from error
 
 
-def _describe(image: Tensor | np.ndarray) -> str:
+def _describe_array(image: Tensor | np.ndarray) -> str:
     kind = "a tensor" if isinstance(image, Tensor) else "an array"
     return f"{kind} of {image.dtype} {tuple(image.shape)}"
 
 
-def _content(file: Any) -> bytes:
+def _read_file(file: Any) -> bytes:
     """All bytes of an open binary file, which stays at the place where it is.
 
     Raises:

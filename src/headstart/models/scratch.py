@@ -5,7 +5,7 @@ from typing import Any
 
 from headstart.backbones import resolve
 from headstart.image_spec import ImageSpec
-from headstart.models.backbone_classifier import Headed
+from headstart.models.backbone_classifier import BackboneClassifier
 from headstart.models.classifier import Classifier
 from headstart.models.networks.simple_cnn import ConvolutionalNetwork
 
@@ -31,7 +31,7 @@ class ScratchCNN(Classifier):
     ) -> None:
         super().__init__(spec, epochs, lr, weight_decay, label_smoothing, augment)
         self.network = ConvolutionalNetwork(self.spec.shape, self.spec.num_classes, pooling, gap)
-        self.normalise_by(self.spec.mean, self.spec.std)
+        self.register_normalization(self.spec.mean, self.spec.std)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         # Its layers once were the model's own: conv1.weight is network.conv1.weight now.
@@ -43,7 +43,7 @@ class ScratchCNN(Classifier):
         super().on_load_checkpoint(checkpoint)
 
 
-class ScratchBackbone(Headed):
+class ScratchBackbone(BackboneClassifier):
     """The network of the transfer models, from random weights.
 
     Args:
@@ -60,11 +60,13 @@ class ScratchBackbone(Headed):
         label_smoothing: float = 0.0,
         augment: str | dict[str, float] | None = "auto",
     ) -> None:
-        network = resolve.architecture(architecture)
+        network = resolve.resolve_architecture(architecture)
         super().__init__(spec, epochs, lr, weight_decay, label_smoothing, augment)
         self.architecture = network
         self.save_hyperparameters({"architecture": {**network, "weights": "none"}}, logger=False)
-        self.put_together(network)
+        self.build_backbone_and_head(network)
         # Nothing was pretrained, so nothing expects another normalisation than that of the data.
         grey = self.spec.shape[0] == 1
-        self.normalise_by(self.spec.mean * 3 if grey else self.spec.mean, self.spec.std * 3 if grey else self.spec.std)
+        self.register_normalization(
+            self.spec.mean * 3 if grey else self.spec.mean, self.spec.std * 3 if grey else self.spec.std
+        )

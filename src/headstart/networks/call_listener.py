@@ -9,7 +9,7 @@ from torch import nn
 from torch.overrides import TorchFunctionMode
 
 # Functions that stand beside a network's modules by a name of their own; the rest (activations, views) change no field.
-FUNCTIONS = {
+NAMED_FUNCTIONS = {
     "conv2d": "conv2d",
     "conv_transpose2d": "conv_transpose2d",
     "max_pool2d": "max_pool2d",
@@ -28,7 +28,7 @@ FUNCTIONS = {
 }
 
 
-class Listener(TorchFunctionMode):
+class CallRecorder(TorchFunctionMode):
     """While it is on, tells what each module of a network gives, and each function beside them, by its name.
 
     Args:
@@ -39,16 +39,16 @@ class Listener(TorchFunctionMode):
         function: that is running, ``""`` for none.
     """
 
-    def __init__(self, copy: nn.Module, tell: Callable[[str, str, Any, bool], None]) -> None:
+    def __init__(self, network: nn.Module, record: Callable[[str, str, Any, bool], None]) -> None:
         super().__init__()
-        self._copy, self._tell, self.function = copy, tell, ""
+        self._network, self._record, self.current_function = network, record, ""
 
-    def __enter__(self) -> "Listener":
+    def __enter__(self) -> "CallRecorder":
         self._counts = Counter[str]()
         self._path: list[tuple[str, bool]] = [("", False)]
-        modules = [(name, module) for name, module in self._copy.named_modules() if name]
-        self._hooks = [module.register_forward_pre_hook(partial(self._begin, name)) for name, module in modules]
-        self._hooks += [module.register_forward_hook(partial(self._end, name)) for name, module in modules]
+        modules = [(name, module) for name, module in self._network.named_modules() if name]
+        self._hooks = [module.register_forward_pre_hook(partial(self._enter_module, name)) for name, module in modules]
+        self._hooks += [module.register_forward_hook(partial(self._exit_module, name)) for name, module in modules]
         super().__enter__()
         return self
 
@@ -58,28 +58,28 @@ class Listener(TorchFunctionMode):
             hook.remove()
 
     @property
-    def where(self) -> str:
+    def current_module(self) -> str:
         """The module that is running, ``""`` for the network itself."""
         return self._path[-1][0]
 
-    def _begin(self, name: str, module: nn.Module, _inputs: Any) -> None:
+    def _enter_module(self, name: str, module: nn.Module, _inputs: Any) -> None:
         self._path.append((name, not any(True for _ in module.children())))
 
-    def _end(self, name: str, module: nn.Module, _inputs: Any, output: Any) -> None:
+    def _exit_module(self, name: str, module: nn.Module, _inputs: Any, output: Any) -> None:
         _, leaf = self._path.pop()
-        self._tell(self._numbered(name), type(module).__name__, output, leaf)
+        self._record(self._unique_name(name), type(module).__name__, output, leaf)
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         name = getattr(func, "__name__", "").strip("_")
-        self.function, before = name, self.function
+        self.current_function, before = name, self.current_function
         output = func(*args, **(kwargs or {}))
-        self.function = before
+        self.current_function = before
         where, leaf = self._path[-1]
-        kind = FUNCTIONS.get(name)
+        kind = NAMED_FUNCTIONS.get(name)
         if kind is not None and not leaf:
-            self._tell(self._numbered(f"{where}.{kind}".lstrip(".")), kind, output, True)
+            self._record(self._unique_name(f"{where}.{kind}".lstrip(".")), kind, output, True)
         return output
 
-    def _numbered(self, name: str) -> str:
+    def _unique_name(self, name: str) -> str:
         self._counts[name] += 1
         return f"{name}_{self._counts[name] - 1}" if self._counts[name] > 1 else name

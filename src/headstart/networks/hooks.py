@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Layer:
+class LayerInfo:
     """A layer as an image passed it.
 
     Args:
@@ -24,23 +24,28 @@ class Layer:
 
     name: str
     module: nn.Module
-    taken: tuple[int, ...]
-    given: tuple[int, ...]
+    input_shape: tuple[int, ...]
+    output_shape: tuple[int, ...]
 
 
-def layers(network: nn.Module, images: Tensor, kinds: tuple[type[nn.Module], ...] = (nn.Conv2d,)) -> list[Layer]:
+def list_layers(
+    network: nn.Module, images: Tensor, module_types: tuple[type[nn.Module], ...] = (nn.Conv2d,)
+) -> list[LayerInfo]:
     """The layers of these kinds in the order in which the first image passes them; each once, as it was last used."""
-    passed: dict[str, Layer] = {}
+    passed: dict[str, LayerInfo] = {}
 
     def note(name: str, module: nn.Module, taken: Tensor, given: Tensor) -> None:
-        passed[name] = Layer(name, module, tuple(taken.shape[1:]), tuple(given.shape[1:]))
+        passed[name] = LayerInfo(name, module, tuple(taken.shape[1:]), tuple(given.shape[1:]))
 
-    with listening({n: m for n, m in network.named_modules() if isinstance(m, kinds)}, note), torch.no_grad():
+    with (
+        forward_hooks({n: m for n, m in network.named_modules() if isinstance(m, module_types)}, note),
+        torch.no_grad(),
+    ):
         network(images[:1])
     return list(passed.values())
 
 
-def maps(network: nn.Module, images: Tensor, names: Sequence[str]) -> dict[str, Tensor]:
+def capture_maps(network: nn.Module, images: Tensor, names: Sequence[str]) -> dict[str, Tensor]:
     """What the named layers give for ``images``; open to gradients where torch records them."""
     kept: dict[str, Tensor] = {}
 
@@ -48,20 +53,20 @@ def maps(network: nn.Module, images: Tensor, names: Sequence[str]) -> dict[str, 
         # Copied, since a ReLU that works in place would change it.
         kept[name] = given.clone()
 
-    with listening({name: network.get_submodule(name) for name in names}, note):
+    with forward_hooks({name: network.get_submodule(name) for name in names}, note):
         network(images)
     return kept
 
 
-def milestones(found: Sequence[Layer], count: int = 6) -> list[Layer]:
+def select_milestones(layers: Sequence[LayerInfo], count: int = 6) -> list[LayerInfo]:
     """The first layer of each map size, and the last layer: at most ``count``."""
-    first: dict[tuple[int, ...], Layer] = {}
-    for layer in found:
-        first.setdefault(layer.given[1:], layer)
-    return spread(list(dict.fromkeys([*first.values(), *found[-1:]])), count)
+    first: dict[tuple[int, ...], LayerInfo] = {}
+    for layer in layers:
+        first.setdefault(layer.output_shape[1:], layer)
+    return pick_evenly(list(dict.fromkeys([*first.values(), *layers[-1:]])), count)
 
 
-def spread(items: Sequence[T], count: int) -> list[T]:
+def pick_evenly(items: Sequence[T], count: int) -> list[T]:
     """At most ``count`` of the items, evenly spread, the first and the last among them."""
     if len(items) <= count:
         return list(items)
@@ -69,11 +74,11 @@ def spread(items: Sequence[T], count: int) -> list[T]:
 
 
 @contextmanager
-def listening(modules: dict[str, nn.Module], note: Callable[[str, nn.Module, Any, Any], None]) -> Iterator[None]:
+def forward_hooks(modules: dict[str, nn.Module], record: Callable[[str, nn.Module, Any, Any], None]) -> Iterator[None]:
     """While it is on, tells ``note`` of each call of the modules: name, module, first input (None without), output."""
 
     def hook(name: str) -> Callable[[nn.Module, Any, Any], None]:
-        return lambda module, taken, given: note(name, module, taken[0] if taken else None, given)
+        return lambda module, taken, given: record(name, module, taken[0] if taken else None, given)
 
     handles = [module.register_forward_hook(hook(name)) for name, module in modules.items()]
     try:

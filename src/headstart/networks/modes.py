@@ -33,15 +33,15 @@ def lock_eval_mode(network: "nn.Module") -> None:
     """
     network.eval()
     for module in network.modules():
-        module.train = partial(_stay, module)  # type: ignore[method-assign]
+        module.train = partial(_ignore_mode, module)  # type: ignore[method-assign]
 
 
-def unlock_mode(network: "nn.Module") -> None:
+def unlock_eval_mode(network: "nn.Module") -> None:
     """Undoes ``lock_eval_mode``; the modules stay in eval mode until ``train()`` is called."""
     for module in network.modules():
         vars(module).pop("train", None)
 
 
-def _stay(module: "nn.Module", mode: bool = True) -> "nn.Module":
+def _ignore_mode(module: "nn.Module", mode: bool = True) -> "nn.Module":
     """``train(mode)`` of a locked module, which is in eval mode already."""
     return module

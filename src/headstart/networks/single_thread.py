@@ -7,7 +7,7 @@ import torch
 
 
 @contextmanager
-def by_itself() -> Iterator[None]:
+def single_threaded() -> Iterator[None]:
     """One thread; torch's random stream is as before afterwards.
 
     A small network gains next to nothing from a second thread, gives the same bits on any machine with one, and on a

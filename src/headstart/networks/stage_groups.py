@@ -8,7 +8,7 @@ from torch import nn
 from headstart.errors import HeadstartError
 
 
-def portions(network: nn.Module, stages: Sequence[str]) -> list[list[str]]:
+def modules_by_stage(network: nn.Module, stages: Sequence[str]) -> list[list[str]]:
     """The modules of each stage, and those behind the last one, by their qualified names.
 
     A module belongs to the stage within which the last of its own modules stands; so what lies within a module of a
@@ -41,7 +41,7 @@ def portions(network: nn.Module, stages: Sequence[str]) -> list[list[str]]:
     return found
 
 
-def tensors(network: nn.Module, modules: Sequence[str]) -> list[str]:
+def direct_tensor_names(network: nn.Module, modules: Sequence[str]) -> list[str]:
     """The parameters and buffers that these modules hold themselves, as ``network.state_dict()`` names them."""
     own = []
     for name in modules:

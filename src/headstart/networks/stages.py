@@ -7,22 +7,22 @@ import torch
 from torch import Tensor, nn
 
 from headstart.errors import HeadstartError
-from headstart.networks.hooks import listening
-from headstart.understand.subject import copied
+from headstart.networks.hooks import forward_hooks
+from headstart.understand.subject import clone_network
 
-AT_ONCE = 32  # images that go through a network together
+BATCH_SIZE = 32  # images that go through a network together
 
 
 @dataclass(frozen=True)
-class _Call:
+class _ModuleCall:
     """A module's latest call: when it ended, and the sizes of the maps that went in and came out; None: no map."""
 
-    turn: int
-    taken: tuple[int, int] | None
-    given: tuple[int, int] | None
+    order: int
+    input_size: tuple[int, int] | None
+    output_size: tuple[int, int] | None
 
 
-def stages(network: nn.Module, shape: tuple[int, int, int]) -> list[str]:
+def find_stages(network: nn.Module, shape: tuple[int, int, int]) -> list[str]:
     """The modules that are last to give a map of their size, for each size in the order in which it is left.
 
     A block that makes its maps smaller once belongs to the size that it ends with, whatever it does within: timm's
@@ -39,24 +39,24 @@ def stages(network: nn.Module, shape: tuple[int, int, int]) -> list[str]:
     Raises:
         HeadstartError: the network does not take such images, or none of its modules gives maps (N, C, H, W).
     """
-    network = copied(network)
-    calls = _calls(network, shape)
+    network = clone_network(network)
+    calls = _record_calls(network, shape)
     ends: dict[tuple[int, int], tuple[int, str]] = {}
-    for name in _units(network, "", calls):
+    for name in _find_stage_modules(network, "", calls):
         call = calls[name]
-        assert call.given is not None
-        if call.turn >= ends.get(call.given, (0, ""))[0]:
-            ends[call.given] = call.turn, name
+        assert call.output_size is not None
+        if call.order >= ends.get(call.output_size, (0, ""))[0]:
+            ends[call.output_size] = call.order, name
     if not ends:
         raise HeadstartError(f"{type(network).__name__}: none of its modules gives maps (N, C, H, W)")
     return [name for _, name in sorted(ends.values())]
 
 
-def activations(
+def capture_activations(
     network: nn.Module,
     images: Tensor,
     names: Sequence[str],
-    keep: Callable[[Tensor], Tensor] = Tensor.clone,
+    transform: Callable[[Tensor], Tensor] = Tensor.clone,
 ) -> dict[str, Tensor]:
     """What the modules give for the images, in eval mode and without gradients.
 
@@ -70,15 +70,15 @@ def activations(
     Returns:
         Name to what was kept, (N, …), in the order of ``names``.
     """
-    network = copied(network)
+    network = clone_network(network)
     given: dict[str, list[Tensor]] = {name: [] for name in names}
     last: dict[str, Tensor] = {}
 
     def note(name: str, _module: nn.Module, _taken: Tensor, output: Tensor) -> None:
-        last[name] = keep(output)
+        last[name] = transform(output)
 
-    with listening({name: network.get_submodule(name) for name in names}, note), torch.no_grad():
-        for some in images.split(AT_ONCE):
+    with forward_hooks({name: network.get_submodule(name) for name in names}, note), torch.no_grad():
+        for some in images.split(BATCH_SIZE):
             # Channels last: a CPU computes depthwise convolutions and those of few channels a third faster so.
             network(some.contiguous(memory_format=torch.channels_last))
             for name, kept in last.items():
@@ -86,14 +86,14 @@ def activations(
     return {name: torch.cat(parts) for name, parts in given.items()}
 
 
-def _calls(network: nn.Module, shape: tuple[int, int, int]) -> dict[str, _Call]:
-    calls: dict[str, _Call] = {}
+def _record_calls(network: nn.Module, shape: tuple[int, int, int]) -> dict[str, _ModuleCall]:
+    calls: dict[str, _ModuleCall] = {}
 
     def note(name: str, _module: nn.Module, taken: object, output: object) -> None:
-        calls[name] = _Call(len(calls) + 1, _size(taken), _size(output))
+        calls[name] = _ModuleCall(len(calls) + 1, _map_size(taken), _map_size(output))
 
     try:
-        with listening(dict(network.named_modules()), note), torch.no_grad():
+        with forward_hooks(dict(network.named_modules()), note), torch.no_grad():
             network(torch.zeros(1, *shape))
     except RuntimeError as wrong:
         reason = str(wrong).splitlines()[0]
@@ -101,32 +101,34 @@ def _calls(network: nn.Module, shape: tuple[int, int, int]) -> dict[str, _Call]:
     return calls
 
 
-def _size(value: object) -> tuple[int, int] | None:
+def _map_size(value: object) -> tuple[int, int] | None:
     return (value.shape[2], value.shape[3]) if isinstance(value, Tensor) and value.ndim == 4 else None
 
 
-def _units(module: nn.Module, name: str, calls: dict[str, _Call]) -> Iterator[str]:
+def _find_stage_modules(module: nn.Module, name: str, calls: dict[str, _ModuleCall]) -> Iterator[str]:
     """The largest modules under ``module`` that give a map and make it smaller at most once."""
     for part, child in module.named_children():
         path = f"{name}.{part}" if name else part
         call = calls.get(path)
-        if call is None or call.given is None or len(_sizes(child, path, calls)) > 2:
-            yield from _units(child, path, calls)
-        elif not isinstance(child, nn.Identity) and (call.given != (1, 1) or _convolved_away(child, path, calls)):
+        if call is None or call.output_size is None or len(_map_sizes(child, path, calls)) > 2:
+            yield from _find_stage_modules(child, path, calls)
+        elif not isinstance(child, nn.Identity) and (
+            call.output_size != (1, 1) or _is_reduced_by_convolution(child, path, calls)
+        ):
             yield path
 
 
-def _sizes(module: nn.Module, name: str, calls: dict[str, _Call]) -> set[tuple[int, int] | None]:
+def _map_sizes(module: nn.Module, name: str, calls: dict[str, _ModuleCall]) -> set[tuple[int, int] | None]:
     """The sizes of maps that go in, come out, and come out of convolutions within."""
-    convolved = {call.given for call in _convolutions(module, name, calls)} - {(1, 1)}
-    return convolved | {calls[name].taken, calls[name].given}
+    convolved = {call.output_size for call in _convolution_calls(module, name, calls)} - {(1, 1)}
+    return convolved | {calls[name].input_size, calls[name].output_size}
 
 
-def _convolved_away(module: nn.Module, name: str, calls: dict[str, _Call]) -> bool:
+def _is_reduced_by_convolution(module: nn.Module, name: str, calls: dict[str, _ModuleCall]) -> bool:
     """Whether a convolution, not a pooling, is what made single numbers of larger maps."""
-    return any(call.given == (1, 1) != call.taken for call in _convolutions(module, name, calls))
+    return any(call.output_size == (1, 1) != call.input_size for call in _convolution_calls(module, name, calls))
 
 
-def _convolutions(module: nn.Module, name: str, calls: dict[str, _Call]) -> list[_Call]:
+def _convolution_calls(module: nn.Module, name: str, calls: dict[str, _ModuleCall]) -> list[_ModuleCall]:
     within = (f"{name}.{part}" if part else name for part, m in module.named_modules() if isinstance(m, nn.Conv2d))
     return [calls[path] for path in within if path in calls]

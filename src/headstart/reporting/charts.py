@@ -12,16 +12,16 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-ARMS = 6  # colours that tell lines apart; further ones take them again
+NUM_COLORS = 6  # colours that tell lines apart; further ones take them again
 # Stand-ins, which become the page's own colours.
-INK, LINE = "#010203", "#040506"
-COLOURS = [f"#a1b2{i:02x}" for i in range(ARMS)]
-STYLE: dict[str, Any] = {
+INK_COLOR, LINE_COLOR = "#010203", "#040506"
+PALETTE = [f"#a1b2{i:02x}" for i in range(NUM_COLORS)]
+MATPLOTLIB_STYLE: dict[str, Any] = {
     "svg.fonttype": "none",
     "text.parse_math": False,
     "font.size": 9.5,
-    **dict.fromkeys(["text.color", "axes.labelcolor", "xtick.labelcolor", "ytick.labelcolor"], INK),
-    **dict.fromkeys(["axes.edgecolor", "xtick.color", "ytick.color", "grid.color"], LINE),
+    **dict.fromkeys(["text.color", "axes.labelcolor", "xtick.labelcolor", "ytick.labelcolor"], INK_COLOR),
+    **dict.fromkeys(["axes.edgecolor", "xtick.color", "ytick.color", "grid.color"], LINE_COLOR),
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.grid": True,
@@ -34,8 +34,8 @@ STYLE: dict[str, Any] = {
 }
 
 
-def drawn(
-    name: str, draw: Callable[["Axes"], None], described: str | None, width: float = 5.0, height: float = 3.1
+def render_svg(
+    name: str, draw: Callable[["Axes"], None], description: str | None, width: float = 5.0, height: float = 3.1
 ) -> str:
     """The chart as an inline <svg>, the same bytes each time.
 
@@ -51,33 +51,33 @@ def drawn(
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
 
-    with style.context(["default", {**STYLE, "svg.hashsalt": name}]):
+    with style.context(["default", {**MATPLOTLIB_STYLE, "svg.hashsalt": name}]):
         figure = Figure(figsize=(width, height))
         FigureCanvasSVG(figure)
         figure.subplots_adjust(left=0.115, right=0.985, bottom=0.145, top=0.97)
         draw(figure.add_subplot())
-        return _inline(_svg(figure), described)
+        return _to_inline_svg(_save_svg(figure), description)
 
 
-def _svg(figure: "Figure") -> str:
+def _save_svg(figure: "Figure") -> str:
     out = io.StringIO()
     nothing = dict.fromkeys(["Date", "Creator", "Format", "Type"])
     figure.savefig(out, format="svg", transparent=True, metadata=nothing)
     return out.getvalue()
 
 
-def _inline(svg: str, described: str | None) -> str:
+def _to_inline_svg(svg: str, description: str | None) -> str:
     """The <svg> element alone, without what belongs to a file of its own, in the page's type and colours."""
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>", "", svg, flags=re.DOTALL)
     svg = re.sub(r" font-family: [^;\"]*;?", "", svg)
-    for i, colour in enumerate(COLOURS):
+    for i, colour in enumerate(PALETTE):
         svg = svg.replace(colour, f"var(--arm-{i})")
-    svg = svg.replace(INK, "currentColor").replace(LINE, "var(--line)")
+    svg = svg.replace(INK_COLOR, "currentColor").replace(LINE_COLOR, "var(--line)")
     used = set(re.findall(r"#([\w.-]+)", svg))
     svg = re.sub(r' id="([\w.-]+)"', lambda found: found[0] if found[1] in used else "", svg)
     svg = re.sub(r"\s*\n\s*", " ", svg)
-    spoken = f'role="img" aria-label="{escape(described)}"' if described else 'aria-hidden="true"'
+    spoken = f'role="img" aria-label="{escape(description)}"' if description else 'aria-hidden="true"'
     box = re.search(r'viewBox="[^"]*"', svg)
     assert box is not None
     return re.sub(r"<svg[^>]*>", f"<svg {box[0]} {spoken}>", svg, count=1)

@@ -7,7 +7,7 @@ from headstart.errors import HeadstartError
 from headstart.runs import run_directory
 
 
-def read(path: Path) -> dict[str, Any]:
+def read_checkpoint(path: Path) -> dict[str, Any]:
     """What a checkpoint of ours holds, on the CPU; whatever else the file may hold, none of it is run.
 
     Raises:
@@ -22,7 +22,7 @@ def read(path: Path) -> dict[str, Any]:
             f"{path}: refused, it is damaged or holds more than weights and plain values ({type(error).__name__})"
         ) from error
     hyperparameters = kept.get("hyper_parameters") if isinstance(kept, dict) else None
-    named = kept.get(run_directory.CLASS, "") if isinstance(kept, dict) else ""
+    named = kept.get(run_directory.CLASS_KEY, "") if isinstance(kept, dict) else ""
     if not isinstance(hyperparameters, dict) or "_instantiator" in hyperparameters or ":" not in str(named):
         raise HeadstartError(f"{path}: refused, this is no Headstart checkpoint (or it names code to run)")
     return kept

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-MOST = 12  # that a run keeps, and a page shows
+MAX_CONFIDENT_ERRORS = 12  # that a run keeps, and a page shows
 
 
-def surest_mistakes(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
+def most_confident_errors(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
     """The positions of the images that are taken for another class, int64, the most confident first, ``MOST`` at most.
 
     Args:
@@ -13,4 +13,4 @@ def surest_mistakes(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray
         probabilities: float32 (N, num_classes).
     """
     wrong = np.flatnonzero(probabilities.argmax(axis=1) != labels)
-    return wrong[np.argsort(-probabilities[wrong].max(axis=1), kind="stable")][:MOST]
+    return wrong[np.argsort(-probabilities[wrong].max(axis=1), kind="stable")][:MAX_CONFIDENT_ERRORS]

@@ -7,10 +7,10 @@ from typing import Any
 
 from headstart.version import __version__
 
-COMPUTES = ("torch", "torchvision", "lightning", "timm", "hydra-core", "torchmetrics", "numpy", "pillow")
+RECORDED_PACKAGES = ("torch", "torchvision", "lightning", "timm", "hydra-core", "torchmetrics", "numpy", "pillow")
 
 
-def conditions(trainer: Any) -> dict[str, Any]:
+def environment_info(trainer: Any) -> dict[str, Any]:
     """``versions`` and ``hardware``, as ``result.json`` keeps them.
 
     The number of torch's threads is among them: sums are split by it, so bits differ between 1 and 2. Device and
@@ -23,7 +23,7 @@ def conditions(trainer: Any) -> dict[str, Any]:
 
     device = trainer.strategy.root_device
     return {
-        "versions": versions(),
+        "versions": package_versions(),
         "hardware": {
             "machine": platform.machine(),
             "system": platform.system(),
@@ -36,10 +36,10 @@ def conditions(trainer: Any) -> dict[str, Any]:
     }
 
 
-def versions() -> dict[str, str]:
+def package_versions() -> dict[str, str]:
     """The versions of Python and of the packages that compute."""
     return {
         "headstart": __version__,
         "python": platform.python_version(),
-        **{name: version(name) for name in COMPUTES},
+        **{name: version(name) for name in RECORDED_PACKAGES},
     }

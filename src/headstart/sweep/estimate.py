@@ -15,17 +15,19 @@ from headstart.errors import HeadstartError, hint_at_text
 
 # Seconds to train on one image with one thread, at a number of pixels a side. The work grows with their square, the
 # time less, since small images leave more of it to what each step costs anyway.
-SMALL_CNN = (0.00015, 28)
-ALEXNET = (0.0009, 32)
-EMBEDDED = (0.004, 64)
-OTHER_BACKBONE = (0.065, 224)
-GROWTH = 1.5
+SMALL_CNN_COST = (0.00015, 28)
+ALEXNET_COST = (0.0009, 32)
+EMBEDDED_COST = (0.004, 64)
+BACKBONE_COST = (0.065, 224)
+SIZE_EXPONENT = 1.5
 FORWARD_SHARE = 0.35  # of a training step is the pass forward, which is all that a frozen backbone does
-RUN_BYTES = 4e9  # memory of a training, torch included: 3.7 GB for MobileNetV2 at 224 pixels, 32 images a step
-SECONDS_AROUND = 1.0  # building, testing and writing
+MEMORY_BYTES_PER_RUN = (
+    4e9  # memory of a training, torch included: 3.7 GB for MobileNetV2 at 224 pixels, 32 images a step
+)
+OVERHEAD_SECONDS = 1.0  # building, testing and writing
 
 
-def seconds(cfg: DictConfig, images: int, labels_per_class: int, size: int) -> float:
+def estimate_seconds(cfg: DictConfig, num_images: int, labels_per_class: int, image_size: int) -> float:
     """About how long the run takes.
 
     Args:
@@ -36,15 +38,15 @@ def seconds(cfg: DictConfig, images: int, labels_per_class: int, size: int) -> f
     """
     settings = cfg.model.get("backbone") or cfg.model.get("architecture")
     if settings is None:
-        each, at = ALEXNET if cfg.model._target_.endswith(".AlexNet") else SMALL_CNN
+        each, at = ALEXNET_COST if cfg.model._target_.endswith(".AlexNet") else SMALL_CNN_COST
     else:
-        each, at = EMBEDDED if resolve.is_embedded(dict(settings)) else OTHER_BACKBONE
+        each, at = EMBEDDED_COST if resolve.is_embedded_architecture(dict(settings)) else BACKBONE_COST
     frozen = FORWARD_SHARE if "backbone" in cfg.model and "backbone_lr" not in cfg.model else 1.0
-    epochs = typed_length(cfg) or epochs_for(cfg.model.epochs, labels_per_class)
-    return SECONDS_AROUND + epochs * images * each * (size / at) ** GROWTH * frozen
+    epochs = max_epochs_override(cfg) or resolve_epochs(cfg.model.epochs, labels_per_class)
+    return OVERHEAD_SECONDS + epochs * num_images * each * (image_size / at) ** SIZE_EXPONENT * frozen
 
 
-def shares() -> tuple[int, int]:
+def workers_and_threads() -> tuple[int, int]:
     """How many runs a sweep trains at once, and with how many threads each: the same on a machine at any time, since
     bits depend on the threads. ``OMP_NUM_THREADS`` is heeded, and joblib's ``LOKY_MAX_CPU_COUNT``."""
     import psutil
@@ -53,11 +55,11 @@ def shares() -> tuple[int, int]:
     cores = cpu_count(only_physical_cores=True)
     typed = os.environ.get("OMP_NUM_THREADS", "")
     most = cores // int(typed) if typed.isdecimal() and int(typed) else cores
-    at_once = max(1, min(most, int(psutil.virtual_memory().total / RUN_BYTES)))
+    at_once = max(1, min(most, int(psutil.virtual_memory().total / MEMORY_BYTES_PER_RUN)))
     return at_once, cores // at_once
 
 
-def typed_length(cfg: DictConfig) -> int | None:
+def max_epochs_override(cfg: DictConfig) -> int | None:
     """``trainer.max_epochs``; None: the model's own length.
 
     Raises:
@@ -72,7 +74,7 @@ def typed_length(cfg: DictConfig) -> int | None:
     )
 
 
-def epochs_for(epochs: Any, labels_per_class: int) -> int:
+def resolve_epochs(epochs: Any, labels_per_class: int) -> int:
     """The recipe's length: a number, or from a table the row of the largest key not above the labels.
 
     Raises:

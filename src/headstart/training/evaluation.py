@@ -11,28 +11,28 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 
-from headstart.runs.confident_errors import surest_mistakes
+from headstart.runs.confident_errors import most_confident_errors
 
 if TYPE_CHECKING:
-    from headstart.data.datamodule import ImageData
-    from headstart.data.image_source import Source
+    from headstart.data.datamodule import ImageDataModule
+    from headstart.data.image_source import ImageSource
 
-THUMBNAIL = 96  # pixels of a picture's side, at most
+THUMBNAIL_SIZE = 96  # pixels of a picture's side, at most
 
 
-def learned(trainer: L.Trainer, model: L.LightningModule, data: "ImageData") -> dict[str, float]:
+def train_set_loss(trainer: L.Trainer, model: L.LightningModule, datamodule: "ImageDataModule") -> dict[str, float]:
     """How well the model knows the images that trained it, as they are.
 
     Args:
         trainer: has fitted the model.
         model: a classifier of raw images.
-        data: an ``ImageData``.
+        data: an ``ImageDataModule``.
 
     Returns:
         ``loss``: its cross-entropy on them; ``label_entropy``: that of guessing by the share of each class; in nats.
     """
-    scores = torch.cat(trainer.predict(model, data.trained_dataloader())).float()  # type: ignore[arg-type]
-    labels = torch.from_numpy(data.source.catalogue.labels[data.source.split.train])
+    scores = torch.cat(trainer.predict(model, datamodule.train_eval_dataloader())).float()  # type: ignore[arg-type]
+    labels = torch.from_numpy(datamodule.source.catalog.labels[datamodule.source.split.train])
     shares = torch.bincount(labels).double() / len(labels)
     return {
         "loss": F.cross_entropy(scores.double(), labels).item(),
@@ -40,7 +40,9 @@ def learned(trainer: L.Trainer, model: L.LightningModule, data: "ImageData") -> 
     }
 
 
-def mistakes(source: "Source", labels: np.ndarray, probabilities: np.ndarray) -> tuple[list[str], list[bytes]]:
+def render_error_thumbnails(
+    source: "ImageSource", labels: np.ndarray, probabilities: np.ndarray
+) -> tuple[list[str], list[bytes]]:
     """The test images of which the model was most sure and wrong: their names, and small WebP pictures of them.
 
     Args:
@@ -48,13 +50,15 @@ def mistakes(source: "Source", labels: np.ndarray, probabilities: np.ndarray) ->
         labels: int64 (N,).
         probabilities: float32 (N, num_classes).
     """
-    positions = source.split.test[surest_mistakes(labels, probabilities)]
-    return [source.catalogue.names[i] for i in positions], [_webp(pixels) for pixels in source.pixels(positions)]
+    positions = source.split.test[most_confident_errors(labels, probabilities)]
+    return [source.catalog.names[i] for i in positions], [
+        _encode_webp(pixels) for pixels in source.read_pixels(positions)
+    ]
 
 
-def _webp(pixels: np.ndarray) -> bytes:
+def _encode_webp(pixels: np.ndarray) -> bytes:
     image = Image.fromarray(pixels[0] if len(pixels) == 1 else pixels.transpose(1, 2, 0))
-    image.thumbnail((THUMBNAIL, THUMBNAIL))
+    image.thumbnail((THUMBNAIL_SIZE, THUMBNAIL_SIZE))
     out = io.BytesIO()
     image.save(out, "webp", quality=80)
     return out.getvalue()

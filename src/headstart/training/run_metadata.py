@@ -7,13 +7,13 @@ from typing import Any
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
-from headstart.config.identity import arm_settings, opened
+from headstart.config.identity import arm_settings, load_source
 from headstart.errors import HeadstartError
 from headstart.file_names import quote_for_shell
-from headstart.sweep.planner import How
+from headstart.sweep.planner import RunContext
 
 
-def described(cfg: DictConfig, how: How) -> dict[str, Any]:
+def run_metadata(cfg: DictConfig, context: RunContext) -> dict[str, Any]:
     """What ``result.json`` says of a run whether it comes to its end or not; its time is now.
 
     What cannot be known, since the images or the weights are not to be found, is called by its choice or left empty.
@@ -22,23 +22,23 @@ def described(cfg: DictConfig, how: How) -> dict[str, Any]:
     return {
         "model": chosen["model"],
         "arm": chosen["model"],
-        "data": _known(lambda: opened(cfg).name, chosen["data"]),
+        "data": _find_or_default(lambda: load_source(cfg).name, chosen["data"]),
         "labels_per_class": cfg.data.labels_per_class,
         "seed": cfg.seed,
         "fold": cfg.data.fold,
         "folds": cfg.data.folds,
-        "settings": _known(lambda: arm_settings(cfg), {}),
+        "settings": _find_or_default(lambda: arm_settings(cfg), {}),
         "compare": OmegaConf.to_container(cfg.compare, resolve=True),
-        "asked_seeds": list(how.seeds),
-        "asked_budgets": how.budgets,
-        "asked_arms": how.arms,
+        "asked_seeds": list(context.requested_seeds),
+        "asked_budgets": context.num_budgets,
+        "asked_arms": context.num_arms,
         "started": datetime.now(UTC).isoformat(timespec="milliseconds"),
         "command": " ".join(["headstart-train", *map(quote_for_shell, HydraConfig.get().overrides.task)]),
     }
 
 
-def _known(find: Callable[[], Any], otherwise: Any) -> Any:
+def _find_or_default(find: Callable[[], Any], default: Any) -> Any:
     try:
         return find()
     except HeadstartError:
-        return otherwise
+        return default

@@ -14,19 +14,19 @@ from omegaconf import DictConfig, OmegaConf
 from headstart.config.identity import tuned_settings
 from headstart.errors import DivergedError, HeadstartError
 from headstart.runs import run_directory
-from headstart.seeding import key
+from headstart.seeding import derive_key
 
 if TYPE_CHECKING:
-    from headstart.data.image_source import Source
-    from headstart.sweep.planner import How
-    from headstart.train import Ready
+    from headstart.data.image_source import ImageSource
+    from headstart.sweep.planner import RunContext
+    from headstart.train import TrainingSetup
 
-RANDOM = 4  # trials before the sampler begins to learn from those it has seen
+NUM_STARTUP_TRIALS = 4  # trials before the sampler begins to learn from those it has seen
 
 Trial = dict[str, Any]
 
 
-def checked(cfg: DictConfig) -> None:
+def check_tuning(cfg: DictConfig) -> None:
     """Whether what ``cfg.tune`` asks for can be searched.
 
     Raises:
@@ -50,7 +50,7 @@ def checked(cfg: DictConfig) -> None:
             raise HeadstartError(f"tune.space.{name}={ends}: give two numbers above 0, the smaller first")
 
 
-def demand_validation(source: "Source") -> None:
+def require_validation_split(source: "ImageSource") -> None:
     """Raises HeadstartError where no image validates, so that no setting can be chosen."""
     if not len(source.split.val):
         raise HeadstartError(
@@ -59,15 +59,15 @@ def demand_validation(source: "Source") -> None:
         )
 
 
-def searched(
+def tune(
     cfg: DictConfig,
-    source: "Source",
+    source: "ImageSource",
     directory: Path,
     identity: str,
     title: str,
-    how: "How",
-    prepare: Callable[..., "Ready"],
-) -> "Ready":
+    context: "RunContext",
+    build_setup: Callable[..., "TrainingSetup"],
+) -> "TrainingSetup":
     """Trains with each trial's settings and keeps the best, the defaults being the first trial.
 
     A search that was interrupted goes on after its last whole trial, to the same settings: what a trial tries
@@ -89,87 +89,98 @@ def searched(
     Raises:
         HeadstartError: nothing validates at this budget, or every trial diverged.
     """
-    demand_validation(source)
-    trials = _read(directory)
+    require_validation_split(source)
+    trials = _read_trials(directory)
     seconds_before = sum(trial["seconds"] for trial in trials)
     while len(trials) < cfg.tune.trials:
-        settings = _suggested(cfg, trials)
-        place = directory / run_directory.TRIAL / str(len(trials))
+        settings = _suggest_settings(cfg, trials)
+        place = directory / run_directory.TRIAL_FOLDER / str(len(trials))
         word = f"{title}, trial {len(trials) + 1}/{cfg.tune.trials}"
-        (place / run_directory.CHECKPOINTS).mkdir(parents=True, exist_ok=True)
-        ready = prepare(_with(cfg, settings), source, place, f"{identity} trial {len(trials)}", word, how)
+        (place / run_directory.CHECKPOINT_FOLDER).mkdir(parents=True, exist_ok=True)
+        ready = build_setup(
+            _merge_model_settings(cfg, settings), source, place, f"{identity} trial {len(trials)}", word, context
+        )
         try:
             ready.fit()
-            seconds_before += ready.record.seconds_before
-            trials.append(_scored(ready, settings, place))
+            seconds_before += ready.run_checkpoint.seconds_before_resume
+            trials.append(_summarize_trial(ready, settings, place))
         except DivergedError as error:
-            trials.append(_diverged(ready, settings, error))
-        if trials[-1] is _best(trials) and "diverged" not in trials[-1]:
-            run_directory.copy_whole(run_directory.best(place), run_directory.best(directory))
-        run_directory.write_json(directory / run_directory.TRIALS, trials)
+            trials.append(_summarize_diverged_trial(ready, settings, error))
+        if trials[-1] is best_trial(trials) and "diverged" not in trials[-1]:
+            run_directory.copy_atomically(
+                run_directory.best_checkpoint_path(place), run_directory.best_checkpoint_path(directory)
+            )
+        run_directory.write_json(directory / run_directory.TRIALS_FILE, trials)
         shutil.rmtree(place)
-    shutil.rmtree(directory / run_directory.TRIAL, ignore_errors=True)
-    best = _best(trials)
+    shutil.rmtree(directory / run_directory.TRIAL_FOLDER, ignore_errors=True)
+    best = best_trial(trials)
     if "diverged" in best:
         raise HeadstartError(
-            f"{title.removeprefix(how.place)}: all {len(trials)} trials diverged ({best['diverged']}); "
+            f"{title.removeprefix(context.position)}: all {len(trials)} trials diverged ({best['diverged']}); "
             "give tune.space lower rates"
         )
-    ready = prepare(_with(cfg, best["settings"]), source, directory, identity, title, replace(how, left=None))
-    ready.record.rows = best["rows"]
-    ready.record.seconds_before = seconds_before
-    ready.record.seconds = sum(trial["seconds"] for trial in trials)
-    ready.record.trials = [{k: v for k, v in trial.items() if k != "rows"} for trial in trials]
-    ready.record.write()
+    ready = build_setup(
+        _merge_model_settings(cfg, best["settings"]),
+        source,
+        directory,
+        identity,
+        title,
+        replace(context, seconds_left=None),
+    )
+    ready.run_checkpoint.rows = best["rows"]
+    ready.run_checkpoint.seconds_before_resume = seconds_before
+    ready.run_checkpoint.seconds = sum(trial["seconds"] for trial in trials)
+    ready.run_checkpoint.trials = [{k: v for k, v in trial.items() if k != "rows"} for trial in trials]
+    ready.run_checkpoint.write_metrics()
     return ready
 
 
-def _read(directory: Path) -> list[Trial]:
+def _read_trials(directory: Path) -> list[Trial]:
     try:
-        return json.loads((directory / run_directory.TRIALS).read_text(encoding="utf-8"))
+        return json.loads((directory / run_directory.TRIALS_FILE).read_text(encoding="utf-8"))
     except FileNotFoundError:
         return []
 
 
-def _with(cfg: DictConfig, settings: dict[str, float]) -> DictConfig:
+def _merge_model_settings(cfg: DictConfig, settings: dict[str, float]) -> DictConfig:
     return OmegaConf.merge(cfg, {"model": settings})  # type: ignore[return-value]
 
 
-def _scored(ready: "Ready", settings: dict[str, float], place: Path) -> Trial:
+def _summarize_trial(setup: "TrainingSetup", settings: dict[str, float], place: Path) -> Trial:
     import torch
 
-    epoch = torch.load(run_directory.best(place), weights_only=True)["epoch"]
-    row = next(row for row in ready.record.rows if row["epoch"] == epoch)
+    epoch = torch.load(run_directory.best_checkpoint_path(place), weights_only=True)["epoch"]
+    row = next(row for row in setup.run_checkpoint.rows if row["epoch"] == epoch)
     return {
         "settings": settings,
         "val/accuracy": row["val/accuracy"],
         "val/log_loss": row["val/log_loss"],
         "epoch": epoch,
-        "seconds": round(ready.record.seconds, 3),
-        "rows": ready.record.rows,
+        "seconds": round(setup.run_checkpoint.seconds, 3),
+        "rows": setup.run_checkpoint.rows,
     }
 
 
-def _diverged(ready: "Ready", settings: dict[str, float], error: DivergedError) -> Trial:
+def _summarize_diverged_trial(setup: "TrainingSetup", settings: dict[str, float], error: DivergedError) -> Trial:
     """A trial whose loss became no number: it counts, and any other is better."""
     none = {"val/accuracy": None, "val/log_loss": None, "epoch": None}
-    spent = {"seconds": round(ready.record.spent(), 3), "rows": ready.record.rows}
+    spent = {"seconds": round(setup.run_checkpoint.elapsed_seconds(), 3), "rows": setup.run_checkpoint.rows}
     return {"settings": settings, **none, **spent, "diverged": str(error)}
 
 
-def _best(trials: list[Trial]) -> Trial:
+def best_trial(trials: list[Trial]) -> Trial:
     """The most accurate on validation images; of those equally so the one that is surest of what is right."""
-    return max(trials, key=_score)
+    return max(trials, key=_trial_score)
 
 
-def _score(trial: Trial) -> tuple[float, float]:
+def _trial_score(trial: Trial) -> tuple[float, float]:
     if "diverged" in trial:
         return -1.0, -math.inf
     log_loss = trial["val/log_loss"]
     return trial["val/accuracy"], -log_loss if math.isfinite(log_loss) else -math.inf
 
 
-def _suggested(cfg: DictConfig, trials: list[Trial]) -> dict[str, float]:
+def _suggest_settings(cfg: DictConfig, trials: list[Trial]) -> dict[str, float]:
     """The settings of the next trial. Its sampler has a stream of its own, and is told of the trials before."""
     if not trials:
         return {}
@@ -180,12 +191,14 @@ def _suggested(cfg: DictConfig, trials: list[Trial]) -> dict[str, float]:
         name: optuna.distributions.FloatDistribution(low, high, log=True)
         for name, (low, high) in tuned_settings(cfg).items()
     }
-    sampler = optuna.samplers.TPESampler(seed=key(cfg.seed, "tune", len(trials)) % 2**32, n_startup_trials=RANDOM)
+    sampler = optuna.samplers.TPESampler(
+        seed=derive_key(cfg.seed, "tune", len(trials)) % 2**32, n_startup_trials=NUM_STARTUP_TRIALS
+    )
     study = optuna.create_study(direction="maximize", sampler=sampler)
     for trial in trials:
         if trial["settings"]:
             # A training that fails to be sure is worse than another that has as many right.
-            right, sure = _score(trial)
+            right, sure = _trial_score(trial)
             value = right + 1e-3 * max(sure, -10.0)
             study.add_trial(optuna.trial.create_trial(params=trial["settings"], distributions=space, value=value))
     return {name: float(f"{value:.4g}") for name, value in study.ask(space).params.items()}

@@ -3,13 +3,13 @@
 import numpy as np
 from torch import Tensor
 
-from headstart.understand.statistics import of_share
+from headstart.understand.statistics import wilson_interval
 
-LEVEL = 0.95
-DRAWS = 2000
+CONFIDENCE_LEVEL = 0.95
+NUM_RESAMPLES = 2000
 
 
-def over_images(values: Tensor, seed: int = 0) -> tuple[float, float]:
+def bootstrap_interval(values: Tensor, seed: int = 0) -> tuple[float, float]:
     """The 95 % percentile bootstrap interval of a mean, images drawn anew (Efron and Tibshirani 1993, chapter 13).
 
     Args:
@@ -21,7 +21,7 @@ def over_images(values: Tensor, seed: int = 0) -> tuple[float, float]:
     array = values.double().numpy()
     if (array == array[0]).all():
         same = float(array[0])
-        return of_share(same, len(array))[1:] if 0 <= same <= 1 else (same, same)
-    drawn = np.random.default_rng(seed).integers(len(array), size=(DRAWS, len(array)))
-    low, high = np.quantile(array[drawn].mean(axis=1), [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+        return wilson_interval(same, len(array))[1:] if 0 <= same <= 1 else (same, same)
+    drawn = np.random.default_rng(seed).integers(len(array), size=(NUM_RESAMPLES, len(array)))
+    low, high = np.quantile(array[drawn].mean(axis=1), [(1 - CONFIDENCE_LEVEL) / 2, (1 + CONFIDENCE_LEVEL) / 2])
     return float(low), float(high)

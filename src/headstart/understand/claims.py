@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from torch import Tensor
 
-Verdict = Literal["holds", "depends", "fails", "not measured"]
+ClaimVerdict = Literal["holds", "depends", "fails", "not measured"]
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Claim:
 
     name: str
     sentence: str
-    verdict: Verdict
+    verdict: ClaimVerdict
     value: str = ""
     control: str = ""
     interval: tuple[float, float] | None = None
@@ -79,4 +79,4 @@ class Chapter:
     content: list[str | Picture | Table] = field(default_factory=list)
     claims: list[Claim] = field(default_factory=list)
     numbers: dict[str, Any] = field(default_factory=dict)
-    maps: dict[str, "Tensor"] = field(default_factory=dict)
+    sensitivity_maps: dict[str, "Tensor"] = field(default_factory=dict)

@@ -8,14 +8,16 @@ from typing import Any
 
 from markupsafe import Markup
 
-from headstart.reporting.html import template
+from headstart.reporting.html import load_template
 from headstart.understand.claims import Chapter, Claim, Picture, Table
 
 TEMPLATE = Path(__file__).with_name("understanding.html.jinja")
-MARKS = {"holds": "✓", "depends": "±", "fails": "✗", "not measured": "–"}
+VERDICT_MARKS = {"holds": "✓", "depends": "±", "fails": "✗", "not measured": "–"}
 
 
-def render(name: str, chapters: list[Chapter], cautions: list[str], command: str, simulation: str = "") -> str:
+def render_explanation(
+    name: str, chapters: list[Chapter], cautions: list[str], command: str, simulation: str = ""
+) -> str:
     """The page.
 
     Args:
@@ -26,22 +28,25 @@ def render(name: str, chapters: list[Chapter], cautions: list[str], command: str
         simulation: of the growth of receptive fields, as markup; none where it was not asked for.
     """
     claims = [(claim, chapter) for chapter in chapters for claim in chapter.claims]
-    counts = {verdict: sum(claim.verdict == verdict for claim, _ in claims) for verdict in MARKS}
-    return template(TEMPLATE, interval=interval, cell=cell, markup=Markup).render(
+    counts = {verdict: sum(claim.verdict == verdict for claim, _ in claims) for verdict in VERDICT_MARKS}
+    return load_template(TEMPLATE, interval=format_claim_interval, cell=format_cell, markup=Markup).render(
         name=name,
         chapters=[
-            (chapter, [(kind, list(parts)) for kind, parts in groupby(chapter.content, _kind)]) for chapter in chapters
+            (chapter, [(kind, list(parts)) for kind, parts in groupby(chapter.content, _content_kind)])
+            for chapter in chapters
         ],
         claims=claims,
         counts=counts,
-        marks=MARKS,
+        marks=VERDICT_MARKS,
         cautions=cautions,
         command=command,
         simulation=Markup(simulation),
     )
 
 
-def to_json(name: str, chapters: list[Chapter], cautions: list[str], command: str, versions: dict[str, str]) -> str:
+def explanation_to_json(
+    name: str, chapters: list[Chapter], cautions: list[str], command: str, versions: dict[str, str]
+) -> str:
     """All that was measured, as ``understanding.json``; a number that is none is null."""
     whole = {
         "name": name,
@@ -58,23 +63,23 @@ def to_json(name: str, chapters: list[Chapter], cautions: list[str], command: st
             for chapter in chapters
         ],
     }
-    return json.dumps(_finite(whole), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    return json.dumps(_replace_nonfinite(whole), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def interval(claim: Claim) -> str:
+def format_claim_interval(claim: Claim) -> str:
     if claim.interval is None:
         return ""
-    return f"{_figure(claim.interval[0])} to {_figure(claim.interval[1])}"
+    return f"{_format_number(claim.interval[0])} to {_format_number(claim.interval[1])}"
 
 
-def cell(value: Any) -> str:
+def format_cell(value: Any) -> str:
     """A table's cell: numbers with four figures at most, texts as they are."""
     if isinstance(value, bool) or value is None:
         return "–" if value is None else "yes" if value else "no"
-    return _figure(value) if isinstance(value, int | float) else str(value)
+    return _format_number(value) if isinstance(value, int | float) else str(value)
 
 
-def _figure(value: float) -> str:
+def _format_number(value: float) -> str:
     if isinstance(value, int):
         return f"{value:,}".replace("-", "−")
     if not math.isfinite(value):
@@ -82,13 +87,13 @@ def _figure(value: float) -> str:
     return (f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}").replace("-", "−")
 
 
-def _kind(part: Any) -> str:
+def _content_kind(part: Any) -> str:
     return "picture" if isinstance(part, Picture) else "table" if isinstance(part, Table) else "text"
 
 
-def _finite(value: Any) -> Any:
+def _replace_nonfinite(value: Any) -> Any:
     if isinstance(value, dict):
-        return {str(key): _finite(inner) for key, inner in value.items()}
+        return {str(key): _replace_nonfinite(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
-        return [_finite(inner) for inner in value]
+        return [_replace_nonfinite(inner) for inner in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -6,13 +6,13 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from headstart.seeding import key
-from headstart.understand.statistics import Interval
+from headstart.seeding import derive_key
+from headstart.understand.statistics import Estimate
 
-GROUPS = 20
+NUM_GROUPS = 20
 
 
-def jackknifed(of: Callable[[Tensor], Tensor], count: int, groups: int = GROUPS) -> list[Interval]:
+def jackknife_intervals(statistic: Callable[[Tensor], Tensor], count: int, groups: int = NUM_GROUPS) -> list[Estimate]:
     """Statistics of images with their 95 % intervals, by the jackknife over groups of images (Tukey 1958).
 
     Args:
@@ -22,13 +22,13 @@ def jackknifed(of: Callable[[Tensor], Tensor], count: int, groups: int = GROUPS)
     """
     from scipy.stats import t
 
-    whole = of(torch.arange(count))
+    whole = statistic(torch.arange(count))
     if count < 2:
-        return [Interval(each, math.nan, math.nan) for each in whole.tolist()]
+        return [Estimate(each, math.nan, math.nan) for each in whole.tolist()]
     groups = min(groups, count)
-    group = torch.randperm(count, generator=torch.Generator().manual_seed(key(0, "groups"))) % groups
-    without = torch.stack([of((group != each).nonzero()[:, 0]) for each in range(groups)])
+    group = torch.randperm(count, generator=torch.Generator().manual_seed(derive_key(0, "groups"))) % groups
+    without = torch.stack([statistic((group != each).nonzero()[:, 0]) for each in range(groups)])
     error = ((groups - 1) / groups * (without - without.mean(dim=0)).square().sum(dim=0)).sqrt()
     half = float(t.ppf(0.975, groups - 1)) * error
     ends = zip(*((whole + side * half).tolist() for side in (0, -1, 1)), strict=True)
-    return [Interval(*each) for each in ends]
+    return [Estimate(*each) for each in ends]

@@ -10,7 +10,7 @@ from PIL import Image
 from torch import Tensor
 
 
-def shown(pixels: Tensor, described: str, scale: int = 1) -> str:
+def render_image(pixels: Tensor, alt_text: str, scale: int = 1) -> str:
     """An ``<img>`` of one image, uint8 (C, H, W) with C of 1 or 3, each pixel ``scale`` times as wide and high.
 
     Args:
@@ -22,10 +22,10 @@ def shown(pixels: Tensor, described: str, scale: int = 1) -> str:
     image.save(out, format="PNG", optimize=True)
     size = Markup('width="{}" height="{}"').format(image.width * scale, image.height * scale)
     source = f"data:image/png;base64,{b64encode(out.getvalue()).decode()}"
-    return str(Markup('<img class="pixels" src="{}" {} alt="{}">').format(source, size, described))
+    return str(Markup('<img class="pixels" src="{}" {} alt="{}">').format(source, size, alt_text))
 
 
-def sheet(images: Tensor, columns: int, gap: int = 1, background: int = 255) -> Tensor:
+def tile_images(images: Tensor, columns: int, gap: int = 1, background: int = 255) -> Tensor:
     """Images side by side, uint8 (N, C, H, W) to (C, rows·H + gaps, columns·W + gaps), row by row."""
     count, channels, height, width = images.shape
     columns = min(columns, count)
@@ -37,14 +37,14 @@ def sheet(images: Tensor, columns: int, gap: int = 1, background: int = 255) -> 
     return whole
 
 
-def stretched(values: Tensor) -> Tensor:
+def rescale_contrast(values: Tensor) -> Tensor:
     """Values (N, C, H, W) as uint8, each image from its own least (black) to its own greatest (white)."""
     low = values.amin(dim=(1, 2, 3), keepdim=True)
     span = (values.amax(dim=(1, 2, 3), keepdim=True) - low).clamp(min=1e-12)
     return ((values - low) / span * 255).round().byte()
 
 
-def heat(values: Tensor) -> Tensor:
+def color_heatmap(values: Tensor) -> Tensor:
     """A map (H, W) of values ≥ 0 as uint8 (3, H, W) in viridis, which the colour-blind can read, from 0 to its most."""
     import matplotlib
 
@@ -52,7 +52,7 @@ def heat(values: Tensor) -> Tensor:
     return (Tensor(colours.copy()).permute(2, 0, 1) * 255).round().byte()
 
 
-def frame(canvas: Tensor, box: tuple[int, ...], colour: tuple[int, int, int]) -> None:
+def draw_frame(canvas: Tensor, box: tuple[int, ...], color: tuple[int, int, int]) -> None:
     """Draws a frame on a picture, uint8 (3, H, W), a white line within, so that it shows on its own colour too.
 
     Args:
@@ -61,7 +61,7 @@ def frame(canvas: Tensor, box: tuple[int, ...], colour: tuple[int, int, int]) ->
     """
     top, left, bottom, right = box
     thick = 1 + canvas.shape[2] // 160
-    for paint, width in (((255, 255, 255), thick + 1), (colour, thick)):
+    for paint, width in (((255, 255, 255), thick + 1), (color, thick)):
         ink = torch.tensor(paint, dtype=torch.uint8)[:, None, None]
         canvas[:, top : top + width, left:right] = ink
         canvas[:, max(bottom - width, top) : bottom, left:right] = ink

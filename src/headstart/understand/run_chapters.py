@@ -24,10 +24,10 @@ CHAPTERS = {  # in the order of reading
 }
 
 
-def explained(
+def build_chapters(
     subject: Subject,
     only: Collection[str] = (),
-    tell: Callable[[str], None] = lambda text: None,
+    report_progress: Callable[[str], None] = lambda text: None,
 ) -> list[Chapter]:
     """The chapters, each measured on the network of ``subject``, which stays as it was.
 
@@ -41,37 +41,37 @@ def explained(
     Raises:
         HeadstartError: there is no such part.
     """
-    return list(one_by_one(subject, only, tell))
+    return list(iter_chapters(subject, only, report_progress))
 
 
-def one_by_one(subject: Subject, only: Collection[str], tell: Callable[[str], None]) -> Iterator[Chapter]:
+def iter_chapters(subject: Subject, only: Collection[str], report_progress: Callable[[str], None]) -> Iterator[Chapter]:
     """The chapters as ``explained`` has them, each as soon as it is measured, so that a stop loses one alone."""
-    wanted = parts(only)
+    wanted = select_chapters(only)
     for position, name in enumerate(wanted, start=1):
         room = import_module(f"headstart.understand.{CHAPTERS[name]}")
 
         def told(text: str, at: str = f"[{position}/{len(wanted)}] {name}") -> None:
-            tell(f"{at}: {text}")
+            report_progress(f"{at}: {text}")
 
         told("begins")
         try:
             chapter = getattr(room, f"build_{name}_chapter")(subject, told)
         except Exception as error:  # whatever a stranger's network does to one part, the others are worth having
-            reason = _reason(error)
+            reason = _format_reason(error)
             told(f"left out: {reason}")
-            chapter = _left_out(name, room.CLAIMS, reason)
-        chapter.claims = [_repeatable(claim, name) for claim in chapter.claims]
+            chapter = _build_error_chapter(name, room.CLAIMS, reason)
+        chapter.claims = [_add_command(claim, name) for claim in chapter.claims]
         yield chapter
 
 
-def _repeatable(claim: Claim, part: str) -> Claim:
+def _add_command(claim: Claim, part: str) -> Claim:
     """With the command that measures it again, where it was measured and none is named."""
     if claim.verdict == "not measured" or claim.command:
         return claim
     return replace(claim, command=f"headstart understand RUN --only {part}{' --sweep DIR' * (part == 'sweeps')}")
 
 
-def parts(only: Collection[str]) -> list[str]:
+def select_chapters(only: Collection[str]) -> list[str]:
     """The names of the parts that are wanted, in the order of reading.
 
     Raises:
@@ -82,12 +82,12 @@ def parts(only: Collection[str]) -> list[str]:
     return [name for name in CHAPTERS if name in only or not only]
 
 
-def _reason(error: Exception) -> str:
+def _format_reason(error: Exception) -> str:
     line = next(iter(str(error).splitlines()), "")
     return line if isinstance(error, HeadstartError) else f"{type(error).__name__}: {line}"
 
 
-def _left_out(name: str, claims: dict[str, str], reason: str) -> Chapter:
+def _build_error_chapter(name: str, claims: dict[str, str], reason: str) -> Chapter:
     unmeasured = [Claim(slug, sentence, "not measured", value=reason) for slug, sentence in claims.items()]
     title = name.replace("_", " ").capitalize()
     return Chapter(name, title, [f"This part could not be measured here: {reason}."], unmeasured, {"error": reason})

@@ -7,79 +7,79 @@ from typing import NamedTuple
 from headstart.reporting import html
 
 
-class Interval(NamedTuple):
+class Estimate(NamedTuple):
     """A figure and its 95 % interval; the ends are NaN where it has none."""
 
-    middle: float
+    value: float
     low: float
     high: float
 
-    def points(self) -> str:
+    def format_points(self) -> str:
         """Of a difference of shares: ``+2.0 points (−1.1 to +5.1)``."""
-        return f"{html.points(self.middle)} points{self._ends(html.points)}"
+        return f"{html.format_signed_points(self.value)} points{self._format_bounds(html.format_signed_points)}"
 
-    def percent(self) -> str:
+    def format_percent(self) -> str:
         """Of a share: ``80.1 % (75.2 to 84.5)``."""
-        return f"{html.percent(self.middle)} %{self._ends(html.percent)}"
+        return f"{html.format_percent(self.value)} %{self._format_bounds(html.format_percent)}"
 
-    def decimal(self) -> str:
+    def format_decimal(self) -> str:
         """Of any number: ``0.85 (0.80 to 0.89)``; a dash where it is none."""
-        return "–" if math.isnan(self.middle) else f"{_decimal(self.middle)}{self._ends(_decimal)}"
+        return "–" if math.isnan(self.value) else f"{_format_decimal(self.value)}{self._format_bounds(_format_decimal)}"
 
-    def times(self, factor: float) -> tuple[float, float] | None:
+    def scaled_interval(self, factor: float) -> tuple[float, float] | None:
         """The interval in another unit."""
         return None if math.isnan(self.low) else (factor * self.low, factor * self.high)
 
     @property
-    def ends(self) -> tuple[float, float]:
+    def bounds(self) -> tuple[float, float]:
         """Where it begins and ends: a figure that has no interval is taken as it is."""
-        return (self.middle, self.middle) if math.isnan(self.low) else (self.low, self.high)
+        return (self.value, self.value) if math.isnan(self.low) else (self.low, self.high)
 
-    def of_shares(self) -> "Interval":
+    def clip_to_unit_interval(self) -> "Estimate":
         """With an interval that does not leave 0 to 1."""
-        return Interval(self.middle, max(self.low, 0.0), min(self.high, 1.0))
+        return Estimate(self.value, max(self.low, 0.0), min(self.high, 1.0))
 
-    def plain(self) -> list[float | None]:
+    def to_json(self) -> list[float | None]:
         """Of JSON, which has no NaN."""
         return [number if math.isfinite(number) else None for number in self]
 
-    def _ends(self, shown: Callable[[float], str]) -> str:
-        return "" if math.isnan(self.low) else f" ({shown(self.low)} to {shown(self.high)})"
+    def _format_bounds(self, format_number: Callable[[float], str]) -> str:
+        return "" if math.isnan(self.low) else f" ({format_number(self.low)} to {format_number(self.high)})"
 
 
-def _decimal(number: float) -> str:
-    return html.decimal(number, 2).replace("-", "−")
+def _format_decimal(number: float) -> str:
+    return html.format_decimal(number, 2).replace("-", "−")
 
 
-NO_FIGURE = Interval(math.nan, math.nan, math.nan)
+NO_ESTIMATE = Estimate(math.nan, math.nan, math.nan)
 
 
-def of_share(share: float, count: int) -> Interval:
+def wilson_interval(share: float, count: int) -> Estimate:
     """A share of ``count`` and its interval (Wilson, J. Am. Statist. Assoc. 22:209, 1927); of none, 0 to 1."""
     if not count:
-        return Interval(0.0, 0.0, 1.0)
+        return Estimate(0.0, 0.0, 1.0)
     z = 1.959964
     middle = (share + z * z / (2 * count)) / (1 + z * z / count)
     half = z / (1 + z * z / count) * (share * (1 - share) / count + z * z / (4 * count * count)) ** 0.5
-    return Interval(share, middle - half, middle + half).of_shares()
+    return Estimate(share, middle - half, middle + half).clip_to_unit_interval()
 
 
-def surplus(first: Interval, second: Interval) -> Interval:
+def newcombe_interval(first: Estimate, second: Estimate) -> Estimate:
     """By how much one share exceeds another of other cases (Newcombe, Statist. Med. 17:873, 1998, method 10)."""
-    middle = first.middle - second.middle
-    low = middle - math.hypot(first.middle - first.low, second.high - second.middle)
-    high = middle + math.hypot(first.high - first.middle, second.middle - second.low)
-    return Interval(middle, low, high)
+    middle = first.value - second.value
+    low = middle - math.hypot(first.value - first.low, second.high - second.value)
+    high = middle + math.hypot(first.high - first.value, second.value - second.low)
+    return Estimate(middle, low, high)
 
 
-def of_seeds(values: Sequence[float]) -> Interval:
+def t_interval(values: Sequence[float]) -> Estimate:
     """The mean of a figure over seeds and Student's interval of it, which one seed does not have."""
     from scipy import stats
 
     n = len(values)
     middle = math.fsum(values) / n
     if n < 2:
-        return Interval(middle, math.nan, math.nan)
+        return Estimate(middle, math.nan, math.nan)
     spread = math.sqrt(math.fsum((v - middle) ** 2 for v in values) / (n - 1))
     half = float(stats.t.ppf(0.975, n - 1)) * spread / math.sqrt(n)
-    return Interval(middle, middle - half, middle + half)
+    return Estimate(middle, middle - half, middle + half)

@@ -3,9 +3,9 @@
 import pytest
 from omegaconf import OmegaConf
 
-from headstart.compare.inference.analysis import judged
-from headstart.compare.report.content import report
-from headstart.compare.report.terminal import show
+from headstart.compare.inference.analysis import analyze_sweep
+from headstart.compare.report.content import build_report
+from headstart.compare.report.terminal import print_analysis
 from headstart.runs import run_directory
 
 
@@ -21,37 +21,38 @@ def sweep(fake_run, tmp_path):
                 place = fake_run(model, seed, budget, settings=settings)
                 data = {"root": "photos", "labels_per_class": budget, "fold": 0, "num_workers": 0}
                 run_directory.write_text(
-                    place / run_directory.CONFIG, OmegaConf.to_yaml({"model": settings, "data": data, "seed": seed})
+                    place / run_directory.CONFIG_FILE,
+                    OmegaConf.to_yaml({"model": settings, "data": data, "seed": seed}),
                 )
     return tmp_path / "sweep"
 
 
 def cut(place):
-    path = place / run_directory.RESULT
+    path = place / run_directory.RESULT_FILE
     path.write_bytes(path.read_bytes()[:200])
 
 
 def test_a_result_that_was_cut_short_refuses_its_arm_at_its_budget(sweep, capsys):
     (place,) = [
-        p for p in sweep.glob("finetune-photos-5-seed1-*") if "model.b" in (p / run_directory.CONFIG).read_text()
+        p for p in sweep.glob("finetune-photos-5-seed1-*") if "model.b" in (p / run_directory.CONFIG_FILE).read_text()
     ]
     cut(place)
-    told = judged(sweep)
+    told = analyze_sweep(sweep)
     five, twenty = told.verdicts
-    assert [*five.outcomes.refused] == ["finetune b=1"] and not twenty.outcomes.refused
-    assert five.outcomes.refused["finetune b=1"].startswith("seed 1 failed: its result.json is not whole")
-    assert not told.every.unreadable and not any("Passed over" in line for line in report(sweep)["cautions"])
-    show(told)
+    assert [*five.table.exclusions] == ["finetune b=1"] and not twenty.table.exclusions
+    assert five.table.exclusions["finetune b=1"].startswith("seed 1 failed: its result.json is not whole")
+    assert not told.runs.unreadable and not any("Passed over" in line for line in build_report(sweep)["cautions"])
+    print_analysis(told)
     assert f"failed: {place.name}: its result.json is not whole" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("config", ["seed: 1", "", "model: ["])
 def test_a_result_of_no_known_arm_is_a_caution(sweep, config):
     place = next(sweep.glob("scratch_backbone-photos-5-seed1-*"))
-    (place / run_directory.CONFIG).write_text(config)
+    (place / run_directory.CONFIG_FILE).write_text(config)
     cut(place)
-    (caution,) = [line for line in report(sweep)["cautions"] if "Passed over" in line]
-    assert place.name in caution and not judged(sweep).every.failures
+    (caution,) = [line for line in build_report(sweep)["cautions"] if "Passed over" in line]
+    assert place.name in caution and not analyze_sweep(sweep).runs.failures
 
 
 def test_what_came_to_its_end_in_another_run_of_the_seed_counts(sweep, fake_run):
@@ -59,4 +60,4 @@ def test_what_came_to_its_end_in_another_run_of_the_seed_counts(sweep, fake_run)
     place.rename(place.with_name("again"))
     cut(place.with_name("again"))
     fake_run("scratch_backbone", 1, 5, settings={"model.lr": 0.1})
-    assert not judged(sweep).verdicts[0].outcomes.refused
+    assert not analyze_sweep(sweep).verdicts[0].table.exclusions

@@ -2,8 +2,8 @@
 
 import pytest
 
-from headstart.compare.evaluation.learning_curves import learning
-from headstart.compare.report.content import report
+from headstart.compare.evaluation.learning_curves import load_learning_curve
+from headstart.compare.report.content import build_report
 from headstart.runs import run_directory
 
 
@@ -14,7 +14,7 @@ def trained(fake_run):
     def write(arm, losses, **how):
         place = fake_run(arm, **how)
         rows = [f"{epoch},{epoch},{loss}" for epoch, loss in enumerate(losses)]
-        run_directory.write_text(place / run_directory.METRICS, "\n".join(["epoch,step,train/loss", *rows]) + "\n")
+        run_directory.write_text(place / run_directory.METRICS_FILE, "\n".join(["epoch,step,train/loss", *rows]) + "\n")
         return place
 
     return write
@@ -24,7 +24,7 @@ def test_a_loss_that_still_fell_at_the_last_epoch_is_a_caution_with_its_budgets(
     for budget in (5, 20):
         trained("finetune", [2 - 0.05 * epoch for epoch in range(30)], budget=budget)
         trained("frozen", [1 + 1 / (1 + epoch) for epoch in range(30)], budget=budget)
-    said = report(tmp_path / "sweep")
+    said = build_report(tmp_path / "sweep")
     falling = [line for line in said["cautions"] if "still falling" in line]
     assert falling == [
         "photos: the training loss of finetune was still falling at the last epoch (5, 20 labels per class); more "
@@ -36,5 +36,5 @@ def test_a_loss_that_still_fell_at_the_last_epoch_is_a_caution_with_its_budgets(
 
 @pytest.mark.parametrize("losses", [[1.0], [], [0.0] * 3, [1.0] * 2, [float("nan")] * 3])
 def test_where_the_losses_tell_nothing_no_fall_is_known(trained, losses):
-    curve = learning([trained("finetune", losses)])
+    curve = load_learning_curve([trained("finetune", losses)])
     assert curve is None or curve["last_fall"] is None

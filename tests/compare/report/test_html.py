@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from headstart.compare.report import text as words
-from headstart.compare.report.content import write
+from headstart.compare.report.content import write_report
 from headstart.runs import run_directory
 
 HOSTILE = (
@@ -150,7 +150,7 @@ def lengths(value):
 
 
 def test_every_number_of_the_page_is_in_the_json(fake_sweep):
-    assert strangers(write(fake_sweep())) == []
+    assert strangers(write_report(fake_sweep())) == []
 
 
 def test_every_number_of_every_sentence_is_too(fake_sweep, fake_run, tmp_path):
@@ -158,10 +158,10 @@ def test_every_number_of_every_sentence_is_too(fake_sweep, fake_run, tmp_path):
     asked = {"asked_seeds": [0, 1, 2], "asked_arms": 4, "asked_budgets": 3, "images": 150}
     sweep = fake_sweep(budgets=(5, 20), compare={"margin": 0.01}, started="2026-01-01", **asked)
     fake_run("frozen", 3, 5, images=150, compare={"margin": 0.02}, started="2026-02-01", asked_seeds=[0, 1, 2, 3])
-    stuck = next(sweep.glob("scratch_cnn-photos-20-seed1-*")) / run_directory.RESULT
+    stuck = next(sweep.glob("scratch_cnn-photos-20-seed1-*")) / run_directory.RESULT_FILE
     training = {"training": {"loss": 1.0873, "label_entropy": 1.0986}}
     run_directory.write_json(stuck, {**json.loads(stuck.read_text()), **training})
-    page = write(sweep)
+    page = write_report(sweep)
     said = json.loads(page.with_name("report.json").read_text())
     told = " ".join([*said["cautions"], *said["next_steps"], *(state["text"] for state in said["unfinished"])])
     for part in ("loss of 1.087", "seed 3 of frozen", "2 looks", "0.01 or 0.02", "at least 408", "runs are missing"):
@@ -170,20 +170,20 @@ def test_every_number_of_every_sentence_is_too(fake_sweep, fake_run, tmp_path):
 
 
 def test_the_checker_looks_into_the_sentences(fake_sweep, monkeypatch):
-    loss = words.frozen_loss
-    monkeypatch.setattr(words, "frozen_loss", lambda verdict: loss(verdict) + ", or 91.7 points, or 77 more")
-    page = write(fake_sweep(seeds=(0,), budgets=(5,)))
+    loss = words.describe_frozen_loss
+    monkeypatch.setattr(words, "describe_frozen_loss", lambda verdict: loss(verdict) + ", or 91.7 points, or 77 more")
+    page = write_report(fake_sweep(seeds=(0,), budgets=(5,)))
     assert {number for number, _ in strangers(page)} == {"91.7", "77"}
 
 
 def test_the_checker_finds_a_number_that_is_not(fake_sweep):
-    page = write(fake_sweep(seeds=(0,)))
+    page = write_report(fake_sweep(seeds=(0,)))
     page.write_text(page.read_text().replace("</footer>", " 777.7 % and 98,765</footer>"))
     assert [number for number, _ in strangers(page)] == ["777.7", "98,765"]
 
 
 def test_probabilities_that_are_no_numbers_leave_the_rest_of_the_page(fake_sweep, visible):
-    page = write(fake_sweep(budgets=(5,), seeds=(0,), nan=True))
+    page = write_report(fake_sweep(budgets=(5,), seeds=(0,), nan=True))
     assert "Its probabilities are no numbers (NaN)." in visible(page.read_text())
     assert strangers(page) == []
 
@@ -194,7 +194,7 @@ def test_a_long_name_of_an_arm_stands_once_and_a_letter_in_the_sentences(fake_ru
         fake_run("frozen", seed, settings=long)
         fake_run("frozen", seed, settings={"model.augment": "y" * 50, "model.head_lr": 0.001})
         fake_run("finetune", seed)
-    page = write(tmp_path / "sweep")
+    page = write_report(tmp_path / "sweep")
     names = [name for name in read(page)["data"][0]["arms"] if "y" in name]
     text = visible(page.read_text())
     assert text.count(names[0]) == 1 and f"frozen A: {names[0]}; a pretrained network as it is" in text
@@ -204,7 +204,7 @@ def test_a_long_name_of_an_arm_stands_once_and_a_letter_in_the_sentences(fake_ru
 @pytest.mark.parametrize("nan", [False, True])
 def test_a_page_of_refused_arms_says_so_once_and_has_no_price(fake_sweep, nan, visible):
     loss = float("nan") if nan else 1.09
-    page = write(fake_sweep(budgets=(5,), training={"loss": loss, "label_entropy": 1.0986}, nan=nan))
+    page = write_report(fake_sweep(budgets=(5,), training={"loss": loss, "label_entropy": 1.0986}, nan=nan))
     text, said = visible(page.read_text()), read(page)
     for part in (
         "no answer: finetune and scratch_backbone were refused",
@@ -222,7 +222,7 @@ def test_a_page_of_refused_arms_says_so_once_and_has_no_price(fake_sweep, nan, v
 def test_the_level_is_each_data_sets_where_there_are_several(fake_sweep):
     for data in ("photos", "plants"):
         sweep = fake_sweep(data=data)
-    page = write(sweep)
+    page = write_report(sweep)
     first = read(page)["cautions"][0]
     assert first.startswith("Level: 5 % for each data set, 10 % for all together: ") and strangers(page) == []
 
@@ -231,7 +231,7 @@ def test_names_that_people_give_are_shown_and_nothing_of_them_runs(fake_sweep, f
     files = [f"{HOSTILE[i % 6]}/{i} $x$ .png" for i in range(60)]
     sweep = fake_sweep(budgets=(5,), seeds=(0,), classes=HOSTILE, data=HOSTILE[2], names=files)
     fake_run("frozen", 1, classes=HOSTILE, data=HOSTILE[2], names=files, settings={"model.weights": HOSTILE[0]})
-    page = write(sweep)
+    page = write_report(sweep)
     seen = shown(page)
     assert not {"script", "iframe", "object", "embed", "link"} & set(seen.tags)
     assert all(link.startswith(("#", "data:image/webp;base64,")) for link in seen.loads)
@@ -242,23 +242,25 @@ def test_names_that_people_give_are_shown_and_nothing_of_them_runs(fake_sweep, f
 
 
 def test_the_page_loads_nothing_and_says_so(fake_sweep):
-    text = write(fake_sweep(budgets=(5,), seeds=(0,))).read_text()
+    text = write_report(fake_sweep(budgets=(5,), seeds=(0,))).read_text()
     assert "default-src 'none'; style-src 'unsafe-inline'; img-src data:" in html.unescape(text)
     assert not re.search(r"https?://|@import|url\((?!#)", text)
 
 
 def test_pictures_that_a_run_kept_stand_beside_its_mistakes(fake_sweep):
     sweep = fake_sweep(budgets=(5,))
-    page = write(sweep)
+    page = write_report(sweep)
     first = json.loads(page.with_name("report.json").read_text())["data"][0]["closer"]["mistakes"][0]["image"]
     assert "no picture kept" in page.read_text()
     run_directory.write_thumbnails(next(sweep.glob("finetune-*")), [first, "other.png"], [b"RIFF", b"else"])
-    again = write(sweep)
+    again = write_report(sweep)
     assert [link for link in shown(again).loads if link.startswith("data:")] == ["data:image/webp;base64,UklGRg=="]
 
 
 def test_headings_go_down_a_level_at_a_time(fake_sweep):
     levels = [
-        int(tag[1]) for tag in shown(write(fake_sweep(budgets=(5,), seeds=(0,)))).tags if re.fullmatch(r"h\d", tag)
+        int(tag[1])
+        for tag in shown(write_report(fake_sweep(budgets=(5,), seeds=(0,)))).tags
+        if re.fullmatch(r"h\d", tag)
     ]
     assert levels[0] == 1 and all(deeper - level <= 1 for level, deeper in pairwise(levels))

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from headstart.data.audit import checks
-from headstart.data.audit.audit import audit
+from headstart.data.audit.audit import audit_folder
 from headstart.errors import HeadstartError
 
 NAMES = ["<script>alert(1)<", "猫", "\u202elive", "שלום", "ant\x1b[2J\n", "x" * 200, "$(rm)"]
@@ -42,7 +42,7 @@ def parts(photos):
 
 
 def found(root):
-    return {(finding.kind, *finding.paths) for finding in audit(root).findings}
+    return {(finding.kind, *finding.paths) for finding in audit_folder(root).findings}
 
 
 def reencoded(source, target, **how):
@@ -51,7 +51,7 @@ def reencoded(source, target, **how):
 
 
 def test_nothing_is_found_where_nothing_is_wrong(parts):
-    told = audit(parts)
+    told = audit_folder(parts)
     assert told.findings == [] and told.images == 20
     assert told.classes == {"ant": {"test": 5, "train": 5}, "bee": {"test": 5, "train": 5}}
 
@@ -85,7 +85,7 @@ def test_each_seeded_trouble_is_named_by_path_with_its_kind_and_nothing_else_is(
         ("empty_class", "test/wasp", "train/wasp"),
         ("no_image", "train/bee/notes.txt"),
     }
-    texts = {finding.paths[0]: finding.text for finding in audit(parts).findings}
+    texts = {finding.paths[0]: finding.text for finding in audit_folder(parts).findings}
     assert texts["train/ant/cut.jpg"] == "truncated" and texts["train/bee/zero.jpg"] == "empty"
     assert texts["train/bee/diary.jpg"] == "not an image"
     assert texts["train/ant/3.jpg"] == "the same image under 2 labels: ant, bee"
@@ -95,7 +95,7 @@ def test_each_seeded_trouble_is_named_by_path_with_its_kind_and_nothing_else_is(
 
 def test_a_copy_across_parts_and_labels_is_both(parts):
     shutil.copy(parts / "train/ant/0.jpg", parts / "test/bee/copy.jpg")
-    assert [finding.kind for finding in audit(parts).findings] == ["mislabelled", "cross_split"]
+    assert [finding.kind for finding in audit_folder(parts).findings] == ["mislabelled", "cross_split"]
 
 
 def test_a_folder_without_parts_and_with_one_class_is_looked_through_too(photos):
@@ -121,7 +121,7 @@ def test_classes_that_differ_by_case_or_by_how_an_accent_is_stored_are_named(pho
 
 
 def test_a_rare_class_is_named_with_the_largest(photos):
-    (finding,) = audit(photos({"ant": 9, "bee": 4, "rare": 3})).findings
+    (finding,) = audit_folder(photos({"ant": 9, "bee": 4, "rare": 3})).findings
     assert (finding.kind, finding.paths) == ("imbalance", ("rare",))
     assert finding.text == "3 images; ant, the largest class, has 9"
 
@@ -131,7 +131,7 @@ def test_images_far_from_the_rest_in_size_are_named_the_farthest_first(photos):
     picture(90, 300).save(root / "ant" / "large.png")
     picture(91, 8).save(root / "bee" / "small.png")
     picture(92, 120).save(root / "bee" / "twice.png")
-    told = audit(root).findings
+    told = audit_folder(root).findings
     assert [(f.kind, f.paths) for f in told] == [("size", ("bee/small.png",)), ("size", ("ant/large.png",))]
     assert told[1].text == "300 × 300 pixels; the median is 64 × 64"
 
@@ -140,7 +140,7 @@ def test_sizes_that_vary_by_nature_are_no_finding(photos):
     root = photos({"ant": 1, "bee": 1})
     for i, size in enumerate((16, 24, 32, 48, 90, 128, 180, 256, 300)):
         picture(100 + i, size).save(root / "ant" / f"{i}.png")
-    assert not [f for f in audit(root).findings if f.kind == "size"]
+    assert not [f for f in audit_folder(root).findings if f.kind == "size"]
 
 
 def test_hidden_folders_are_named_only_where_images_hide_in_them(photos):
@@ -148,7 +148,7 @@ def test_hidden_folders_are_named_only_where_images_hide_in_them(photos):
     for name, inside in ((".git", "config"), (".thumbnails", "0.jpg"), ("__MACOSX", "._0.jpg")):
         (root / name).mkdir()
         (root / name / inside).write_bytes(b"x")
-    told = audit(root).findings
+    told = audit_folder(root).findings
     assert {f.paths for f in told} == {(".thumbnails",), ("__MACOSX",)}
     assert {f.text for f in told} == {"passed over, with 1 file in it"}
 
@@ -156,10 +156,10 @@ def test_hidden_folders_are_named_only_where_images_hide_in_them(photos):
 def test_a_link_that_leads_in_a_circle_costs_its_class_alone(photos):
     root = photos({"ant": 2, "bee": 2})
     (root / "ant" / "again").symlink_to(root)
-    (finding,) = audit(root).findings
+    (finding,) = audit_folder(root).findings
     assert (finding.kind, finding.paths) == ("unreadable", ("ant",))
     assert finding.text.startswith("nothing in it was looked at: ant/again: a link leads in a circle")
-    assert audit(root).images == 2
+    assert audit_folder(root).images == 2
 
 
 def test_a_folder_that_may_not_be_read_is_named(photos, monkeypatch):
@@ -172,7 +172,7 @@ def test_a_folder_that_may_not_be_read_is_named(photos, monkeypatch):
         return walk(folder, **how)
 
     monkeypatch.setattr(checks.os, "walk", refused)
-    (finding,) = audit(root).findings
+    (finding,) = audit_folder(root).findings
     assert (
         finding.paths == ("ant",) and finding.text == "nothing in it was looked at: cannot be read (Permission denied)"
     )
@@ -190,7 +190,7 @@ def test_an_audit_is_plain_json_and_its_summary_names_twenty_of_a_kind(photos):
     for i in range(30):
         (root / "ant" / f"{i:02}.png").write_text("text")
         shutil.copy(root / "bee" / "0.jpg", root / "bee" / f"copy{i}.jpg")
-    told = audit(root)
+    told = audit_folder(root)
     assert json.loads(json.dumps(told.to_dict())) == told.to_dict()
     assert len(told.to_dict()["findings"]["unreadable"]) == 30
     short = told.summary()
@@ -202,14 +202,14 @@ def test_an_audit_is_plain_json_and_its_summary_names_twenty_of_a_kind(photos):
 
 def test_nothing_is_written_beside_the_images(parts):
     before = sorted(parts.rglob("*"))
-    audit(parts)
+    audit_folder(parts)
     assert sorted(parts.rglob("*")) == before
 
 
 def test_a_folder_that_is_none_of_images_is_one_line(tmp_path, photos):
     for root in (tmp_path / "nowhere", tmp_path):
         with pytest.raises(HeadstartError) as caught:
-            audit(root)
+            audit_folder(root)
         assert "\n" not in str(caught.value)
 
 
@@ -219,8 +219,11 @@ def test_images_that_are_alike_by_nature_are_said_to_be(photos, monkeypatch):
     for i in range(5):
         for label in ("ant", "bee"):
             first.save(root / label / f"again{i}.jpg", quality=60 + i + 5 * (label == "bee"))
-    monkeypatch.setattr(checks, "LISTED", 10)
-    told = audit(root)
-    assert told.counts["near_duplicate"] == told.alike["pairs"] == 55 and len(told.of("near_duplicate")) == 10
-    assert all("under 2 labels" in finding.text for finding in told.of("near_duplicate"))
-    assert "look before you believe them" in told.how_sure
+    monkeypatch.setattr(checks, "MAX_LISTED_PAIRS", 10)
+    told = audit_folder(root)
+    assert (
+        told.counts["near_duplicate"] == told.pair_counts["pairs"] == 55
+        and len(told.findings_of("near_duplicate")) == 10
+    )
+    assert all("under 2 labels" in finding.text for finding in told.findings_of("near_duplicate"))
+    assert "look before you believe them" in told.pairs_summary

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from headstart.data.audit import near_duplicates
-from headstart.data.audit.near_duplicates import Fingerprint, fingerprint, look_alikes
+from headstart.data.audit.near_duplicates import Fingerprint, compute_fingerprint, find_similar_pairs
 
 
 def smooth(number, size=(64, 48)):
@@ -17,13 +17,13 @@ def smooth(number, size=(64, 48)):
 def saved(tmp_path):
     def save(image, name, **how):
         image.save(tmp_path / name, **how)
-        return fingerprint(tmp_path / name)
+        return compute_fingerprint(tmp_path / name)
 
     return save
 
 
 def alike(*prints):
-    return [tuple(pair) for pair in look_alikes(prints).pairs.tolist()]
+    return [tuple(pair) for pair in find_similar_pairs(prints).pairs.tolist()]
 
 
 def test_the_same_pixels_in_another_container_have_the_same_content(saved):
@@ -46,15 +46,15 @@ def test_one_value_or_another_shape_makes_another_content(saved):
 @pytest.mark.parametrize(("size", "quality"), [((128, 96), 30), ((128, 96), 75), ((64, 48), 75)])
 def test_a_picture_stored_again_is_found_among_others_almost_surely(saved, size, quality):
     prints = [saved(smooth(i, (128, 96)), f"{i}.png") for i in range(20)]
-    found = look_alikes([*prints, saved(smooth(1, (128, 96)).resize(size), "again.jpg", quality=quality)])
-    assert found.pairs.tolist() == [[1, 20]] and found.agreement[0] >= near_duplicates.SURE
+    found = find_similar_pairs([*prints, saved(smooth(1, (128, 96)).resize(size), "again.jpg", quality=quality)])
+    assert found.pairs.tolist() == [[1, 20]] and found.agreement[0] >= near_duplicates.SURE_AGREEMENT
 
 
 def test_hashes_alone_make_no_pair(saved):
     one, other = saved(smooth(1), "1.png"), saved(smooth(2), "2.png")
     pretended = Fingerprint(other.content, 64, 48, other.thumbnail, one.hash)
-    found = look_alikes([one, pretended])
-    assert (found.candidates, found.compared, len(found.pairs)) == (1, 1, 0)
+    found = find_similar_pairs([one, pretended])
+    assert (found.num_candidates, found.num_compared, len(found.pairs)) == (1, 1, 0)
 
 
 def test_flat_images_are_alike_only_where_their_colour_is(saved):
@@ -63,12 +63,12 @@ def test_flat_images_are_alike_only_where_their_colour_is(saved):
 
 
 def test_of_masses_the_nearest_are_compared_and_all_are_counted(monkeypatch):
-    monkeypatch.setattr(near_duplicates, "MOST", 10)
-    monkeypatch.setattr(near_duplicates, "BLOCK", 8)
+    monkeypatch.setattr(near_duplicates, "MAX_PAIRS", 10)
+    monkeypatch.setattr(near_duplicates, "BLOCK_SIZE", 8)
     thumbnail = np.zeros((32, 32, 3), dtype=np.uint8)
     hashes = [0] * 4 + [0b111 << (3 * i) for i in range(16)]  # six pairs of equal ones among many near ones
-    found = look_alikes([Fingerprint(b"", 1, 1, thumbnail, h) for h in hashes])
-    assert found.candidates == 20 * 19 // 2 and found.compared == 10
+    found = find_similar_pairs([Fingerprint(b"", 1, 1, thumbnail, h) for h in hashes])
+    assert found.num_candidates == 20 * 19 // 2 and found.num_compared == 10
     assert {(i, j) for i in range(4) for j in range(i + 1, 4)} <= {tuple(p) for p in found.pairs.tolist()}
 
 
@@ -78,11 +78,11 @@ def test_no_images_have_no_pairs():
 
 def test_what_cannot_be_read_is_said(tmp_path):
     (tmp_path / "a.jpg").write_text("text")
-    assert fingerprint(tmp_path / "a.jpg") == "not an image"
-    assert fingerprint(tmp_path / "gone.jpg") == "no such file or directory"
+    assert compute_fingerprint(tmp_path / "a.jpg") == "not an image"
+    assert compute_fingerprint(tmp_path / "gone.jpg") == "no such file or directory"
 
 
 def test_an_iphone_photograph_without_the_extra_is_told_with_the_mend(tmp_path, monkeypatch):
-    monkeypatch.setattr("headstart.decoding.decoder.reads_heic", lambda: False)
+    monkeypatch.setattr("headstart.decoding.decoder.can_read_heic", lambda: False)
     (tmp_path / "a.HEIC").write_bytes(b"\0\0\0\x18ftypheic")
-    assert fingerprint(tmp_path / "a.HEIC") == "HEIC needs another decoder: pip install headstart[heic]"
+    assert compute_fingerprint(tmp_path / "a.HEIC") == "HEIC needs another decoder: pip install headstart[heic]"

@@ -5,8 +5,8 @@ import unicodedata
 import pytest
 from PIL import Image
 
-from headstart.data import Folder
-from headstart.data.audit.audit import audit
+from headstart.data import ImageFolder
+from headstart.data.audit.audit import audit_folder
 from headstart.data.layout.layout import read_layout
 from headstart.data.layout.part_names import read_part_name
 from headstart.errors import HeadstartError
@@ -41,7 +41,7 @@ def parts(*names):
 
 
 def read(root):
-    return Folder(root=str(root), image_size=8).catalogue
+    return ImageFolder(root=str(root), image_size=8).catalog
 
 
 def refusal(root):
@@ -54,7 +54,7 @@ def refusal(root):
 
 
 def findings(root, kind):
-    return [finding.text for finding in audit(root).of(kind)]
+    return [finding.text for finding in audit_folder(root).findings_of(kind)]
 
 
 class TestPartNames:
@@ -92,14 +92,14 @@ class TestParts:
         root = tree(*parts(train, val, test))
         catalogue = read(root)
         assert catalogue.classes == CLASSES and set(catalogue.parts) == {"train", "val", "test"}
-        assert audit(root).classes["apple"] == {"train": 2, "val": 2, "test": 2}
+        assert audit_folder(root).classes["apple"] == {"train": 2, "val": 2, "test": 2}
 
     @pytest.mark.parametrize("names", [("seg_train", "seg_test"), ("a_train", "b_test"), ("learning", "test")])
     def test_refuses_what_looks_like_parts(self, tree, names):
         root = tree(*parts(*names))
         assert "name them train, val and test" in refusal(root) and names[1] in refusal(root)
         with pytest.raises(HeadstartError, match="name them train, val and test"):
-            audit(root)
+            audit_folder(root)
 
     @pytest.mark.parametrize(
         "names", [("test-tube", "pipette"), ("training shoes", "boots"), ("covid test", "pregnancy test")]
@@ -133,8 +133,8 @@ class TestParts:
     @pytest.mark.parametrize("place", ["test", "Test1", "test/test", "test/images", "test/unknown"])
     def test_passes_over_a_test_without_labels(self, tree, place):
         root = tree(*parts("train"), *images(place))
-        source = Folder(root=str(root), image_size=8)
-        assert source.catalogue.classes == CLASSES and set(source.catalogue.parts) == {"train"}
+        source = ImageFolder(root=str(root), image_size=8)
+        assert source.catalog.classes == CLASSES and set(source.catalog.parts) == {"train"}
         (group,) = source.ignored
         assert group["count"] == 2 and group["images"][0] == f"{place}/0.png"
         assert "without labels): 2" in source.remarks[0] and "20 % of each class become the test" in source.remarks[1]
@@ -144,7 +144,7 @@ class TestParts:
     def test_says_that_a_test_is_empty(self, tree, inside):
         root = tree(*parts("train"), f"test/{inside}")
         if inside == ".keep":
-            assert "test is empty" in Folder(root=str(root), image_size=8).remarks[0]
+            assert "test is empty" in ImageFolder(root=str(root), image_size=8).remarks[0]
         else:
             assert "test has folders of classes, but no images" in refusal(root)
 
@@ -158,7 +158,7 @@ class TestParts:
 
     def test_says_which_classes_a_test_lacks(self, tree):
         root = tree(*images("train/ant", "train/bee", "test/ant"))
-        assert Folder(root=str(root), image_size=8).remarks == [f"data.root={root}: test has no image of bee"]
+        assert ImageFolder(root=str(root), image_size=8).remarks == [f"data.root={root}: test has no image of bee"]
 
     @pytest.mark.parametrize(
         ("one", "other", "how"),
@@ -218,7 +218,7 @@ class TestClasses:
 
     def test_says_that_a_class_holds_a_part(self, tree):
         root = tree(*images("ant", "ant/test", "bee"))
-        (remark,) = Folder(root=str(root), image_size=8).remarks
+        (remark,) = ImageFolder(root=str(root), image_size=8).remarks
         assert remark.endswith("images in folders within a class count to that class: ant (test)")
 
     @pytest.mark.parametrize("name", ["0_mask", "0-mask", "0_mask_1", "0 label", "0.gt", "0_SEG"])
@@ -259,7 +259,7 @@ class TestClasses:
 
     def test_says_that_folders_within_a_class_count_to_it(self, tree):
         root = tree(*images("animals/cat", "animals/dog", "vehicles/bus"))
-        (remark,) = Folder(root=str(root), image_size=8).remarks
+        (remark,) = ImageFolder(root=str(root), image_size=8).remarks
         assert remark.endswith("images in folders within a class count to that class: animals (cat, dog)")
         assert findings(root, "layout_note") == [remark.removeprefix(f"data.root={root}: ")]
 
@@ -275,7 +275,7 @@ class TestIgnored:
     def test_counts_images_outside_of_classes(self, tree):
         root = tree(*images("ant", "bee"), "1.png", "2.png", "README.md", "labels.csv")
         Image.new("RGB", (8, 8)).save(root / "scan", format="png")  # an image by its content
-        source = Folder(root=str(root), image_size=8)
+        source = ImageFolder(root=str(root), image_size=8)
         assert source.ignored == [
             {"reason": "images outside of the folders of the classes", "count": 3, "images": ["1.png", "2.png", "scan"]}
         ]
@@ -302,7 +302,7 @@ class TestIgnored:
 
     def test_of_many_names_twenty(self, tree):
         root = tree(*images("ant", "bee"), *(f"{i:02}.png" for i in range(30)))
-        (group,) = Folder(root=str(root), image_size=8).ignored
+        (group,) = ImageFolder(root=str(root), image_size=8).ignored
         assert group["count"] == 30 and group["images"] == [f"{i:02}.png" for i in range(20)]
 
     def test_a_directory_named_like_an_image_is_a_folder(self, tree):

@@ -19,7 +19,7 @@ def shown(spec, loader, capsys, monkeypatch):
             enable_checkpointing=False,
             enable_progress_bar=False,
             enable_model_summary=False,
-            callbacks=[progress_line.Progress("[1/3] scratch_cnn", images=12, left=600.0)],
+            callbacks=[progress_line.ProgressLine("[1/3] scratch_cnn", num_images=12, seconds_left=600.0)],
         )
         model = ScratchCNN(spec)
         trainer.fit(model, loader)

@@ -1,4 +1,4 @@
-from headstart.understand.architectures.architecture_gains import accuracies, climb
+from headstart.understand.architectures.architecture_gains import build_architecture_claim, collect_paired_accuracies
 
 
 def runs(budget=20, **accuracies):
@@ -14,19 +14,27 @@ FALLING = {**RISING, "alexnet": [0.5, 0.51]}
 
 
 def test_the_climb_is_read_from_the_seeds_that_all_three_have():
-    said = climb(accuracies(runs(**RISING, plain_resnet=[0.1, 0.1])))
+    said = build_architecture_claim(collect_paired_accuracies(runs(**RISING, plain_resnet=[0.1, 0.1])))
     assert said.verdict == "holds" and said.value == "lenet 70.5 %, alexnet 80.5 %, scratch_backbone 91.0 %"
 
 
 def test_a_network_that_lost_to_the_one_before_it_ends_the_climb():
-    assert climb(accuracies(runs(**FALLING))).verdict == "fails"
+    assert build_architecture_claim(collect_paired_accuracies(runs(**FALLING))).verdict == "fails"
 
 
 def test_the_largest_budget_that_has_all_three_counts():
-    assert climb(accuracies(runs(5, **RISING) + runs(10, **FALLING) + runs(20, lenet=[0.7, 0.7]))).verdict == "fails"
-    assert climb(accuracies(runs(None, **RISING) + runs(10, **FALLING))).verdict == "holds"
+    assert (
+        build_architecture_claim(
+            collect_paired_accuracies(runs(5, **RISING) + runs(10, **FALLING) + runs(20, lenet=[0.7, 0.7]))
+        ).verdict
+        == "fails"
+    )
+    assert (
+        build_architecture_claim(collect_paired_accuracies(runs(None, **RISING) + runs(10, **FALLING))).verdict
+        == "holds"
+    )
 
 
 def test_without_all_three_nothing_is_measured():
-    said = climb(accuracies(runs(lenet=[0.7, 0.7])))
+    said = build_architecture_claim(collect_paired_accuracies(runs(lenet=[0.7, 0.7])))
     assert said.verdict == "not measured" and "experiment=arc" in said.command

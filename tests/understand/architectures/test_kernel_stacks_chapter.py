@@ -1,10 +1,10 @@
 from torch import nn
 
-from headstart.understand.architectures.kernel_stacks_chapter import CLAIMS, chapter
+from headstart.understand.architectures.kernel_stacks_chapter import CLAIMS, build_width_chapter
 
 
 def test_both_convolutions_of_the_lesson_are_counted(subject):
-    said = chapter(subject, lambda text: None)
+    said = build_width_chapter(subject, lambda text: None)
     (claim,) = said.claims
     assert {claim.name} == set(CLAIMS) and claim.verdict == "depends"
     (table,) = (part for part in said.content if not isinstance(part, str))
@@ -18,5 +18,5 @@ def test_a_network_without_convolutions_is_not_measured(subject):
     import dataclasses
 
     flat = dataclasses.replace(subject, network=nn.Linear(3, 2))
-    (claim,) = chapter(flat, lambda text: None).claims
+    (claim,) = build_width_chapter(flat, lambda text: None).claims
     assert claim.verdict == "not measured" and claim.command

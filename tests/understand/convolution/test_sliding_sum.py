@@ -8,24 +8,24 @@ from torch import nn
 from headstart.errors import HeadstartError
 from headstart.understand.convolution.sliding_sum import (
     SOBEL,
-    convolved,
-    difference,
-    edges_verdict,
-    halves_verdict,
-    lesson_image,
+    build_square_image,
+    convolution_error,
+    convolve,
+    dilation_verdict,
+    edge_detection_verdict,
     output_size,
-    preserves_verdict,
-    products,
-    same_verdict,
-    size_trials,
-    widens_verdict,
+    padding_verdict,
+    sample_output_sizes,
+    sliding_sum_verdict,
+    stride_halving_verdict,
+    window_products,
 )
 
 KERNEL = torch.tensor(SOBEL)
 
 
 def by_hand(**sliding):
-    return convolved(lesson_image(), KERNEL[None, None], **sliding)[0, 0]
+    return convolve(build_square_image(), KERNEL[None, None], **sliding)[0, 0]
 
 
 def test_the_lessons_square_gives_bright_left_and_dark_right_edges():
@@ -36,7 +36,7 @@ def test_the_lessons_square_gives_bright_left_and_dark_right_edges():
 
 
 def test_each_window_shows_its_products_and_their_sum_is_the_result():
-    terms = products(lesson_image(), KERNEL[None])[0, 0]
+    terms = window_products(build_square_image(), KERNEL[None])[0, 0]
     assert terms[0, 0].tolist() == [[0, 0, 0], [0, 0, 2], [0, 0, 1]]
     assert terms[1, 2].tolist() == [[-1, 0, 0], [-2, 0, 0], [-1, 0, 0]]
     assert terms.sum(dim=(2, 3)).tolist() == by_hand().tolist()
@@ -54,20 +54,20 @@ def test_the_sum_equals_torch_for_any_stride_padding_dilation_channels_and_group
     weights = torch.randn(given, taken // groups, *kernel, dtype=torch.float64)
     how = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
     torch.testing.assert_close(
-        convolved(images, weights, **how), F.conv2d(images, weights, **how), rtol=1e-12, atol=1e-12
+        convolve(images, weights, **how), F.conv2d(images, weights, **how), rtol=1e-12, atol=1e-12
     )
 
 
 def test_it_is_scipys_correlation_and_not_its_convolution():
     image, kernel = torch.randn(1, 1, 9, 8, dtype=torch.float64), torch.randn(3, 4, dtype=torch.float64)
-    ours = convolved(image, kernel[None, None])[0, 0].numpy()
+    ours = convolve(image, kernel[None, None])[0, 0].numpy()
     np.testing.assert_allclose(ours, correlate2d(image[0, 0], kernel, mode="valid"), atol=1e-12)
     assert not np.allclose(ours, convolve2d(image[0, 0], kernel, mode="valid"))
-    np.testing.assert_array_equal(convolve2d(lesson_image()[0, 0], KERNEL, mode="valid"), -by_hand().numpy())
+    np.testing.assert_array_equal(convolve2d(build_square_image()[0, 0], KERNEL, mode="valid"), -by_hand().numpy())
 
 
 def test_the_formula_gives_torchs_size_in_a_thousand_random_settings():
-    trials = size_trials(1000)
+    trials = sample_output_sizes(1000)
     assert len(trials) == 1000 and len({setting for setting, _, _ in trials}) > 900
     assert [formula for _, formula, _ in trials] == [measured for _, _, measured in trials]
 
@@ -78,13 +78,13 @@ def test_a_kernel_that_does_not_fit_is_named():
 
 
 def test_a_layer_is_computed_by_hand_and_one_that_pads_in_its_own_way_is_not():
-    assert difference(nn.Conv2d(4, 6, (3, 5), stride=(2, 1), padding=(1, 2), dilation=(1, 2), groups=2)) < 1e-12
-    assert difference(nn.Conv2d(1, 1, 3, padding="same")) is None
-    assert difference(nn.Conv2d(1, 1, 3, padding=1, padding_mode="reflect")) is None
+    assert convolution_error(nn.Conv2d(4, 6, (3, 5), stride=(2, 1), padding=(1, 2), dilation=(1, 2), groups=2)) < 1e-12
+    assert convolution_error(nn.Conv2d(1, 1, 3, padding="same")) is None
+    assert convolution_error(nn.Conv2d(1, 1, 3, padding=1, padding_mode="reflect")) is None
 
 
 def test_padding_invents_an_edge_where_the_picture_has_none():
-    white = convolved(torch.ones(1, 1, 5, 5), KERNEL[None, None], padding=1)[0, 0]
+    white = convolve(torch.ones(1, 1, 5, 5), KERNEL[None, None], padding=1)[0, 0]
     assert white[0].tolist() == [3, 0, 0, 0, -3] and white[2].tolist() == [4, 0, 0, 0, -4]
 
 
@@ -92,28 +92,28 @@ EDGES = torch.tensor([True, False, True]).expand(3, 3)
 
 
 def test_that_bright_spots_mark_edges_depends_on_the_sign_and_fails_for_a_kernel_that_looks_the_other_way():
-    assert edges_verdict(by_hand(), EDGES) == "depends"
-    assert edges_verdict(by_hand().abs(), EDGES) == "holds"
-    assert edges_verdict(by_hand().T, EDGES) == "fails"
+    assert edge_detection_verdict(by_hand(), EDGES) == "depends"
+    assert edge_detection_verdict(by_hand().abs(), EDGES) == "holds"
+    assert edge_detection_verdict(by_hand().T, EDGES) == "fails"
 
 
 def test_a_sum_that_is_another_fails():
-    assert same_verdict([1e-12, 0.0]) == "holds"
-    assert same_verdict([1e-12, 0.1]) == "depends"
-    assert same_verdict([0.1]) == "fails"
-    assert same_verdict([]) == "not measured"
+    assert sliding_sum_verdict([1e-12, 0.0]) == "holds"
+    assert sliding_sum_verdict([1e-12, 0.1]) == "depends"
+    assert sliding_sum_verdict([0.1]) == "fails"
+    assert sliding_sum_verdict([]) == "not measured"
 
 
 def test_sizes_that_are_no_halves_and_sizes_that_are_lost_fail():
-    assert halves_verdict([(28, 14), (14, 7)]) == "holds"
-    assert halves_verdict([(28, 14), (5, 2)]) == "depends"
-    assert halves_verdict([(5, 2), (224, 111)]) == "fails"
-    assert preserves_verdict([(5, 5)]) == "holds"
-    assert preserves_verdict([(5, 5), (5, 3)]) == "depends"
-    assert preserves_verdict([(5, 3)]) == "fails"
+    assert stride_halving_verdict([(28, 14), (14, 7)]) == "holds"
+    assert stride_halving_verdict([(28, 14), (5, 2)]) == "depends"
+    assert stride_halving_verdict([(5, 2), (224, 111)]) == "fails"
+    assert padding_verdict([(5, 5)]) == "holds"
+    assert padding_verdict([(5, 5), (5, 3)]) == "depends"
+    assert padding_verdict([(5, 3)]) == "fails"
 
 
 def test_fields_that_cost_weights_or_do_not_grow_do_not_hold():
-    assert widens_verdict([3, 5, 7], [9, 9, 9]) == "holds"
-    assert widens_verdict([3, 5, 7], [9, 25, 49]) == "depends"
-    assert widens_verdict([3, 5, 5], [9, 9, 9]) == "fails"
+    assert dilation_verdict([3, 5, 7], [9, 9, 9]) == "holds"
+    assert dilation_verdict([3, 5, 7], [9, 25, 49]) == "depends"
+    assert dilation_verdict([3, 5, 5], [9, 9, 9]) == "fails"

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from headstart.understand.features.class_selectivity import by_chance, class_share
+from headstart.understand.features.class_selectivity import chance_selectivity_interval, class_selectivity
 
 LABELS = torch.arange(60) % 4
 
@@ -12,9 +12,9 @@ def noise(*shape, seed=0):
 
 def test_a_feature_that_tells_the_class_has_share_1_noise_0_and_silence_none():
     features = torch.stack([LABELS.float() * 3 - 1, torch.full((60,), 0.7)], dim=1)
-    tells, silent = class_share(features, LABELS).tolist()
+    tells, silent = class_selectivity(features, LABELS).tolist()
     assert tells == pytest.approx(1) and silent != silent
-    assert class_share(noise(60, 4000), LABELS).mean() == pytest.approx(0, abs=0.005)
+    assert class_selectivity(noise(60, 4000), LABELS).mean() == pytest.approx(0, abs=0.005)
 
 
 def test_the_share_is_that_of_the_variance():
@@ -22,13 +22,15 @@ def test_the_share_is_that_of_the_variance():
     from scipy.stats import f_oneway
 
     ratio = f_oneway(*(features[each == LABELS].numpy() for each in range(4))).statistic
-    assert class_share(features[:, None], LABELS).item() == pytest.approx((ratio - 1) / (ratio + 56 / 3), rel=1e-5)
-    assert torch.equal(class_share(features[:, None] * 9 + 5, LABELS) > 0, torch.tensor([True]))
+    assert class_selectivity(features[:, None], LABELS).item() == pytest.approx(
+        (ratio - 1) / (ratio + 56 / 3), rel=1e-5
+    )
+    assert torch.equal(class_selectivity(features[:, None] * 9 + 5, LABELS) > 0, torch.tensor([True]))
 
 
 def test_dealt_out_labels_lie_about_0_and_a_class_does_not():
     features = noise(60, 50)
-    low, high = by_chance(features, LABELS)
+    low, high = chance_selectivity_interval(features, LABELS)
     assert low < 0 < high < 0.05
-    assert class_share(features + LABELS[:, None], LABELS).mean() > high
-    assert by_chance(features, LABELS) == (low, high)
+    assert class_selectivity(features + LABELS[:, None], LABELS).mean() > high
+    assert chance_selectivity_interval(features, LABELS) == (low, high)

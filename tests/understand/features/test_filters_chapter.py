@@ -5,13 +5,15 @@ import torch
 from torch import nn
 
 from headstart.understand.claims import Table
-from headstart.understand.features.filters_chapter import CLAIMS, chapter, judged
-from headstart.understand.features.gabor_fit import Fits
+from headstart.understand.features.filters_chapter import CLAIMS, build_filters_chapter, edge_filter_verdict
+from headstart.understand.features.gabor_fit import FilterFits
 
 
 def found(explained, values=147, parameters=10):
     explained = torch.as_tensor(explained)
-    return Fits(torch.ones(len(explained), dtype=torch.bool), explained, explained * 0, explained, values, parameters)
+    return FilterFits(
+        torch.ones(len(explained), dtype=torch.bool), explained, explained * 0, explained, values, parameters
+    )
 
 
 EDGES, NOISE = torch.full((20,), 0.95), torch.full((20,), 0.2)
@@ -20,7 +22,7 @@ A_FEW = torch.cat([EDGES[:6], NOISE[6:]])
 
 
 def verdict(trained, shuffled=NOISE, untrained=NOISE, **kernel):
-    return judged(found(trained, **kernel), shuffled.expand(8, -1), found(untrained, **kernel))[0]
+    return edge_filter_verdict(found(trained, **kernel), shuffled.expand(8, -1), found(untrained, **kernel))[0]
 
 
 def test_the_claim_holds_where_most_filters_are_explained_and_neither_shuffled_nor_untrained_ones_are():
@@ -81,8 +83,8 @@ class Small(nn.Module):
 @pytest.mark.parametrize(("edges", "verdict"), [(True, "holds"), (False, "fails")])
 def test_a_first_layer_of_edges_holds_and_a_random_one_fails(subject, edges, verdict):
     colours = subject.images.expand(-1, 3, -1, -1)
-    it = dataclasses.replace(subject, network=Small(edges), random=Small(False), images=colours)
-    said = chapter(it, lambda text: None)
+    it = dataclasses.replace(subject, network=Small(edges), random_network=Small(False), images=colours)
+    said = build_filters_chapter(it, lambda text: None)
     assert [claim.name for claim in said.claims] == list(CLAIMS)
     assert said.claims[0].verdict == verdict
     assert said.numbers["explained_share"] == (1 if edges else 0)
@@ -90,8 +92,10 @@ def test_a_first_layer_of_edges_holds_and_a_random_one_fails(subject, edges, ver
 
 def test_the_weights_that_it_began_with_have_a_row_of_their_own_on_the_page_and_in_the_numbers(subject):
     colours = subject.images.expand(-1, 3, -1, -1)
-    it = dataclasses.replace(subject, network=Small(False), random=Small(False), pretrained=Small(True), images=colours)
-    said = chapter(it, lambda text: None)
+    it = dataclasses.replace(
+        subject, network=Small(False), random_network=Small(False), pretrained_network=Small(True), images=colours
+    )
+    said = build_filters_chapter(it, lambda text: None)
     numbers = {row["of"]: row for row in said.numbers["table"]}
     shown = {row[0]: row for part in said.content if isinstance(part, Table) for row in part.rows}
     began = "the weights it began with"
@@ -102,14 +106,14 @@ def test_the_weights_that_it_began_with_have_a_row_of_their_own_on_the_page_and_
 
 def test_the_lessons_four_grey_filters_are_shown_and_not_judged(subject):
     told = []
-    said = chapter(subject, told.append)
+    said = build_filters_chapter(subject, told.append)
     assert told and said.claims[0].verdict == "not measured" and said.claims[0].command
     assert any("almost any filter" in text for text in said.content if isinstance(text, str))
 
 
 def test_a_layer_that_faded_altogether_says_so(subject):
     subject.network.conv1.weight.data.zero_()
-    said = chapter(subject, lambda text: None)
+    said = build_filters_chapter(subject, lambda text: None)
     assert "All filters have faded: there is nothing to see." in said.content
 
 
@@ -122,6 +126,6 @@ def test_of_many_filters_some_are_drawn_by_lot(subject):
         def forward(self, images):
             return self.first(images).mean(dim=(2, 3))
 
-    said = chapter(dataclasses.replace(subject, network=Many(), random=Many()), lambda text: None)
+    said = build_filters_chapter(dataclasses.replace(subject, network=Many(), random_network=Many()), lambda text: None)
     assert said.numbers["filters"] == 100 and said.numbers["looked_at"] == 64
     assert "64 of them, drawn by lot" in said.content[0]

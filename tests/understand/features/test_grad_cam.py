@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from headstart.errors import HeadstartError
-from headstart.understand.features.grad_cam import covered, drops, grad_cam, likeness
+from headstart.understand.features.grad_cam import confidence_drop, cover_top_pixels, grad_cam, rank_correlation
 
 
 class Spot(nn.Module):
@@ -80,11 +80,11 @@ def test_a_network_that_cuts_gradients_off_says_so(images):
 def test_covering_hides_the_greatest_places_and_costs_the_class_that_needs_them(images):
     network = Spot().eval()
     maps = grad_cam(network, images, torch.tensor([1, 1]), "features")
-    hidden = covered(images, maps, 4 / 64)
+    hidden = cover_top_pixels(images, maps, 4 / 64)
     assert torch.equal(hidden[:, :, 2:4, 5:7], images.mean(dim=(2, 3), keepdim=True).expand(-1, -1, 2, 2))
     assert (hidden != images).sum() == 8
-    own = drops(network, images, maps, torch.tensor([1, 1]), 4 / 64)
-    elsewhere = drops(network, images, maps.flip(2), torch.tensor([1, 1]), 4 / 64)
+    own = confidence_drop(network, images, maps, torch.tensor([1, 1]), 4 / 64)
+    elsewhere = confidence_drop(network, images, maps.flip(2), torch.tensor([1, 1]), 4 / 64)
     assert (own > 0.02).all() and (elsewhere < own).all()
 
 
@@ -94,6 +94,6 @@ def test_likeness_is_spearmans():
     draw = torch.Generator().manual_seed(0)
     one, two = torch.rand(3, 5, 5, generator=draw), torch.rand(3, 5, 5, generator=draw).round(decimals=1)
     two[1], two[2] = one[1] ** 3, 0.4
-    like = likeness(one, two)
+    like = rank_correlation(one, two)
     assert like[0].item() == pytest.approx(spearmanr(one[0].flatten(), two[0].flatten()).statistic)
     assert like[1].item() == pytest.approx(1) and like[2] != like[2]

@@ -5,50 +5,56 @@ import torch
 from torch import nn
 
 from headstart.understand.claims import Picture
-from headstart.understand.features.hierarchy_chapter import CLAIMS, between, chapter, judged_objects, judged_parts
-from headstart.understand.features.stage_statistics import Depths
+from headstart.understand.features.hierarchy_chapter import (
+    CLAIMS,
+    build_hierarchy_chapter,
+    choose_tiles,
+    object_detector_verdict,
+    part_detector_verdict,
+)
+from headstart.understand.features.stage_statistics import StageStatistics
 from headstart.understand.receptive_field.fields import receptive_fields
-from headstart.understand.statistics import Interval
+from headstart.understand.statistics import Estimate
 
-MORE, LESS = Interval(0.3, 0.2, 0.4), Interval(0.05, -0.1, 0.2)
+MORE, LESS = Estimate(0.3, 0.2, 0.4), Estimate(0.05, -0.1, 0.2)
 
 
 def depths(**other):
-    ends = [Interval(0.1, 0.05, 0.15), Interval(0.6, 0.5, 0.7)]
-    whole = Depths(
+    ends = [Estimate(0.1, 0.05, 0.15), Estimate(0.6, 0.5, 0.7)]
+    whole = StageStatistics(
         ends, ends[:1] * 2, ends[:1] * 2, [(-0.1, 0.1)] * 2, 4, ends, ends[:1] * 2, MORE, MORE, MORE, MORE, MORE
     )
     return dataclasses.replace(whole, **other)
 
 
 def test_deep_layers_see_objects_where_the_class_grows_is_learned_and_needs_the_whole():
-    assert judged_objects(depths(), sees_all=True)[0] == "holds"
+    assert object_detector_verdict(depths(), sees_whole_image=True)[0] == "holds"
 
 
 @pytest.mark.parametrize("missing", ["share_grows", "share_learned"])
 def test_the_claim_of_objects_fails_where_the_class_does_not_grow_or_an_untrained_network_has_it_too(missing):
-    assert judged_objects(depths(**{missing: LESS}), sees_all=True)[0] == "fails"
+    assert object_detector_verdict(depths(**{missing: LESS}), sees_whole_image=True)[0] == "fails"
 
 
 def test_the_claim_of_objects_fails_within_chance():
-    assert judged_objects(depths(chance=[(-0.7, 0.7)] * 2), sees_all=True)[0] == "fails"
+    assert object_detector_verdict(depths(chance=[(-0.7, 0.7)] * 2), sees_whole_image=True)[0] == "fails"
 
 
 def test_the_claim_of_objects_depends_where_parts_do_or_no_unit_sees_all():
-    assert judged_objects(depths(share_needs_whole=LESS), sees_all=True)[0] == "depends"
-    assert judged_objects(depths(), sees_all=False)[0] == "depends"
+    assert object_detector_verdict(depths(share_needs_whole=LESS), sees_whole_image=True)[0] == "depends"
+    assert object_detector_verdict(depths(), sees_whole_image=False)[0] == "depends"
 
 
 def test_the_claim_of_parts_fails_where_nothing_is_combined_and_never_simply_holds():
-    assert judged_parts(LESS, MORE)[0] == "fails"
-    assert judged_parts(MORE, MORE)[0] == judged_parts(MORE, LESS)[0] == "depends"
-    assert "untrained" in judged_parts(MORE, LESS)[1]
+    assert part_detector_verdict(LESS, MORE)[0] == "fails"
+    assert part_detector_verdict(MORE, MORE)[0] == part_detector_verdict(MORE, LESS)[0] == "depends"
+    assert "untrained" in part_detector_verdict(MORE, LESS)[1]
 
 
 def test_tiles_lie_between_the_fields_of_the_first_and_the_middle_stage(lesson):
     fields = {field.name: field for field in receptive_fields(lesson(), (1, 28, 28))}
-    assert between(fields, ["conv1", "conv2"], (1, 28, 28)) == 6  # fields of 3 and 8: tiles of about 5 pixels
-    assert between({}, ["conv1", "conv2"], (1, 28, 28)) == 4
+    assert choose_tiles(fields, ["conv1", "conv2"], (1, 28, 28)) == 6  # fields of 3 and 8: tiles of about 5 pixels
+    assert choose_tiles({}, ["conv1", "conv2"], (1, 28, 28)) == 4
 
 
 class Three(nn.Module):
@@ -63,26 +69,30 @@ class Three(nn.Module):
 
 def test_the_chapter_shows_maps_and_patches_and_answers_every_claim(subject):
     before = {name: value.clone() for name, value in subject.network.state_dict().items()}
-    said = chapter(dataclasses.replace(subject, network=Three(), random=Three()), lambda text: None)
+    said = build_hierarchy_chapter(
+        dataclasses.replace(subject, network=Three(), random_network=Three()), lambda text: None
+    )
     assert [claim.name for claim in said.claims] == list(CLAIMS)
     assert [claim.verdict for claim in said.claims][1:] == ["fails", "not measured"]  # it is its own untrained twin
     assert sum(isinstance(each, Picture) for each in said.content) == 2 + 3 + 2
     assert said.numbers["images"] == 30 and len(said.numbers["share"]) == 3
-    again = chapter(dataclasses.replace(subject, network=Three(), random=Three()), lambda text: None)
+    again = build_hierarchy_chapter(
+        dataclasses.replace(subject, network=Three(), random_network=Three()), lambda text: None
+    )
     assert again.numbers == said.numbers
     assert all(torch.equal(before[name], value) for name, value in subject.network.state_dict().items())
 
 
 def test_without_labels_or_unseen_images_the_pictures_stay_and_the_claims_say_what_is_missing(subject):
     for blind in ({"labels": None}, {"trained_on": torch.ones(60, dtype=torch.bool)}):
-        said = chapter(dataclasses.replace(subject, **blind), lambda text: None)
+        said = build_hierarchy_chapter(dataclasses.replace(subject, **blind), lambda text: None)
         assert {claim.verdict for claim in said.claims} == {"not measured"}
         assert "--data" in said.claims[0].command and "share" not in said.numbers
         assert sum(isinstance(each, Picture) for each in said.content) == 4
 
 
 def test_two_stages_have_no_middle(subject):
-    parts = chapter(subject, lambda text: None).claims[0]
+    parts = build_hierarchy_chapter(subject, lambda text: None).claims[0]
     assert parts.verdict == "not measured" and "no middle" in parts.value
 
 
@@ -91,6 +101,6 @@ def test_a_network_whose_fields_are_not_known_says_why_and_is_measured_all_the_s
         def forward(self, images):
             return super().forward(torch.fft.fft2(images).real)
 
-    said = chapter(dataclasses.replace(subject, network=Odd(), random=Odd()), lambda text: None)
+    said = build_hierarchy_chapter(dataclasses.replace(subject, network=Odd(), random_network=Odd()), lambda text: None)
     assert any("fft" in each for each in said.content if isinstance(each, str))
     assert "share" in said.numbers

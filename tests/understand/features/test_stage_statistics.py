@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from headstart.understand.features.stage_statistics import means, measured
+from headstart.understand.features.stage_statistics import channel_means, compute_stage_statistics
 
 LABELS = torch.arange(40) % 2
 
@@ -46,10 +46,10 @@ def test_what_each_stage_goes_by_is_found():
     images[LABELS == 0, :, :8] += 1
     images[LABELS == 1, :, 8:] += 1
     names = ["first", "middle", "last"]
-    found = measured(Stages(), Same(), images, LABELS, means(Stages(), images, names), tiles=8)
-    assert found.share[0].middle < 0.1 and found.share[-1].middle > 0.95 and found.share_grows.low > 0.5
-    assert found.share_scrambled[-1].middle < 0.3 and found.share_needs_whole.low > 0
+    found = compute_stage_statistics(Stages(), Same(), images, LABELS, channel_means(Stages(), images, names), tiles=8)
+    assert found.share[0].value < 0.1 and found.share[-1].value > 0.95 and found.share_grows.low > 0.5
+    assert found.share_scrambled[-1].value < 0.3 and found.share_needs_whole.low > 0
     assert found.share_learned.low > 0.5 and found.chance[-1][1] < 0.5
-    assert found.lost[0].middle == pytest.approx(0, abs=1e-6)
+    assert found.lost[0].value == pytest.approx(0, abs=1e-6)
     assert found.lost_grows.low > 0 and found.lost_learned.low > 0
-    assert found.lost_random[1].middle == pytest.approx(0, abs=1e-6) and found.tiles == 8
+    assert found.lost_random[1].value == pytest.approx(0, abs=1e-6) and found.tiles == 8

@@ -8,15 +8,15 @@ from torch import nn
 from headstart.errors import HeadstartError
 from headstart.understand.claims import Picture, Table
 from headstart.understand.receptive_field import chapter as it
-from headstart.understand.receptive_field.fields import Sight, receptive_fields
-from headstart.understand.receptive_field.gradient_support import Uniform
+from headstart.understand.receptive_field.fields import ReceptiveFields, receptive_fields
+from headstart.understand.receptive_field.gradient_support import LinearizedNetwork
 from headstart.understand.subject import Subject
 
 
 @pytest.fixture
 def told(subject):
     said = []
-    found = it.chapter(subject, said.append)
+    found = it.build_receptive_field_chapter(subject, said.append)
     assert said
     return found
 
@@ -45,17 +45,17 @@ def test_what_is_said_is_true_of_a_last_map_of_one_unit():
         *(nn.Conv2d(1, 1, 3, stride=2, padding=1) for _ in range(4)), nn.AdaptiveAvgPool2d(1), nn.Flatten()
     )
     shape = (1, 16, 16)
-    sight = Sight(network, shape)
+    sight = ReceptiveFields(network, shape)
     fields = sight.fields
-    said = it.corner(fields, fields[3], shape, sight.pixels("3", 0, 0))
+    said = it.describe_corner_unit(fields, fields[3], shape, sight.pixels("3", 0, 0))
     assert "It is the only unit of that map" in said and "further down" not in said and "say nothing" not in said
-    said = it.whole_told(fields, fields[3], sight.pixels("3"))
+    said = it.describe_global_view(fields, fields[3], sight.pixels("3"))
     assert "one unit already" in said and "puts all" not in said and "100 % of the 16×16 pixels" in said
-    assert "At the end one unit is left" in it.beyond_told(fields, shape)[0]
+    assert "At the end one unit is left" in it.describe_fields_beyond_image(fields, shape)[0]
 
 
 def test_a_doubled_stride_that_changes_nothing_is_not_told_as_a_change():
-    said = it._stride_told([("conv2", 1, 1)])
+    said = it.describe_doubled_stride([("conv2", 1, 1)])
     assert "no layer up to conv2 adds to the field" in said and "in place of" not in said
 
 
@@ -83,17 +83,21 @@ def test_both_ways_agree_and_numbers_are_plain(told):
 
 def test_layers_beyond_the_image_are_listed_with_advice():
     network = nn.Sequential(*(nn.Conv2d(1, 1, 3, stride=2, padding=1) for _ in range(4)))
-    advice, table = it.beyond_told(receptive_fields(network, (1, 16, 16)), (1, 16, 16))
+    advice, table = it.describe_fields_beyond_image(receptive_fields(network, (1, 16, 16)), (1, 16, 16))
     assert table.rows == [("3", "31×31", "1×1")] and "From 3 on" in advice and "show larger images" in advice
-    assert it.beyond_told(receptive_fields(network[:2], (1, 16, 16)), (1, 16, 16))[0].startswith("No layer's field")
+    assert it.describe_fields_beyond_image(receptive_fields(network[:2], (1, 16, 16)), (1, 16, 16))[0].startswith(
+        "No layer's field"
+    )
 
 
 def test_gates_are_told_apart():
     network = nn.Sequential(nn.Conv2d(1, 2, 3), nn.GroupNorm(1, 2), nn.Conv2d(2, 2, 3))
-    sight = Sight(network, (1, 16, 16))
+    sight = ReceptiveFields(network, (1, 16, 16))
     last = sight.fields[-1]
-    assert "From 1 on, something that sees all of the image" in it.whole_told(sight.fields, last, sight.pixels("2"))
-    said = it.corner(sight.fields, last, (1, 16, 16), sight.pixels("2", 0, 0))
+    assert "From 1 on, something that sees all of the image" in it.describe_global_view(
+        sight.fields, last, sight.pixels("2")
+    )
+    said = it.describe_corner_unit(sight.fields, last, (1, 16, 16), sight.pixels("2", 0, 0))
     assert "from 1 (GroupNorm) on, so that any pixel can move it a little" in said and "stays as it is" not in said
 
 
@@ -108,26 +112,28 @@ def test_global_pooling_is_told_of_the_last_map_and_not_of_a_gate_before_it():
             maps = self.first(images)
             return self.pool(self.second(maps * self.gate(maps).sigmoid())).flatten(1)
 
-    sight = Sight(Gated(), (1, 16, 16))
-    said = it.whole_told(sight.fields, it.at_each_stride(sight.fields)[-1], sight.pixels("second"))
-    corner = it.corner(sight.fields, sight.fields[-2], (1, 16, 16), sight.pixels("second", 0, 0))
+    sight = ReceptiveFields(Gated(), (1, 16, 16))
+    said = it.describe_global_view(sight.fields, it.last_fields_per_stride(sight.fields)[-1], sight.pixels("second"))
+    corner = it.describe_corner_unit(sight.fields, sight.fields[-2], (1, 16, 16), sight.pixels("second", 0, 0))
     assert "from gate (AdaptiveAvgPool2d) on" in corner
     assert "the field of pool the whole image? Because it puts all 6×6 units" in said and "of gate" not in said
 
 
 def test_the_holes_of_dilation_are_no_pixels_that_decide():
-    sight = Sight(nn.Conv2d(1, 1, 3, stride=8, dilation=3), (1, 32, 32))
+    sight = ReceptiveFields(nn.Conv2d(1, 1, 3, stride=8, dilation=3), (1, 32, 32))
     (last,) = sight.fields
-    assert "9 of these 49 pixels" in it.corner(sight.fields, last, (1, 32, 32), sight.pixels(last.name, 0, 0))
+    assert "9 of these 49 pixels" in it.describe_corner_unit(
+        sight.fields, last, (1, 32, 32), sight.pixels(last.name, 0, 0)
+    )
     assert int(sight.pixels(last.name).sum()) == 144
-    assert "together" not in it.whole_told(sight.fields, last, sight.pixels(last.name))
+    assert "together" not in it.describe_global_view(sight.fields, last, sight.pixels(last.name))
 
 
 def test_a_field_that_is_long_and_thin_does_not_see_the_whole_image():
     fields = receptive_fields(
         nn.Sequential(*(nn.Conv2d(1, 1, (1, 31), padding=(0, 15)) for _ in range(2))), (1, 32, 32)
     )
-    advice, table = it.beyond_told(fields, (1, 32, 32))
+    advice, table = it.describe_fields_beyond_image(fields, (1, 32, 32))
     assert "longer than the image along an axis" in advice and "see all of it" not in advice and table.rows
 
 
@@ -137,7 +143,7 @@ def test_a_network_that_cannot_be_traced_is_told_in_one_line(subject):
             return images.roll(1, 2)
 
     other = Subject(**{**subject.__dict__, "network": Rolled()})
-    found = it.chapter(other, lambda _: None)
+    found = it.build_receptive_field_chapter(other, lambda _: None)
     assert "the operation roll is not known" in text(found) and "roll" in found.numbers["unknown"]
     assert {claim.name for claim in found.claims} == set(it.CLAIMS)
 
@@ -145,7 +151,10 @@ def test_a_network_that_cannot_be_traced_is_told_in_one_line(subject):
 def claims(subject, *layers):
     """Of a network of these layers, by name."""
     network = nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten())
-    return {claim.name: claim for claim in it.chapter(replace(subject, network=network), lambda _: None).claims}
+    return {
+        claim.name: claim
+        for claim in it.build_receptive_field_chapter(replace(subject, network=network), lambda _: None).claims
+    }
 
 
 def conv(a=1, b=1, kernel=3, **options):
@@ -188,13 +197,13 @@ def test_claims_that_this_network_cannot_answer_say_why(told):
 
 
 def test_gradients_that_see_otherwise_are_told(subject, monkeypatch):
-    class Wrong(Uniform):
+    class Wrong(LinearizedNetwork):
         def weights(self, layer, i, j):
-            found = super().weights(layer, i, j)
+            found = super().pixel_weights(layer, i, j)
             return torch.ones_like(found) if layer.name == "conv2" else found
 
-    monkeypatch.setattr(it, "Uniform", Wrong)
-    found = it.chapter(subject, lambda _: None)
+    monkeypatch.setattr(it, "LinearizedNetwork", Wrong)
+    found = it.build_receptive_field_chapter(subject, lambda _: None)
     assert "They differ at conv2" in text(found) and found.numbers["unequal"] == ["conv2"]
 
 
@@ -202,8 +211,8 @@ def test_a_network_that_does_not_run_made_linear_is_told(subject, monkeypatch):
     def refused(network, shape):
         raise HeadstartError("it does not run so")
 
-    monkeypatch.setattr(it, "Uniform", refused)
-    found = it.chapter(subject, lambda _: None)
+    monkeypatch.setattr(it, "LinearizedNetwork", refused)
+    found = it.build_receptive_field_chapter(subject, lambda _: None)
     assert "made linear, this network does not run" in text(found) and found.numbers["checked_by_gradients"] == 0
     assert [claim.value for claim in found.claims[:2]] == ["it does not run so"] * 2
 
@@ -217,5 +226,5 @@ def test_a_network_without_a_map_is_told_in_one_line(subject):
         def forward(self, images):
             return self.fc(images.flatten(1))
 
-    found = it.chapter(Subject(**{**subject.__dict__, "network": Dense()}), lambda _: None)
+    found = it.build_receptive_field_chapter(Subject(**{**subject.__dict__, "network": Dense()}), lambda _: None)
     assert "every layer of this network sees all of the image" in text(found)

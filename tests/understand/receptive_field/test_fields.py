@@ -5,7 +5,12 @@ import torchvision
 from torch import nn
 
 from headstart.errors import HeadstartError
-from headstart.understand.receptive_field.fields import Sight, at_each_stride, pixels, receptive_fields
+from headstart.understand.receptive_field.fields import (
+    ReceptiveFields,
+    last_fields_per_stride,
+    receptive_fields,
+    unit_pixels,
+)
 
 
 def weightless(name):
@@ -36,7 +41,7 @@ def conv(kernel=3, **options):
 def test_the_lessons_network_sees_3_4_8_and_10_pixels_functional_pools_counted(lesson):
     found = fields(lesson(), (1, 28, 28))
     assert [told(found[name])[0] for name in ("conv1", "max_pool2d", "conv2", "max_pool2d_1")] == [3, 4, 8, 10]
-    assert found["fc1"].whole_image and not found["fc1"].local and found["fc1"].box(0, 0) == (0, 0, 28, 28)
+    assert found["fc1"].whole_image and not found["fc1"].is_local and found["fc1"].box(0, 0) == (0, 0, 28, 28)
 
 
 def test_stacks_of_3x3_see_3_5_and_7_and_five_see_11():
@@ -79,7 +84,7 @@ def test_the_stages_of_residual_networks(name, sizes, padding):
     found = fields(weightless(name))
     assert [found[f"layer{k}"].size[0] for k in (1, 2, 3, 4)] == sizes
     assert told(found["layer4"]) == (sizes[-1], 32, padding)
-    ends = [each.name for each in at_each_stride(list(found.values()))]
+    ends = [each.name for each in last_fields_per_stride(list(found.values()))]
     assert ends == ["relu", "layer1", "layer2", "layer3", "layer4"]
 
 
@@ -94,7 +99,13 @@ def test_a_resnet50_that_strides_in_its_1x1_layers_sees_483():
 
 def test_a_stage_ends_before_the_block_that_makes_the_map_smaller():
     found = list(fields(timm.create_model("mobilenetv2_035", pretrained=False)).values())
-    assert [each.name for each in at_each_stride(found)] == ["blocks.0", "blocks.1", "blocks.2", "blocks.4", "bn2"]
+    assert [each.name for each in last_fields_per_stride(found)] == [
+        "blocks.0",
+        "blocks.1",
+        "blocks.2",
+        "blocks.4",
+        "bn2",
+    ]
 
 
 @pytest.mark.parametrize("name", ["resnet10t", "efficientnet_b0", "convnext_atto", "regnetx_002"])
@@ -145,7 +156,7 @@ def test_pixels_that_a_pool_leaves_over_are_in_no_box():
 
 def test_three_layers_of_dilation_2_see_49_of_169_pixels():
     network = nn.Sequential(*(conv(dilation=2) for _ in range(3)))
-    seen = pixels(network, (1, 24, 24), "2", 4, 5)
+    seen = unit_pixels(network, (1, 24, 24), "2", 4, 5)
     assert fields(network, (1, 24, 24))["2"].box(4, 5) == (4, 5, 17, 18)
     assert int(seen.sum()) == 49 and bool(seen[4, 5]) and not seen[5].any() and not seen[:, 6].any()
 
@@ -160,10 +171,12 @@ def test_what_sees_all_is_told_apart_and_the_local_way_keeps_its_size():
             maps = self.conv(images)
             return maps * self.fc(maps.mean((2, 3), keepdim=True)).sigmoid()
 
-    sight = Sight(Gated(), (1, 16, 16))
+    sight = ReceptiveFields(Gated(), (1, 16, 16))
     found = {each.name: each for each in sight.fields}
-    assert found["mul"].whole_image and found["mul"].local and found["mul"].size == (3, 3)
-    assert not found["fc"].local and int(sight.pixels("mul", 5, 5).sum()) == 9 and bool(sight.pixels("fc", 0, 0).all())
+    assert found["mul"].whole_image and found["mul"].is_local and found["mul"].size == (3, 3)
+    assert (
+        not found["fc"].is_local and int(sight.pixels("mul", 5, 5).sum()) == 9 and bool(sight.pixels("fc", 0, 0).all())
+    )
 
 
 @pytest.mark.parametrize(
@@ -235,7 +248,7 @@ def test_an_operation_that_is_not_known_is_named_with_its_place(operation, name)
 
 def test_a_layer_that_is_not_there_is_named(lesson):
     with pytest.raises(HeadstartError, match="no layer 'conv9'"):
-        pixels(lesson(), (1, 28, 28), "conv9", 0, 0)
+        unit_pixels(lesson(), (1, 28, 28), "conv9", 0, 0)
 
 
 def test_a_shape_that_is_no_images_is_refused():

@@ -7,9 +7,13 @@ import torch.nn.functional as F
 import torchvision
 from torch import nn
 
-from headstart.understand.receptive_field.effective import influences
-from headstart.understand.receptive_field.fields import Sight, receptive_fields
-from headstart.understand.receptive_field.gradient_support import Uniform, agreement, support
+from headstart.understand.receptive_field.effective import pixel_gradients
+from headstart.understand.receptive_field.fields import ReceptiveFields, receptive_fields
+from headstart.understand.receptive_field.gradient_support import (
+    LinearizedNetwork,
+    compare_with_gradients,
+    gradient_support,
+)
 
 
 def conv(a=2, b=2, kernel=3, **options):
@@ -39,13 +43,13 @@ class Mixed(nn.Module):
 
 
 def same(network, shape, names=None, units=((0, 0), (1, 2), (-1, -1))):
-    sight, uniform = Sight(network, shape), Uniform(network, shape)
-    asked = [each for each in sight.fields if uniform.knows(each) and (names is None or each.name in names)]
+    sight, uniform = ReceptiveFields(network, shape), LinearizedNetwork(network, shape)
+    asked = [each for each in sight.fields if uniform.has_map(each) and (names is None or each.name in names)]
     assert asked
     for each in asked:
         for i, j in units:
             i, j = i % each.shape[1], j % each.shape[2]
-            by_numbers, by_gradients = sight.pixels(each.name, i, j), uniform.weights(each, i, j) > 0
+            by_numbers, by_gradients = sight.pixels(each.name, i, j), uniform.pixel_weights(each, i, j) > 0
             assert torch.equal(by_numbers, by_gradients), (each.name, i, j)
             rows, columns = by_numbers.any(1).nonzero(), by_numbers.any(0).nonzero()
             assert each.box(i, j) == (rows[0], columns[0], rows[-1] + 1, columns[-1] + 1), each.name
@@ -93,26 +97,26 @@ def test_a_weight_counts_whatever_its_sign_and_an_activation_is_never_off():
     network = nn.Sequential(conv(1, 2), nn.ReLU(), nn.BatchNorm2d(2), conv(), nn.Threshold(100.0, 0.0))[:4]
     for parameter in network.parameters():
         nn.init.constant_(parameter, -1.0)
-    [*_, last] = Sight(network, (1, 12, 12)).fields
-    assert int(support(network, (1, 12, 12), last, 6, 6).sum()) == 25
+    [*_, last] = ReceptiveFields(network, (1, 12, 12)).fields
+    assert int(gradient_support(network, (1, 12, 12), last, 6, 6).sum()) == 25
     assert all(bool((parameter == -1).all()) for parameter in network.parameters())
 
 
 def test_where_only_the_whole_is_seen_every_pixel_weighs_the_same():
     network = nn.Sequential(conv(1, 2), nn.AdaptiveAvgPool2d(1))
-    uniform, [*_, last] = Uniform(network, (1, 4, 4)), Sight(network, (1, 4, 4)).fields
-    assert uniform.weights(last, 0, 0).tolist() == [[1 / 16] * 4] * 4
+    uniform, [*_, last] = LinearizedNetwork(network, (1, 4, 4)), ReceptiveFields(network, (1, 4, 4)).fields
+    assert uniform.pixel_weights(last, 0, 0).tolist() == [[1 / 16] * 4] * 4
 
 
 def test_layers_where_the_two_ways_differ_are_named(lesson):
-    class Wrong(Uniform):
+    class Wrong(LinearizedNetwork):
         def weights(self, layer, i, j):
-            found = super().weights(layer, i, j)
+            found = super().pixel_weights(layer, i, j)
             return torch.ones_like(found) if layer.name == "conv2" else found
 
     network, shape = lesson(), (1, 28, 28)
-    assert agreement(Sight(network, shape), Uniform(network, shape)) == (4, [])
-    assert agreement(Sight(network, shape), Wrong(network, shape)) == (4, ["conv2"])
+    assert compare_with_gradients(ReceptiveFields(network, shape), LinearizedNetwork(network, shape)) == (4, [])
+    assert compare_with_gradients(ReceptiveFields(network, shape), Wrong(network, shape)) == (4, ["conv2"])
 
 
 def test_flattened_maps_are_asked_in_the_order_of_their_channels():
@@ -132,8 +136,10 @@ def test_a_map_with_channels_last_is_read_right_though_it_is_as_deep_as_wide():
     for channels in (8, 16):
         network, shape = Last(channels), (3, 16, 16)
         layer = next(each for each in receptive_fields(network, shape) if each.name == "mix")
-        assert support(network, shape, layer, 2, 3).nonzero().tolist() == [[i, j] for i in (1, 2, 3) for j in (2, 3, 4)]
-        [influence] = influences(network, torch.randn(5, *shape), [layer])
+        assert gradient_support(network, shape, layer, 2, 3).nonzero().tolist() == [
+            [i, j] for i in (1, 2, 3) for j in (2, 3, 4)
+        ]
+        [influence] = pixel_gradients(network, torch.randn(5, *shape), [layer])
         assert influence[3].nonzero().tolist() == [[i, j] for i in (7, 8, 9) for j in (7, 8, 9)]
 
 
@@ -147,4 +153,4 @@ def test_a_difference_of_neighbours_reads_both():
             return self.last(self.conv(images).diff(dim=-1))
 
     layer = receptive_fields(Slope(), (1, 9, 9))[-1]
-    assert support(Slope(), (1, 9, 9), layer, 4, 4).nonzero().tolist() == [[4, 4], [4, 5]]
+    assert gradient_support(Slope(), (1, 9, 9), layer, 4, 4).nonzero().tolist() == [[4, 4], [4, 5]]

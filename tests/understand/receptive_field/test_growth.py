@@ -4,38 +4,38 @@ from torch import nn
 
 from headstart.understand.receptive_field import growth as it
 from headstart.understand.receptive_field.fields import receptive_fields
-from headstart.understand.receptive_field.gradient_support import Uniform
+from headstart.understand.receptive_field.gradient_support import LinearizedNetwork
 
 
 def test_stacks_are_counted():
-    assert [it.stack(["3"] * n) for n in (1, 2, 3)] == [3, 5, 7]
-    assert it.stack(["3", "p"] * 4 + ["3"]) == 78 and it.stack(["3", "p"] * 5) == 94
+    assert [it.theoretical_stack_field(["3"] * n) for n in (1, 2, 3)] == [3, 5, 7]
+    assert it.theoretical_stack_field(["3", "p"] * 4 + ["3"]) == 78 and it.theoretical_stack_field(["3", "p"] * 5) == 94
 
 
 def test_the_first_stride_doubles_what_later_layers_add(lesson):
     network = lesson()
-    doubled = it.first_stride_doubled(network, (1, 28, 28), receptive_fields(network, (1, 28, 28)))
+    doubled = it.compare_doubled_first_stride(network, (1, 28, 28), receptive_fields(network, (1, 28, 28)))
     assert doubled == [("conv1", 3, 3), ("conv2", 8, 13), ("max_pool2d_1", 10, 17)]
     assert network.conv1.stride == (1, 1)
 
 
 def test_a_network_without_convolutions_has_no_first_stride():
     network = nn.Sequential(nn.MaxPool2d(2))
-    assert it.first_stride_doubled(network, (1, 8, 8), receptive_fields(network, (1, 8, 8))) == []
+    assert it.compare_doubled_first_stride(network, (1, 8, 8), receptive_fields(network, (1, 8, 8))) == []
 
 
 def conv(kernel=3, **options):
     return nn.Conv2d(1, 1, kernel, **({"padding": options.get("dilation", 1) * (kernel // 2)} | options))
 
 
-def added(*layers, side=40, uniform=Uniform):
+def added(*layers, side=40, uniform=LinearizedNetwork):
     network = nn.Sequential(*layers)
     shape = (1, side, side)
-    return it.added(network, receptive_fields(network, shape), uniform(network, shape))
+    return it.measure_field_growth(network, receptive_fields(network, shape), uniform(network, shape))
 
 
 def seen(*layers):
-    return [it.from_below(run) for run in it.stacks(added(*layers))]
+    return [it.stack_field_sizes(run) for run in it.find_stacks(added(*layers))]
 
 
 def test_a_networks_own_stacks_are_measured_from_the_map_that_they_begin_on():
@@ -51,7 +51,7 @@ def test_strides_and_dilations_in_a_stack_make_it_see_more():
 
 def test_a_layers_own_stride_and_dilation_are_known_whatever_it_reads():
     layers = added(conv(stride=2), conv(dilation=2), nn.MaxPool2d(2), conv(5, padding=4, dilation=2, stride=3), side=96)
-    assert [(each.strides, each.dilates) for each in layers] == [(2, 1), (1, 2), (3, 2)]
+    assert [(each.layer_stride, each.layer_dilation) for each in layers] == [(2, 1), (1, 2), (3, 2)]
 
 
 def test_layers_with_a_pool_between_them_are_no_stack():
@@ -59,37 +59,37 @@ def test_layers_with_a_pool_between_them_are_no_stack():
 
 
 def test_what_a_layer_adds_is_measured_by_gradients():
-    class Blind(Uniform):
+    class Blind(LinearizedNetwork):
         def weights(self, layer, i, j):
-            return super().weights(layer, i, j) * (torch.arange(40) < i)[:, None]
+            return super().pixel_weights(layer, i, j) * (torch.arange(40) < i)[:, None]
 
-    assert [each.adds for each in added(conv(), conv())] == [2, 2]
-    [blind] = it.stacks(added(conv(), conv(), uniform=Blind))
-    assert it.from_below(blind) == [1, 2]
+    assert [each.increment for each in added(conv(), conv())] == [2, 2]
+    [blind] = it.find_stacks(added(conv(), conv(), uniform=Blind))
+    assert it.stack_field_sizes(blind) == [1, 2]
 
 
 def test_layers_behind_strides_add_more_for_each_weight_unless_dilation_came_before():
-    faster = it.by_stride(added(conv(), conv(5), nn.MaxPool2d(2), conv(), conv(stride=2), conv()))
-    assert faster == {1: 1, 2: 2, 4: 4} and it.faster_verdict(list(faster.values())) == "holds"
+    faster = it.growth_by_stride(added(conv(), conv(5), nn.MaxPool2d(2), conv(), conv(stride=2), conv()))
+    assert faster == {1: 1, 2: 2, 4: 4} and it.stride_growth_verdict(list(faster.values())) == "holds"
     dilated = nn.Conv2d(1, 1, 3, padding=2, dilation=2)
-    even = it.by_stride(added(dilated, conv(stride=1), nn.MaxPool2d(2), conv()))
+    even = it.growth_by_stride(added(dilated, conv(stride=1), nn.MaxPool2d(2), conv()))
     assert even == {1: 1.5, 2: 2}
-    even = it.by_stride(added(dilated, nn.MaxPool2d(2), conv()))
-    assert even == {1: 2, 2: 2} and it.faster_verdict(list(even.values())) == "fails"
+    even = it.growth_by_stride(added(dilated, nn.MaxPool2d(2), conv()))
+    assert even == {1: 2, 2: 2} and it.stride_growth_verdict(list(even.values())) == "fails"
 
 
 def test_fields_that_the_image_cuts_are_left_out_and_a_stride_is_asked_three_times():
     assert len(added(*(conv() for _ in range(5)))) == 3
-    assert [each.sees for each in added(conv(), nn.MaxPool2d(2), conv(), conv(), side=12)] == [3, 8]
+    assert [each.field_size for each in added(conv(), nn.MaxPool2d(2), conv(), conv(), side=12)] == [3, 8]
 
 
 @pytest.mark.parametrize(
     ("rule", "measured", "verdict"),
     [
-        (it.faster_verdict, [2, 4, 8], "holds"),
-        (it.faster_verdict, [2, 4, 4], "depends"),
-        (it.faster_verdict, [4, 4], "fails"),
-        (it.faster_verdict, [2], "not measured"),
+        (it.stride_growth_verdict, [2, 4, 8], "holds"),
+        (it.stride_growth_verdict, [2, 4, 4], "depends"),
+        (it.stride_growth_verdict, [4, 4], "fails"),
+        (it.stride_growth_verdict, [2], "not measured"),
     ],
 )
 def test_a_verdict_fails_where_it_must(rule, measured, verdict):

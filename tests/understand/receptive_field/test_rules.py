@@ -8,8 +8,8 @@ import torch.nn.functional as F
 from torch import nn
 
 from headstart.errors import HeadstartError
-from headstart.understand.receptive_field.fields import Sight
-from headstart.understand.receptive_field.gradient_support import Uniform
+from headstart.understand.receptive_field.fields import ReceptiveFields
+from headstart.understand.receptive_field.gradient_support import LinearizedNetwork
 
 SHAPE = (2, 12, 10)
 
@@ -56,12 +56,12 @@ def assert_same(before, after):
 def confirmed(network, shape=SHAPE):
     """How many layers were asked in both ways, at four units each."""
     before = state(network)
-    sight, uniform = Sight(network, shape), Uniform(network, shape)
-    asked = [each for each in sight.fields if uniform.knows(each)]
+    sight, uniform = ReceptiveFields(network, shape), LinearizedNetwork(network, shape)
+    asked = [each for each in sight.fields if uniform.has_map(each)]
     for each in asked:
         _, height, width = each.shape
         for i, j in {(0, 0), (height // 2, width // 2), (height - 1, width - 1), (height - 1, 0)}:
-            assert torch.equal(sight.pixels(each.name, i, j), uniform.weights(each, i, j) > 0), (each.name, i, j)
+            assert torch.equal(sight.pixels(each.name, i, j), uniform.pixel_weights(each, i, j) > 0), (each.name, i, j)
     assert_same(before, state(network))
     return len(asked)
 
@@ -70,7 +70,7 @@ def refused(network, shape=SHAPE):
     """The one line."""
     before = state(network)
     with pytest.raises(HeadstartError) as found:
-        Sight(network, shape)
+        ReceptiveFields(network, shape)
     assert_same(before, state(network))
     assert "\n" not in str(found.value)
     return str(found.value)
@@ -105,7 +105,7 @@ def test_what_goes_unit_by_unit_changes_no_field(function):
 )  # fmt: skip
 def test_a_gate_of_the_whole_image_leaves_the_local_way_as_it_is(function):
     network = Between(function)
-    assert confirmed(network) >= 2 and Sight(network, SHAPE).fields[-1].whole_image
+    assert confirmed(network) >= 2 and ReceptiveFields(network, SHAPE).fields[-1].whole_image
 
 
 @pytest.mark.parametrize(
@@ -133,9 +133,9 @@ def test_maps_laid_cut_and_pooled_otherwise_are_followed(function, channels):
 def test_a_map_whose_columns_come_first_keeps_the_images_rows_and_columns():
     turned = nn.Sequential(Between(lambda maps: maps.transpose(2, 3)), nn.Conv2d(2, 2, (3, 5)))
     assert confirmed(turned, (2, 14, 14)) == 4
-    assert Sight(turned, (2, 14, 14)).fields[-1].size == (5 + 4, 5 + 2)
+    assert ReceptiveFields(turned, (2, 14, 14)).fields[-1].size == (5 + 4, 5 + 2)
     last = nn.Sequential(nn.Conv2d(2, 2, 3, padding=1), Told(lambda maps: maps.transpose(1, 3)), nn.LayerNorm(2))
-    assert confirmed(last) == 3 and Sight(last, SHAPE).fields[-1].shape == (2, 12, 10)
+    assert confirmed(last) == 3 and ReceptiveFields(last, SHAPE).fields[-1].shape == (2, 12, 10)
 
 
 def test_attention_as_a_layer_is_told_apart_from_each_tokens_own_way():
@@ -151,8 +151,8 @@ def test_attention_as_a_layer_is_told_apart_from_each_tokens_own_way():
 
     network = Tokens()
     assert confirmed(network) > 15
-    mix = {each.name: each for each in Sight(network, SHAPE).fields}["mix"]
-    assert mix.whole_image and mix.local and mix.size == (2, 2)
+    mix = {each.name: each for each in ReceptiveFields(network, SHAPE).fields}["mix"]
+    assert mix.whole_image and mix.is_local and mix.size == (2, 2)
 
 
 def test_attention_whose_values_are_wider_than_its_queries_is_confirmed_with_its_heads_apart():
@@ -249,7 +249,7 @@ def test_torchscript_is_refused_with_the_mend():
     layers = nn.Conv2d(2, 2, 3), nn.ReLU()
     for network in (torch.jit.script(nn.Sequential(*layers)), nn.Sequential(torch.jit.script(layers[0]), layers[1])):
         with pytest.raises(HeadstartError, match=r"holds TorchScript.*give the modules it was made of"):
-            Sight(network, SHAPE)
+            ReceptiveFields(network, SHAPE)
 
 
 @pytest.mark.parametrize("wrap", [nn.DataParallel, torch.compile, lambda network: network.half(), nn.Module.train])
@@ -260,9 +260,9 @@ def test_networks_that_are_wrapped_or_of_another_kind_are_followed(wrap):
 
 def test_a_network_without_values_has_fields_and_no_gradients():
     network = nn.Sequential(nn.Conv2d(2, 2, 3), nn.Conv2d(2, 2, 3)).to("meta")
-    assert Sight(network, SHAPE).fields[-1].size == (5, 5)
+    assert ReceptiveFields(network, SHAPE).fields[-1].size == (5, 5)
     with pytest.raises(HeadstartError, match=re.escape("device meta, without values") + ".*to_empty"):
-        Uniform(network, SHAPE)
+        LinearizedNetwork(network, SHAPE)
 
 
 def test_a_network_that_changes_itself_draws_and_shares_weights_stays_as_it_was():
@@ -295,6 +295,6 @@ def test_a_network_without_gradients_is_told_in_one_line():
             return self.last(torch.utils.checkpoint.checkpoint(F.relu, self.first(images), use_reentrant=True))
 
     network = Rechecked()
-    uniform, last = Uniform(network, SHAPE), Sight(network, SHAPE).fields[-1]
+    uniform, last = LinearizedNetwork(network, SHAPE), ReceptiveFields(network, SHAPE).fields[-1]
     with pytest.raises(HeadstartError, match=r"^Rechecked does not run made linear: .*use_reentrant=True"):
-        uniform.weights(last, 0, 0)
+        uniform.pixel_weights(last, 0, 0)

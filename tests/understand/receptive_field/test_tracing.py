@@ -4,7 +4,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from headstart.errors import HeadstartError
-from headstart.understand.receptive_field.tracing import traced
+from headstart.understand.receptive_field.tracing import trace_network
 
 
 class Function(nn.Module):
@@ -19,7 +19,7 @@ class Function(nn.Module):
 
 
 def names(network, shape=(2, 8, 8)):
-    return [point.name for point in traced(network, shape).points]
+    return [point.name for point in trace_network(network, shape).named_outputs]
 
 
 def test_functions_beside_modules_have_names_of_their_own(lesson):
@@ -43,7 +43,7 @@ def test_functions_within_a_layer_stay_within_it():
 
 def test_what_no_image_changes_is_no_part_of_it():
     table = torch.ones(2, 8, 8)
-    graph = traced(Function(lambda maps: maps * (table.exp() + 1)), (2, 8, 8))
+    graph = trace_network(Function(lambda maps: maps * (table.exp() + 1)), (2, 8, 8))
     assert [call.name for call in graph.calls] == ["convolution", "mul"]
 
 
@@ -89,7 +89,7 @@ def test_the_network_stays_as_it_was():
     called = []
     network[1].register_forward_hook(lambda *_: called.append(1))
     before = {name: value.clone() for name, value in network.state_dict().items()}
-    traced(network, (2, 8, 8))
+    trace_network(network, (2, 8, 8))
     assert all(torch.equal(before[name], value) for name, value in network.state_dict().items())
     assert network.training and network[1].training and not network[0].weight.requires_grad
     assert not called and not network[0]._forward_hooks and not network[0]._forward_pre_hooks

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from headstart.understand.receptive_field.fields import Sight
+from headstart.understand.receptive_field.fields import ReceptiveFields
 
 CONV = {"kind": "conv", "kernel": 3, "padding": 1}
 
@@ -170,7 +170,7 @@ def drawn_stack(js, draw):
 
 def agree(network, rows, modules):
     """Asserts that Python's engine has the rows' fields for these modules; gives it and the rows' names in it."""
-    sight = Sight(modules, (network["channels"], *network["size"]))
+    sight = ReceptiveFields(modules, (network["channels"], *network["size"]))
     known = {field.name: field for field in sight.fields}
     names = [str(i) for i, module in enumerate(modules) if not isinstance(module, nn.ReLU)]
     for name, row in zip(names, rows[1:], strict=True):

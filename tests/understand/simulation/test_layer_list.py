@@ -8,7 +8,7 @@ from torch import nn
 
 from headstart.errors import HeadstartError
 from headstart.understand.receptive_field.fields import receptive_fields
-from headstart.understand.simulation.layer_list import layer_list
+from headstart.understand.simulation.layer_list import build_layer_list
 
 
 def kinds(layers):
@@ -22,7 +22,7 @@ def agreeing(js, own, network, shape):
     count = 0
     for layer, row in zip(own["layers"], rows[1:], strict=True):
         assert not row["problem"]
-        for field in (known[name] for name in layer["names"] if name in known and known[name].local):
+        for field in (known[name] for name in layer["names"] if name in known and known[name].is_local):
             assert (row["field"], row["out"]) == (list(field.size), list(field.shape[1:])), field.name
             assert [-first for first in row["first"]] == list(field.padding), field.name
             assert row["channels"] == field.shape[0], field.name
@@ -31,7 +31,7 @@ def agreeing(js, own, network, shape):
 
 
 def test_the_lessons_network_is_its_preset(js, lesson):
-    own = layer_list("mine", lesson(classes=10), (1, 28, 28))
+    own = build_layer_list("mine", lesson(classes=10), (1, 28, 28))
     assert [layer["name"] for layer in own["layers"]] == ["conv1", "max_pool2d", "conv2", "max_pool2d_1", "fc1", "fc2"]
     columns = "table(n).map((r) => [r.field, r.jump, r.first, r.out, r.channels, r.parameters])"
     assert js(columns, n=own) == js("((n) => " + columns + ")(PRESETS.lesson)")
@@ -41,7 +41,7 @@ def test_the_lessons_network_is_its_preset(js, lesson):
 @pytest.mark.parametrize("name", ["resnet18", "resnet26", "mobilenetv2_035", "convnext_atto"])
 def test_networks_are_drawn_to_their_end_with_their_own_fields_and_parameters(js, name):
     network = timm.create_model(name)
-    own = layer_list(name, network, (3, 96, 96))
+    own = build_layer_list(name, network, (3, 96, 96))
     assert agreeing(js, own, network, (3, 96, 96)) > 15
     assert kinds(own["layers"])[-2:] == ["gap", "dense"] and own["notes"] == []
     drawn = js("table(n).reduce((sum, row) => sum + row.parameters, 0)", n=own)
@@ -49,7 +49,7 @@ def test_networks_are_drawn_to_their_end_with_their_own_fields_and_parameters(js
 
 
 def test_a_last_map_of_one_unit_is_pooled_and_read_like_any_other():
-    own = layer_list("small", timm.create_model("resnet18"), (3, 32, 32))
+    own = build_layer_list("small", timm.create_model("resnet18"), (3, 32, 32))
     assert kinds(own["layers"])[-2:] == ["gap", "dense"] and own["notes"] == []
 
 
@@ -63,7 +63,7 @@ def test_residual_blocks_are_told_from_other_branches():
             images = images + self.b(F.relu(self.b(images)))
             return torch.cat([self.a(images), self.b(images)], 1)
 
-    layers = layer_list("mine", Branched(), (3, 16, 16))["layers"]
+    layers = build_layer_list("mine", Branched(), (3, 16, 16))["layers"]
     assert kinds(layers) == ["residual", "block"]
     assert (layers[0]["kernel"], layers[0]["count"]) == ((5, 5), 2)
     assert (layers[1]["kernel"], layers[1]["padding"], layers[1]["channels"]) == ((5, 5), (2, 2), 6)
@@ -79,7 +79,7 @@ def test_a_shortcut_beside_an_unpadded_stride_is_no_residual_block():
         def forward(self, images):
             return self.wide(self.first(images)) + self.short(images)
 
-    own = layer_list("mine", Shifted(), (3, 16, 16))
+    own = build_layer_list("mine", Shifted(), (3, 16, 16))
     assert kinds(own["layers"]) == ["block"]
     assert own["layers"][0]["kernel"] == (5, 5)
 
@@ -96,21 +96,21 @@ def test_a_gate_is_left_out_and_named():
                 images = images + wide * self.gate(wide.mean((2, 3), keepdim=True)).sigmoid()
             return images
 
-    own = layer_list("mine", nn.Sequential(Gated()), (3, 16, 16))
+    own = build_layer_list("mine", nn.Sequential(Gated()), (3, 16, 16))
     assert kinds(own["layers"]) == ["residual"] * 2
     assert own["notes"] == ["Gates see the whole image (0 and 1 more); the page leaves that out."]
 
 
 def test_what_the_page_has_no_layer_for_ends_the_list_and_is_named(js):
     network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Upsample(scale_factor=2), nn.Conv2d(4, 4, 3))
-    own = layer_list("mine", network, (3, 16, 16))
+    own = build_layer_list("mine", network, (3, 16, 16))
     assert kinds(own["layers"]) == ["conv"]
     assert own["notes"] == ["The page draws the network up to 1, for which it has no layer."]
 
 
 def test_a_pool_whose_last_window_hangs_over_is_drawn_so(js):
     network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.MaxPool2d(3, 2, ceil_mode=True))
-    own = layer_list("mine", network, (3, 16, 16))
+    own = build_layer_list("mine", network, (3, 16, 16))
     assert own["layers"][1]["ceil"] and agreeing(js, own, network, (3, 16, 16)) == 2
 
 
@@ -120,4 +120,4 @@ def test_a_network_that_cannot_be_followed_is_one_line():
             return images if images.sum() > 0 else -images
 
     with pytest.raises(HeadstartError, match="Asking cannot be traced"):
-        layer_list("mine", Asking(), (3, 8, 8))
+        build_layer_list("mine", Asking(), (3, 8, 8))

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from headstart.understand.simulation import HERE
+from headstart.understand.simulation import TEMPLATE_FOLDER
 
 NAMES = ("lesson", "three", "dilated", "lenet", "alexnet", "vgg16", "resnet18")
 STATE = {
@@ -96,7 +96,7 @@ def test_an_image_has_as_many_channels_as_its_dial_admits(js):
     given = state(js, "three", channels=js("MOST.inputs"))
     assert js("fromAddress(toAddress(given))", given=given) == given
     assert js("fromAddress(toAddress(given))", given={**given, "channels": given["channels"] + 1}) is None
-    assert "most: MOST.inputs, value: state.channels" in (HERE / "page/editor.js").read_text()
+    assert "most: MOST.inputs, value: state.channels" in (TEMPLATE_FOLDER / "page/editor.js").read_text()
 
 
 @pytest.mark.parametrize("name", NAMES)

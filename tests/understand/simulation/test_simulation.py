@@ -6,7 +6,13 @@ from base64 import b64decode
 
 import torch
 
-from headstart.understand.simulation import HERE, PAGE, PURE, fragment, simulation
+from headstart.understand.simulation import (
+    DOM_FREE_SCRIPTS,
+    PAGE_SCRIPTS,
+    TEMPLATE_FOLDER,
+    render_simulation,
+    render_simulation_fragment,
+)
 
 OWN = {
     "title": "</script><b>mine",
@@ -20,29 +26,29 @@ def given(page):
 
 
 def test_the_page_is_small_and_names_no_address():
-    page = simulation()
+    page = render_simulation()
     assert len(page.encode()) < 300_000
     assert not re.search(r"https?:|//[a-z]+\.|@import|url\(|\bsrc=|<link|\bfetch\(|XMLHttpRequest|\bimport\(", page)
     assert "default-src 'none'" in page
 
 
 def test_every_script_of_the_room_is_in_the_page():
-    there = {str(path.relative_to(HERE).with_suffix("")) for path in HERE.rglob("*.js")}
-    assert there == {*PURE, *(f"page/{name}" for name in PAGE)}
+    there = {str(path.relative_to(TEMPLATE_FOLDER).with_suffix("")) for path in TEMPLATE_FOLDER.rglob("*.js")}
+    assert there == {*DOM_FREE_SCRIPTS, *(f"page/{name}" for name in PAGE_SCRIPTS)}
 
 
 def test_a_file_of_the_page_holds_one_idea():
-    for path in HERE.rglob("*.js"):
+    for path in TEMPLATE_FOLDER.rglob("*.js"):
         assert len(path.read_text().splitlines()) <= 300, path
 
 
 def test_the_fragment_is_what_the_page_holds():
-    assert fragment(OWN) in simulation(OWN)
-    assert "<html" not in fragment()
+    assert render_simulation_fragment(OWN) in render_simulation(OWN)
+    assert "<html" not in render_simulation_fragment()
 
 
 def test_names_of_a_persons_cannot_leave_their_place():
-    page = simulation(OWN)
+    page = render_simulation(OWN)
     assert "</script><b>" not in page
     assert given(page)["own"]["title"] == OWN["title"]
 
@@ -50,7 +56,7 @@ def test_names_of_a_persons_cannot_leave_their_place():
 def test_a_measured_map_is_found_by_any_name_of_its_place_and_kept_coarse():
     values = torch.zeros(128, 96)
     values[:2, :2] = 3.0
-    found = given(simulation(OWN, effective={"b": values}))["measured"]["1"]
+    found = given(render_simulation(OWN, effective_fields={"b": values}))["measured"]["1"]
     pixels = b64decode(found["values"])
     assert (found["height"], found["width"]) == (64, 64) and len(pixels) == 64 * 64
     assert pixels[0] == 255 and pixels[-1] == 0
@@ -58,5 +64,5 @@ def test_a_measured_map_is_found_by_any_name_of_its_place_and_kept_coarse():
 
 def test_pictures_lie_in_the_page():
     pictures = [torch.zeros(1, 8, 8, dtype=torch.uint8), torch.zeros(3, 8, 8, dtype=torch.uint8)]
-    page = simulation(pictures=pictures)
+    page = render_simulation(pictures=pictures)
     assert [address[:22] for address in given(page)["pictures"]] == ["data:image/png;base64,"] * 2

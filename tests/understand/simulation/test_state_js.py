@@ -5,15 +5,15 @@ import json
 import pytest
 from py_mini_racer import MiniRacer
 
-from headstart.understand.simulation import HERE, PURE
+from headstart.understand.simulation import DOM_FREE_SCRIPTS, TEMPLATE_FOLDER
 
 
 @pytest.fixture
 def page():
     """A function that runs statements of the page, its own network being the three layers of a preset."""
     engine = MiniRacer()
-    for name in (*PURE, "page/state"):
-        engine.eval((HERE / f"{name}.js").read_text(encoding="utf-8"))
+    for name in (*DOM_FREE_SCRIPTS, "page/state"):
+        engine.eval((TEMPLATE_FOLDER / f"{name}.js").read_text(encoding="utf-8"))
     engine.eval("globalThis.requestAnimationFrame = () => 1; const say = () => {};")
     engine.eval("PRESETS.own = { ...PRESETS.three, title: 'mine' }; load('own');")
     yield lambda code: json.loads(engine.eval(f"JSON.stringify({code}) ?? 'null'"))

@@ -9,12 +9,12 @@ import torch
 from torch import nn
 
 from headstart.understand.claims import Table
-from headstart.understand.transfer.chapter import CLAIMS, chapter
-from headstart.understand.transfer.stage_comparison import calibrated, measured
+from headstart.understand.transfer.chapter import CLAIMS, build_transfer_chapter
+from headstart.understand.transfer.stage_comparison import calibrate_batch_norm, compare_stages
 
 
 def said(subject):
-    made = chapter(subject, lambda _: None)
+    made = build_transfer_chapter(subject, lambda _: None)
     json.dumps(made.numbers, allow_nan=False)
     return {claim.name: claim for claim in made.claims}, made
 
@@ -25,11 +25,15 @@ def tuned(subject):
     so that no probe comes near to 100 %."""
     labels = subject.labels.clone()
     labels[::3] = labels[::3].roll(1)
-    network = deepcopy(subject.random)
+    network = deepcopy(subject.random_network)
     with torch.no_grad():
         network.conv2.weight += 2 * torch.randn(network.conv2.weight.shape, generator=torch.Generator().manual_seed(0))
     return replace(
-        subject, network=network, pretrained=subject.random, labels=labels, trained_on=torch.zeros(60, dtype=torch.bool)
+        subject,
+        network=network,
+        pretrained_network=subject.random_network,
+        labels=labels,
+        train_mask=torch.zeros(60, dtype=torch.bool),
     )
 
 
@@ -48,8 +52,8 @@ def test_each_claim_is_told_with_the_figures_of_each_stage(tuned):
 
 
 def test_a_network_that_is_as_it_was_before_in_its_first_stage_shows_no_gain_there(tuned):
-    first, _ = measured(tuned, lambda _: None).gains("trained", "pretrained")
-    assert first.middle == 0
+    first, _ = compare_stages(tuned, lambda _: None).accuracy_gains("trained", "pretrained")
+    assert first.value == 0
 
 
 def test_a_pretrained_network_no_better_than_a_random_one_fails_to_serve(tuned):
@@ -64,13 +68,13 @@ def test_the_random_network_is_read_with_the_statistics_of_the_images(subject):
     random = deepcopy(network)
     for norm in (random[1], random[4]):
         norm.running_mean.fill_(1000.0)
-    found = measured(replace(subject, network=network, random=random), lambda _: None)
-    assert found.right["random"][-1].mean() > 0.6
+    found = compare_stages(replace(subject, network=network, random_network=random), lambda _: None)
+    assert found.correct["random"][-1].mean() > 0.6
 
 
 def test_what_is_read_of_labels_dealt_anew_is_luck_alone(subject):
-    found = measured(subject, lambda _: None)
-    assert min(right.mean() for right in found.right["trained"]) > 0.8 and max(found.luck) < 0.5
+    found = compare_stages(subject, lambda _: None)
+    assert min(right.mean() for right in found.correct["trained"]) > 0.8 and max(found.chance_accuracies) < 0.5
 
 
 def test_the_networks_stay_as_they_are(tuned):
@@ -87,21 +91,21 @@ def test_a_network_from_random_weights_has_no_advice_and_says_how_to_get_one(sub
 
 
 def test_a_frozen_backbone_leaves_the_probe_against_random_weights(tuned):
-    claims, _ = said(replace(tuned, network=deepcopy(tuned.pretrained)))
+    claims, _ = said(replace(tuned, network=deepcopy(tuned.pretrained_network)))
     assert claims["edge-detectors-serve-another-task"].verdict != "not measured"
     assert claims["lowest-layers-are-universal"].value.startswith("the backbone never changed")
     assert claims["higher-layers-change-most"].verdict == "not measured"
 
 
 def test_images_that_trained_the_network_decide_nothing_about_it(tuned):
-    claims, made = said(replace(tuned, trained_on=torch.arange(60) < 40))
+    claims, made = said(replace(tuned, train_mask=torch.arange(60) < 40))
     assert claims["lowest-layers-are-universal"].verdict == "not measured" and not made.numbers["held_out"]
     assert any("too good" in text for text in made.content if isinstance(text, str))
 
 
 def test_the_images_that_did_not_train_the_network_are_those_that_are_probed(tuned):
-    found = measured(replace(tuned, trained_on=torch.arange(60) < 30), lambda _: None)
-    assert found.held_out and found.images == 30
+    found = compare_stages(replace(tuned, train_mask=torch.arange(60) < 30), lambda _: None)
+    assert found.is_held_out and found.num_images == 30
 
 
 def test_without_labels_likeness_and_change_remain(tuned):
@@ -114,7 +118,7 @@ def test_without_labels_likeness_and_change_remain(tuned):
 def test_a_random_network_has_the_statistics_of_the_images_and_the_random_stream_goes_on_as_it_was(subject):
     network = nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.Dropout(0.5))
     torch.manual_seed(7)
-    copy = calibrated(network, subject.images[:33])
+    copy = calibrate_batch_norm(network, subject.images[:33])
     after = torch.rand(1)
     torch.manual_seed(7)
     assert torch.equal(after, torch.rand(1))
@@ -140,7 +144,7 @@ def test_a_curve_advises_on_a_network_of_which_probes_cannot_speak(subject, tran
 
 
 def test_a_curve_of_other_images_gives_no_advice(subject, transplanted):
-    _, made = said(replace(subject, sweep=transplanted(), data="flowers"))
+    _, made = said(replace(subject, sweep=transplanted(), data_name="flowers"))
     assert "cannot be said here" in made.content[-1] and "by_curve" not in made.numbers["freeze"]
 
 

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from headstart.understand.transfer.cka import biased_cka, cka, fall, likeness
+from headstart.understand.transfer.cka import biased_cka, cka, cka_drop, cka_interval
 
 
 def gaussian(seed, n=32, width=16):
@@ -52,9 +52,9 @@ def test_its_interval_covers_what_many_images_say():
         return torch.cat([common, gaussian(seed + 1, n, 4)], 1), torch.cat([common, gaussian(seed + 2, n, 4)], 1)
 
     truth = cka(*pair(9, 3000))
-    intervals = [likeness(*pair(10 * i, 80)) for i in range(60)]
+    intervals = [cka_interval(*pair(10 * i, 80)) for i in range(60)]
     assert sum(low <= truth <= high for _, low, high in intervals) >= 53
-    assert all(math.isnan(end) for end in likeness(*pair(0, 39))[1:])
+    assert all(math.isnan(end) for end in cka_interval(*pair(0, 39))[1:])
 
 
 def test_features_that_tell_no_images_apart_have_no_likeness_and_three_images_are_too_few():
@@ -64,6 +64,6 @@ def test_features_that_tell_no_images_apart_have_no_likeness_and_three_images_ar
 
 def test_the_fall_of_likeness_is_paired_by_image():
     same, other = gaussian(0, 80), gaussian(1, 80)
-    middle, low, high = fall((same, same), (same, other))
+    middle, low, high = cka_drop((same, same), (same, other))
     assert middle == pytest.approx(1 - cka(same, other)) and 0.5 < low < middle < high
-    assert fall((same, other), (same, other)) == pytest.approx((0, 0, 0)), "their own luck is gone"
+    assert cka_drop((same, other), (same, other)) == pytest.approx((0, 0, 0)), "their own luck is gone"

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from headstart.understand.architectures import architecture_gains
-from headstart.understand.transfer.sweep_chapter import CLAIMS, chapter
+from headstart.understand.transfer.sweep_chapter import CLAIMS, build_sweeps_chapter
 
 
 def result(model, seed, accuracy=0.8, loss=0.5, data="digits", labels=5, **settings):
@@ -46,7 +46,7 @@ def said(subject):
     """A function that gives the claims and the chapter of a sweep's runs."""
 
     def say(rows, data="digits"):
-        made = chapter(replace(subject, sweep=rows, data=data), lambda _: None)
+        made = build_sweeps_chapter(replace(subject, sweep=rows, data_name=data), lambda _: None)
         json.dumps(made.numbers, allow_nan=False)
         return {claim.name: claim for claim in made.claims}, made
 
@@ -62,7 +62,7 @@ def test_without_a_sweep_nothing_is_measured_and_each_claim_says_the_command(sai
 
 def test_a_curve_and_a_comparison_measure_their_claims(said):
     claims, made = said(curve() + comparison())
-    assert {claim.verdict for name, claim in claims.items() if name != architecture_gains.NAME} == {"holds"}
+    assert {claim.verdict for name, claim in claims.items() if name != architecture_gains.CLAIM_NAME} == {"holds"}
     assert claims["lower-layers-transfer"].interval is not None and not claims["lower-layers-transfer"].command
     assert any("surgical" in text for text in made.content if isinstance(text, str))
     assert made.numbers["frozen"]["over_scratch"][0] == pytest.approx(0, abs=0.01)
@@ -73,13 +73,13 @@ def test_a_curve_and_a_comparison_measure_their_claims(said):
 def test_the_arc_measures_its_own(said):
     rising = {"lenet": 0.7, "alexnet": 0.8, "scratch_backbone": 0.9}
     rows = [result(model, seed, accuracy + seed / 100) for model, accuracy in rising.items() for seed in range(3)]
-    assert said(rows)[0][architecture_gains.NAME].verdict == "holds"
-    assert said(curve() + comparison())[0][architecture_gains.NAME].verdict == "not measured"
+    assert said(rows)[0][architecture_gains.CLAIM_NAME].verdict == "holds"
+    assert said(curve() + comparison())[0][architecture_gains.CLAIM_NAME].verdict == "not measured"
 
 
 def test_planted_sweeps_fail_the_claims(said):
     claims, _ = said(curve(first=0.6) + comparison(scratch=0.2))
-    assert {claim.verdict for name, claim in claims.items() if name != architecture_gains.NAME} == {"fails"}
+    assert {claim.verdict for name, claim in claims.items() if name != architecture_gains.CLAIM_NAME} == {"fails"}
 
 
 def test_one_kind_of_sweep_leaves_the_other_claims_unmeasured(said):
@@ -139,7 +139,7 @@ def test_the_curve_is_that_of_the_smallest_budget(said):
 
 def test_one_seed_gives_no_interval_and_decides_nothing(said):
     claims, _ = said([row for row in curve() + comparison() if row["seed"] == 0])
-    assert {claim.verdict for name, claim in claims.items() if name != architecture_gains.NAME} == {"depends"}
+    assert {claim.verdict for name, claim in claims.items() if name != architecture_gains.CLAIM_NAME} == {"depends"}
     assert claims["scratch-overfits"].interval is None
 
 

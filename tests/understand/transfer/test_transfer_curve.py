@@ -4,11 +4,17 @@ import math
 
 import pytest
 
-from headstart.understand.statistics import Interval
-from headstart.understand.transfer.transfer_curve import Curve, drawing, only_higher_adapt, transfers, why_it_depends
+from headstart.understand.statistics import Estimate
+from headstart.understand.transfer.transfer_curve import (
+    TransferCurve,
+    explain_undecided_adaptation,
+    higher_stage_adaptation_verdict,
+    lower_stage_transfer_verdict,
+    render_transfer_curve,
+)
 
-NO_LOSS, LOSS, GAIN = Interval(0.0, -0.01, 0.01), Interval(-0.1, -0.15, -0.05), Interval(0.1, 0.05, 0.15)
-UNKNOWN = Interval(0.0, -0.1, 0.1)
+NO_LOSS, LOSS, GAIN = Estimate(0.0, -0.01, 0.01), Estimate(-0.1, -0.15, -0.05), Estimate(0.1, 0.05, 0.15)
+UNKNOWN = Estimate(0.0, -0.1, 0.1)
 BASE = {
     "frozen": [0.80, 0.81, 0.79, 0.60],
     "finetuned": [0.80, 0.82, 0.83, 0.90],
@@ -28,37 +34,37 @@ def rows(base=BASE, seeds=3):
 
 
 def verdicts(some):
-    curve = Curve(some)
-    lower, every = curve.lower(), curve.depths("frozen")[-1:]
+    curve = TransferCurve(some)
+    lower, every = curve.lower_depths(), curve.depths("frozen")[-1:]
     tuned, top = curve.difference("frozen", "finetuned", lower), curve.difference("frozen", "finetuned", every)
     over = curve.difference("frozen", "scratch", lower), curve.difference("frozen", "random_frozen", lower)
-    return transfers(*over), only_higher_adapt(tuned, top)
+    return lower_stage_transfer_verdict(*over), higher_stage_adaptation_verdict(tuned, top)
 
 
 def test_accuracies_are_means_over_seeds_and_nothing_kept_stands_in_every_line():
-    curve = Curve(rows())
+    curve = TransferCurve(rows())
     assert curve.depths("finetuned") == curve.depths("random_frozen") == [0, 1, 2, 3]
-    assert [round(one.middle, 3) for one in curve.accuracies("frozen")] == [0.81, 0.82, 0.80, 0.61]
-    assert curve.lower() == [1]
+    assert [round(one.value, 3) for one in curve.accuracies("frozen")] == [0.81, 0.82, 0.80, 0.61]
+    assert curve.lower_depths() == [1]
 
 
 def test_differences_are_paired_by_seed():
-    difference = Curve(rows()).difference("frozen", "scratch", [1])
-    assert difference.middle == pytest.approx(0.01) and difference.high - difference.low < 0.01, (
+    difference = TransferCurve(rows()).difference("frozen", "scratch", [1])
+    assert difference.value == pytest.approx(0.01) and difference.high - difference.low < 0.01, (
         "seeds' own luck is gone"
     )
-    assert Curve(rows()[:-1]).difference("random_frozen", "frozen", [3]).middle == pytest.approx(-0.3, abs=0.01)
+    assert TransferCurve(rows()[:-1]).difference("random_frozen", "frozen", [3]).value == pytest.approx(-0.3, abs=0.01)
 
 
 def test_runs_of_several_folds_are_averaged():
     folded = [{**row, "accuracy": row["accuracy"] + shift} for row in rows() for shift in (-0.1, 0.1)]
-    assert Curve(folded).accuracies("frozen")[0] == pytest.approx(Curve(rows()).accuracies("frozen")[0])
+    assert TransferCurve(folded).accuracies("frozen")[0] == pytest.approx(TransferCurve(rows()).accuracies("frozen")[0])
 
 
 def test_what_was_not_run_has_no_difference_and_one_seed_no_interval():
-    assert Curve([]).difference("frozen", "scratch", [1]) is None and Curve([]).lower() == []
-    assert Curve(rows()).difference("frozen", "scratch", []) is None
-    assert math.isnan(Curve(rows(seeds=1)).difference("frozen", "scratch", [1]).low)
+    assert TransferCurve([]).difference("frozen", "scratch", [1]) is None and TransferCurve([]).lower_depths() == []
+    assert TransferCurve(rows()).difference("frozen", "scratch", []) is None
+    assert math.isnan(TransferCurve(rows(seeds=1)).difference("frozen", "scratch", [1]).low)
 
 
 def test_a_curve_in_which_both_claims_hold():
@@ -78,20 +84,36 @@ def test_one_seed_decides_nothing():
 
 
 def test_the_rules():
-    assert transfers(NO_LOSS, GAIN) == "holds" and transfers(LOSS, GAIN) == "fails" == transfers(NO_LOSS, LOSS)
-    assert transfers(UNKNOWN, GAIN) == "depends" == transfers(NO_LOSS, UNKNOWN)
-    assert only_higher_adapt(NO_LOSS, LOSS) == "holds" and only_higher_adapt(LOSS, LOSS) == "fails"
-    assert only_higher_adapt(NO_LOSS, NO_LOSS) == "depends" == only_higher_adapt(UNKNOWN, LOSS)
-    little = Interval(-0.018, -0.03, -0.006)
-    assert transfers(little, GAIN) == only_higher_adapt(little, LOSS) == only_higher_adapt(NO_LOSS, little) == "depends"
-    assert transfers(NO_LOSS, NO_LOSS) == "fails", "random stages do as well"
-    assert "nothing had to adapt" in why_it_depends(NO_LOSS) and "too few" in why_it_depends(UNKNOWN)
+    assert lower_stage_transfer_verdict(NO_LOSS, GAIN) == "holds" and lower_stage_transfer_verdict(
+        LOSS, GAIN
+    ) == "fails" == lower_stage_transfer_verdict(NO_LOSS, LOSS)
+    assert lower_stage_transfer_verdict(UNKNOWN, GAIN) == "depends" == lower_stage_transfer_verdict(NO_LOSS, UNKNOWN)
+    assert (
+        higher_stage_adaptation_verdict(NO_LOSS, LOSS) == "holds"
+        and higher_stage_adaptation_verdict(LOSS, LOSS) == "fails"
+    )
+    assert (
+        higher_stage_adaptation_verdict(NO_LOSS, NO_LOSS) == "depends" == higher_stage_adaptation_verdict(UNKNOWN, LOSS)
+    )
+    little = Estimate(-0.018, -0.03, -0.006)
+    assert (
+        lower_stage_transfer_verdict(little, GAIN)
+        == higher_stage_adaptation_verdict(little, LOSS)
+        == higher_stage_adaptation_verdict(NO_LOSS, little)
+        == "depends"
+    )
+    assert lower_stage_transfer_verdict(NO_LOSS, NO_LOSS) == "fails", "random stages do as well"
+    assert "nothing had to adapt" in explain_undecided_adaptation(
+        NO_LOSS
+    ) and "too few" in explain_undecided_adaptation(UNKNOWN)
 
 
 def test_a_curve_of_one_depth_has_no_lower_stages():
-    assert Curve([row for row in rows() if row["kept"] == 1]).lower() == []
-    assert "fine-tuned: 82.0 at 1" in drawing(Curve([r for r in rows(seeds=1) if r["kept_as"] == "finetuned"]), "one")
+    assert TransferCurve([row for row in rows() if row["kept"] == 1]).lower_depths() == []
+    assert "fine-tuned: 82.0 at 1" in render_transfer_curve(
+        TransferCurve([r for r in rows(seeds=1) if r["kept_as"] == "finetuned"]), "one"
+    )
 
 
 def test_the_drawing_says_its_figures_in_words():
-    assert "pretrained, frozen: 81.0 at 0, 82.0 at 1" in drawing(Curve(rows()), "curve")
+    assert "pretrained, frozen: 81.0 at 0, 82.0 at 1" in render_transfer_curve(TransferCurve(rows()), "curve")

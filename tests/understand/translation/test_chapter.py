@@ -4,8 +4,8 @@ import torch
 from torch import nn
 
 from headstart.understand.translation import chapter as why_convolutions
-from headstart.understand.translation.chapter import CLAIMS, chapter
-from headstart.understand.translation.pixel_permutation import Permuted
+from headstart.understand.translation.chapter import CLAIMS, build_why_convolutions_chapter
+from headstart.understand.translation.pixel_permutation import PermutationResult
 
 
 def told(subject, monkeypatch):
@@ -13,10 +13,10 @@ def told(subject, monkeypatch):
 
     def test(images, labels, distance):
         right, wrong = torch.ones(2, 40, dtype=torch.bool), (torch.arange(40) % 2 == 0).expand(2, -1)
-        return Permuted(0.25, right, wrong if distance else right, right, right)
+        return PermutationResult(0.25, right, wrong if distance else right, right, right)
 
-    monkeypatch.setattr(why_convolutions, "permutation_test", test)
-    return chapter(subject, lambda text: None)
+    monkeypatch.setattr(why_convolutions, "run_permutation_test", test)
+    return build_why_convolutions_chapter(subject, lambda text: None)
 
 
 def test_every_claim_is_measured_on_the_lessons_network(subject, monkeypatch):
@@ -39,7 +39,7 @@ def test_the_network_stays_as_it_was(subject, monkeypatch):
 def test_what_does_not_apply_is_said_in_plain_words_with_a_command(subject):
     torch.manual_seed(0)
     dense = nn.Sequential(nn.Flatten(), nn.Linear(784, 4))
-    found = chapter(dataclasses.replace(subject, network=dense, labels=None), lambda text: None)
+    found = build_why_convolutions_chapter(dataclasses.replace(subject, network=dense, labels=None), lambda text: None)
     claims = {claim.name: claim for claim in found.claims}
     assert set(claims) == set(CLAIMS)
     for name in ("translation-equivariance", "locality", "parameter-sharing", "dense-ignores-space"):

@@ -1,7 +1,13 @@
 import torch
 from torch import nn
 
-from headstart.understand.translation.equivariance import Moved, equivariance, equivariance_verdict, error_map, strides
+from headstart.understand.translation.equivariance import (
+    EquivarianceResult,
+    equivariance_error_map,
+    equivariance_verdict,
+    estimate_strides,
+    measure_equivariance,
+)
 
 IMAGES = torch.randn(3, 1, 32, 32, generator=torch.Generator().manual_seed(0))
 
@@ -15,28 +21,28 @@ def strided():
 
 
 def test_strides_are_measured_through_pools():
-    assert strides(strided(), ["0", "2", "5"], IMAGES) == {"0": 1, "2": 2, "5": 4}
+    assert estimate_strides(strided(), ["0", "2", "5"], IMAGES) == {"0": 1, "2": 2, "5": 4}
 
 
 def test_maps_move_exactly_in_the_interior_at_multiples_of_the_stride_alone():
-    for row in equivariance(strided(), ["0", "2", "5"], IMAGES, [1, 2, 4, 8]):
-        assert row.interior is not None
+    for row in measure_equivariance(strided(), ["0", "2", "5"], IMAGES, [1, 2, 4, 8]):
+        assert row.interior_error is not None
         if row.shift % row.stride == 0:
-            assert row.interior < 1e-5 < 1e-3 < row.everywhere, row
+            assert row.interior_error < 1e-5 < 1e-3 < row.overall_error, row
         else:
-            assert row.interior > 0.01, row
-        assert row.unmoved > 0.1
+            assert row.interior_error > 0.01, row
+        assert row.unshifted_error > 0.1
 
 
 def test_the_error_lies_at_the_border():
-    wrong = error_map(strided(), "2", IMAGES, shift=2, stride=2)
+    wrong = equivariance_error_map(strided(), "2", IMAGES, shift=2, stride=2)
     assert wrong[2:-2, 3:-2].max() < 1e-5 < wrong[0].max()
 
 
 def test_without_padding_nothing_is_broken_but_what_comes_in_and_without_any_border_nothing_at_all():
     torch.manual_seed(0)
     ring = nn.Sequential(nn.Conv2d(1, 2, 1))
-    assert equivariance_verdict(equivariance(ring, ["0"], IMAGES, [1, 2])) == "holds"
+    assert equivariance_verdict(measure_equivariance(ring, ["0"], IMAGES, [1, 2])) == "holds"
 
 
 class Unshared(nn.Module):
@@ -52,11 +58,11 @@ class Unshared(nn.Module):
 
 def test_a_layer_that_shares_no_weights_is_not_equivariant():
     torch.manual_seed(0)
-    assert equivariance_verdict(equivariance(Unshared(), ["map"], IMAGES, [1, 2])) == "fails"
+    assert equivariance_verdict(measure_equivariance(Unshared(), ["map"], IMAGES, [1, 2])) == "fails"
 
 
 def moved(interior, everywhere, shift=2):
-    return Moved("a", 2, shift, interior, everywhere, 1.0)
+    return EquivarianceResult("a", 2, shift, interior, everywhere, 1.0)
 
 
 def test_equivariance_fails_where_the_interior_does_not_move_and_is_unknown_without_one():

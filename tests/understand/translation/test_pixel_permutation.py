@@ -1,24 +1,24 @@
 import torch
 
 from headstart.understand.translation.pixel_permutation import (
-    Permuted,
-    permutation_test,
+    PermutationResult,
     permutation_verdict,
-    permuted,
-    scattered,
+    permute_pixels,
+    run_permutation_test,
+    shift_randomly,
 )
 
 
 def test_permuting_keeps_each_pixel_and_its_channels_together_and_is_the_same_for_all():
     images = torch.arange(16.0).view(1, 1, 4, 4).expand(2, 3, -1, -1)
-    mixed = permuted(images)
+    mixed = permute_pixels(images)
     assert not torch.equal(mixed, images) and torch.equal(mixed[0].flatten(1).sort()[0], images[0].flatten(1))
     assert torch.equal(mixed[0], mixed[1]) and torch.equal(mixed[:, 0], mixed[:, 2])
 
 
 def test_permuting_tears_neighbours_apart_along_both_axes():
     rows, columns = torch.meshgrid(torch.arange(16.0), torch.arange(16.0), indexing="ij")
-    came_from = permuted(torch.stack([rows, columns])[None])[0]
+    came_from = permute_pixels(torch.stack([rows, columns])[None])[0]
     down, across = (came_from.diff(dim=axis).norm(dim=0).mean() for axis in (1, 2))
     assert min(down, across) > 7  # two places drawn by lot lie 8.3 apart
 
@@ -26,8 +26,8 @@ def test_permuting_tears_neighbours_apart_along_both_axes():
 def test_each_image_is_moved_by_a_shift_of_its_own():
     images = torch.zeros(20, 1, 9, 9)
     images[..., 4, 4] = 1
-    places = {tuple(image.nonzero()[0].tolist()) for image in scattered(images, 3)[:, 0]}
-    assert len(places) > 8 and torch.equal(scattered(images, 0), images)
+    places = {tuple(image.nonzero()[0].tolist()) for image in shift_randomly(images, 3)[:, 0]}
+    assert len(places) > 8 and torch.equal(shift_randomly(images, 0), images)
 
 
 def patterned(count=120):
@@ -43,9 +43,9 @@ def patterned(count=120):
 def test_permuting_pixels_hurts_a_convolutional_network_and_not_a_fully_connected_one():
     images, labels = patterned()
     threads, state = torch.get_num_threads(), torch.get_rng_state()
-    found = permutation_test(images, labels, distance=4, repeats=1)
+    found = run_permutation_test(images, labels, distance=4, repeats=1)
     assert permutation_verdict(found) == "holds"
-    assert found.loss("cnn")[0] > 0.1 > found.loss("mlp")[0]
+    assert found.mean_accuracy_loss("cnn")[0] > 0.1 > found.mean_accuracy_loss("mlp")[0]
     assert torch.get_num_threads() == threads and torch.equal(torch.get_rng_state(), state)
 
 
@@ -54,7 +54,7 @@ def answers(share):
 
 
 def verdict(cnn, cnn_permuted, mlp, mlp_permuted):
-    return permutation_verdict(Permuted(0.1, *map(answers, (cnn, cnn_permuted, mlp, mlp_permuted))))
+    return permutation_verdict(PermutationResult(0.1, *map(answers, (cnn, cnn_permuted, mlp, mlp_permuted))))
 
 
 def test_the_claim_fails_where_the_fully_connected_network_is_the_one_that_is_hurt():

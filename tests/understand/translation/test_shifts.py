@@ -2,19 +2,19 @@ import torch
 from torch import nn
 
 from headstart.understand.translation.shifts import (
-    answers_by_chance,
-    directions,
-    moved,
-    recognised_verdict,
-    same_answers,
+    axis_shifts,
+    chance_agreement,
+    recognition_verdict,
+    shift_images,
+    unchanged_predictions,
 )
 
 
 def test_content_moves_down_and_right_and_a_mirrored_strip_comes_in():
     image = torch.arange(9.0).view(1, 1, 3, 3)
-    assert moved(image, 0, 1)[0, 0].tolist() == [[1, 0, 1], [4, 3, 4], [7, 6, 7]]
-    assert moved(image, -1, 0)[0, 0].tolist() == [[3, 4, 5], [6, 7, 8], [3, 4, 5]]
-    assert torch.equal(moved(image, 0, 0), image)
+    assert shift_images(image, 0, 1)[0, 0].tolist() == [[1, 0, 1], [4, 3, 4], [7, 6, 7]]
+    assert shift_images(image, -1, 0)[0, 0].tolist() == [[3, 4, 5], [6, 7, 8], [3, 4, 5]]
+    assert torch.equal(shift_images(image, 0, 0), image)
 
 
 class Where(nn.Module):
@@ -28,18 +28,18 @@ class Where(nn.Module):
 def test_answers_of_a_network_that_asks_where_change_with_a_shift_that_crosses_the_middle():
     image = torch.zeros(1, 1, 8, 8)
     image[..., 3] = 1
-    assert same_answers(Where(), image, directions(2)).flatten().tolist() == [True, True, False, True]
+    assert unchanged_predictions(Where(), image, axis_shifts(2)).flatten().tolist() == [True, True, False, True]
 
 
 def test_what_sameness_is_worth_is_how_often_two_images_share_a_class():
     images = torch.zeros(4, 1, 4, 4)
     images[:2, ..., 3] = 1
     images[2:, ..., 0] = 1
-    assert abs(answers_by_chance(Where(), images) - 4 / 12) < 1e-9
+    assert abs(chance_agreement(Where(), images) - 4 / 12) < 1e-9
 
 
 def test_recognition_fails_at_chance_and_below_one_half():
-    assert recognised_verdict((0.96, 0.99), chance=0.1) == "holds"
-    assert recognised_verdict((0.6, 0.8), chance=0.1) == "depends"
-    assert recognised_verdict((0.3, 0.45), chance=0.1) == "fails"
-    assert recognised_verdict((0.97, 1.0), chance=1.0) == "fails"
+    assert recognition_verdict((0.96, 0.99), chance=0.1) == "holds"
+    assert recognition_verdict((0.6, 0.8), chance=0.1) == "depends"
+    assert recognition_verdict((0.3, 0.45), chance=0.1) == "fails"
+    assert recognition_verdict((0.97, 1.0), chance=1.0) == "fails"

@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from headstart.compare.evaluation.predictions import Answers, Key
+from headstart.compare.evaluation.predictions import FoldSeed, RunPredictions
 
 
-def agreement(arms: dict[str, dict[Key, Answers]]) -> list[dict[str, Any]]:
+def pairwise_agreement(arms: dict[str, dict[FoldSeed, RunPredictions]]) -> list[dict[str, Any]]:
     """Each pair of arms over the runs that both have.
 
     Returns:

@@ -3,16 +3,16 @@
 from pathlib import Path
 from typing import Any
 
-from headstart.compare.evaluation.agreement import agreement
-from headstart.compare.evaluation.calibration import BINS, calibration
-from headstart.compare.evaluation.confident_errors import mistaken, opinions
-from headstart.compare.evaluation.confusion import confusion
-from headstart.compare.evaluation.predictions import Key, said
+from headstart.compare.evaluation.agreement import pairwise_agreement
+from headstart.compare.evaluation.calibration import NUM_CALIBRATION_BINS, compute_calibration
+from headstart.compare.evaluation.confident_errors import find_misclassified_images, predictions_for_images
+from headstart.compare.evaluation.confusion import compute_confusion
+from headstart.compare.evaluation.predictions import FoldSeed, load_predictions
 
-Places = dict[str, list[tuple[Key, Path]]]  # by arm
+RunDirectories = dict[str, list[tuple[FoldSeed, Path]]]  # by arm
 
 
-def closer(places: Places, chosen: str, classes: list[str]) -> dict[str, Any]:
+def build_arm_report(run_directories: RunDirectories, chosen_arm: str, classes: list[str]) -> dict[str, Any]:
     """The look, as plain as :func:`headstart.compare.report.content.report` has it.
 
     Args:
@@ -23,21 +23,21 @@ def closer(places: Places, chosen: str, classes: list[str]) -> dict[str, Any]:
     Raises:
         HeadstartError: predictions cannot be read.
     """
-    own = said(places[chosen])
-    pooled = own.pooled()
+    own = load_predictions(run_directories[chosen_arm])
+    pooled = own.pool()
     classes = [*classes, *map(str, range(len(classes), own.probabilities.shape[1]))]
-    images = mistaken(own)
+    images = find_misclassified_images(own)
     answers, views, reliability = {}, {}, []
     # One arm at a time: the probabilities of many classes and images take memory.
-    for arm in [chosen, *(arm for arm in places if arm != chosen)]:
-        its = own if arm == chosen else said(places[arm])
+    for arm in [chosen_arm, *(arm for arm in run_directories if arm != chosen_arm)]:
+        its = own if arm == chosen_arm else load_predictions(run_directories[arm])
         answers[arm] = its.runs
-        views[arm] = opinions(its, images, classes)
-        reliability.append({"arm": arm, **calibration(its.pooled())})
+        views[arm] = predictions_for_images(its, images, classes)
+        reliability.append({"arm": arm, **compute_calibration(its.pool())})
     mistakes = [
         {
             "image": image,
-            "class": views[chosen][image]["class"],
+            "class": views[chosen_arm][image]["class"],
             "said": [
                 {"arm": arm, "class": view[image]["said"], "probability": view[image]["probability"]}
                 for arm, view in views.items()
@@ -47,15 +47,15 @@ def closer(places: Places, chosen: str, classes: list[str]) -> dict[str, Any]:
         for image in images
     ]
     return {
-        "arm": chosen,
+        "arm": chosen_arm,
         "runs": len(own.runs),
         "test_images": len(own.images),
         "answers": len(pooled.labels),
         "accuracy": pooled.correct.mean(),
         "classes": len(classes),
-        "confusion": confusion(pooled, classes),
-        "bins": BINS,
+        "confusion": compute_confusion(pooled, classes),
+        "bins": NUM_CALIBRATION_BINS,
         "calibration": reliability,
         "mistakes": mistakes,
-        "agreement": agreement(answers),
+        "agreement": pairwise_agreement(answers),
     }

@@ -4,33 +4,35 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from headstart.compare.evaluation.predictions import Said
+from headstart.compare.evaluation.predictions import ArmPredictions
 from headstart.runs import run_directory
-from headstart.runs.confident_errors import surest_mistakes
+from headstart.runs.confident_errors import most_confident_errors
 
 
-def mistaken(said: Said) -> list[str]:
+def find_misclassified_images(predictions: ArmPredictions) -> list[str]:
     """The test images that the mean of the arm's runs has wrong, the most confident first."""
-    return [said.images[i] for i in surest_mistakes(said.labels, said.probabilities)]
+    return [predictions.images[i] for i in most_confident_errors(predictions.labels, predictions.probabilities)]
 
 
-def opinions(said: Said, images: Sequence[str], classes: Sequence[str]) -> dict[str, dict[str, Any]]:
+def predictions_for_images(
+    predictions: ArmPredictions, images: Sequence[str], classes: Sequence[str]
+) -> dict[str, dict[str, Any]]:
     """What an arm said of each image: its ``class`` in truth, what was ``said``, and the ``probability`` of that,
     mean over the arm's runs."""
     wanted = set(images)
-    rows = {image: i for i, image in enumerate(said.images) if image in wanted}
+    rows = {image: i for i, image in enumerate(predictions.images) if image in wanted}
     found = {}
     for image, i in rows.items():
-        likeliest = int(said.probabilities[i].argmax())
+        likeliest = int(predictions.probabilities[i].argmax())
         found[image] = {
-            "class": classes[int(said.labels[i])],
+            "class": classes[int(predictions.labels[i])],
             "said": classes[likeliest],
-            "probability": float(said.probabilities[i, likeliest]),
+            "probability": float(predictions.probabilities[i, likeliest]),
         }
     return found
 
 
-def pictures(directories: Iterable[Path], images: Iterable[str]) -> dict[str, bytes]:
+def load_thumbnails(directories: Iterable[Path], images: Iterable[str]) -> dict[str, bytes]:
     """Small pictures (WebP) of these images, where a run kept one."""
     wanted = set(images)
     found: dict[str, bytes] = {}

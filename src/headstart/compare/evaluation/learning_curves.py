@@ -9,14 +9,14 @@ import pandas as pd
 
 from headstart.runs import run_directory
 
-SHOWN = {"train_loss": "train/loss", "val_accuracy": "val/accuracy"}
+CURVE_COLUMNS = {"train_loss": "train/loss", "val_accuracy": "val/accuracy"}
 # Of the loss's whole fall: what a last tenth that still did half of an even share adds. The loss itself would be no
 # measure: near zero, where it hardly matters, it falls by a third.
-FALLING = 0.05
-MOST_POINTS = 100  # of a curve; more show nothing on a page
+FALLING_LOSS_THRESHOLD = 0.05
+MAX_CURVE_POINTS = 100  # of a curve; more show nothing on a page
 
 
-def learning(directories: Sequence[Path]) -> dict[str, Any] | None:
+def load_learning_curve(directories: Sequence[Path]) -> dict[str, Any] | None:
     """The mean over an arm's runs at one budget; None where no run kept any.
 
     Returns:
@@ -24,17 +24,21 @@ def learning(directories: Sequence[Path]) -> dict[str, Any] | None:
         share of the loss's whole fall, first tenth of the epochs to last, that lies between the last tenth and the one
         before; None where there are too few epochs, or it did not fall.
     """
-    frames = [frame for directory in directories if (frame := _read(directory)) is not None and len(frame)]
+    frames = [frame for directory in directories if (frame := _read_metrics(directory)) is not None and len(frame)]
     if not frames:
         return None
     mean = pd.concat(frames).groupby("epoch").mean()
-    last_fall = _last_fall(mean[SHOWN["train_loss"]].tolist() if SHOWN["train_loss"] in mean else [])
-    mean = mean.iloc[:: -(-len(mean) // MOST_POINTS)]
-    curves = {name: mean[column].tolist() for name, column in SHOWN.items() if column in mean and mean[column].any()}
+    last_fall = _relative_last_fall(
+        mean[CURVE_COLUMNS["train_loss"]].tolist() if CURVE_COLUMNS["train_loss"] in mean else []
+    )
+    mean = mean.iloc[:: -(-len(mean) // MAX_CURVE_POINTS)]
+    curves = {
+        name: mean[column].tolist() for name, column in CURVE_COLUMNS.items() if column in mean and mean[column].any()
+    }
     return {"epoch": [int(epoch) + 1 for epoch in mean.index], **curves, "last_fall": last_fall}
 
 
-def still_falling(data: str, curves: Sequence[dict[str, Any]]) -> list[str]:
+def describe_falling_losses(data: str, curves: Sequence[dict[str, Any]]) -> list[str]:
     """What a reader must know of arms whose training ended before their loss had levelled out.
 
     Args:
@@ -43,7 +47,7 @@ def still_falling(data: str, curves: Sequence[dict[str, Any]]) -> list[str]:
     """
     budgets: dict[str, list[str]] = {}
     for curve in curves:
-        if (curve["last_fall"] or 0) > FALLING:
+        if (curve["last_fall"] or 0) > FALLING_LOSS_THRESHOLD:
             labels = curve["labels_per_class"]
             budgets.setdefault(curve["arm"], []).append("all" if labels is None else str(labels))
     return [
@@ -53,7 +57,7 @@ def still_falling(data: str, curves: Sequence[dict[str, Any]]) -> list[str]:
     ]
 
 
-def _last_fall(losses: Sequence[float]) -> float | None:
+def _relative_last_fall(losses: Sequence[float]) -> float | None:
     tenth = max(len(losses) // 10, 1)
     if len(losses) < 3 * tenth:
         return None
@@ -61,9 +65,9 @@ def _last_fall(losses: Sequence[float]) -> float | None:
     return (before - last) / (first - last) if first > last else None
 
 
-def _read(directory: Path) -> pd.DataFrame | None:
+def _read_metrics(directory: Path) -> pd.DataFrame | None:
     try:
-        frame = pd.read_csv(directory / run_directory.METRICS)
-        return frame[["epoch", *(c for c in SHOWN.values() if c in frame)]].astype(float)
+        frame = pd.read_csv(directory / run_directory.METRICS_FILE)
+        return frame[["epoch", *(c for c in CURVE_COLUMNS.values() if c in frame)]].astype(float)
     except (OSError, ValueError, KeyError):  # lost, or not what a run writes: the curve is left out
         return None

@@ -10,11 +10,11 @@ import numpy as np
 from headstart.errors import HeadstartError
 from headstart.runs import run_directory as runs
 
-Key = tuple[int, int]  # of a run at its budget: its fold and its seed
+FoldSeed = tuple[int, int]  # of a run at its budget: its fold and its seed
 
 
 @dataclass(frozen=True)
-class Answers:
+class RunPredictions:
     """One run's answers: labels, predictions int64 (n,), and the probability of what it predicted (n,)."""
 
     labels: np.ndarray
@@ -27,7 +27,7 @@ class Answers:
 
 
 @dataclass(frozen=True)
-class Said:
+class ArmPredictions:
     """The answers of an arm.
 
     Args:
@@ -37,40 +37,40 @@ class Said:
         probabilities: float32 (N, num_classes), mean over the runs that tested the image.
     """
 
-    runs: dict[Key, Answers]
+    runs: dict[FoldSeed, RunPredictions]
     images: list[str]
     labels: np.ndarray
     probabilities: np.ndarray
 
-    def pooled(self) -> Answers:
+    def pool(self) -> RunPredictions:
         """The answers of all runs, one after another."""
         every = list(self.runs.values())
-        return Answers(
+        return RunPredictions(
             np.concatenate([a.labels for a in every]),
             np.concatenate([a.predicted for a in every]),
             np.concatenate([a.confidence for a in every]),
         )
 
 
-def said(places: Sequence[tuple[Key, Path]]) -> Said:
+def load_predictions(run_directories: Sequence[tuple[FoldSeed, Path]]) -> ArmPredictions:
     """Reads the runs of one arm at one budget. The runs of a fold test the same images.
 
     Raises:
         HeadstartError: predictions cannot be read, or two runs of a fold were tested on other images.
     """
-    answers: dict[Key, Answers] = {}
+    answers: dict[FoldSeed, RunPredictions] = {}
     folds: dict[int, tuple[list[str], np.ndarray]] = {}
     sums: dict[int, np.ndarray] = {}
-    for (fold, seed), directory in sorted(places):
+    for (fold, seed), directory in sorted(run_directories):
         images, labels, predicted = runs.read_predictions(directory)
         probabilities = runs.read_probabilities(directory)
         before, true = folds.setdefault(fold, (images, labels))
         if before != images or not np.array_equal(true, labels):
             raise HeadstartError(f"{directory}: tested on other images than the runs beside it; they do not compare")
-        answers[fold, seed] = Answers(labels, predicted, probabilities.max(axis=1))
+        answers[fold, seed] = RunPredictions(labels, predicted, probabilities.max(axis=1))
         sums[fold] = sums[fold] + probabilities if fold in sums else probabilities
-    count = Counter(fold for (fold, _), _ in places)  # several may be of one seed
-    return Said(
+    count = Counter(fold for (fold, _), _ in run_directories)  # several may be of one seed
+    return ArmPredictions(
         answers,
         [image for images, _ in folds.values() for image in images],
         np.concatenate([labels for _, labels in folds.values()]),

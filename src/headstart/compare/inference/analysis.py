@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from headstart.compare.declaration import Comparison
-from headstart.compare.inference.correctness import outcomes
-from headstart.compare.inference.verdict import Verdict, verdicts
-from headstart.compare.summary_table import Found, found
+from headstart.compare.inference.correctness import build_correctness_tables
+from headstart.compare.inference.verdict import Verdict, compute_verdicts
+from headstart.compare.summary_table import SweepRuns, collect_runs
 from headstart.errors import HeadstartError
 
 
 @dataclass(frozen=True)
-class Judged:
+class SweepAnalysis:
     """The runs of some directories, and what they say.
 
     Args:
@@ -23,48 +23,47 @@ class Judged:
         trouble: why there are no verdicts, where that is not a budget's own.
     """
 
-    every: Found
-    asked: Comparison
+    runs: SweepRuns
+    comparison: Comparison
     verdicts: list[Verdict]
-    trouble: str | None = None
+    error: str | None = None
 
-    def refused(self, data: str, labels_per_class: int | None, arm: str) -> bool:
+    def is_excluded(self, data: str, labels_per_class: int | None, arm: str) -> bool:
         """Whether the arm is no evidence at that budget."""
         return any(
-            (told.outcomes.data, told.outcomes.labels_per_class) == (data, labels_per_class)
-            and arm in told.outcomes.refused
+            (told.table.data, told.table.labels_per_class) == (data, labels_per_class) and arm in told.table.exclusions
             for told in self.verdicts
         )
 
 
-def judged(*directories: str | Path) -> Judged:
+def analyze_sweep(*directories: str | Path) -> SweepAnalysis:
     """Reads the directories' runs and judges them.
 
     Raises:
         HeadstartError: a directory does not exist, or holds no run.
     """
-    every = found(*directories)
+    every = collect_runs(*directories)
     try:
-        asked = comparison(every)
-        tables = outcomes([*every.finished, *every.failures], every.superseded)
-        told = verdicts(tables, asked.level, asked.margin, asked.metric, asked.contrast)
-        return Judged(every, asked, told)
+        asked = select_comparison(every)
+        tables = build_correctness_tables([*every.finished, *every.failures], every.superseded)
+        told = compute_verdicts(tables, asked.level, asked.margin, asked.metric, asked.contrast)
+        return SweepAnalysis(every, asked, told)
     except HeadstartError as error:
-        return Judged(every, Comparison(), [], str(error))
+        return SweepAnalysis(every, Comparison(), [], str(error))
 
 
-def comparison(every: Found) -> Comparison:
+def select_comparison(sweep_runs: SweepRuns) -> Comparison:
     """What the runs declared; where they differ, the first to train, since what came later knew its result."""
-    declared = _declarations(every)
+    declared = _declaring_results(sweep_runs)
     if not declared:
         return Comparison()
     first: dict[str, Any] = min(declared, key=lambda result: str(result.get("started")))["compare"]
     return Comparison(**{name: value for name, value in first.items() if name in Comparison.__dataclass_fields__})
 
 
-def differing(every: Found) -> dict[str, list[Any]]:
+def find_conflicting_declarations(sweep_runs: SweepRuns) -> dict[str, list[Any]]:
     """The keys of ``compare`` that were not declared alike, with the values that they had, the earliest first."""
-    declared = sorted(_declarations(every), key=lambda result: str(result.get("started")))
+    declared = sorted(_declaring_results(sweep_runs), key=lambda result: str(result.get("started")))
     values: dict[str, list[Any]] = {}
     for result in declared:
         for name, value in result["compare"].items():
@@ -73,7 +72,7 @@ def differing(every: Found) -> dict[str, list[Any]]:
     return {name: every for name, every in values.items() if len(every) > 1}
 
 
-def _declarations(every: Found) -> list[dict[str, Any]]:
+def _declaring_results(sweep_runs: SweepRuns) -> list[dict[str, Any]]:
     # Those of superseded runs, too: whoever declared anew could know their result.
-    every_one = [*every.finished, *every.superseded]
+    every_one = [*sweep_runs.finished, *sweep_runs.superseded]
     return [result for _, result in every_one if isinstance(result.get("compare"), dict)]

@@ -12,9 +12,9 @@ import numpy as np
 from scipy.optimize import brentq
 from scipy.special import bdtr, betaincinv, stdtrit
 
-Pair = tuple[str, str]
+ArmPair = tuple[str, str]
 
-LEAST_P = 1e-12  # smaller ones say no more
+MIN_P_VALUE = 1e-12  # smaller ones say no more
 
 
 class Contrast(Protocol):
@@ -31,7 +31,7 @@ class Contrast(Protocol):
         """The smallest ``alpha`` whose interval leaves zero out."""
 
 
-def contrast(difference: np.ndarray, classes: np.ndarray | None = None, folds: int = 1) -> Contrast:
+def compute_contrast(difference: np.ndarray, classes: np.ndarray | None = None, folds: int = 1) -> Contrast:
     """How sure the mean of ``difference`` is.
 
     Args:
@@ -46,29 +46,29 @@ def contrast(difference: np.ndarray, classes: np.ndarray | None = None, folds: i
     """
     seeds, images = difference.shape
     if seeds == 1 and classes is None and images > 1:
-        return OneSeed(int((difference > 0).sum()), int((difference < 0).sum()), images)
+        return McNemarContrast(int((difference > 0).sum()), int((difference < 0).sum()), images)
     within = np.zeros(images, dtype=np.int64) if classes is None else np.unique(classes, return_inverse=True)[1]
     if seeds < 1 or images <= within.max(initial=0) + 1:
         raise ValueError(f"a table of {seeds} seeds and {images} images has no spread to go by")
-    return _crossed(difference, within, folds)
+    return _compute_crossed_contrast(difference, within, folds)
 
 
-def reverse(found: Contrast) -> Contrast:
+def reverse_contrast(contrast: Contrast) -> Contrast:
     """The same contrast, the other arm less the one."""
-    if isinstance(found, OneSeed):
-        return OneSeed(found.lost, found.gained, found.images)
-    assert isinstance(found, Crossed)
-    return replace(found, mean=-found.mean)
+    if isinstance(contrast, McNemarContrast):
+        return McNemarContrast(contrast.second_only, contrast.first_only, contrast.images)
+    assert isinstance(contrast, CrossedContrast)
+    return replace(contrast, mean=-contrast.mean)
 
 
-def interval(found: Contrast, alpha: float) -> tuple[float, float]:
+def contrast_interval(contrast: Contrast, alpha: float) -> tuple[float, float]:
     """The 1 - ``alpha`` confidence interval of the difference, within -1 and 1, beyond which no difference lies."""
-    below, above = found.half_widths(alpha)
-    return max(found.mean - below, -1.0), min(found.mean + above, 1.0)
+    below, above = contrast.half_widths(alpha)
+    return max(contrast.mean - below, -1.0), min(contrast.mean + above, 1.0)
 
 
 @dataclass(frozen=True)
-class Crossed:
+class CrossedContrast:
     """A two-way table without replication, seeds by images, both ways random.
 
     Args:
@@ -83,31 +83,39 @@ class Crossed:
     mean: float
     seeds: int
     images: float
-    by_seed: float
-    by_image: float
-    rest: float
+    mean_square_seeds: float
+    mean_square_images: float
+    mean_square_residual: float
     folds: int = 1
 
     def half_widths(self, alpha: float) -> tuple[float, float]:
         """Never narrower than what n images on which the arms agree allow."""
-        half = howe(self.seeds, self.images, self.by_seed, self.by_image, self.rest, alpha, self.folds)
-        return (max(float(half), agreeing(self.images, alpha)),) * 2
+        half = howe_half_width(
+            self.seeds,
+            self.images,
+            self.mean_square_seeds,
+            self.mean_square_images,
+            self.mean_square_residual,
+            alpha,
+            self.folds,
+        )
+        return (max(float(half), minimum_half_width(self.images, alpha)),) * 2
 
     @property
     def p_value(self) -> float:
-        if self.half_widths(LEAST_P)[0] < abs(self.mean):
-            return LEAST_P
+        if self.half_widths(MIN_P_VALUE)[0] < abs(self.mean):
+            return MIN_P_VALUE
         if self.mean == 0:
             return 1.0
 
         def excess(log_alpha: float) -> float:
             return self.half_widths(math.exp(log_alpha))[0] - abs(self.mean)
 
-        return math.exp(brentq(excess, math.log(LEAST_P), 0.0, xtol=1e-6)) if excess(0.0) < 0 else 1.0
+        return math.exp(brentq(excess, math.log(MIN_P_VALUE), 0.0, xtol=1e-6)) if excess(0.0) < 0 else 1.0
 
 
 @dataclass(frozen=True)
-class OneSeed:
+class McNemarContrast:
     """A single seed: exact McNemar (1947, Psychometrika 12:153), for these two trained networks only.
 
     Args:
@@ -115,35 +123,35 @@ class OneSeed:
         images: n.
     """
 
-    gained: int
-    lost: int
+    first_only: int
+    second_only: int
     images: int
 
     @property
     def mean(self) -> float:
-        return (self.gained - self.lost) / self.images
+        return (self.first_only - self.second_only) / self.images
 
     def half_widths(self, alpha: float) -> tuple[float, float]:
         """Towards zero by Clopper and Pearson's interval of the share gained among the discordant images, so that
         zero is outside exactly where the test rejects; away from it by theirs of both shares of all images."""
         (least_gained, most_gained), (least_lost, most_lost) = (
-            _clopper_pearson(count, self.images, alpha) for count in (self.gained, self.lost)
+            _clopper_pearson(count, self.images, alpha) for count in (self.first_only, self.second_only)
         )
         low, high = least_gained - most_lost, most_gained - least_lost
-        discordant = self.gained + self.lost
-        if self.gained != self.lost:
-            least, most = (2 * share - 1 for share in _clopper_pearson(self.gained, discordant, alpha))
-            low = least * discordant / self.images if self.gained > self.lost else low
-            high = most * discordant / self.images if self.gained < self.lost else high
+        discordant = self.first_only + self.second_only
+        if self.first_only != self.second_only:
+            least, most = (2 * share - 1 for share in _clopper_pearson(self.first_only, discordant, alpha))
+            low = least * discordant / self.images if self.first_only > self.second_only else low
+            high = most * discordant / self.images if self.first_only < self.second_only else high
         return self.mean - low, high - self.mean
 
     @property
     def p_value(self) -> float:
-        fewer, discordant = min(self.gained, self.lost), self.gained + self.lost
+        fewer, discordant = min(self.first_only, self.second_only), self.first_only + self.second_only
         return min(1.0, 2 * float(bdtr(fewer, discordant, 0.5)))
 
 
-def howe(seeds, images, by_seed, by_image, rest, alpha, folds=1):
+def howe_half_width(seeds, images, mean_square_seeds, mean_square_images, mean_square_residual, alpha, folds=1):
     """Half the width of the 1 - ``alpha`` interval of a crossed table's mean.
 
     Each part of the variance has the t quantile of its own degrees of freedom (Howe 1974, J. Am. Statist. Assoc.
@@ -155,19 +163,21 @@ def howe(seeds, images, by_seed, by_image, rest, alpha, folds=1):
     overlap = 1 + folds / (folds - 1) if folds > 1 else 1.0
     within = overlap * stdtrit(images - 1, 1 - alpha / 2) ** 2
     if seeds == 1:
-        return np.sqrt(within * by_image / images)
-    between = stdtrit(seeds - 1, 1 - alpha / 2) ** 2 * by_seed
-    both = between + within * np.maximum(by_image - rest, 0.0)
-    return np.sqrt(np.maximum(both, within * by_image) / (seeds * images))
+        return np.sqrt(within * mean_square_images / images)
+    between = stdtrit(seeds - 1, 1 - alpha / 2) ** 2 * mean_square_seeds
+    both = between + within * np.maximum(mean_square_images - mean_square_residual, 0.0)
+    return np.sqrt(np.maximum(both, within * mean_square_images) / (seeds * images))
 
 
-def agreeing(images: float, alpha: float) -> float:
+def minimum_half_width(images: float, alpha: float) -> float:
     """The largest share of images on which two arms may differ and still agree on all ``images`` of a sample,
     at 1 - ``alpha``: half the width of the narrowest interval that n images can give."""
     return 1 - (alpha / 2) ** (1 / images)
 
 
-def step_down(p_values: dict[Pair, float], alpha: float, together: int, one_fell: bool = False) -> set[Pair]:
+def reject_step_down(
+    p_values: dict[ArmPair, float], alpha: float, max_true: int, has_prior_rejection: bool = False
+) -> set[ArmPair]:
     """Which hypotheses fall at the family's level ``alpha``: Holm (1979, Scand. J. Statist. 6:65), with Shaffer's
     count (1986, J. Am. Statist. Assoc. 81:826) of those that can still be true once another is not.
 
@@ -177,16 +187,16 @@ def step_down(p_values: dict[Pair, float], alpha: float, together: int, one_fell
         together: how many of them can be true at once, if one of the family is not.
         one_fell: whether one of the family, that is not among these, has fallen.
     """
-    fallen: set[Pair] = set()
+    fallen: set[ArmPair] = set()
     for rank, (pair, p) in enumerate(sorted(p_values.items(), key=lambda item: item[1])):
         left = len(p_values) - rank
-        if p > alpha / (min(left, together) if fallen or one_fell else left):
+        if p > alpha / (min(left, max_true) if fallen or has_prior_rejection else left):
             break
         fallen.add(pair)
     return fallen
 
 
-def _crossed(table: np.ndarray, classes: np.ndarray, folds: int) -> Crossed:
+def _compute_crossed_contrast(table: np.ndarray, classes: np.ndarray, folds: int) -> CrossedContrast:
     """The mean squares of a table (S, n) whose images count by their class, int (n,) from 0.
 
     An image of class c weighs 1/(C n_c). A rare class weighs most and tells least of its own spread: the spread
@@ -204,13 +214,13 @@ def _crossed(table: np.ndarray, classes: np.ndarray, folds: int) -> Crossed:
     alone = effective * weights**2 * sizes[classes] / np.maximum(sizes[classes] - 1, 1)
     pooled = np.full(images, 1 / (images - len(sizes)))
     each = max(alone, pooled, key=lambda share: float(share @ spread))
-    return Crossed(
+    return CrossedContrast(
         mean=float(rows.mean()),
         seeds=seeds,
         images=effective,
-        by_seed=effective * float(rows.var(ddof=1)) if seeds > 1 else 0.0,
-        by_image=seeds * float(each @ spread),
-        rest=float(each @ rest) if seeds > 1 else seeds * float(each @ spread),
+        mean_square_seeds=effective * float(rows.var(ddof=1)) if seeds > 1 else 0.0,
+        mean_square_images=seeds * float(each @ spread),
+        mean_square_residual=float(each @ rest) if seeds > 1 else seeds * float(each @ spread),
         folds=folds,
     )
 

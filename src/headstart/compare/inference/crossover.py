@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations, pairwise
 
-from headstart.compare.inference.verdict import Pair, Verdict
+from headstart.compare.inference.verdict import ArmPair, Verdict
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Crossover:
     then: str
 
 
-def crossovers(verdicts: Sequence[Verdict]) -> list[Crossover]:
+def find_crossovers(verdicts: Sequence[Verdict]) -> list[Crossover]:
     """Every change of order of the declared arms, and of any two arms that nothing beat at some budget.
 
     At both budgets the one arm has beaten the other, in opposite directions: so all changes together are within the
@@ -37,33 +37,33 @@ def crossovers(verdicts: Sequence[Verdict]) -> list[Crossover]:
             followed.
     """
     return [
-        Crossover(data, before.outcomes.labels_per_class, after.outcomes.labels_per_class, first, then)
-        for data, found in by_data(verdicts).items()
-        for pair in _pairs(found)
-        for (before, first), (after, then) in pairwise(_sure(found, pair))
+        Crossover(data, before.table.labels_per_class, after.table.labels_per_class, first, then)
+        for data, found in group_by_data_set(verdicts).items()
+        for pair in _candidate_pairs(found)
+        for (before, first), (after, then) in pairwise(_decided_verdicts(found, pair))
         if first != then
     ]
 
 
-def by_data(verdicts: Sequence[Verdict]) -> dict[str, list[Verdict]]:
+def group_by_data_set(verdicts: Sequence[Verdict]) -> dict[str, list[Verdict]]:
     """The verdicts of each data set."""
     found: dict[str, list[Verdict]] = defaultdict(list)
     for verdict in verdicts:
-        found[verdict.outcomes.data].append(verdict)
+        found[verdict.table.data].append(verdict)
     return found
 
 
-def _pairs(verdicts: list[Verdict]) -> list[Pair]:
-    declared = [verdict.declared for verdict in verdicts if verdict.declared]
-    unbeaten = sorted({arm for verdict in verdicts for arm in verdict.left})
+def _candidate_pairs(verdicts: list[Verdict]) -> list[ArmPair]:
+    declared = [verdict.declared_pair for verdict in verdicts if verdict.declared_pair]
+    unbeaten = sorted({arm for verdict in verdicts for arm in verdict.unbeaten})
     return [*declared[:1], *(p for p in combinations(unbeaten, 2) if not any(set(p) == set(d) for d in declared[:1]))]
 
 
-def _sure(verdicts: list[Verdict], pair: Pair) -> list[tuple[Verdict, str]]:
+def _decided_verdicts(verdicts: list[Verdict], pair: ArmPair) -> list[tuple[Verdict, str]]:
     """The verdicts in which one arm of the pair has beaten the other, and which has."""
     return [
         (verdict, better)
         for verdict in verdicts
         for better, worse in (pair, pair[::-1])
-        if better in verdict.beaten.get(worse, [])
+        if better in verdict.beaten_by.get(worse, [])
     ]

@@ -11,21 +11,21 @@ import numpy as np
 from scipy.optimize import brentq
 from scipy.special import ndtri
 
-from headstart.compare.declaration import LEVEL
-from headstart.compare.inference.contrast import Crossed, agreeing, howe
-from headstart.compare.inference.verdict import FIRST, Verdict
+from headstart.compare.declaration import DEFAULT_LEVEL
+from headstart.compare.inference.contrast import CrossedContrast, howe_half_width, minimum_half_width
+from headstart.compare.inference.verdict import DECLARED_SHARE, Verdict
 
 POWER = 0.8  # the chance of finding a difference that is there
-EVEN = 0.5  # the least chance for which anybody would go on
+EVEN_POWER = 0.5  # the least chance for which anybody would go on
 # What pairs of arms had on digits, flowers5 and hymenoptera (docs/protocol.md):
-SPREAD = 0.03  # standard deviation of their difference from seed to seed: 0 to 4 points
-DISCORDANT = 0.25  # share of the test images on which one seed's runs differ: 3 to 39 %
-LASTING = 0.2  # part of that which an image keeps from seed to seed: none to a half
-MOST_IMAGES, MOST_SEEDS = 1_000_000, 100  # beyond these nobody goes on
+TYPICAL_SEED_SPREAD = 0.03  # standard deviation of their difference from seed to seed: 0 to 4 points
+TYPICAL_DISCORDANCE = 0.25  # share of the test images on which one seed's runs differ: 3 to 39 %
+PERSISTENT_SHARE = 0.2  # part of that which an image keeps from seed to seed: none to a half
+MAX_TEST_IMAGES, MAX_TEST_SEEDS = 1_000_000, 100  # beyond these nobody goes on
 
 
 @dataclass(frozen=True)
-class Needed:
+class RequiredSample:
     """What would settle an open contrast, if the difference is what it seems: from an even chance to ``POWER``.
 
     Args:
@@ -39,18 +39,18 @@ class Needed:
     images: tuple[float, float]
     seeds: tuple[float, float]
     most_images: float
-    most_seeds: int = MOST_SEEDS
-    chances: tuple[float, float] = (EVEN, POWER)
+    most_seeds: int = MAX_TEST_SEEDS
+    chances: tuple[float, float] = (EVEN_POWER, POWER)
 
 
-def detectable(
+def minimum_detectable_difference(
     images: int,
     seeds: int,
     budgets: int,
     folds: int = 1,
-    level: float = LEVEL,
-    spread: float = SPREAD,
-    discordant: float = DISCORDANT,
+    level: float = DEFAULT_LEVEL,
+    spread: float = TYPICAL_SEED_SPREAD,
+    discordance: float = TYPICAL_DISCORDANCE,
 ) -> float:
     """The smallest difference of the declared contrast, of 1, that is found with a chance of ``POWER``.
 
@@ -63,16 +63,16 @@ def detectable(
         spread: standard deviation of the two arms' difference from seed to seed.
         discordant: share of the images on which one seed's runs differ.
     """
-    alpha = FIRST * level / budgets
+    alpha = DECLARED_SHARE * level / budgets
     if seeds == 1:
-        return float((ndtri(1 - alpha / 2) + ndtri(POWER)) * math.sqrt(discordant / images))
+        return float((ndtri(1 - alpha / 2) + ndtri(POWER)) * math.sqrt(discordance / images))
     rng = np.random.default_rng(0)
-    lasting, rest = LASTING * discordant, (1 - LASTING) * discordant
+    lasting, rest = PERSISTENT_SHARE * discordance, (1 - PERSISTENT_SHARE) * discordance
 
     def seen(mean_square: float, freedom: int) -> np.ndarray:
         return mean_square * rng.chisquare(freedom, size=4000) / freedom
 
-    half = howe(
+    half = howe_half_width(
         seeds,
         images,
         seen(images * spread**2 / folds + rest, seeds - 1),
@@ -82,59 +82,65 @@ def detectable(
         folds,
     )
     error = math.sqrt(spread**2 / (folds * seeds) + lasting / images + rest / (seeds * images))
-    reached = np.maximum(half, agreeing(images, alpha)) + error * rng.normal(size=4000)
+    reached = np.maximum(half, minimum_half_width(images, alpha)) + error * rng.normal(size=4000)
     return min(1.0, float(np.quantile(reached, POWER)))
 
 
-def needed(verdict: Verdict) -> Needed | None:
+def required_sample_size(verdict: Verdict) -> RequiredSample | None:
     """What would settle the declared contrast; None where it is settled, missing, or has one seed alone, which says
     nothing of how trainings scatter."""
-    if verdict.declared is None or verdict.helped is not None:
+    if verdict.declared_pair is None or verdict.is_first_better is not None:
         return None
-    found = verdict.contrasts[verdict.declared]
-    if not isinstance(found, Crossed) or found.seeds < 2:
+    found = verdict.contrasts[verdict.declared_pair]
+    if not isinstance(found, CrossedContrast) or found.seeds < 2:
         return None
-    each = verdict.outcomes.images / found.images  # images that say as much as one, where classes count equally
+    each = verdict.table.num_images / found.images  # images that say as much as one, where classes count equally
 
     def more(power: float) -> tuple[float, float]:
         def lacks(images: float, seeds: float) -> float:
-            return _reach(found, images, seeds, verdict.declared_alpha, power) - abs(found.mean)
+            return _detectable_difference(found, images, seeds, verdict.declared_alpha, power) - abs(found.mean)
 
-        images = _root(lambda n: lacks(n, found.seeds), found.images, MOST_IMAGES)
-        seeds = _root(lambda s: lacks(found.images, s), found.seeds, MOST_SEEDS)
+        images = _find_root(lambda n: lacks(n, found.seeds), found.images, MAX_TEST_IMAGES)
+        seeds = _find_root(lambda s: lacks(found.images, s), found.seeds, MAX_TEST_SEEDS)
         more_seeds = max(math.ceil(seeds - found.seeds), 1) if seeds < math.inf else math.inf
         return each * (images - found.images), more_seeds
 
-    even, good = more(EVEN), more(POWER)
-    images, seeds = (_rough(even[0]), _rough(good[0])), (even[1], good[1])
-    return Needed(images, seeds, most_images=_rough(each * MOST_IMAGES))
+    even, good = more(EVEN_POWER), more(POWER)
+    images, seeds = (_round_to_two_digits(even[0]), _round_to_two_digits(good[0])), (even[1], good[1])
+    return RequiredSample(images, seeds, most_images=_round_to_two_digits(each * MAX_TEST_IMAGES))
 
 
-def _reach(found: Crossed, images: float, seeds: float, alpha: float, power: float) -> float:
+def _detectable_difference(found: CrossedContrast, images: float, seeds: float, alpha: float, power: float) -> float:
     """The difference that so many images and seeds would find with that chance, if their parts of the variance are
     what they seem."""
-    between = max(found.by_seed - found.rest, 0.0) / found.images
-    lasting = max(found.by_image - found.rest, 0.0) / found.seeds
-    half = howe(
-        seeds, images, images * between + found.rest, seeds * lasting + found.rest, found.rest, alpha, found.folds
+    between = max(found.mean_square_seeds - found.mean_square_residual, 0.0) / found.images
+    lasting = max(found.mean_square_images - found.mean_square_residual, 0.0) / found.seeds
+    half = howe_half_width(
+        seeds,
+        images,
+        images * between + found.mean_square_residual,
+        seeds * lasting + found.mean_square_residual,
+        found.mean_square_residual,
+        alpha,
+        found.folds,
     )
-    error = math.sqrt(between / seeds + lasting / images + found.rest / (seeds * images))
-    return max(float(half), agreeing(images, alpha)) + float(ndtri(power)) * error
+    error = math.sqrt(between / seeds + lasting / images + found.mean_square_residual / (seeds * images))
+    return max(float(half), minimum_half_width(images, alpha)) + float(ndtri(power)) * error
 
 
-def _root(falling: Callable[[float], float], least: float, most: float) -> float:
+def _find_root(falling: Callable[[float], float], least: float, most: float) -> float:
     """Where a falling function reaches zero; infinite where not before ``most``."""
     if falling(most) > 0:
         return math.inf
     return float(brentq(falling, least, most)) if falling(least) > 0 else least
 
 
-def _rough(figure: float) -> float:
+def _round_to_two_digits(figure: float) -> float:
     """To two figures: more are not known."""
     return float(f"{max(figure, 1):.2g}")
 
 
-def images_for_a_tie(alpha: float, margin: float) -> int:
+def min_images_for_tie(alpha: float, margin: float) -> int:
     """The fewest test images on which two arms can be found equal within ``margin``: even without a single image on
     which they differ, fewer leave the 1 - 2 ``alpha`` interval wider."""
     return math.floor(math.log(alpha) / math.log(1 - margin)) + 1

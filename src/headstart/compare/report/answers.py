@@ -3,44 +3,44 @@
 from dataclasses import asdict
 from typing import Any
 
-from headstart.compare.inference.contrast import Pair, interval
-from headstart.compare.inference.power import images_for_a_tie, needed
-from headstart.compare.inference.verdict import Verdict, loss_of_frozen
+from headstart.compare.inference.contrast import ArmPair, contrast_interval
+from headstart.compare.inference.power import min_images_for_tie, required_sample_size
+from headstart.compare.inference.verdict import Verdict, frozen_loss_bound
 from headstart.compare.report import text
 
 
-def answer(verdict: Verdict) -> dict[str, Any]:
+def verdict_to_dict(verdict: Verdict) -> dict[str, Any]:
     """Both answers, every pair's difference (first less second) with its interval, and what they rest on."""
     pairs = [(one, other) for one, other in verdict.contrasts if one < other]
-    declared, question = verdict.declared, text.question(verdict)
-    more, frozen = needed(verdict), loss_of_frozen(verdict)
+    declared, question = verdict.declared_pair, text.declared_question(verdict)
+    more, frozen = required_sample_size(verdict), frozen_loss_bound(verdict)
     return {
-        "labels_per_class": verdict.outcomes.labels_per_class,
+        "labels_per_class": verdict.table.labels_per_class,
         "metric": verdict.metric,
-        "seeds": list(verdict.outcomes.seeds),
-        "test_images": verdict.outcomes.images,
-        "folds": verdict.outcomes.folds,
-        "looks": verdict.outcomes.looks,
+        "seeds": list(verdict.table.seeds),
+        "test_images": verdict.table.num_images,
+        "folds": verdict.table.folds,
+        "looks": verdict.table.num_looks,
         "confidence": 1 - verdict.alpha,
         "question": question,
-        "helped": text.helped(verdict) if question else None,
-        "declared": difference(verdict, declared, verdict.declared_alpha) if declared else None,
+        "helped": text.describe_declared_answer(verdict) if question else None,
+        "declared": contrast_to_dict(verdict, declared, verdict.declared_alpha) if declared else None,
         "needed": asdict(more) if more else None,
-        "unbeaten": text.unbeaten(verdict),
-        "images_for_a_tie": images_for_a_tie(verdict.alpha, verdict.margin),
-        "frozen_loss": text.frozen_loss(verdict),
+        "unbeaten": text.describe_unbeaten(verdict),
+        "images_for_a_tie": min_images_for_tie(verdict.alpha, verdict.margin),
+        "frozen_loss": text.describe_frozen_loss(verdict),
         "frozen": asdict(frozen) if frozen else None,
-        "left": verdict.left,
-        "refused": verdict.outcomes.refused,
-        "left_out": verdict.outcomes.left_out,
-        "constant": verdict.outcomes.constant,
-        "pairs": [difference(verdict, pair, verdict.alpha) for pair in pairs],
+        "left": verdict.unbeaten,
+        "refused": verdict.table.exclusions,
+        "left_out": verdict.table.unshared_seeds,
+        "constant": verdict.table.constant_seeds,
+        "pairs": [contrast_to_dict(verdict, pair, verdict.alpha) for pair in pairs],
     }
 
 
-def difference(verdict: Verdict, pair: Pair, alpha: float) -> dict[str, Any]:
+def contrast_to_dict(verdict: Verdict, pair: ArmPair, alpha: float) -> dict[str, Any]:
     """The first arm of a pair less the second, of 1, with its 1 - ``alpha`` interval and its p-value."""
     contrast = verdict.contrasts[pair]
-    low, high = interval(contrast, alpha)
+    low, high = contrast_interval(contrast, alpha)
     sure = {"low": low, "high": high, "confidence": 1 - alpha, "p_value": contrast.p_value}
     return {"first": pair[0], "second": pair[1], "difference": contrast.mean, **sure}

@@ -8,50 +8,50 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from headstart.compare.arm_names import Result, arm_names
+from headstart.compare.arm_names import RunResult, arm_names
 from headstart.compare.collect import audits, provenance
-from headstart.compare.collect.missing_runs import unfinished
-from headstart.compare.evaluation.arm_report import closer
-from headstart.compare.evaluation.confident_errors import pictures
-from headstart.compare.evaluation.learning_curves import learning, still_falling
-from headstart.compare.evaluation.predictions import Key
-from headstart.compare.inference.analysis import Judged, differing, judged
-from headstart.compare.inference.crossover import crossovers
+from headstart.compare.collect.missing_runs import find_unfinished_sweeps
+from headstart.compare.evaluation.arm_report import build_arm_report
+from headstart.compare.evaluation.confident_errors import load_thumbnails
+from headstart.compare.evaluation.learning_curves import describe_falling_losses, load_learning_curve
+from headstart.compare.evaluation.predictions import FoldSeed
+from headstart.compare.inference.analysis import SweepAnalysis, analyze_sweep, find_conflicting_declarations
+from headstart.compare.inference.crossover import find_crossovers
 from headstart.compare.inference.verdict import Verdict
 from headstart.compare.report import text
-from headstart.compare.report.answers import answer
-from headstart.compare.report.caveats import cautions
-from headstart.compare.report.fingerprint import digest
-from headstart.compare.report.recommendations import next_steps
-from headstart.compare.summary_table import GROUPED, table
+from headstart.compare.report.answers import verdict_to_dict
+from headstart.compare.report.caveats import collect_caveats
+from headstart.compare.report.fingerprint import report_fingerprint
+from headstart.compare.report.recommendations import recommend_next_steps
+from headstart.compare.summary_table import GROUP_COLUMNS, summarize_arms
 from headstart.errors import HeadstartError
 from headstart.file_names import encode_name
-from headstart.process import NOT_WRITABLE
+from headstart.process import NOT_WRITABLE_ERRNOS
 from headstart.runs import run_directory
 
-PAGE, NUMBERS, RUNS = "report.html", "report.json", "report.csv"
-METRICS = ("accuracy", "balanced_accuracy", "macro_f1", "log_loss")
-COST = ("seconds", "seconds_in_all", "parameters", "trainable_parameters", "flops", "peak_memory_bytes")
-TUNING = ("trials", "tuning_seconds")
-LEARNED = ("loss", "label_entropy")  # on the training images
-COLUMNS = (
+REPORT_HTML, REPORT_JSON, REPORT_CSV = "report.html", "report.json", "report.csv"
+TEST_METRICS = ("accuracy", "balanced_accuracy", "macro_f1", "log_loss")
+COST_FIELDS = ("seconds", "seconds_in_all", "parameters", "trainable_parameters", "flops", "peak_memory_bytes")
+TUNING_FIELDS = ("trials", "tuning_seconds")
+TRAINING_FIELDS = ("loss", "label_entropy")  # on the training images
+CSV_COLUMNS = (
     *("run", "data", "labels_per_class", "arm", "seed", "fold", "folds"),
-    *(*METRICS, *(f"training_{name}" for name in LEARNED), *COST, *TUNING, "command"),
+    *(*TEST_METRICS, *(f"training_{name}" for name in TRAINING_FIELDS), *COST_FIELDS, *TUNING_FIELDS, "command"),
 )
 
-Run = tuple[Path, Result]
+LoadedRun = tuple[Path, RunResult]
 
 
-def report(*directories: str | Path) -> dict[str, Any]:
+def build_report(*directories: str | Path) -> dict[str, Any]:
     """Everything that the page says, as plain values; what is not known is None.
 
     Raises:
         HeadstartError: a directory does not exist, or holds no run.
     """
-    return _report(judged(*directories))
+    return _report_from_analysis(analyze_sweep(*directories))
 
 
-def write(directory: str | Path, told: Judged | None = None) -> Path:
+def write_report(directory: str | Path, analysis: SweepAnalysis | None = None) -> Path:
     """Writes report.json, report.csv and report.html into ``directory``, each whole or not at all, unless they stand
     there already, made from the same files.
 
@@ -65,78 +65,82 @@ def write(directory: str | Path, told: Judged | None = None) -> Path:
     Raises:
         HeadstartError: there is no run, or the directory cannot be written.
     """
-    from headstart.compare.report.html import render
+    from headstart.compare.report.html import render_report
 
-    directory, told = Path(directory), told or judged(directory)
-    marker = digest(told.every)
-    if _stands(directory, marker):
-        return directory / PAGE
-    said = _report(told)
+    directory, analysis = Path(directory), analysis or analyze_sweep(directory)
+    marker = report_fingerprint(analysis.runs)
+    if _is_up_to_date(directory, marker):
+        return directory / REPORT_HTML
+    said = _report_from_analysis(analysis)
     shown = {row["image"] for data in said["data"] for row in (data["closer"] or {}).get("mistakes", ())}
-    page = render(said, pictures((place for place, _ in told.every.finished), shown), marker)
+    page = render_report(said, load_thumbnails((place for place, _ in analysis.runs.finished), shown), marker)
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        run_directory.write_json(directory / NUMBERS, said)
-        run_directory.write_text(directory / RUNS, to_csv(said["runs"]))
-        run_directory.write_text(directory / PAGE, page)
+        run_directory.write_json(directory / REPORT_JSON, said)
+        run_directory.write_text(directory / REPORT_CSV, to_csv(said["runs"]))
+        run_directory.write_text(directory / REPORT_HTML, page)
     except OSError as error:
-        if error.errno not in NOT_WRITABLE:
+        if error.errno not in NOT_WRITABLE_ERRNOS:
             raise
         raise HeadstartError(
             f"{directory}: no report can be written here ({error.strerror}); give headstart report --out FOLDER"
         ) from error
-    return directory / PAGE
+    return directory / REPORT_HTML
 
 
-def _stands(directory: Path, marker: str) -> bool:
+def _is_up_to_date(directory: Path, fingerprint: str) -> bool:
     try:
-        with (directory / PAGE).open(encoding="utf-8") as page:
-            return marker in page.read(2000) and all((directory / name).is_file() for name in (NUMBERS, RUNS))
+        with (directory / REPORT_HTML).open(encoding="utf-8") as page:
+            return fingerprint in page.read(2000) and all(
+                (directory / name).is_file() for name in (REPORT_JSON, REPORT_CSV)
+            )
     except (OSError, ValueError):
         return False
 
 
-def _report(told: Judged) -> dict[str, Any]:
-    every, verdicts = told.every, told.verdicts
+def _report_from_analysis(analysis: SweepAnalysis) -> dict[str, Any]:
+    every, verdicts = analysis.runs, analysis.verdicts
     results = [result for _, result in every.finished]
     named = list(zip(arm_names(results), every.finished, strict=True))
-    rows = [_row(arm, place, result) for arm, (place, result) in named]
-    averages = _table(results, rows, told)
-    groups: dict[str, list[tuple[str, Run]]] = defaultdict(list)
+    rows = [_build_run_row(arm, place, result) for arm, (place, result) in named]
+    averages = _build_arm_table(results, rows, analysis)
+    groups: dict[str, list[tuple[str, LoadedRun]]] = defaultdict(list)
     for arm, (place, result) in named:
         groups[str(result.get("data"))].append((arm, (place, result)))
     data = [
-        _data_set(
+        _build_data_set(
             name,
             group,
             [row for row in averages if row["data"] == name],
-            [v for v in verdicts if v.outcomes.data == name],
+            [v for v in verdicts if v.table.data == name],
         )
         for name, group in sorted(groups.items())
     ]
-    falling = [sentence for its in data for sentence in still_falling(its["name"], its["learning"])]
+    falling = [sentence for its in data for sentence in describe_falling_losses(its["name"], its["learning"])]
     said = {
         "sweeps": [encode_name(directory.resolve().name) for directory in every.directories],
-        "unfinished": [{**asdict(state), "text": text.unfinished(state)} for state in unfinished(every)],
-        "level": told.asked.level,
-        "margin": told.asked.margin,
-        **text.level(verdicts),
-        "declared": differing(every),
-        "no_verdict": told.trouble,
-        "cautions": [*cautions(told), *falling],
-        "next_steps": next_steps(verdicts),
+        "unfinished": [
+            {**asdict(state), "text": text.describe_unfinished_sweep(state)} for state in find_unfinished_sweeps(every)
+        ],
+        "level": analysis.comparison.level,
+        "margin": analysis.comparison.margin,
+        **text.familywise_levels(verdicts),
+        "declared": find_conflicting_declarations(every),
+        "no_verdict": analysis.error,
+        "cautions": [*collect_caveats(analysis), *falling],
+        "next_steps": recommend_next_steps(verdicts),
         "data": data,
-        "audits": [audit for directory in every.directories for audit in audits.audits(directory)],
-        "failed": [{"run": name, "error": line} for name, line in every.failed],
+        "audits": [audit for directory in every.directories for audit in audits.load_audit_findings(directory)],
+        "failed": [{"run": name, "error": line} for name, line in every.failure_messages],
         "unreadable": [encode_name(path.parent.name) for path in every.unreadable],
-        "skipped": audits.skipped(results),
-        "conditions": provenance.conditions(results),
+        "skipped": audits.collect_skipped_files(results),
+        "conditions": provenance.summarize_environments(results),
         "runs": rows,
     }
-    return plain(said)
+    return to_json_value(said)
 
 
-def _row(arm: str, place: Path, result: Result) -> dict[str, Any]:
+def _build_run_row(arm: str, place: Path, result: RunResult) -> dict[str, Any]:
     metrics, cost, training = (result.get(key) or {} for key in ("metrics", "cost", "training"))
     trials = result.get("trials") or []
     return {
@@ -147,60 +151,64 @@ def _row(arm: str, place: Path, result: Result) -> dict[str, Any]:
         "seed": result.get("seed"),
         "fold": result.get("fold", 0),
         "folds": result.get("folds") or 1,
-        **{name: metrics.get(f"test/{name}") for name in METRICS},
-        **{f"training_{name}": training.get(name) for name in LEARNED},
-        **{name: cost.get(name) for name in COST},
+        **{name: metrics.get(f"test/{name}") for name in TEST_METRICS},
+        **{f"training_{name}": training.get(name) for name in TRAINING_FIELDS},
+        **{name: cost.get(name) for name in COST_FIELDS},
         "trials": len(trials),
         "tuning_seconds": sum(trial["seconds"] for trial in trials),
         "command": result.get("command"),
     }
 
 
-def _data_set(name: str, group: list[tuple[str, Run]], averages: list[dict[str, Any]], judged: list[Verdict]) -> Any:
+def _build_data_set(
+    name: str, group: list[tuple[str, LoadedRun]], averages: list[dict[str, Any]], verdicts: list[Verdict]
+) -> Any:
     """What the page says of one data set."""
-    classes = next((c for _, (place, result) in group if (c := provenance.class_names(place, result))), [])
-    splits = _splits(group)
+    classes = next((c for _, (place, result) in group if (c := provenance.load_class_names(place, result))), [])
+    splits = _summarize_splits(group)
     return {
         "name": name,
         "classes": classes,
         "arms": sorted({arm for arm, _ in group}),
-        "answers": [answer(v) for v in judged],
-        "changes": [asdict(change) for change in crossovers(judged)],
+        "answers": [verdict_to_dict(v) for v in verdicts],
+        "changes": [asdict(change) for change in find_crossovers(verdicts)],
         "table": averages,
         "splits": splits,
-        "learning": _learning(group, splits),
-        "closer": _closer(group, averages, judged, classes),
-        "starts": provenance.starts([(arm, result) for arm, (_, result) in group], classes),
+        "learning": _load_learning_curves(group, splits),
+        "closer": _report_leading_arm(group, averages, verdicts, classes),
+        "starts": provenance.collect_starting_weights([(arm, result) for arm, (_, result) in group], classes),
     }
 
 
-def _table(results: list[Result], rows: list[dict[str, Any]], told: Judged) -> list[dict[str, Any]]:
+def _build_arm_table(
+    results: list[RunResult], rows: list[dict[str, Any]], analysis: SweepAnalysis
+) -> list[dict[str, Any]]:
     """The table that a sweep ends in, with every part of the cost, and what must be known of a row."""
-    averages: list[dict[str, Any]] = table(results).to_dict("records")  # type: ignore[assignment]
-    averaged = ("parameters", "flops", "peak_memory_bytes", *TUNING)
+    averages: list[dict[str, Any]] = summarize_arms(results).to_dict("records")  # type: ignore[assignment]
+    averaged = ("parameters", "flops", "peak_memory_bytes", *TUNING_FIELDS)
     for row in averages:
         row["labels_per_class"] = None if math.isnan(row["labels_per_class"]) else int(row["labels_per_class"])
-        its = [run for run in rows if all(run[key] == row[key] for key in GROUPED)]
-        row |= {name: _mean([run[name] for run in its]) for name in averaged}
-        refused = told.refused(row["data"], row["labels_per_class"], row["arm"])
-        row["notes"] = text.notes(row["folds"], row["n"] > row["seeds"], refused)
+        its = [run for run in rows if all(run[key] == row[key] for key in GROUP_COLUMNS)]
+        row |= {name: _mean_of_known([run[name] for run in its]) for name in averaged}
+        refused = analysis.is_excluded(row["data"], row["labels_per_class"], row["arm"])
+        row["notes"] = text.describe_table_row(row["folds"], row["n"] > row["seeds"], refused)
     return averages
 
 
-def _mean(values: list[float | None]) -> float | None:
+def _mean_of_known(values: list[float | None]) -> float | None:
     known = [value for value in values if value is not None]
     return sum(known) / len(known) if known else None
 
 
-def _splits(group: list[tuple[str, Run]]) -> list[dict[str, Any]]:
+def _summarize_splits(group: list[tuple[str, LoadedRun]]) -> list[dict[str, Any]]:
     """Each budget's images; the split of its first run stands for all, since their sizes are equal."""
-    budgets: dict[int | None, list[Run]] = defaultdict(list)
+    budgets: dict[int | None, list[LoadedRun]] = defaultdict(list)
     for _, run in group:
         budgets[run[1].get("labels_per_class")].append(run)
     return [
         {
             "labels_per_class": labels,
-            **provenance.parts(found[0][0]),
+            **provenance.count_images_per_part(found[0][0]),
             "seeds": sorted({result["seed"] for _, result in found if "seed" in result}),
             "folds": max(result.get("folds") or 1 for _, result in found),
         }
@@ -208,42 +216,46 @@ def _splits(group: list[tuple[str, Run]]) -> list[dict[str, Any]]:
     ]
 
 
-def _learning(group: list[tuple[str, Run]], splits: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _load_learning_curves(group: list[tuple[str, LoadedRun]], splits: list[dict[str, Any]]) -> list[dict[str, Any]]:
     curves = []
     for labels in [split["labels_per_class"] for split in splits]:
         for arm in sorted({arm for arm, _ in group}):
             its = [p for name, (p, r) in group if name == arm and r.get("labels_per_class") == labels]
-            if curve := learning(its):
+            if curve := load_learning_curve(its):
                 curves.append({"labels_per_class": labels, "arm": arm, **curve})
     return curves
 
 
-def _closer(
-    group: list[tuple[str, Run]], averages: list[dict[str, Any]], judged: list[Verdict], classes: list[str]
+def _report_leading_arm(
+    group: list[tuple[str, LoadedRun]], averages: list[dict[str, Any]], verdicts: list[Verdict], classes: list[str]
 ) -> dict[str, Any] | None:
     """A look at the verdict's arm at the largest budget: of several left the most accurate."""
     if not averages:
         return None
     labels = max((row["labels_per_class"] for row in averages), key=lambda k: math.inf if k is None else k)
-    left = next((v.left for v in judged if v.outcomes.labels_per_class == labels), [])
+    left = next((v.unbeaten for v in verdicts if v.table.labels_per_class == labels), [])
     best = [row["arm"] for row in averages if row["labels_per_class"] == labels]
     chosen = next(arm for arm in [*left, *best] if arm in best)
-    places: dict[str, list[tuple[Key, Path]]] = defaultdict(list)
+    places: dict[str, list[tuple[FoldSeed, Path]]] = defaultdict(list)
     for arm, (place, result) in group:
         if result.get("labels_per_class") == labels:
             places[arm].append(((result.get("fold", 0), result.get("seed", 0)), place))
     try:
-        return {"labels_per_class": labels, "left": left, **closer(dict(sorted(places.items())), chosen, classes)}
+        return {
+            "labels_per_class": labels,
+            "left": left,
+            **build_arm_report(dict(sorted(places.items())), chosen, classes),
+        }
     except HeadstartError as error:
         return {"labels_per_class": labels, "missing": str(error)}
 
 
-def plain(value: Any) -> Any:
+def to_json_value(value: Any) -> Any:
     """The value as JSON has it: numpy's numbers as Python's, and what is no number as None."""
     if isinstance(value, dict):
-        return {str(k): plain(v) for k, v in value.items()}
+        return {str(k): to_json_value(v) for k, v in value.items()}
     if isinstance(value, list | tuple):
-        return [plain(v) for v in value]
+        return [to_json_value(v) for v in value]
     value = value.item() if hasattr(value, "item") else value
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
@@ -252,7 +264,7 @@ def to_csv(rows: list[dict[str, Any]]) -> str:
     """The rows of report.csv with their header; the names in them as they are, quoted where they need it."""
     lines: list[str] = []
     # The csv module quotes what its line end holds: with "\r\n" a name that holds but one of the two is quoted as well.
-    writer = csv.DictWriter(SimpleNamespace(write=lines.append), COLUMNS, lineterminator="\r\n")
+    writer = csv.DictWriter(SimpleNamespace(write=lines.append), CSV_COLUMNS, lineterminator="\r\n")
     writer.writeheader()
     writer.writerows(rows)
     return "".join(line.removesuffix("\r\n") + "\n" for line in lines)

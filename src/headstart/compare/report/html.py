@@ -13,13 +13,13 @@ from markupsafe import Markup, escape
 
 from headstart.compare.report import charts as figures
 from headstart.compare.report import text
-from headstart.reporting.html import LONGEST, short, template
+from headstart.reporting.html import MAX_NAME_LENGTH, load_template, shorten_name
 
-MOST_FINDINGS = 100  # of an audit; all are in report.json
-TEMPLATE = Path(__file__).with_name("report.html.jinja")
+MAX_FINDINGS = 100  # of an audit; all are in report.json
+REPORT_TEMPLATE = Path(__file__).with_name("report.html.jinja")
 
 
-def render(report: dict[str, Any], pictures: dict[str, bytes], inputs: str) -> str:
+def render_report(report: dict[str, Any], pictures: dict[str, bytes], fingerprint: str) -> str:
     """The page.
 
     Args:
@@ -28,61 +28,67 @@ def render(report: dict[str, Any], pictures: dict[str, bytes], inputs: str) -> s
         inputs: the digest of what the report is made from, which the page keeps.
     """
     places = {arm: i for i, arm in enumerate(sorted({arm for data in report["data"] for arm in data["arms"]}))}
-    swatches = [Markup(figures.swatch(i)) for i in range(len(places))]
-    charts = {data["name"]: _charts(data, list(places)) for data in report["data"]}
+    swatches = [Markup(figures.plot_swatch(i)) for i in range(len(places))]
+    charts = {data["name"]: _draw_charts(data, list(places)) for data in report["data"]}
     shown = {image: f"data:image/webp;base64,{b64encode(webp).decode()}" for image, webp in pictures.items()}
-    letters = _letters(list(places))
-    told = {"budget": text.budget, "of_metric": text.of_metric, "which": text.which}
-    told |= {"meaning": text.meaning, "found": text.found}
-    page = template(TEMPLATE, **told, arm_name=partial(_name, letters), spoken=partial(_spoken, letters))
+    letters = _assign_letters(list(places))
+    told = {"budget": text.format_budget, "of_metric": text.format_metric_suffix, "which": text.unbeaten_question}
+    told |= {"meaning": text.describe_model, "found": text.finding_label}
+    page = load_template(
+        REPORT_TEMPLATE, **told, arm_name=partial(_format_arm_name, letters), spoken=partial(_abbreviate_arms, letters)
+    )
     drawn = {"places": places, "swatches": swatches, "charts": charts, "pictures": shown, "letters": letters}
-    return page.render(**report, **drawn, most_findings=MOST_FINDINGS, protocol=text.PROTOCOL, inputs=inputs)
+    return page.render(
+        **report, **drawn, most_findings=MAX_FINDINGS, protocol=text.PROTOCOL_REFERENCE, inputs=fingerprint
+    )
 
 
-def _letters(arms: list[str]) -> dict[str, str]:
+def _assign_letters(arms: list[str]) -> dict[str, str]:
     """Model and letter for arms whose names are too long for a sentence; the list of arms has both."""
-    long = [arm for arm in arms if len(arm) > LONGEST]
+    long = [arm for arm in arms if len(arm) > MAX_NAME_LENGTH]
     return {arm: f"{arm.partition(' ')[0]} {chr(65 + i % 26) * (1 + i // 26)}" for i, arm in enumerate(long)}
 
 
-def _name(letters: dict[str, str], arm: str) -> Markup:
+def _format_arm_name(letters: dict[str, str], arm: str) -> Markup:
     """An arm's name, or its letter, with the name in its title."""
-    return Markup('<bdi title="{}">{}</bdi>').format(arm, letters[arm]) if arm in letters else short(arm)
+    return Markup('<bdi title="{}">{}</bdi>').format(arm, letters[arm]) if arm in letters else shorten_name(arm)
 
 
-def _spoken(letters: dict[str, str], sentence: str) -> Markup:
+def _abbreviate_arms(letters: dict[str, str], sentence: str) -> Markup:
     """A sentence in which long names of arms are letters."""
     if not letters:
         return escape(sentence)
     names = re.compile(f"({'|'.join(map(re.escape, sorted(letters, key=len, reverse=True)))})")
-    return Markup("").join(_name(letters, part) if part in letters else part for part in names.split(sentence))
+    return Markup("").join(
+        _format_arm_name(letters, part) if part in letters else part for part in names.split(sentence)
+    )
 
 
-def _charts(data: dict[str, Any], arms: list[str]) -> dict[str, Any]:
+def _draw_charts(data: dict[str, Any], arms: list[str]) -> dict[str, Any]:
     """The charts of one data set; a chart that would show nothing is left out."""
-    labels = {split["labels_per_class"]: _labels(split) for split in data["splits"]}
+    labels = {split["labels_per_class"]: _mean_labels_per_class(split) for split in data["splits"]}
     rows = [row | {"labels": labels[row["labels_per_class"]]} for row in data["table"]]
     rows = [row for row in rows if row["labels"] and row["accuracy"] is not None]
     drawn: dict[str, Any] = {"learning": []}
     if len({row["labels"] for row in rows}) > 1:
         between = [[labels[c["before"]] or 0, labels[c["after"]] or 0] for c in data["changes"]]
-        drawn["efficiency"] = Markup(figures.efficiency(rows, arms, between))
+        drawn["efficiency"] = Markup(figures.plot_label_efficiency(rows, arms, between))
     if timed := [row for row in rows if row["seconds"]]:
-        drawn["cost"] = Markup(figures.cost(timed, arms))
+        drawn["cost"] = Markup(figures.plot_cost(timed, arms))
     for budget in labels:
         for what, label, scale in (("train_loss", "training loss", 1), ("val_accuracy", "validation accuracy, %", 100)):
             its = [c for c in data["learning"] if c["labels_per_class"] == budget and what in c]
             if its:
-                chart = Markup(figures.learning(its, arms, what, label, scale))
+                chart = Markup(figures.plot_learning_curves(its, arms, what, label, scale))
                 drawn["learning"].append({"labels_per_class": budget, "what": label, "chart": chart})
     look = data["closer"] or {}
     points = next((row["points"] for row in look.get("calibration", ()) if row["arm"] == look["arm"]), ())
     if known := [point for point in points if point["confidence"] is not None]:  # None: a probability was NaN
-        drawn["reliability"] = Markup(figures.reliability(known, arms.index(look["arm"])))
+        drawn["reliability"] = Markup(figures.plot_reliability(known, arms.index(look["arm"])))
     return drawn
 
 
-def _labels(split: dict[str, Any]) -> float | None:
+def _mean_labels_per_class(split: dict[str, Any]) -> float | None:
     """Labels per class that the budget comes to; of all labels, their mean."""
     if split["labels_per_class"] is not None:
         return split["labels_per_class"]

@@ -12,16 +12,16 @@ from headstart.data import paths as places
 from headstart.data import pixel_cache
 from headstart.data.audit import checks as findings
 from headstart.data.audit.checks import Finding
-from headstart.data.audit.kinds import KINDS
-from headstart.data.audit.near_duplicates import Fingerprint, fingerprint
-from headstart.data.image_folder import File, list_class_files, name_below
+from headstart.data.audit.near_duplicates import Fingerprint, compute_fingerprint
+from headstart.data.image_folder import LabeledFile, list_class_files, relative_name
 from headstart.data.layout.class_folders import ClassFolder
 from headstart.data.layout.layout import read_layout
 from headstart.decoding.bit_depth import DepthError
-from headstart.decoding.decoder import is_image
+from headstart.decoding.decoder import has_image_suffix
 from headstart.file_names import encode_name
+from headstart.reporting.finding_kinds import FINDING_KINDS
 
-EXAMPLES = 20  # of each kind, in a summary
+MAX_EXAMPLES = 20  # of each kind, in a summary
 
 
 @dataclass(frozen=True)
@@ -43,17 +43,17 @@ class Audit:
     images: int
     classes: dict[str, dict[str, int]]
     findings: list[Finding]
-    alike: dict[str, int]
+    pair_counts: dict[str, int]
     depth: str = ""
 
-    def of(self, kind: str) -> list[Finding]:
+    def findings_of(self, kind: str) -> list[Finding]:
         return [finding for finding in self.findings if finding.kind == kind]
 
     @property
     def counts(self) -> dict[str, int]:
         """How many findings there are of each kind that was found, of pairs that look the same even unlisted ones."""
-        counts = Counter(finding.kind for finding in self.findings) | Counter(near_duplicate=self.alike["pairs"])
-        return {kind: counts[kind] for kind in KINDS if counts[kind]}
+        counts = Counter(finding.kind for finding in self.findings) | Counter(near_duplicate=self.pair_counts["pairs"])
+        return {kind: counts[kind] for kind in FINDING_KINDS if counts[kind]}
 
     def to_dict(self, limit: int | None = None) -> dict[str, Any]:
         """Plain JSON: all counts, and of each kind at most ``limit`` findings with at most ``limit`` paths each."""
@@ -62,18 +62,20 @@ class Audit:
             "images": self.images,
             "classes": self.classes,
             "counts": self.counts,
-            "alike": self.alike,
+            "alike": self.pair_counts,
             "depth": self.depth,
             "findings": {
-                kind: [{"paths": list(found.paths[:limit]), "text": found.text} for found in self.of(kind)[:limit]]
+                kind: [
+                    {"paths": list(found.paths[:limit]), "text": found.text} for found in self.findings_of(kind)[:limit]
+                ]
                 for kind in self.counts
             },
         }
 
     @property
-    def how_sure(self) -> str:
+    def pairs_summary(self) -> str:
         """What the pairs that look the same are worth, in a sentence or two."""
-        alike, pairs = self.alike, self.alike["pairs"]
+        alike, pairs = self.pair_counts, self.pair_counts["pairs"]
         said = (
             f"{alike['candidates']:,} pair{'s have' if alike['candidates'] != 1 else ' has'} similar hashes; "
             f"of {alike['compared']:,} compared, {pairs:,} look the same: {alike['sure']:,} almost surely, "
@@ -86,18 +88,18 @@ class Audit:
 
     def summary(self) -> dict[str, Any]:
         """What a report shows: all counts, and at most twenty findings of each kind."""
-        return self.to_dict(EXAMPLES)
+        return self.to_dict(MAX_EXAMPLES)
 
 
-def audit(root: str | Path) -> Audit:
+def audit_folder(root: str | Path) -> Audit:
     """Looks at every image of ``root/<class>/*`` or ``root/{train,val,test}/<class>/*``; writes nothing.
 
     Raises:
         HeadstartError: there is no such folder, or its layout cannot be told.
     """
-    place = places.existing(root)
+    place = places.resolve_root(root)
     layout = read_layout(place)
-    files, troubles = _files(place, layout.classes)
+    files, troubles = _collect_files(place, layout.classes)
     names, good, prints = [], [], []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow on odd metadata, or on a photograph that is merely large
@@ -106,17 +108,20 @@ def audit(root: str | Path) -> Audit:
         try:
             depth, depth_troubles = pixel_cache.find_depth(paths, headers)
         except DepthError as error:
-            depth, depth_troubles = pixel_cache.Depth(), {i: str(error) for i, h in enumerate(headers) if h.is_deep}
-        look = partial(fingerprint, depth=depth.name)
-        looked = list(pixel_cache.in_threads(look, paths, "looking at images"))
+            depth, depth_troubles = (
+                pixel_cache.DepthChoice(),
+                {i: str(error) for i, h in enumerate(headers) if h.is_deep},
+            )
+        look = partial(compute_fingerprint, depth=depth.name)
+        looked = list(pixel_cache.thread_map(look, paths, "looking at images"))
     for i, (file, seen) in enumerate(zip(files, looked, strict=True)):
-        name = name_below(place, file.path)
+        name = relative_name(place, file.path)
         if isinstance(seen, Fingerprint):
             names.append(name)
             good.append(file)
             prints.append(seen)
         else:
-            kind = "unreadable" if is_image(file.path) else "no_image"
+            kind = "unreadable" if has_image_suffix(file.path) else "no_image"
             troubles.append(Finding(kind, (name,), depth_troubles.get(i, seen)))
     counts = {
         label: dict.fromkeys((folder.part for folder in layout.classes if encode_name(folder.name) == label), 0)
@@ -124,30 +129,30 @@ def audit(root: str | Path) -> Audit:
     }
     for file in good:
         counts[file.label][file.part] += 1
-    pairs, alike = findings.near_copies(names, good, prints)
+    pairs, alike = findings.find_near_copies(names, good, prints)
     found = [
-        *findings.layout(layout),
+        *findings.find_layout_findings(layout),
         *troubles,
-        *findings.copies(names, good, prints),
+        *findings.find_exact_copies(names, good, prints),
         *pairs,
-        *findings.sizes(names, prints),
-        *findings.classes(place, layout.classes, counts),
-        *findings.passed_over(layout),
-        *findings.junk(place),
+        *findings.find_odd_sizes(names, prints),
+        *findings.find_class_problems(place, layout.classes, counts),
+        *findings.find_ignored_images(layout),
+        *findings.find_junk_folders(place),
     ]
-    found.sort(key=lambda finding: list(KINDS).index(finding.kind))
+    found.sort(key=lambda finding: list(FINDING_KINDS).index(finding.kind))
     return Audit(encode_name(place.absolute().name), len(good), counts, found, alike, depth.text)
 
 
-def _files(root: Path, folders: Sequence[ClassFolder]) -> tuple[list[File], list[Finding]]:
+def _collect_files(root: Path, folders: Sequence[ClassFolder]) -> tuple[list[LabeledFile], list[Finding]]:
     """The files of all classes, and what is wrong with a class's folder."""
     files, troubles = [], []
     empty: dict[str, list[str]] = {}
     for folder in folders:
-        name = name_below(root, folder.path)
-        if folder.listing.troubles:
-            path, reason = folder.listing.troubles[0]
-            where = "" if path == folder.path else f"{name_below(root, path)}: "
+        name = relative_name(root, folder.path)
+        if folder.listing.errors:
+            path, reason = folder.listing.errors[0]
+            where = "" if path == folder.path else f"{relative_name(root, path)}: "
             troubles.append(Finding("unreadable", (name,), f"nothing in it was looked at: {where}{reason}"))
             continue
         files += list_class_files(folder)

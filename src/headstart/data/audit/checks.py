@@ -9,20 +9,23 @@ from pathlib import Path
 
 import numpy as np
 
-from headstart.data.audit.near_duplicates import SURE, Fingerprint, look_alikes
-from headstart.data.exact_copies import copied
-from headstart.data.image_folder import File, name_below
+from headstart.data.audit.near_duplicates import SURE_AGREEMENT, Fingerprint, find_similar_pairs
+from headstart.data.exact_copies import group_duplicates
+from headstart.data.image_folder import LabeledFile, relative_name
 from headstart.data.layout.class_folders import ClassFolder
-from headstart.data.layout.file_list import IN_JUNK, JUNK, is_visible
+from headstart.data.layout.file_list import JUNK_FOLDERS, JUNK_REASON, is_visible
 from headstart.data.layout.hints import describe_count
 from headstart.data.layout.layout import Layout, describe_one_class
-from headstart.decoding.decoder import is_image
-from headstart.errors import named
+from headstart.decoding.decoder import has_image_suffix
+from headstart.errors import join_with_limit
 from headstart.file_names import encode_name
 
-LISTED = 1000  # pairs that look the same
-FEW = 3  # times fewer images than the largest class
-FAR, SPREADS = np.log2(3), 5  # a side three times the median side, and five robust standard deviations away
+MAX_LISTED_PAIRS = 1000  # pairs that look the same
+IMBALANCE_RATIO = 3  # times fewer images than the largest class
+FAR_LOG2_RATIO, FAR_DEVIATIONS = (
+    np.log2(3),
+    5,
+)  # a side three times the median side, and five robust standard deviations away
 
 
 @dataclass(frozen=True)
@@ -30,7 +33,7 @@ class Finding:
     """One thing that was found.
 
     Args:
-        kind: one of ``headstart.data.audit.kinds.KINDS``.
+        kind: one of ``headstart.reporting.finding_kinds.KINDS``.
         paths: the files or folders, by their names below the root, or the classes.
         text: what was found, in a few words.
     """
@@ -40,10 +43,12 @@ class Finding:
     text: str
 
 
-def copies(names: Sequence[str], files: Sequence[File], prints: Sequence[Fingerprint]) -> Iterator[Finding]:
+def find_exact_copies(
+    names: Sequence[str], files: Sequence[LabeledFile], fingerprints: Sequence[Fingerprint]
+) -> Iterator[Finding]:
     """Groups of images with the same pixels."""
-    for group in copied(range(len(prints)), lambda i: prints[i].content):
-        paths, (labels, parts) = tuple(names[i] for i in group), _spread(files, group)
+    for group in group_duplicates(range(len(fingerprints)), lambda i: fingerprints[i].content):
+        paths, (labels, parts) = tuple(names[i] for i in group), _describe_spread(files, group)
         same = "the same image" if len(group) == 2 else f"the same image, {len(group):,} times,"
         if labels:
             yield Finding("mislabelled", paths, f"{same} under {labels}")
@@ -53,27 +58,29 @@ def copies(names: Sequence[str], files: Sequence[File], prints: Sequence[Fingerp
             yield Finding("exact_duplicate", paths, same.rstrip(","))
 
 
-def near_copies(
-    names: Sequence[str], files: Sequence[File], prints: Sequence[Fingerprint]
+def find_near_copies(
+    names: Sequence[str], files: Sequence[LabeledFile], fingerprints: Sequence[Fingerprint]
 ) -> tuple[list[Finding], dict[str, int]]:
     """Pairs that look the same, a thousand at most, the gravest first; and how many there are, see ``Audit.alike``."""
-    first = sorted({p.content: i for i, p in reversed(list(enumerate(prints)))}.values())
-    found = look_alikes([prints[i] for i in first])
+    first = sorted({p.content: i for i, p in reversed(list(enumerate(fingerprints)))}.values())
+    found = find_similar_pairs([fingerprints[i] for i in first])
     grave: list[Finding] = []
     rest: list[Finding] = []
     across_labels = across_parts = 0
     for pair, agreement in zip(found.pairs, found.agreement, strict=True):
         both = [first[i] for i in pair]
-        labels, parts = _spread(files, both)
+        labels, parts = _describe_spread(files, both)
         across_labels, across_parts = across_labels + bool(labels), across_parts + bool(parts)
         where = (f", under {labels}" if labels else "") + (f", in {parts}" if parts else "")
-        text = f"{'almost surely' if agreement >= SURE else 'perhaps'} the same picture ({agreement:.3f}){where}"
+        text = (
+            f"{'almost surely' if agreement >= SURE_AGREEMENT else 'perhaps'} the same picture ({agreement:.3f}){where}"
+        )
         finding = Finding("near_duplicate", tuple(names[i] for i in both), text)
         (grave if where else rest).append(finding)
-    sure = int((found.agreement >= SURE).sum())
-    return (grave + rest)[:LISTED], {
-        "candidates": found.candidates,
-        "compared": found.compared,
+    sure = int((found.agreement >= SURE_AGREEMENT).sum())
+    return (grave + rest)[:MAX_LISTED_PAIRS], {
+        "candidates": found.num_candidates,
+        "compared": found.num_compared,
         "pairs": len(found.pairs),
         "sure": sure,
         "perhaps": len(found.pairs) - sure,
@@ -82,59 +89,63 @@ def near_copies(
     }
 
 
-def sizes(names: Sequence[str], prints: Sequence[Fingerprint]) -> list[Finding]:
+def find_odd_sizes(names: Sequence[str], fingerprints: Sequence[Fingerprint]) -> list[Finding]:
     """Images of which a side is far from the median side, the farthest first."""
-    if not prints:
+    if not fingerprints:
         return []
-    sides = np.log2([(p.width, p.height) for p in prints])
+    sides = np.log2([(p.width, p.height) for p in fingerprints])
     median = np.median(sides, axis=0)
     apart = np.abs(sides - median)
     spread = 1.4826 * np.median(apart, axis=0)  # of a normal distribution, its standard deviation
-    excess = (apart / np.maximum(FAR, SPREADS * spread)).max(axis=1)
+    excess = (apart / np.maximum(FAR_LOG2_RATIO, FAR_DEVIATIONS * spread)).max(axis=1)
     usual = " × ".join(f"{side:,.0f}" for side in 2**median)
     return [
-        Finding("size", (names[i],), f"{prints[i].width:,} × {prints[i].height:,} pixels; the median is {usual}")
+        Finding(
+            "size", (names[i],), f"{fingerprints[i].width:,} × {fingerprints[i].height:,} pixels; the median is {usual}"
+        )
         for i in np.argsort(-excess, kind="stable")
         if excess[i] > 1
     ]
 
 
-def layout(layout: Layout) -> list[Finding]:
+def find_layout_findings(layout: Layout) -> list[Finding]:
     """What training refuses in the folders, and what is taken in one way and could be meant in another."""
     return [
-        Finding(kind, tuple(name_below(layout.root, path) for path in remark.paths), remark.text)
-        for kind, remarks in (("layout", layout.troubles), ("layout_note", layout.notes))
+        Finding(kind, tuple(relative_name(layout.root, path) for path in remark.paths), remark.text)
+        for kind, remarks in (("layout", layout.problems), ("layout_note", layout.notes))
         for remark in remarks
     ]
 
 
-def passed_over(layout: Layout) -> list[Finding]:
+def find_ignored_images(layout: Layout) -> list[Finding]:
     """Images that training passes over, by reason; those in junk folders are named by these."""
     groups: dict[str, list[str]] = defaultdict(list)
     for reason, path in layout.ignored:
-        if reason != IN_JUNK:
-            groups[reason].append(name_below(layout.root, path))
+        if reason != JUNK_REASON:
+            groups[reason].append(relative_name(layout.root, path))
     return [Finding("ignored", tuple(sorted(names)), f"{len(names):,} {reason}") for reason, names in groups.items()]
 
 
-def classes(root: Path, folders: Sequence[ClassFolder], counts: Mapping[str, Mapping[str, int]]) -> list[Finding]:
+def find_class_problems(
+    root: Path, folders: Sequence[ClassFolder], counts: Mapping[str, Mapping[str, int]]
+) -> list[Finding]:
     """What is wrong with the classes themselves; ``counts`` are their images in each part."""
     found = []
     if len(counts) == 1:
         found.append(Finding("single_class", tuple(counts), describe_one_class(root, folders)))
     labels = list(counts)
-    for group in copied(range(len(labels)), lambda i: unicodedata.normalize("NFC", labels[i]).casefold()):
+    for group in group_duplicates(range(len(labels)), lambda i: unicodedata.normalize("NFC", labels[i]).casefold()):
         text = "names that differ only by case, or in how an accent is stored"
         found.append(Finding("case", tuple(labels[i] for i in group), text))
     total = {label: sum(of_part.values()) for label, of_part in counts.items()}
     largest = max(total, key=lambda label: total[label])
     for label, count in sorted(total.items(), key=lambda item: item[1]):
-        if 0 < count * FEW <= total[largest]:
+        if 0 < count * IMBALANCE_RATIO <= total[largest]:
             text = f"{describe_count(count, 'image')}; {largest}, the largest class, has {total[largest]:,}"
             found.append(Finding("imbalance", (label,), text))
     for part in dict.fromkeys(folder.part for folder in folders):
         there = {encode_name(folder.name): folder.path.parent for folder in folders if folder.part == part}
-        place = name_below(root, next(iter(there.values())))
+        place = relative_name(root, next(iter(there.values())))
         for label in counts.keys() - there.keys() if part else ():
             if not total[label]:
                 continue  # an empty class, which is named as such
@@ -142,22 +153,22 @@ def classes(root: Path, folders: Sequence[ClassFolder], counts: Mapping[str, Map
     return found
 
 
-def junk(root: Path) -> Iterator[Finding]:
+def find_junk_folders(root: Path) -> Iterator[Finding]:
     """Folders that are passed over and that a person may not know of: known junk, and hidden ones with images."""
     for base, below, _ in os.walk(root):
         for folder in sorted(Path(base, name) for name in below if not is_visible(name)):
             inside = [path for path in folder.rglob("*") if path.is_file()]
-            if folder.name in JUNK or any(map(is_image, inside)):
+            if folder.name in JUNK_FOLDERS or any(map(has_image_suffix, inside)):
                 text = f"passed over, with {describe_count(len(inside), 'file')} in it"
-                yield Finding("junk", (name_below(root, folder),), text)
+                yield Finding("junk", (relative_name(root, folder),), text)
         below[:] = sorted(filter(is_visible, below))
 
 
-def _spread(files: Sequence[File], group: Sequence[int]) -> tuple[str, str]:
+def _describe_spread(files: Sequence[LabeledFile], group: Sequence[int]) -> tuple[str, str]:
     """The labels and the parts of some files, each empty where there is but one."""
     labels = Counter(files[i].label for i in group)
     parts = Counter(files[i].part for i in group)
     return (
-        f"{len(labels)} labels: {named(list(labels))}" if len(labels) > 1 else "",
-        f"{len(parts)} parts: {named(list(parts))}" if len(parts) > 1 else "",
+        f"{len(labels)} labels: {join_with_limit(list(labels))}" if len(labels) > 1 else "",
+        f"{len(parts)} parts: {join_with_limit(list(parts))}" if len(parts) > 1 else "",
     )

@@ -10,14 +10,14 @@ from PIL import Image
 
 from headstart.data import pixel_cache
 
-SIDE = 32  # pixels of a thumbnail
-NEAR = 8  # of 64 bits that two hashes may differ by
+THUMBNAIL_SIDE = 32  # pixels of a thumbnail
+MAX_HASH_DISTANCE = 8  # of 64 bits that two hashes may differ by
 # Agreement. Of photographs stored again as JPEG of quality 30 or more, or at half the size, all reach SURE; so does
 # no pair of the 8×8 digits. The 12 pairs of flowers5 from ALIKE on are each one photograph, by eye.
-ALIKE, SURE = 0.95, 0.99
-MOST = 100_000  # pairs that are compared: where textures give more, the nearest ones
-NOISE = (0.03 * 255) ** 2  # without it two flat images of one colour would have no agreement; SSIM's C2
-BLOCK = 512
+MIN_AGREEMENT, SURE_AGREEMENT = 0.95, 0.99
+MAX_PAIRS = 100_000  # pairs that are compared: where textures give more, the nearest ones
+NOISE_VARIANCE = (0.03 * 255) ** 2  # without it two flat images of one colour would have no agreement; SSIM's C2
+BLOCK_SIZE = 512
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +40,7 @@ class Fingerprint:
 
 
 @dataclass(frozen=True, eq=False)
-class LookAlikes:
+class SimilarPairs:
     """Pairs of different images that look the same.
 
     Args:
@@ -52,11 +52,11 @@ class LookAlikes:
 
     pairs: np.ndarray
     agreement: np.ndarray
-    candidates: int
-    compared: int
+    num_candidates: int
+    num_compared: int
 
 
-def fingerprint(path: Path, depth: str | None = None) -> Fingerprint | str:
+def compute_fingerprint(path: Path, depth: str | None = None) -> Fingerprint | str:
     """The fingerprint of an image file, or what is wrong with it, in a few words.
 
     Args:
@@ -65,52 +65,55 @@ def fingerprint(path: Path, depth: str | None = None) -> Fingerprint | str:
     """
     import imagehash
 
-    pixels = pixel_cache.attempt(path, None, 3, depth)
+    pixels = pixel_cache.try_decode(path, None, 3, depth)
     if isinstance(pixels, str):
         return pixels
     picture = np.ascontiguousarray(pixels.transpose(1, 2, 0))
     height, width, _ = picture.shape
     content = hashlib.blake2b(picture.data, digest_size=16, key=f"{width}x{height}".encode()).digest()
-    small = Image.fromarray(picture).resize((SIDE, SIDE), Image.Resampling.BOX)
+    small = Image.fromarray(picture).resize((THUMBNAIL_SIDE, THUMBNAIL_SIDE), Image.Resampling.BOX)
     bits = np.packbits(imagehash.phash(small).hash)
     return Fingerprint(content, width, height, np.asarray(small), int.from_bytes(bits.tobytes()))
 
 
-def look_alikes(prints: Sequence[Fingerprint]) -> LookAlikes:
+def find_similar_pairs(fingerprints: Sequence[Fingerprint]) -> SimilarPairs:
     """Pairs that look the same: similar hashes propose them, agreeing thumbnails confirm them.
 
     Hashes alone propose masses of false pairs among textures, X-rays and photographs of one scene. The agreement is
     the concordance of all values of two thumbnails (Lin, Biometrics 45:255, 1989), with a constant for noise.
     """
-    hashes = np.array([p.hash for p in prints], dtype=np.uint64)
-    pairs, candidates = _near(hashes)
-    thumbnails = np.array([p.thumbnail for p in prints]).reshape(len(prints), 3 * SIDE**2)
-    blocks = [_agreement(*(thumbnails[side] for side in pairs[k : k + BLOCK].T)) for k in range(0, len(pairs), BLOCK)]
+    hashes = np.array([p.hash for p in fingerprints], dtype=np.uint64)
+    pairs, candidates = _find_near_hashes(hashes)
+    thumbnails = np.array([p.thumbnail for p in fingerprints]).reshape(len(fingerprints), 3 * THUMBNAIL_SIDE**2)
+    blocks = [
+        _concordance(*(thumbnails[side] for side in pairs[k : k + BLOCK_SIZE].T))
+        for k in range(0, len(pairs), BLOCK_SIZE)
+    ]
     agreement = np.concatenate([*blocks, np.zeros(0)])
     order = np.argsort(-agreement, kind="stable")
-    order = order[agreement[order] >= ALIKE]
-    return LookAlikes(pairs[order], agreement[order], candidates, len(pairs))
+    order = order[agreement[order] >= MIN_AGREEMENT]
+    return SimilarPairs(pairs[order], agreement[order], candidates, len(pairs))
 
 
-def _near(hashes: np.ndarray) -> tuple[np.ndarray, int]:
+def _find_near_hashes(hashes: np.ndarray) -> tuple[np.ndarray, int]:
     """The nearest pairs of hashes, int64 (K, 2) with K <= MOST, and how many are near."""
     pairs, distances, count = np.zeros((0, 2), dtype=np.int64), np.zeros(0, dtype=np.uint8), 0
-    for start in range(0, len(hashes), BLOCK):
-        apart = np.bitwise_count(hashes[start : start + BLOCK, None] ^ hashes[None, start:])
-        one, other = np.nonzero(np.triu(apart <= NEAR, 1))
+    for start in range(0, len(hashes), BLOCK_SIZE):
+        apart = np.bitwise_count(hashes[start : start + BLOCK_SIZE, None] ^ hashes[None, start:])
+        one, other = np.nonzero(np.triu(apart <= MAX_HASH_DISTANCE, 1))
         count += len(one)
         pairs = np.concatenate([pairs, np.stack([one, other], axis=1) + start])
         distances = np.concatenate([distances, apart[one, other]])
-        if len(pairs) > MOST:
-            nearest = np.argsort(distances, kind="stable")[:MOST]
+        if len(pairs) > MAX_PAIRS:
+            nearest = np.argsort(distances, kind="stable")[:MAX_PAIRS]
             pairs, distances = pairs[nearest], distances[nearest]
     return pairs, count
 
 
-def _agreement(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+def _concordance(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """Of each row with its fellow, uint8 (K, values): 1 where they are equal."""
-    a, b = one.astype(np.float32), other.astype(np.float32)
+    a, b = first.astype(np.float32), second.astype(np.float32)
     mean_a, mean_b = a.mean(axis=1, keepdims=True), b.mean(axis=1, keepdims=True)
     covariance = ((a - mean_a) * (b - mean_b)).mean(axis=1)
     apart = (mean_a - mean_b)[:, 0] ** 2
-    return (2 * covariance + NOISE) / (a.var(axis=1) + b.var(axis=1) + apart + NOISE)
+    return (2 * covariance + NOISE_VARIANCE) / (a.var(axis=1) + b.var(axis=1) + apart + NOISE_VARIANCE)

@@ -13,13 +13,13 @@ from headstart.data.layout.hints import (
     describe_count,
     find_mask_names,
     find_mask_twins,
+    format_first_names,
     has_annotation_names,
     has_split_names,
-    name_some,
     strip_mask_name,
 )
 from headstart.data.layout.part_names import is_filler, read_part_name
-from headstart.errors import named
+from headstart.errors import join_with_limit
 
 UNLABELED = {"unlabeled", "unlabelled", "unsup"}
 MASK_SHARE = 0.1  # of the files, from which on such names are a sign of masks
@@ -63,17 +63,20 @@ class Remark:
     text: str
 
 
-def find_troubles(root: Path, folders: Sequence[ClassFolder]) -> list[Remark]:
+def find_layout_problems(root: Path, folders: Sequence[ClassFolder]) -> list[Remark]:
     """What training refuses: classes that the training part lacks, parts within classes, annotations as classes."""
     with_files = [folder for folder in folders if folder.listing.files]
-    checks = (_find_empty_parts, _find_strangers, _find_annotations, _find_inner_parts, _find_splits, _find_masks)
+    checks = (_find_empty_parts, _find_unknown_classes, _find_annotations, _find_inner_parts, _find_splits, _find_masks)
     return [remark for check in checks for remark in check(root, with_files if check != _find_empty_parts else folders)]
 
 
-def find_notes(root: Path, folders: Sequence[ClassFolder]) -> list[Remark]:
+def find_layout_notes(root: Path, folders: Sequence[ClassFolder]) -> list[Remark]:
     """What is taken in one way and could be meant in another: folders within a class count to it."""
     notes = [
-        Remark((folder.path,), f"{_below(root, folder.path)} counts as a class of its own; move it away if it is none")
+        Remark(
+            (folder.path,),
+            f"{_relative_name(root, folder.path)} counts as a class of its own; move it away if it is none",
+        )
         for folder in folders
         if folder.name.casefold() in UNLABELED and folder.listing.files
     ]
@@ -82,12 +85,12 @@ def find_notes(root: Path, folders: Sequence[ClassFolder]) -> list[Remark]:
     parents = [folder for folder in folders if len(folder.inner_folders) > 1 or _has_inner_part(folder)]
     if not parents:
         return notes
-    names = [f"{_below(root, folder.path)} ({name_some(folder.inner_folders)})" for folder in parents]
-    text = f"images in folders within a class count to that class: {name_some(names)}"
+    names = [f"{_relative_name(root, folder.path)} ({format_first_names(folder.inner_folders)})" for folder in parents]
+    text = f"images in folders within a class count to that class: {format_first_names(names)}"
     common = set.intersection(*({*folder.inner_folders} for folder in folders if folder.listing.files))
     if len(common) > 1 and len(parents) > 1:
         text += (
-            f"; all of these folders hold {named(sorted(common))}: if those are the classes, put the images of each "
+            f"; all of these folders hold {join_with_limit(sorted(common))}: if those are the classes, put the images of each "
             "into one folder"
         )
     return [*notes, Remark(tuple(folder.path for folder in parents), text)]
@@ -100,7 +103,7 @@ def describe_missing_classes(folders: Sequence[ClassFolder]) -> list[str]:
         if folder.part and folder.listing.files:
             names[folder.part].add(folder.name)
     missing = {part: sorted(names["train"] - names[part]) for part in sorted({*names} - {"train"})}
-    return [f"{part} has no image of {named(classes)}" for part, classes in missing.items() if classes]
+    return [f"{part} has no image of {join_with_limit(classes)}" for part, classes in missing.items() if classes]
 
 
 def describe_wrapper(root: Path, folder: ClassFolder) -> str:
@@ -109,7 +112,7 @@ def describe_wrapper(root: Path, folder: ClassFolder) -> str:
         return ""
     place = Path(os.path.commonpath(folder.listing.folders))
     if folder.part:
-        return f"the classes seem to lie in {_below(root, place)}: move them up into {folder.path.parent.name}"
+        return f"the classes seem to lie in {_relative_name(root, place)}: move them up into {folder.path.parent.name}"
     return f"the classes or parts seem to lie in it: data.root={place}"
 
 
@@ -117,21 +120,21 @@ def _find_empty_parts(root: Path, folders: Sequence[ClassFolder]) -> list[Remark
     remarks = []
     for part in dict.fromkeys(folder.part for folder in folders if folder.part != "train"):
         inside = [folder for folder in folders if folder.part == part]
-        if part and not any(folder.listing.files or folder.listing.troubles for folder in inside):
+        if part and not any(folder.listing.files or folder.listing.errors for folder in inside):
             place = inside[0].path.parent
-            text = f"{_below(root, place)} has folders of classes, but no images in them; fill or remove it"
+            text = f"{_relative_name(root, place)} has folders of classes, but no images in them; fill or remove it"
             remarks.append(Remark((place,), text))
     return remarks
 
 
-def _find_strangers(root: Path, folders: Sequence[ClassFolder]) -> list[Remark]:
+def _find_unknown_classes(root: Path, folders: Sequence[ClassFolder]) -> list[Remark]:
     """Classes of another part that train has no image of."""
     train = {folder.name: folder for folder in folders if folder.part == "train"}
-    alike = {_fold(name): folder for name, folder in train.items()}
+    alike = {_normalize_name(name): folder for name, folder in train.items()}
     strangers = [folder for folder in folders if folder.part not in ("", "train") and folder.name not in train]
     remarks = []
     for folder in strangers:
-        if twin := alike.get(_fold(folder.name)):
+        if twin := alike.get(_normalize_name(folder.name)):
             spelt = [unicodedata.normalize("NFC", name) for name in (twin.name, folder.name)]
             how = (
                 "differ only in how an accent is stored"
@@ -139,15 +142,15 @@ def _find_strangers(root: Path, folders: Sequence[ClassFolder]) -> list[Remark]:
                 else "differ only in how they are spelt"
             )
             text = (
-                f"classes {_below(root, twin.path)} and {_below(root, folder.path)} {how} "
+                f"classes {_relative_name(root, twin.path)} and {_relative_name(root, folder.path)} {how} "
                 f"({twin.name!a}, {folder.name!a}); rename one"
             )
             remarks.append(Remark((twin.path, folder.path), text))
-    rest = [folder for folder in strangers if _fold(folder.name) not in alike]
+    rest = [folder for folder in strangers if _normalize_name(folder.name) not in alike]
     if rest:
         text = (
-            f"classes that train has no image of: {named([_below(root, folder.path) for folder in rest])} "
-            f"(train has {named(sorted(train))}); rename them, or move them away"
+            f"classes that train has no image of: {join_with_limit([_relative_name(root, folder.path) for folder in rest])} "
+            f"(train has {join_with_limit(sorted(train))}); rename them, or move them away"
         )
         remarks.append(Remark(tuple(folder.path for folder in rest), text))
     return remarks
@@ -156,19 +159,21 @@ def _find_strangers(root: Path, folders: Sequence[ClassFolder]) -> list[Remark]:
 def _find_annotations(root: Path, folders: Sequence[ClassFolder]) -> list[Remark]:
     names = sorted({folder.name for folder in folders})
     if pairs := [folder for folder in folders if has_annotation_names(folder.inner_folders)]:
-        inside = [f"{_below(root, folder.path)} ({name_some(folder.inner_folders)})" for folder in pairs]
-        text = f"classes hold pictures and their annotations: {name_some(inside)}; move the annotations away"
+        inside = [
+            f"{_relative_name(root, folder.path)} ({format_first_names(folder.inner_folders)})" for folder in pairs
+        ]
+        text = f"classes hold pictures and their annotations: {format_first_names(inside)}; move the annotations away"
         return [Remark(tuple(folder.path for folder in pairs), text)]
-    if twins := [name for name in find_mask_names(names) if _holds_masks(name, folders)]:
+    if twins := [name for name in find_mask_names(names) if _has_mask_files(name, folders)]:
         text = (
-            f"{named(twins)}: named like masks or labels of the classes beside them; move them away, or rename them if "
+            f"{join_with_limit(twins)}: named like masks or labels of the classes beside them; move them away, or rename them if "
             "they are classes"
         )
         return [Remark(tuple(folder.path for folder in folders if folder.name in twins), text)]
     if not has_annotation_names(names):
         return []
     text = (
-        f"{named(names)} are called like pictures and their annotations, not like classes; put the pictures of each "
+        f"{join_with_limit(names)} are called like pictures and their annotations, not like classes; put the pictures of each "
         "class into a folder of its own"
     )
     if deeper := [folder.path for folder in folders if not folder.part and len(folder.inner_folders) > 1]:
@@ -192,7 +197,7 @@ def _find_inner_parts(root: Path, folders: Sequence[ClassFolder]) -> list[Remark
         mend = "move their images up into the folder of the class"
     else:
         mend = f"make it {paths[0].name}/{paths[0].parent.name} and so on, or give the folder of one as data.root"
-    text = f"parts within classes: {name_some([_below(root, path) for path in paths])}; {mend}"
+    text = f"parts within classes: {format_first_names([_relative_name(root, path) for path in paths])}; {mend}"
     return [Remark(tuple(paths), text)]
 
 
@@ -207,7 +212,7 @@ def _find_splits(root: Path, folders: Sequence[ClassFolder]) -> list[Remark]:
     if len(names) < 2 or len(common) < 2 or not has_split_names(names):
         return []
     text = (
-        f"{named(names)} look like pieces of one data set, each with {named(sorted(common))}, not like classes; "
+        f"{join_with_limit(names)} look like pieces of one data set, each with {join_with_limit(sorted(common))}, not like classes; "
         "put the images of each class into one folder (data.folds=5 cuts them anew)"
     )
     return [Remark(tuple(folder.path for folder in folders), text)]
@@ -229,7 +234,7 @@ def _list_mask_twins(folders: Sequence[ClassFolder]) -> list[Path]:
 
 
 def _describe_masks(root: Path, twins: Sequence[Path]) -> str:
-    names = name_some([_below(root, path) for path in twins])
+    names = format_first_names([_relative_name(root, path) for path in twins])
     return f"{describe_count(len(twins), 'file')} named like masks or labels of the images beside them: {names}"
 
 
@@ -237,7 +242,7 @@ def _count_files(folders: Sequence[ClassFolder]) -> int:
     return sum(len(folder.listing.files) for folder in folders)
 
 
-def _holds_masks(name: str, folders: Sequence[ClassFolder]) -> bool:
+def _has_mask_files(name: str, folders: Sequence[ClassFolder]) -> bool:
     """Whether half of the files in ``cat_masks`` are called like files in ``cat``: an "oxygen mask" holds others."""
     stems: dict[str, set[str]] = defaultdict(set)
     for folder in folders:
@@ -245,9 +250,9 @@ def _holds_masks(name: str, folders: Sequence[ClassFolder]) -> bool:
     return 2 * len(stems[name] & stems[strip_mask_name(name)]) >= len(stems[name])
 
 
-def _fold(name: str) -> str:
+def _normalize_name(name: str) -> str:
     return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
 
 
-def _below(root: Path, path: Path) -> str:
+def _relative_name(root: Path, path: Path) -> str:
     return path.relative_to(root).as_posix()

@@ -5,31 +5,62 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from headstart.data.layout.file_list import is_picture, is_visible
-from headstart.errors import named
+from headstart.data.layout.file_list import is_image_file, is_visible
+from headstart.errors import join_with_limit
 
-TABLES = {".csv", ".tsv", ".json", ".jsonl", ".txt", ".xlsx", ".mat", ".parquet"}
-ARCHIVES = {".zip", ".tar", ".gz", ".tgz", ".rar", ".7z", ".xz", ".bz2"}
-PICTURES = {"image", "images", "img", "imgs", "picture", "pictures", "photos", "jpegimages", "rgb", "input", "inputs"}
-ANNOTATIONS = {"mask", "masks", "label", "labels", "annotation", "annotations", "annot", "gt", "groundtruth", "xml"}
-ANNOTATIONS |= {"segmentation", "segmentations", "segmentationclass", "segmentationobject", "seg", "bbox", "bboxes"}
-ANNOTATIONS |= {"boxes", "json", "txt"}
-MASK = re.compile(r"[ _.-]+(masks?|seg|segmentation|gt|groundtruth|labels?)([ _-]?\d+)?$", re.IGNORECASE)
-SPLIT = re.compile(r"(fold|split|part|batch|subset|set|cv|shard)s?[ _-]*([0-9]+|[a-z])", re.IGNORECASE)
-IN_NAME = re.compile(r"([^\W\d_]+)[ ._-]*\(?\d")  # cat.0.jpg, dog_12.png, bee (3).jpg
+TABLE_SUFFIXES = {".csv", ".tsv", ".json", ".jsonl", ".txt", ".xlsx", ".mat", ".parquet"}
+ARCHIVE_SUFFIXES = {".zip", ".tar", ".gz", ".tgz", ".rar", ".7z", ".xz", ".bz2"}
+PICTURE_FOLDER_NAMES = {
+    "image",
+    "images",
+    "img",
+    "imgs",
+    "picture",
+    "pictures",
+    "photos",
+    "jpegimages",
+    "rgb",
+    "input",
+    "inputs",
+}
+ANNOTATION_FOLDER_NAMES = {
+    "mask",
+    "masks",
+    "label",
+    "labels",
+    "annotation",
+    "annotations",
+    "annot",
+    "gt",
+    "groundtruth",
+    "xml",
+}
+ANNOTATION_FOLDER_NAMES |= {
+    "segmentation",
+    "segmentations",
+    "segmentationclass",
+    "segmentationobject",
+    "seg",
+    "bbox",
+    "bboxes",
+}
+ANNOTATION_FOLDER_NAMES |= {"boxes", "json", "txt"}
+MASK_PATTERN = re.compile(r"[ _.-]+(masks?|seg|segmentation|gt|groundtruth|labels?)([ _-]?\d+)?$", re.IGNORECASE)
+SPLIT_PATTERN = re.compile(r"(fold|split|part|batch|subset|set|cv|shard)s?[ _-]*([0-9]+|[a-z])", re.IGNORECASE)
+CLASS_IN_NAME_PATTERN = re.compile(r"([^\W\d_]+)[ ._-]*\(?\d")  # cat.0.jpg, dog_12.png, bee (3).jpg
 
 
 def describe_loose_images(folders: Sequence[Path]) -> str:
     """How many images lie in the folders themselves and where their classes may be told; empty: there are none."""
     files = [path for folder in folders for path in sorted(folder.iterdir()) if is_visible(path.name)]
-    pictures = [path for path in files if path.is_file() and is_picture(path)]
+    pictures = [path for path in files if path.is_file() and is_image_file(path)]
     if not pictures:
-        archives = [path.name for path in files if path.suffix.lower() in ARCHIVES]
-        return f"{named(archives)}, to be unpacked" if archives else ""
-    starts = Counter(match[1] for path in pictures if (match := IN_NAME.match(path.name)))
+        archives = [path.name for path in files if path.suffix.lower() in ARCHIVE_SUFFIXES]
+        return f"{join_with_limit(archives)}, to be unpacked" if archives else ""
+    starts = Counter(match[1] for path in pictures if (match := CLASS_IN_NAME_PATTERN.match(path.name)))
     several = len(starts) > 1 and starts.total() > 1.5 * len(starts)
-    hints = [f"their names begin with {named(sorted(starts))}"] if several else []
-    if tables := [path.name for path in files if path.suffix.lower() in TABLES]:
+    hints = [f"their names begin with {join_with_limit(sorted(starts))}"] if several else []
+    if tables := [path.name for path in files if path.suffix.lower() in TABLE_SUFFIXES]:
         hints.append(f"a table such as {tables[0]} is not read")
     return f"{describe_count(len(pictures), 'image')}{' (' + '; '.join(hints) + ')' if hints else ''}"
 
@@ -37,33 +68,37 @@ def describe_loose_images(folders: Sequence[Path]) -> str:
 def find_mask_twins(files: Iterable[Path]) -> list[Path]:
     """Files whose names say that they are masks or labels of another file in their folder (``a_mask.png``)."""
     paths = list(files)
-    masks = [(path, path.stem[: match.start()]) for path in paths if (match := MASK.search(path.stem))]
+    masks = [(path, path.stem[: match.start()]) for path in paths if (match := MASK_PATTERN.search(path.stem))]
     stems = {(path.parent, path.stem) for path in paths} if masks else set()
     return [path for path, image in masks if (path.parent, image) in stems]
 
 
 def find_mask_names(names: Sequence[str]) -> list[str]:
     """Names that say that they are those of masks or labels of another one (``cat_masks`` beside ``cat``)."""
-    return [name for name in names if (match := MASK.search(name)) and name[: match.start()] in names]
+    return [name for name in names if (match := MASK_PATTERN.search(name)) and name[: match.start()] in names]
 
 
 def strip_mask_name(name: str) -> str:
     """The name of the image or class that a mask is of, such as ``cat`` of ``cat_mask``; others as they are."""
-    return MASK.sub("", name)
+    return MASK_PATTERN.sub("", name)
 
 
 def has_annotation_names(names: Sequence[str]) -> bool:
     """Whether folders are called like pictures and their annotations, as sets for segmentation or detection are."""
     plain = {re.sub(r"[^a-z]", "", name.lower()) for name in names}
-    return bool(plain & PICTURES) and bool(plain & ANNOTATIONS) and plain <= PICTURES | ANNOTATIONS
+    return (
+        bool(plain & PICTURE_FOLDER_NAMES)
+        and bool(plain & ANNOTATION_FOLDER_NAMES)
+        and plain <= PICTURE_FOLDER_NAMES | ANNOTATION_FOLDER_NAMES
+    )
 
 
 def has_split_names(names: Sequence[str]) -> bool:
     """Whether all names are those of pieces of one data set, such as fold1 and fold2."""
-    return all(SPLIT.fullmatch(name) for name in names)
+    return all(SPLIT_PATTERN.fullmatch(name) for name in names)
 
 
-def name_some(names: Sequence[str]) -> str:
+def format_first_names(names: Sequence[str]) -> str:
     """The first three names, where a line must name several groups of them."""
     return ", ".join([*names[:3], *(["…"] if len(names) > 3 else [])])
 

@@ -8,13 +8,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from headstart.data.layout.class_folders import ClassFolder, Remark, describe_wrapper, find_notes, find_troubles
-from headstart.data.layout.file_list import LOOSE, has_files, list_files, list_folders, list_stray_images
+from headstart.data.layout.class_folders import (
+    ClassFolder,
+    Remark,
+    describe_wrapper,
+    find_layout_notes,
+    find_layout_problems,
+)
+from headstart.data.layout.file_list import LOOSE_REASON, has_files, list_folders, list_image_files, list_stray_images
 from headstart.data.layout.hints import describe_loose_images
-from headstart.data.layout.part_folders import find_parts, has_no_labels, list_class_folders, unwrap
-from headstart.errors import HeadstartError, named
+from headstart.data.layout.part_folders import find_parts, has_no_labels, list_class_folders, unwrap_folder
+from headstart.errors import HeadstartError, join_with_limit
 
-NO_LABELS = "images in parts without folders of classes (so without labels)"
+NO_LABELS_REASON = "images in parts without folders of classes (so without labels)"
 
 
 @dataclass(frozen=True)
@@ -32,7 +38,7 @@ class Layout:
     root: Path
     classes: tuple[ClassFolder, ...]
     ignored: tuple[tuple[str, Path], ...]
-    troubles: tuple[Remark, ...]
+    problems: tuple[Remark, ...]
     notes: tuple[Remark, ...]
 
 
@@ -58,11 +64,11 @@ def _read_layout(root: Path) -> Layout:
     if parts:
         classes, ignored, notes = _read_parts(parts)
     else:
-        classes, ignored, notes = [ClassFolder("", folder, list_files(folder)) for folder in top], [], []
+        classes, ignored, notes = [ClassFolder("", folder, list_image_files(folder)) for folder in top], [], []
     ignored += list_stray_images(root)
     ignored += [image for folder in classes for image in folder.listing.ignored]
-    notes += find_notes(root, classes)
-    return Layout(root, tuple(classes), tuple(ignored), tuple(find_troubles(root, classes)), tuple(notes))
+    notes += find_layout_notes(root, classes)
+    return Layout(root, tuple(classes), tuple(ignored), tuple(find_layout_problems(root, classes)), tuple(notes))
 
 
 def _read_parts(parts: list[tuple[str, Path]]) -> tuple[list[ClassFolder], list[tuple[str, Path]], list[Remark]]:
@@ -76,15 +82,15 @@ def _read_parts(parts: list[tuple[str, Path]]) -> tuple[list[ClassFolder], list[
             notes.append(Remark((place,), f"{place.name} is empty, so the data bring no {part} part"))
             ignored += list_stray_images(place)
             continue
-        inner = unwrap(place)
+        inner = unwrap_folder(place)
         folders = list_folders(inner)
         strays = [image for folder in dict.fromkeys((place, inner)) for image in list_stray_images(folder)]
         if part == "train" or not has_no_labels(folders, classes_to_train):
-            classes += [ClassFolder(part, folder, list_files(folder)) for folder in folders]
+            classes += [ClassFolder(part, folder, list_image_files(folder)) for folder in folders]
             ignored += strays
             continue
-        ignored += [(NO_LABELS if reason == LOOSE else reason, path) for reason, path in strays]
-        ignored += [(NO_LABELS, file.path) for folder in folders for file in list_files(folder).files]
+        ignored += [(NO_LABELS_REASON if reason == LOOSE_REASON else reason, path) for reason, path in strays]
+        ignored += [(NO_LABELS_REASON, file.path) for folder in folders for file in list_image_files(folder).files]
         if part == "test":
             text = f"the images of {place.name} have no labels, so that 20 % of each class become the test instead"
             notes.append(Remark((place,), text))
@@ -109,14 +115,16 @@ def check_layout(layout: Layout) -> None:
     """
     root = layout.root
     for folder in layout.classes:
-        for path, reason in folder.listing.troubles:
+        for path, reason in folder.listing.errors:
             raise HeadstartError(f"{path}: {reason}")
     with_files = [folder for folder in layout.classes if folder.listing.files]
     if not with_files:
         raise HeadstartError(f"data.root={root}: no images in it (docs/inputs.md names the formats)")
     if empty := sorted({folder.name for folder in layout.classes} - {folder.name for folder in with_files}):
-        raise HeadstartError(f"data.root={root}: no images in class {named(empty)}; fill or remove the folder")
+        raise HeadstartError(
+            f"data.root={root}: no images in class {join_with_limit(empty)}; fill or remove the folder"
+        )
     if len({folder.name for folder in with_files}) < 2:
         raise HeadstartError(f"data.root={root}: {describe_one_class(root, with_files)}")
-    for trouble in layout.troubles:
+    for trouble in layout.problems:
         raise HeadstartError(f"data.root={root}: {trouble.text}")

@@ -6,10 +6,10 @@ from pathlib import Path
 from headstart.data.layout.file_list import has_files, has_images, list_folders
 from headstart.data.layout.hints import describe_loose_images
 from headstart.data.layout.part_names import is_filler, read_part_name
-from headstart.errors import HeadstartError, named
+from headstart.errors import HeadstartError, join_with_limit
 
-ARE_CLASSES = "if they are classes, give them other names"
-SHARED = 2  # folders of one name in two folders, from which on these look like parts of one data set
+CLASSES_HINT = "if they are classes, give them other names"
+MIN_SHARED_FOLDERS = 2  # folders of one name in two folders, from which on these look like parts of one data set
 
 
 def find_parts(root: Path, top: Sequence[Path]) -> list[tuple[str, Path]]:
@@ -27,14 +27,14 @@ def find_parts(root: Path, top: Sequence[Path]) -> list[tuple[str, Path]]:
         return []
     if others := [folder.name for folder in top if folder not in plain and has_images(folder)]:
         raise HeadstartError(
-            f"data.root={root}: folders with images beside train, val and test: {named(others)}; "
-            f"move them into the parts, or away ({named([folder.name for folder in plain])}: {ARE_CLASSES})"
+            f"data.root={root}: folders with images beside train, val and test: {join_with_limit(others)}; "
+            f"move them into the parts, or away ({join_with_limit([folder.name for folder in plain])}: {CLASSES_HINT})"
         )
     for part in ("train", "val", "test"):
         same = [folder.name for folder, p in plain.items() if p == part and has_files(folder)]
         if len(same) > 1:
             raise HeadstartError(
-                f"data.root={root}: {named(same)}: each would be the {part} part; put them into one folder, or move "
+                f"data.root={root}: {join_with_limit(same)}: each would be the {part} part; put them into one folder, or move "
                 "away all but one"
             )
     return [(plain[folder], folder) for folder in top if folder in plain]
@@ -42,17 +42,17 @@ def find_parts(root: Path, top: Sequence[Path]) -> list[tuple[str, Path]]:
 
 def list_class_folders(part: Path) -> list[Path]:
     """The folders of classes in the folder of a part, which may stand in another of its name (``test/test/*``)."""
-    return [folder for folder in list_folders(unwrap(part)) if has_files(folder)]
+    return [folder for folder in list_folders(unwrap_folder(part)) if has_files(folder)]
 
 
-def unwrap(folder: Path) -> Path:
+def unwrap_folder(folder: Path) -> Path:
     """The folder in which the classes stand: archives unpack as ``seg_train/seg_train/<class>/*``."""
     inside = [below for below in list_folders(folder) if has_files(below)]
     if len(inside) != 1 or not any(map(has_files, list_folders(inside[0]))):
         return folder
     outer, inner = read_part_name(folder.name), read_part_name(inside[0].name)
     same = inside[0].name.casefold() == folder.name.casefold() or (outer and inner and outer.part == inner.part)
-    return unwrap(inside[0]) if same else folder
+    return unwrap_folder(inside[0]) if same else folder
 
 
 def has_no_labels(folders: Sequence[Path], classes: set[str]) -> bool:
@@ -75,7 +75,7 @@ def _refuse_look_alikes(root: Path, top: Sequence[Path]) -> None:
         or any(
             name.part != other.part
             and "train" in (name.part, other.part)
-            and (name.rest == other.rest or len({*inside[folder]} & {*inside[beside]}) >= SHARED)
+            and (name.rest == other.rest or len({*inside[folder]} & {*inside[beside]}) >= MIN_SHARED_FOLDERS)
             for beside, other in alike.items()
         )
     }
@@ -83,17 +83,19 @@ def _refuse_look_alikes(root: Path, top: Sequence[Path]) -> None:
     if len({alike[folder].part for folder in plain}) > 1:
         _refuse_plain_parts(root, [folder for folder in top if folder in plain], inside)
     parts = {name.part for name in alike.values()}
-    pairs = [(one, other) for one in alike for other in top if len({*inside[one]} & {*inside[other]}) >= SHARED]
+    pairs = [
+        (one, other) for one in alike for other in top if len({*inside[one]} & {*inside[other]}) >= MIN_SHARED_FOLDERS
+    ]
     pairs = [(one, other) for one, other in pairs if one != other]
     if len(parts) > 1 and (len(alike) == len(top) or any(other in alike for _, other in pairs)):
         raise HeadstartError(
-            f"data.root={root}: {named([folder.name for folder in alike])} look like parts of a data set; name them "
-            f"train, val and test, and move other folders away ({ARE_CLASSES})"
+            f"data.root={root}: {join_with_limit([folder.name for folder in alike])} look like parts of a data set; name them "
+            f"train, val and test, and move other folders away ({CLASSES_HINT})"
         )
     for one, other in pairs:
         raise HeadstartError(
             f"data.root={root}: {one.name} looks like a part of a data set, and {other.name} holds folders of the same "
-            f"names ({named(sorted({*inside[one]} & {*inside[other]}))}); name them train, val and test ({ARE_CLASSES})"
+            f"names ({join_with_limit(sorted({*inside[one]} & {*inside[other]}))}); name them train, val and test ({CLASSES_HINT})"
         )
 
 
@@ -102,10 +104,12 @@ def _refuse_plain_parts(root: Path, parts: Sequence[Path], inside: dict[Path, li
     names = [folder.name for folder in parts]
     parts_there = {name.part for folder in parts if (name := read_part_name(folder.name))}
     if "train" not in parts_there and any(inside.values()):
-        raise HeadstartError(f"data.root={root}: {named(names)}, but no train beside them; add it ({ARE_CLASSES})")
+        raise HeadstartError(
+            f"data.root={root}: {join_with_limit(names)}, but no train beside them; add it ({CLASSES_HINT})"
+        )
     bare = [folder for folder in parts if not inside[folder]]
     raise HeadstartError(
-        f"data.root={root}: {named([folder.name for folder in bare])}: named like parts of a data set, with "
+        f"data.root={root}: {join_with_limit([folder.name for folder in bare])}: named like parts of a data set, with "
         f"{describe_loose_images(bare) or 'files'} but no folders of classes; put the images of each class into a "
-        f"folder of its own, such as {bare[-1].name}/<class>/ ({ARE_CLASSES})"
+        f"folder of its own, such as {bare[-1].name}/<class>/ ({CLASSES_HINT})"
     )

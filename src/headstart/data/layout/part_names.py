@@ -4,18 +4,18 @@ import re
 from dataclasses import dataclass
 
 # Whole words, in any case. Where both stand in one name, as in "trainval", it is the part to train on.
-WORDS = {
+PART_WORDS = {
     "train": ("train", "training", "trn", "trainingsdaten", "treino", "entrenamiento", "entrainement", "训练"),
     "val": ("val", "valid", "validation", "validate", "validating", "dev", "development", "验证"),
     "test": ("test", "testing", "tests", "tst", "eval", "evaluation", "holdout", "heldout", "teste", "prueba", "测试"),
 }
-PART_OF_WORD = {word: part for part, words in WORDS.items() for word in words} | {"trainval": "train"}
+PART_OF_WORD = {word: part for part, words in PART_WORDS.items() for word in words} | {"trainval": "train"}
 # Words that add nothing to the name of a part; numbers do not either ("train2017").
 FILLERS = {"set", "sets", "data", "dataset", "datasets", "daten", "class", "classes", "file", "files", "folder", "dir"}
 FILLERS |= {"image", "images", "img", "imgs", "photo", "photos", "picture", "pictures", "pic", "pics"}
 FILLERS |= {"split", "subset", "part", "sample", "samples", "frames", "crops", "cropped", "resized", "small", "full"}
 FILLERS |= {"jpg", "jpeg", "png", "new", "final", "raw", "original", "集"}
-NOTHING = {"all", "unknown", "unlabeled", "unlabelled", "none"}
+EMPTY_WORDS = {"all", "unknown", "unlabeled", "unlabelled", "none"}
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ def read_part_name(name: str) -> PartName | None:
 def is_filler(name: str) -> bool:
     """Whether a folder's name says nothing of what is in it: "images", "data", "all", "unknown"."""
     words = re.findall(r"[^\W\d_]+", name.casefold())
-    return all(word in FILLERS | NOTHING for word in words)
+    return all(word in FILLERS | EMPTY_WORDS for word in words)
 
 
 def _part_of_word(word: str) -> str | None:

@@ -33,9 +33,9 @@ class ConvolutionalNetwork(nn.Module):
             raise HeadstartError(f"images of {height}×{width} pixels vanish in two 2×2 pools; at least 4×4 is needed")
         places = 1 if gap else height * width if pooling == "none" else (height // 4) * (width // 4)
         self.conv1 = nn.Conv2d(channels, 4, kernel_size=3, padding=1)
-        self.pool1 = pool(pooling, 4)
+        self.pool1 = build_pool(pooling, 4)
         self.conv2 = nn.Conv2d(4, 8, kernel_size=3, padding=1)
-        self.pool2 = pool(pooling, 8)
+        self.pool2 = build_pool(pooling, 8)
         self.gap = nn.AdaptiveAvgPool2d(1) if gap else nn.Identity()
         self.fc1 = nn.Linear(8 * places, 32)
         self.fc2 = nn.Linear(32, classes)
@@ -47,7 +47,7 @@ class ConvolutionalNetwork(nn.Module):
         return self.fc2(F.relu(self.fc1(self.gap(maps).flatten(1))))
 
 
-def pool(kind: str, channels: int) -> nn.Module:
+def build_pool(kind: str, channels: int) -> nn.Module:
     """A layer that halves maps of so many channels, (N, C, H, W) to (N, C, H//2, W//2), or leaves them as they are.
 
     Blur pooling takes the maximum of each 2×2 window at every place and then every second place of that, blurred by

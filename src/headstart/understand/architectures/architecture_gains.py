@@ -8,14 +8,17 @@ import numpy as np
 
 from headstart.understand.architectures import skip_connections
 from headstart.understand.claims import Claim
-from headstart.understand.statistics import Interval
+from headstart.understand.statistics import Estimate
 
-NAME, SENTENCE = "each-network-beat-the-last", "LeNet, AlexNet, ResNet: each is more accurate than the one before."
-ARC = ("lenet", "alexnet", "scratch_backbone")
+CLAIM_NAME, CLAIM_SENTENCE = (
+    "each-network-beat-the-last",
+    "LeNet, AlexNet, ResNet: each is more accurate than the one before.",
+)
+ARCHITECTURES = ("lenet", "alexnet", "scratch_backbone")
 COMMAND = "headstart-train experiment=arc, then headstart understand RUN --sweep DIR"
 
 
-def accuracies(rows: Sequence[dict[str, Any]]) -> list[list[float]]:
+def collect_paired_accuracies(rows: Sequence[dict[str, Any]]) -> list[list[float]]:
     """Of each network of the arc, seed by seed, at the largest budget that has all three; [] where none has them twice.
 
     Args:
@@ -29,26 +32,34 @@ def accuracies(rows: Sequence[dict[str, Any]]) -> list[list[float]]:
                 for row in rows
                 if row["model"] == model and row["labels_per_class"] == budget
             }
-            for model in ARC
+            for model in ARCHITECTURES
         }
         seeds = sorted(set.intersection(*(set(its) for its in by_seed.values())))
         if len(seeds) > 1:
-            return [[by_seed[model][seed] for seed in seeds] for model in ARC]
+            return [[by_seed[model][seed] for seed in seeds] for model in ARCHITECTURES]
     return []
 
 
-def gains(found: list[list[float]]) -> list[Interval]:
+def architecture_gains(accuracies: list[list[float]]) -> list[Estimate]:
     """By how much each network is above the one before it, of :func:`accuracies`."""
-    return [skip_connections.difference(before, after) for before, after in pairwise(found)]
+    return [skip_connections.paired_difference(before, after) for before, after in pairwise(accuracies)]
 
 
-def climb(found: list[list[float]]) -> Claim:
+def build_architecture_claim(accuracies: list[list[float]]) -> Claim:
     """The claim, from :func:`accuracies`."""
-    if not found:
-        return Claim(NAME, SENTENCE, "not measured", control="the same images and seeds for each", command=COMMAND)
-    steps = gains(found)
-    shares = ", ".join(f"{model} {100 * np.mean(its):.1f} %" for model, its in zip(ARC, found, strict=True))
+    if not accuracies:
+        return Claim(
+            CLAIM_NAME, CLAIM_SENTENCE, "not measured", control="the same images and seeds for each", command=COMMAND
+        )
+    steps = architecture_gains(accuracies)
+    shares = ", ".join(
+        f"{model} {100 * np.mean(its):.1f} %" for model, its in zip(ARCHITECTURES, accuracies, strict=True)
+    )
     told = " and ".join(f"{100 * step.low:+.1f} to {100 * step.high:+.1f}" for step in steps).replace("-", "−")
     return Claim(
-        NAME, SENTENCE, skip_connections.each_is_better(steps), shares, f"{len(found[0])} seeds; gains in points {told}"
+        CLAIM_NAME,
+        CLAIM_SENTENCE,
+        skip_connections.architecture_gains_verdict(steps),
+        shares,
+        f"{len(accuracies[0])} seeds; gains in points {told}",
     )

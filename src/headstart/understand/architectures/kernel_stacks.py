@@ -4,20 +4,20 @@ from collections.abc import Sequence
 
 from torch import nn
 
-from headstart.understand.claims import Verdict
+from headstart.understand.claims import ClaimVerdict
 
 
-def stacked(inputs: int, outputs: int, layers: int) -> int:
+def count_stack_weights(inputs: int, outputs: int, layers: int) -> int:
     """Weights of ``layers`` 3×3 convolutions one after another: 9·(in·out + (n−1)·out²)."""
     return 9 * (inputs * outputs + (layers - 1) * outputs**2)
 
 
-def single(inputs: int, outputs: int, layers: int) -> int:
+def count_single_kernel_weights(inputs: int, outputs: int, layers: int) -> int:
     """Weights of the one convolution that sees as many pixels as they do: (2n+1)²·in·out."""
     return (2 * layers + 1) ** 2 * inputs * outputs
 
 
-def convolutions(network: nn.Module) -> list[tuple[str, int, int]]:
+def list_spatial_convolutions(network: nn.Module) -> list[tuple[str, int, int]]:
     """Name, channels in and channels out of each convolution that sees more than one place.
 
     Of a grouped convolution the channels of one group: stack and kernel both have their weights as often as there are
@@ -30,7 +30,7 @@ def convolutions(network: nn.Module) -> list[tuple[str, int, int]]:
     ]
 
 
-def depth_is_cheaper(channels: Sequence[tuple[int, int]], layers: int) -> Verdict:
+def stack_cost_verdict(channels: Sequence[tuple[int, int]], layers: int) -> ClaimVerdict:
     """Whether the stack has fewer weights than the kernel at all pairs of channels (in, out), at some, or at none."""
-    cheaper = [stacked(i, o, layers) < single(i, o, layers) for i, o in channels]
+    cheaper = [count_stack_weights(i, o, layers) < count_single_kernel_weights(i, o, layers) for i, o in channels]
     return "holds" if all(cheaper) else "depends" if any(cheaper) else "fails"

@@ -8,12 +8,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from headstart.networks.single_thread import by_itself
-from headstart.reporting.charts import COLOURS, drawn
+from headstart.networks.single_thread import single_threaded
+from headstart.reporting.charts import PALETTE, render_svg
 from headstart.understand.architectures import skip_connections
-from headstart.understand.claims import Chapter, Claim, Picture, Table, Verdict
-from headstart.understand.statistics import Interval
-from headstart.understand.subject import Subject, copied
+from headstart.understand.claims import Chapter, Claim, ClaimVerdict, Picture, Table
+from headstart.understand.statistics import Estimate
+from headstart.understand.subject import Subject, clone_network
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -28,12 +28,12 @@ SIDE = 8  # pixels of a side at most: so fifteen short trainings take some fifte
 IMAGES = 256
 STEPS = 40
 SEEDS = 3  # that are trained
-BEGINNINGS = 8  # seeds whose first gradients are looked at: those take no training
+GRADIENT_SEEDS = 8  # seeds whose first gradients are looked at: those take no training
 DASHES = ("--", ":", "-", "-.")
-Kind = tuple[bool, bool, int]  # skips, BatchNorm, depth
-KINDS: list[Kind] = [(False, True, SHALLOW), (False, True, DEEP), (True, True, SHALLOW), (True, True, DEEP)]
+NetworkKind = tuple[bool, bool, int]  # skips, BatchNorm, depth
+KINDS: list[NetworkKind] = [(False, True, SHALLOW), (False, True, DEEP), (True, True, SHALLOW), (True, True, DEEP)]
 KINDS += [(True, False, DEEP)]
-SAID = {
+VERDICT_TEXTS = {
     "deeper-is-worse-without-skips": {
         "holds": "Without skips the deeper network trains worse, although it could do all that the shallower one does: "
         "its further layers would only have to pass on what they get.",
@@ -60,9 +60,9 @@ SAID = {
 }
 
 
-def chapter(subject: Subject, tell: Callable[[str], None]) -> Chapter:
+def build_arc_chapter(subject: Subject, report_progress: Callable[[str], None]) -> Chapter:
     """Small networks with and without skips, trained for a moment on the subject's images."""
-    images, labels = _small(subject)
+    images, labels = _downsample_images(subject)
     told = Chapter("arc", "From LeNet to ResNet: depth and skip connections")
     told.content.append(
         "LeNet (1998) showed that convolutions can be learned, AlexNet (2012) that they scale, ResNet (2015) that a "
@@ -75,18 +75,18 @@ def chapter(subject: Subject, tell: Callable[[str], None]) -> Chapter:
     )
     if len(labels.unique()) < 2:
         told.content.append("All images have one label here, so there is nothing to learn from them.")
-        told.claims += [_unmeasured(name, "give images of two classes or more") for name in SAID]
+        told.claims += [_build_unmeasured_claim(name, "give images of two classes or more") for name in VERDICT_TEXTS]
     else:
-        with by_itself():
-            _depth(told, images, labels, tell)
+        with single_threaded():
+            _compare_depths(told, images, labels, report_progress)
     return told
 
 
-def _small(subject: Subject) -> tuple[Tensor, Tensor]:
+def _downsample_images(subject: Subject) -> tuple[Tensor, Tensor]:
     """The first images, averaged down, and their labels counted from 0: the network's own where nobody gave any."""
     images = subject.images[:IMAGES]
     if subject.labels is None:
-        network = copied(subject.network)
+        network = clone_network(subject.network)
         with torch.no_grad():
             labels = torch.cat([network(some).argmax(dim=1) for some in images.split(32)])
     else:
@@ -96,41 +96,46 @@ def _small(subject: Subject) -> tuple[Tensor, Tensor]:
     return images, labels.unique(return_inverse=True)[1]
 
 
-def _depth(told: Chapter, images: Tensor, labels: Tensor, tell: Callable[[str], None]) -> None:
+def _compare_depths(told: Chapter, images: Tensor, labels: Tensor, tell: Callable[[str], None]) -> None:
     classes = int(labels.max()) + 1
     pulls, later = {}, {}
-    losses: dict[Kind, list[list[float]]] = {}
+    losses: dict[NetworkKind, list[list[float]]] = {}
     for kind in KINDS:
         skips, norm, layers = kind
         nets = [
-            skip_connections.stack(layers, skips, norm, images.shape[1], classes, seed) for seed in range(BEGINNINGS)
+            skip_connections.build_cifar_resnet(layers, skips, norm, images.shape[1], classes, seed)
+            for seed in range(GRADIENT_SEEDS)
         ]
-        pulls[kind] = [skip_connections.gradients(net, images[:64], labels[:64]) for net in nets]
+        pulls[kind] = [skip_connections.relative_gradient_norms(net, images[:64], labels[:64]) for net in nets]
         nets = nets[:SEEDS]
         losses[kind] = []
         for seed, net in enumerate(nets):
-            tell(f"{layers} layers {_called(skips, norm)}: {STEPS} steps of training, {seed + 1} of {SEEDS} times")
-            losses[kind].append(skip_connections.trained(net, images, labels, STEPS, seed))
-        later[kind] = _uneven([skip_connections.gradients(net, images[:64], labels[:64]) for net in nets])
-    ends = {kind: [skip_connections.reached(run, classes) for run in runs] for kind, runs in losses.items()}
-    uneven = {kind: _uneven(runs) for kind, runs in pulls.items()}
+            tell(f"{layers} layers {_format_kind(skips, norm)}: {STEPS} steps of training, {seed + 1} of {SEEDS} times")
+            losses[kind].append(skip_connections.train_network(net, images, labels, STEPS, seed))
+        later[kind] = _gradient_ratio_over_seeds(
+            [skip_connections.relative_gradient_norms(net, images[:64], labels[:64]) for net in nets]
+        )
+    ends = {kind: [skip_connections.final_loss(run, classes) for run in runs] for kind, runs in losses.items()}
+    uneven = {kind: _gradient_ratio_over_seeds(runs) for kind, runs in pulls.items()}
     above = {
-        "plain": skip_connections.difference(ends[False, True, SHALLOW], ends[False, True, DEEP]),
-        "skips": skip_connections.difference(ends[True, True, SHALLOW], ends[True, True, DEEP]),
-        "without_batch_norm": skip_connections.difference(ends[True, True, DEEP], ends[True, False, DEEP]),
-        "plain_beyond_skips": skip_connections.difference(*(_worse(ends, skips) for skips in (True, False))),
+        "plain": skip_connections.paired_difference(ends[False, True, SHALLOW], ends[False, True, DEEP]),
+        "skips": skip_connections.paired_difference(ends[True, True, SHALLOW], ends[True, True, DEEP]),
+        "without_batch_norm": skip_connections.paired_difference(ends[True, True, DEEP], ends[True, False, DEEP]),
+        "plain_beyond_skips": skip_connections.paired_difference(
+            *(_depth_penalty(ends, skips) for skips in (True, False))
+        ),
     }
-    told.claims += _depth_claims(ends, above, uneven, classes)
+    told.claims += _build_claims(ends, above, uneven, classes)
     told.content += [
         Picture(
-            _losses(losses),
+            _render_losses(losses),
             f"Training loss with BatchNorm, the mean of {SEEDS} seeds; lower is better. It is the loss on the "
             "images that a network trains on: where it stays high the network does not overfit, it cannot be trained.",
         ),
         Picture(
-            _pulls(pulls),
+            _render_gradients(pulls),
             f"How strongly the loss pulls at each of {DEEP - 1} convolutions before any training: the size of the "
-            f"gradient relative to that of the weights, the median of {BEGINNINGS} seeds. On a flat line all layers "
+            f"gradient relative to that of the weights, the median of {GRADIENT_SEEDS} seeds. On a flat line all layers "
             "can learn at one rate.",
         ),
         Table(
@@ -138,82 +143,93 @@ def _depth(told: Chapter, images: Tensor, labels: Tensor, tell: Callable[[str], 
             f"over seeds with its 95 % interval, and the loss reached, in nats (guessing is {np.log(classes):.2f})",
             ("network", "layers", "strongest / weakest", "after", "loss reached"),
             [
-                (_called(*kind[:2]), kind[2], _factor(uneven[kind]), _factor(later[kind]), f"{np.mean(ends[kind]):.2f}")
+                (
+                    _format_kind(*kind[:2]),
+                    kind[2],
+                    _format_ratio(uneven[kind]),
+                    _format_ratio(later[kind]),
+                    f"{np.mean(ends[kind]):.2f}",
+                )
                 for kind in KINDS
             ],
         ),
-        *(SAID[claim.name][claim.verdict] for claim in told.claims),
+        *(VERDICT_TEXTS[claim.name][claim.verdict] for claim in told.claims),
     ]
     told.numbers |= {"layers": [SHALLOW, DEEP], "guessing": float(np.log(classes))}
-    told.numbers["loss_above"] = {what: one.plain() for what, one in above.items()}
+    told.numbers["loss_above"] = {what: one.to_json() for what, one in above.items()}
     told.numbers["depth"] = [
         {
             "skips": s,
             "batch_norm": n,
             "layers": d,
-            "losses": [[_plain(loss) for loss in run] for run in losses[s, n, d]],
+            "losses": [[_finite_or_none(loss) for loss in run] for run in losses[s, n, d]],
             "losses_reached": ends[s, n, d],
             "loss_reached": float(np.mean(ends[s, n, d])),
-            "unevenness": uneven[s, n, d].plain(),
-            "unevenness_after": later[s, n, d].plain(),
-            "pulls": [[_plain(pull) for pull in run] for run in pulls[s, n, d]],
+            "unevenness": uneven[s, n, d].to_json(),
+            "unevenness_after": later[s, n, d].to_json(),
+            "pulls": [[_finite_or_none(pull) for pull in run] for run in pulls[s, n, d]],
         }
         for s, n, d in KINDS
     ]
 
 
-def _uneven(runs: list[list[float]]) -> Interval:
-    return skip_connections.factor([skip_connections.unevenness(pulls) for pulls in runs])
+def _gradient_ratio_over_seeds(runs: list[list[float]]) -> Estimate:
+    return skip_connections.gradient_ratio_interval([skip_connections.gradient_ratio(pulls) for pulls in runs])
 
 
-def _worse(ends: dict[Kind, list[float]], skips: bool) -> list[float]:
+def _depth_penalty(ends: dict[NetworkKind, list[float]], skips: bool) -> list[float]:
     """Loss of the deeper network above that of the shallower one, seed by seed."""
     return [deep - shallow for shallow, deep in zip(ends[skips, True, SHALLOW], ends[skips, True, DEEP], strict=True)]
 
 
-def _depth_claims(
-    ends: dict[Kind, list[float]], differences: dict[str, Interval], uneven: dict[Kind, Interval], classes: int
+def _build_claims(
+    ends: dict[NetworkKind, list[float]],
+    differences: dict[str, Estimate],
+    uneven: dict[NetworkKind, Estimate],
+    classes: int,
 ) -> list[Claim]:
     plain, skipped, alone, beyond = differences.values()
-    learned = {skips: skip_connections.learned(ends[skips, True, SHALLOW], classes) for skips in (False, True)}
+    learned = {
+        skips: skip_connections.is_below_chance_loss(ends[skips, True, SHALLOW], classes) for skips in (False, True)
+    }
     even = {skips: [uneven[skips, True, layers] for layers in (SHALLOW, DEEP)] for skips in (False, True)}
     above = f"{DEEP} layers end {{:+.2f}} nats above {SHALLOW}"
     return [
-        _claim(
+        _build_claim(
             "deeper-is-worse-without-skips",
-            skip_connections.deeper_is_worse(plain, beyond, learned[False]),
-            above.format(plain.middle),
-            f"with skips {skipped.middle:+.2f}; without them {beyond.decimal()} more",
+            skip_connections.depth_without_skips_verdict(plain, beyond, learned[False]),
+            above.format(plain.value),
+            f"with skips {skipped.value:+.2f}; without them {beyond.format_decimal()} more",
             (plain.low, plain.high),
         ),
-        _claim(
+        _build_claim(
             "skips-make-depth-harmless",
-            skip_connections.skips_make_depth_harmless(skipped, alone, learned[True]),
-            above.format(skipped.middle),
-            f"{DEEP} layers without BatchNorm end {alone.middle:+.2f} nats above {DEEP} with it",
+            skip_connections.depth_with_skips_verdict(skipped, alone, learned[True]),
+            above.format(skipped.value),
+            f"{DEEP} layers without BatchNorm end {alone.value:+.2f} nats above {DEEP} with it",
             (skipped.low, skipped.high),
         ),
-        _claim(
+        _build_claim(
             "only-skips-keep-gradients",
-            skip_connections.only_skips_even_gradients(even[False], even[True]),
-            f"before training, without skips, a factor of {_factor(even[False][0])} between the layers of {SHALLOW}, "
-            f"{_factor(even[False][1])} between those of {DEEP}",
-            f"with skips {_factor(even[True][0])} and {_factor(even[True][1])}",
+            skip_connections.gradient_ratio_verdict(even[False], even[True]),
+            f"before training, without skips, a factor of {_format_ratio(even[False][0])} between the layers of {SHALLOW}, "
+            f"{_format_ratio(even[False][1])} between those of {DEEP}",
+            f"with skips {_format_ratio(even[True][0])} and {_format_ratio(even[True][1])}",
         ),
     ]
 
 
-def _losses(losses: dict[Kind, list[list[float]]]) -> str:
+def _render_losses(losses: dict[NetworkKind, list[list[float]]]) -> str:
     def draw(axes: "Axes") -> None:
         for i, (skips, norm, layers) in enumerate(kind for kind in KINDS if kind[1]):
             mean = np.mean(losses[skips, norm, layers], axis=0)
             name = f"{layers} layers, {'with skips' if skips else 'plain'}"
-            axes.plot(range(1, len(mean) + 1), mean, DASHES[i], color=COLOURS[i], label=name)
+            axes.plot(range(1, len(mean) + 1), mean, DASHES[i], color=PALETTE[i], label=name)
         axes.set_xlabel("step of training")
         axes.set_ylabel("training loss, nats")
         axes.legend(frameon=False)
 
-    return drawn(
+    return render_svg(
         "arc-losses",
         draw,
         f"Training loss against steps for {SHALLOW} and {DEEP} layers, plain and with skips. The losses reached are in "
@@ -221,13 +237,13 @@ def _losses(losses: dict[Kind, list[list[float]]]) -> str:
     )
 
 
-def _pulls(pulls: dict[Kind, list[list[float]]]) -> str:
+def _render_gradients(pulls: dict[NetworkKind, list[list[float]]]) -> str:
     deep = [kind for kind in KINDS if kind[2] == DEEP]
 
     def draw(axes: "Axes") -> None:
         for i, (skips, norm, layers) in enumerate(deep):
             median = np.median(pulls[skips, norm, layers], axis=0)
-            axes.plot(range(1, len(median) + 1), median, DASHES[i], color=COLOURS[i], label=_called(skips, norm))
+            axes.plot(range(1, len(median) + 1), median, DASHES[i], color=PALETTE[i], label=_format_kind(skips, norm))
         axes.set_yscale("log")
         axes.yaxis.set_major_formatter(lambda value, position: f"{value:g}")
         axes.yaxis.set_minor_formatter(lambda value, position: "")
@@ -235,7 +251,7 @@ def _pulls(pulls: dict[Kind, list[list[float]]]) -> str:
         axes.set_ylabel("pull of the loss")
         axes.legend(frameon=False)
 
-    return drawn(
+    return render_svg(
         "arc-pulls",
         draw,
         f"Size of the gradient at each convolution of {DEEP} layers, on a logarithmic scale, for three kinds of "
@@ -243,28 +259,30 @@ def _pulls(pulls: dict[Kind, list[list[float]]]) -> str:
     )
 
 
-def _claim(name: str, verdict: Verdict, value: str, control: str, interval: tuple[float, float] | None = None) -> Claim:
+def _build_claim(
+    name: str, verdict: ClaimVerdict, value: str, control: str, interval: tuple[float, float] | None = None
+) -> Claim:
     return Claim(name, CLAIMS[name], verdict, value.replace("-", "−"), control.replace("-", "−"), interval)
 
 
-def _unmeasured(name: str, mend: str) -> Claim:
+def _build_unmeasured_claim(name: str, mend: str) -> Claim:
     return Claim(name, CLAIMS[name], "not measured", command=mend)
 
 
-def _called(skips: bool, norm: bool) -> str:
+def _format_kind(skips: bool, norm: bool) -> str:
     if skips:
         return "skips and BatchNorm" if norm else "skips alone"
     return "BatchNorm alone"
 
 
-def _factor(found: Interval) -> str:
+def _format_ratio(found: Estimate) -> str:
     """A factor with its interval, in two digits or in all before the point."""
-    if found.middle > skip_connections.WORST / 2:
+    if found.value > skip_connections.MAX_RATIO / 2:
         return "∞"
     middle, low, high = (f"{value:,.0f}" if value >= 10 else f"{value:.2g}" for value in found)
     return f"{middle} ({low} to {high})"
 
 
-def _plain(value: float) -> float | None:
+def _finite_or_none(value: float) -> float | None:
     """JSON knows no infinity."""
     return value if np.isfinite(value) else None

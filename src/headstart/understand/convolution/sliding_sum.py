@@ -8,9 +8,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from headstart.errors import HeadstartError
-from headstart.understand.claims import Verdict
+from headstart.understand.claims import ClaimVerdict
 
-Pair = int | tuple[int, ...]  # one number for both axes, or (down, across)
+IntOrPair = int | tuple[int, ...]  # one number for both axes, or (down, across)
 
 # Sobel and Feldman's operator for vertical edges (1968): a difference across, smoothed along.
 SOBEL = ((-1.0, 0.0, 1.0), (-2.0, 0.0, 2.0), (-1.0, 0.0, 1.0))
@@ -33,12 +33,14 @@ def output_size(size: int, kernel: int, stride: int = 1, padding: int = 0, dilat
     return room // stride + 1
 
 
-def windows(images: Tensor, kernel: Pair, stride: Pair = 1, padding: Pair = 0, dilation: Pair = 1) -> Tensor:
+def unfold_windows(
+    images: Tensor, kernel: IntOrPair, stride: IntOrPair = 1, padding: IntOrPair = 0, dilation: IntOrPair = 1
+) -> Tensor:
     """What lies under the kernel at each of its places: (N, C, H, W) to (N, C, H', W', kernel height, kernel width).
 
     The value at [i, j, m, n] is the padded image's at [i·stride + m·dilation, j·stride + n·dilation].
     """
-    (kh, kw), (sy, sx), (py, px), (dy, dx) = map(_pair, (kernel, stride, padding, dilation))
+    (kh, kw), (sy, sx), (py, px), (dy, dx) = map(_to_pair, (kernel, stride, padding, dilation))
     height = output_size(images.shape[2], kh, sy, py, dy)
     width = output_size(images.shape[3], kw, sx, px, dx)
     padded = F.pad(images, (px, px, py, py))
@@ -50,17 +52,24 @@ def windows(images: Tensor, kernel: Pair, stride: Pair = 1, padding: Pair = 0, d
     return torch.stack(taps, dim=-1).unflatten(-1, (kh, kw))
 
 
-def products(images: Tensor, kernel: Tensor, stride: Pair = 1, padding: Pair = 0, dilation: Pair = 1) -> Tensor:
+def window_products(
+    images: Tensor, kernel: Tensor, stride: IntOrPair = 1, padding: IntOrPair = 0, dilation: IntOrPair = 1
+) -> Tensor:
     """Each window times the kernel (C, kernel height, kernel width), as (N, C, H', W', kernel height, kernel width).
 
     Their sum over channels and taps is the convolution's output for that kernel.
     """
     shape = (kernel.shape[1], kernel.shape[2])
-    return windows(images, shape, stride, padding, dilation) * kernel[:, None, None]
+    return unfold_windows(images, shape, stride, padding, dilation) * kernel[:, None, None]
 
 
-def convolved(
-    images: Tensor, kernels: Tensor, stride: Pair = 1, padding: Pair = 0, dilation: Pair = 1, groups: int = 1
+def convolve(
+    images: Tensor,
+    kernels: Tensor,
+    stride: IntOrPair = 1,
+    padding: IntOrPair = 0,
+    dilation: IntOrPair = 1,
+    groups: int = 1,
 ) -> Tensor:
     """The sum of products at each place: what deep learning calls a convolution, and signal processing correlation.
 
@@ -78,16 +87,16 @@ def convolved(
     Raises:
         HeadstartError: the kernel is larger than the padded image.
     """
-    seen = windows(images, (kernels.shape[2], kernels.shape[3]), stride, padding, dilation)
+    seen = unfold_windows(images, (kernels.shape[2], kernels.shape[3]), stride, padding, dilation)
     grouped = seen.unflatten(1, (groups, -1)), kernels.unflatten(0, (groups, -1))
     return torch.einsum("bgcijmn,gocmn->bgoij", *grouped).flatten(1, 2)
 
 
-def _pair(value: Pair) -> tuple[int, int]:
+def _to_pair(value: IntOrPair) -> tuple[int, int]:
     return (value[0], value[1]) if isinstance(value, tuple) else (value, value)
 
 
-def lesson_image(size: int = 5, square: int = 3) -> Tensor:
+def build_square_image(size: int = 5, square: int = 3) -> Tensor:
     """The lesson's picture: a white square amid black, float32 (1, 1, size, size)."""
     image = torch.zeros(1, 1, size, size)
     edge = (size - square) // 2
@@ -95,7 +104,7 @@ def lesson_image(size: int = 5, square: int = 3) -> Tensor:
     return image
 
 
-def size_trials(count: int, seed: int = 0) -> list[tuple[tuple[int, ...], int, int]]:
+def sample_output_sizes(count: int, seed: int = 0) -> list[tuple[tuple[int, ...], int, int]]:
     """Random settings (size, kernel, stride, padding, dilation), the formula's size for each, and torch's."""
     draw = torch.Generator().manual_seed(seed)
     trials: list[tuple[tuple[int, ...], int, int]] = []
@@ -114,7 +123,7 @@ def size_trials(count: int, seed: int = 0) -> list[tuple[tuple[int, ...], int, i
 
 
 @torch.no_grad()
-def difference(layer: nn.Conv2d) -> float | None:
+def convolution_error(layer: nn.Conv2d) -> float | None:
     """The largest difference between what a layer gives and the sum by hand, relative to the largest value.
 
     In 64 bits, on a small random input. None for a layer that pads in a way of its own, which is no part of the sum.
@@ -125,29 +134,29 @@ def difference(layer: nn.Conv2d) -> float | None:
     shape = (1, layer.in_channels, dy * (kh - 1) + 1 + sy, dx * (kw - 1) + 1 + sx)
     image = torch.randn(shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     kernels, bias = layer.weight.detach().double(), None if layer.bias is None else layer.bias.detach().double()
-    by_hand = convolved(image, kernels, layer.stride, layer.padding, layer.dilation, layer.groups)
+    by_hand = convolve(image, kernels, layer.stride, layer.padding, layer.dilation, layer.groups)
     if bias is not None:
         by_hand = by_hand + bias[:, None, None]
     given = F.conv2d(image, kernels, bias, layer.stride, layer.padding, layer.dilation, layer.groups)
     return float((by_hand - given).abs().max() / given.abs().max().clamp(min=1e-12))
 
 
-def same_verdict(differences: Sequence[float], tolerance: float = 1e-9) -> Verdict:
+def sliding_sum_verdict(differences: Sequence[float], tolerance: float = 1e-9) -> ClaimVerdict:
     """Holds where every difference from the sum by hand is rounding alone; depends where some are; fails where none."""
-    return _of_all([difference <= tolerance for difference in differences])
+    return _verdict_of_cases([difference <= tolerance for difference in differences])
 
 
-def halves_verdict(sizes: Sequence[tuple[int, int]]) -> Verdict:
+def stride_halving_verdict(sizes: Sequence[tuple[int, int]]) -> ClaimVerdict:
     """Whether each output is exactly half of its input: holds where all are, depends where some, fails where none."""
-    return _of_all([2 * given == taken for taken, given in sizes])
+    return _verdict_of_cases([2 * given == taken for taken, given in sizes])
 
 
-def preserves_verdict(sizes: Sequence[tuple[int, int]]) -> Verdict:
+def padding_verdict(sizes: Sequence[tuple[int, int]]) -> ClaimVerdict:
     """Whether each output is as large as its input: holds where all are, depends where some, fails where none."""
-    return _of_all([given == taken for taken, given in sizes])
+    return _verdict_of_cases([given == taken for taken, given in sizes])
 
 
-def widens_verdict(fields: Sequence[int], weights: Sequence[int]) -> Verdict:
+def dilation_verdict(fields: Sequence[int], weights: Sequence[int]) -> ClaimVerdict:
     """Whether fields grow at no cost.
 
     Holds where each is wider than the one before and the weights stay as many; depends where they grow with more
@@ -158,11 +167,11 @@ def widens_verdict(fields: Sequence[int], weights: Sequence[int]) -> Verdict:
     return "holds" if len(set(weights)) == 1 else "depends"
 
 
-def _of_all(right: Sequence[bool]) -> Verdict:
+def _verdict_of_cases(right: Sequence[bool]) -> ClaimVerdict:
     return "not measured" if not right else "holds" if all(right) else "depends" if any(right) else "fails"
 
 
-def edges_verdict(response: Tensor, edges: Tensor) -> Verdict:
+def edge_detection_verdict(response: Tensor, edges: Tensor) -> ClaimVerdict:
     """Whether bright spots mark the edges.
 
     Holds where each edge is brighter than all else; depends where it is so only without regard to sign, so that

@@ -3,10 +3,10 @@
 import torch
 from torch import Tensor
 
-from headstart.seeding import key
+from headstart.seeding import derive_key
 
 
-def class_share(features: Tensor, labels: Tensor) -> Tensor:
+def class_selectivity(features: Tensor, labels: Tensor) -> Tensor:
     """The share of each feature's variance between images that their class explains, beyond what chance would.
 
     1 − (variance within classes) / (variance), each over its degrees of freedom: ε² of Kelley (Proc. Natl Acad. Sci.
@@ -28,11 +28,14 @@ def class_share(features: Tensor, labels: Tensor) -> Tensor:
     return torch.where(silent, torch.nan, 1 - within / between)
 
 
-def by_chance(features: Tensor, labels: Tensor, times: int = 200) -> tuple[float, float]:
+def chance_selectivity_interval(features: Tensor, labels: Tensor, permutations: int = 200) -> tuple[float, float]:
     """Between what the mean ``class_share`` lies in 95 % of the cases where labels are dealt out at random."""
-    draw = torch.Generator().manual_seed(key(0, "labels"))
+    draw = torch.Generator().manual_seed(derive_key(0, "labels"))
     means = torch.stack(
-        [class_share(features, labels[torch.randperm(len(labels), generator=draw)]).nanmean() for _ in range(times)]
+        [
+            class_selectivity(features, labels[torch.randperm(len(labels), generator=draw)]).nanmean()
+            for _ in range(permutations)
+        ]
     )
     low, high = means.quantile(torch.tensor([0.025, 0.975], dtype=torch.float64)).tolist()
     return low, high

@@ -18,17 +18,17 @@ import torch
 from torch import Tensor, nn
 
 from headstart.errors import HeadstartError
-from headstart.seeding import key
-from headstart.understand.subject import copied
+from headstart.seeding import derive_key
+from headstart.understand.subject import clone_network
 
-WAVE = 7  # numbers of a Gabor's shape: centre (2), angle, frequency, widths (2), phase
+GABOR_PARAMETERS = 7  # numbers of a Gabor's shape: centre (2), angle, frequency, widths (2), phase
 BELL = 3  # of a blob's: centre (2), width
-FADED = 0.01  # a filter of less than this share of the strongest one's norm has faded: it says nothing
-BEST, TRIES, ROUNDS = 4, 16, 24  # how many shapes of the grid are followed, by how many draws, how often
+MIN_RELATIVE_NORM = 0.01  # a filter of less than this share of the strongest one's norm has faded: it says nothing
+NUM_STARTS, NUM_DRAWS, NUM_ROUNDS = 4, 16, 24  # how many shapes of the grid are followed, by how many draws, how often
 
 
 @dataclass(frozen=True)
-class Fits:
+class FilterFits:
     """How much of each filter is explained; the faded ones are left out.
 
     Args:
@@ -40,20 +40,20 @@ class Fits:
         parameters: numbers of a Gabor.
     """
 
-    kept: Tensor
-    gabor: Tensor
-    blob: Tensor
-    fitted: Tensor
-    values: int
-    parameters: int
+    active: Tensor
+    gabor_share: Tensor
+    blob_share: Tensor
+    reconstruction: Tensor
+    num_weights: int
+    num_gabor_parameters: int
 
     @property
-    def explained(self) -> Tensor:
+    def best_share(self) -> Tensor:
         """By the better of the two, float32 (kept,)."""
-        return torch.maximum(self.gabor, self.blob)
+        return torch.maximum(self.gabor_share, self.blob_share)
 
 
-def first_filters(network: nn.Module, shape: tuple[int, int, int]) -> Tensor:
+def first_layer_filters(network: nn.Module, shape: tuple[int, int, int]) -> Tensor:
     """The weights of the first convolution that an image meets, float32 (N, C, k, k).
 
     Args:
@@ -63,7 +63,7 @@ def first_filters(network: nn.Module, shape: tuple[int, int, int]) -> Tensor:
     Raises:
         HeadstartError: there is no convolution.
     """
-    network = copied(network)
+    network = clone_network(network)
     met: list[nn.Conv2d] = []
     for module in network.modules():
         if isinstance(module, nn.Conv2d):
@@ -75,27 +75,27 @@ def first_filters(network: nn.Module, shape: tuple[int, int, int]) -> Tensor:
     return met[0].weight.detach()
 
 
-def fits(filters: Tensor) -> Fits:
+def fit_filters(filters: Tensor) -> FilterFits:
     """Fit a Gabor and a blob to each filter.
 
     Args:
         filters: float32 (N, C, height, width).
     """
     strength = filters.flatten(1).norm(dim=1)
-    kept = strength > FADED * strength.max() if len(filters) else strength > 0
+    kept = strength > MIN_RELATIVE_NORM * strength.max() if len(filters) else strength > 0
     count, channels, height, width = filters[kept].shape
     weights = filters[kept].reshape(count, channels, height * width)
     energy = weights.square().sum(dim=(1, 2))
     size = max(height, width)
-    waves, bells = partial(_waves, height=height, width=width), partial(_bells, height=height, width=width)
-    gabor, gabors = _searched(weights, waves, _grid(size, waves=True), size)
-    blob, blobs = _searched(weights, bells, _grid(size, waves=False), size)
+    waves, bells = partial(_gabor_basis, height=height, width=width), partial(_blob_basis, height=height, width=width)
+    gabor, gabors = _search_shapes(weights, waves, _build_shape_grid(size, waves=True), size)
+    blob, blobs = _search_shapes(weights, bells, _build_shape_grid(size, waves=False), size)
     fitted = torch.where((gabor >= blob)[:, None, None], gabors, blobs).reshape(count, channels, height, width)
-    parameters = WAVE + channels
-    return Fits(kept, gabor / energy, blob / energy, fitted, channels * height * width, parameters)
+    parameters = GABOR_PARAMETERS + channels
+    return FilterFits(kept, gabor / energy, blob / energy, fitted, channels * height * width, parameters)
 
 
-def pixels_shuffled(filters: Tensor, times: int) -> Tensor:
+def shuffle_filter_pixels(filters: Tensor, repeats: int) -> Tensor:
     """Each filter with its pixels in another order, the same for all its channels: its numbers and colours without
     its shape.
 
@@ -107,12 +107,12 @@ def pixels_shuffled(filters: Tensor, times: int) -> Tensor:
         float32 (times·N, C, height, width), all filters once, then again.
     """
     count, channels, height, width = filters.shape
-    draw = torch.Generator().manual_seed(key(0, "pixels"))
-    order = torch.rand(times * count, 1, height * width, generator=draw).argsort(dim=2).expand(-1, channels, -1)
-    return filters.flatten(2).repeat(times, 1, 1).gather(2, order).unflatten(2, (height, width))
+    draw = torch.Generator().manual_seed(derive_key(0, "pixels"))
+    order = torch.rand(repeats * count, 1, height * width, generator=draw).argsort(dim=2).expand(-1, channels, -1)
+    return filters.flatten(2).repeat(repeats, 1, 1).gather(2, order).unflatten(2, (height, width))
 
 
-def _grid(size: int, waves: bool) -> Tensor:
+def _build_shape_grid(size: int, waves: bool) -> Tensor:
     """Shapes to begin with, (S, 6): centre (y, x), widths (along the wave, across it), angle, frequency.
 
     A wave between a quarter of one over the kernel and the finest that pixels can hold, two pixels long.
@@ -122,46 +122,46 @@ def _grid(size: int, waves: bool) -> Tensor:
     angles = torch.arange(8) * pi / 8 if waves else torch.zeros(1)
     frequencies = torch.linspace(0.25 / size, 0.5, 6) if waves else torch.zeros(1)
     across = widths if waves else torch.ones(1)
-    return _bounded(torch.cartesian_prod(centres, centres, widths, across, angles, frequencies), size)
+    return _clamp_shapes(torch.cartesian_prod(centres, centres, widths, across, angles, frequencies), size)
 
 
-def _bounded(shapes: Tensor, size: int) -> Tensor:
+def _clamp_shapes(shapes: Tensor, size: int) -> Tensor:
     centre, widths = shapes[..., :2].clamp(-size / 2, size / 2), shapes[..., 2:4].clamp(0.4, size)
     return torch.cat([centre, widths, shapes[..., 4:5], shapes[..., 5:].clamp(0.25 / size, 0.5)], dim=-1)
 
 
-def _bells(shapes: Tensor, height: int, width: int) -> Tensor:
+def _blob_basis(shapes: Tensor, height: int, width: int) -> Tensor:
     """Blobs of unit norm, (…, 1, height·width)."""
-    v, u = _about(shapes, height, width)
+    v, u = _pixel_offsets(shapes, height, width)
     bell = torch.exp(-(u.square() + v.square()) / (2 * shapes[..., 2:3].square()))
-    return _unit(bell)[..., None, :]
+    return _normalize(bell)[..., None, :]
 
 
-def _waves(shapes: Tensor, height: int, width: int) -> Tensor:
+def _gabor_basis(shapes: Tensor, height: int, width: int) -> Tensor:
     """The two waves under a bell whose sums are all its phases, orthonormal, (…, 2, height·width)."""
-    y, x = _about(shapes, height, width)
+    y, x = _pixel_offsets(shapes, height, width)
     angle = shapes[..., 4:5]
     u, v = x * angle.cos() + y * angle.sin(), y * angle.cos() - x * angle.sin()
     bell = torch.exp(-u.square() / (2 * shapes[..., 2:3].square()) - v.square() / (2 * shapes[..., 3:4].square()))
     wave = 2 * pi * shapes[..., 5:6] * u
-    even, odd = _unit(bell * wave.cos()), bell * wave.sin() / bell.norm(dim=-1, keepdim=True)
+    even, odd = _normalize(bell * wave.cos()), bell * wave.sin() / bell.norm(dim=-1, keepdim=True)
     odd = odd - (odd * even).sum(dim=-1, keepdim=True) * even
     # Where next to nothing is left of it, what is left is rounding, and no direction of its own.
-    odd = torch.where(odd.norm(dim=-1, keepdim=True) < 1e-3, 0.0, _unit(odd))
+    odd = torch.where(odd.norm(dim=-1, keepdim=True) < 1e-3, 0.0, _normalize(odd))
     return torch.stack([even, odd], dim=-2)
 
 
-def _unit(vectors: Tensor) -> Tensor:
+def _normalize(vectors: Tensor) -> Tensor:
     return vectors / vectors.norm(dim=-1, keepdim=True).clamp(min=1e-12)
 
 
-def _about(shapes: Tensor, height: int, width: int) -> tuple[Tensor, Tensor]:
+def _pixel_offsets(shapes: Tensor, height: int, width: int) -> tuple[Tensor, Tensor]:
     """Each pixel's coordinates (y, x) about the shapes' centres, each (…, height·width)."""
     y, x = torch.meshgrid(torch.arange(height) - (height - 1) / 2, torch.arange(width) - (width - 1) / 2, indexing="ij")
     return y.flatten() - shapes[..., 0:1], x.flatten() - shapes[..., 1:2]
 
 
-def _held(weights: Tensor, basis: Tensor) -> Tensor:
+def _captured_energy(weights: Tensor, basis: Tensor) -> Tensor:
     """The energy of filters (N, C, P) in the best outer product of a colour and one direction of each basis
     (N or 1, S, D, P), D of 1 or 2: (N, S).
 
@@ -175,7 +175,9 @@ def _held(weights: Tensor, basis: Tensor) -> Tensor:
     return (first + second + ((first - second).square() + 4 * mixed.square()).sqrt()) / 2
 
 
-def _searched(weights: Tensor, family: Callable[[Tensor], Tensor], grid: Tensor, size: int) -> tuple[Tensor, Tensor]:
+def _search_shapes(
+    weights: Tensor, family: Callable[[Tensor], Tensor], grid: Tensor, size: int
+) -> tuple[Tensor, Tensor]:
     """The energy of the best fit of each filter (N,), and that fit (N, C, P).
 
     Args:
@@ -184,15 +186,15 @@ def _searched(weights: Tensor, family: Callable[[Tensor], Tensor], grid: Tensor,
         grid: shapes to begin with, (S, 6).
         size: of the kernel, in pixels.
     """
-    at_first = _held(weights, family(grid)[None])
-    best, chosen = at_first.topk(min(BEST, len(grid)), dim=1)
+    at_first = _captured_energy(weights, family(grid)[None])
+    best, chosen = at_first.topk(min(NUM_STARTS, len(grid)), dim=1)
     shapes = grid[chosen]
-    draw = torch.Generator().manual_seed(key(0, "filters"))
+    draw = torch.Generator().manual_seed(derive_key(0, "filters"))
     reach = torch.tensor([0.2 * size, 0.2 * size, 0.2 * size, 0.2 * size, 0.4, 0.1])
-    for turn in range(ROUNDS):
-        steps = torch.randn(*shapes.shape[:2], TRIES, 6, generator=draw) * reach * 0.8**turn
-        tried = _bounded(shapes[:, :, None] + steps, size)
-        held = _held(weights, family(tried).flatten(1, 2)).view(*shapes.shape[:2], TRIES)
+    for turn in range(NUM_ROUNDS):
+        steps = torch.randn(*shapes.shape[:2], NUM_DRAWS, 6, generator=draw) * reach * 0.8**turn
+        tried = _clamp_shapes(shapes[:, :, None] + steps, size)
+        held = _captured_energy(weights, family(tried).flatten(1, 2)).view(*shapes.shape[:2], NUM_DRAWS)
         most, which = held.max(dim=2)
         better = most > best
         best = torch.where(better, most, best)

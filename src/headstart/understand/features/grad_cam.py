@@ -5,10 +5,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from headstart.errors import HeadstartError
-from headstart.understand.subject import copied
+from headstart.understand.subject import clone_network
 
-AT_ONCE = 16  # images that go forth and back together
-POINTS = 14  # a side, at which maps are compared
+CAM_BATCH_SIZE = 16  # images that go forth and back together
+CORRELATION_GRID = 14  # a side, at which maps are compared
 
 
 def grad_cam(network: nn.Module, images: Tensor, classes: Tensor, layer: str) -> Tensor:
@@ -32,14 +32,14 @@ def grad_cam(network: nn.Module, images: Tensor, classes: Tensor, layer: str) ->
     """
     from captum.attr import LayerGradCam
 
-    network = copied(network)
+    network = clone_network(network)
     for module in network.modules():
-        module.register_forward_pre_hook(_let_through)
+        module.register_forward_pre_hook(_enable_gradients)
         if hasattr(module, "inplace"):
             module.inplace = False  # type: ignore[assignment]  # else it overwrites what the gradient needs
     by = LayerGradCam(network, network.get_submodule(layer))
     parts = []
-    for some, asked in zip(images.split(AT_ONCE), classes.split(AT_ONCE), strict=True):
+    for some, asked in zip(images.split(CAM_BATCH_SIZE), classes.split(CAM_BATCH_SIZE), strict=True):
         try:
             with torch.enable_grad():
                 coarse = by.attribute(some.clone().requires_grad_(), target=asked, relu_attributions=True)
@@ -51,11 +51,11 @@ def grad_cam(network: nn.Module, images: Tensor, classes: Tensor, layer: str) ->
     return maps / maps.amax(dim=(1, 2), keepdim=True).clamp(min=torch.finfo(maps.dtype).tiny)
 
 
-def _let_through(module: nn.Module, taken: object) -> None:
+def _enable_gradients(module: nn.Module, taken: object) -> None:
     torch.set_grad_enabled(True)  # until the end of the caller's ``no_grad``, which puts back what was before
 
 
-def covered(images: Tensor, maps: Tensor, share: float) -> Tensor:
+def cover_top_pixels(images: Tensor, maps: Tensor, share: float) -> Tensor:
     """The images without their places of the greatest values: these take the image's mean colour.
 
     Args:
@@ -69,20 +69,22 @@ def covered(images: Tensor, maps: Tensor, share: float) -> Tensor:
     return torch.where(hidden.view_as(maps)[:, None], images.mean(dim=(2, 3), keepdim=True), images)
 
 
-def drops(network: nn.Module, images: Tensor, maps: Tensor, classes: Tensor, share: float) -> Tensor:
+def confidence_drop(network: nn.Module, images: Tensor, maps: Tensor, classes: Tensor, share: float) -> Tensor:
     """By how much the probability of the class falls when the map's greatest places are covered, float32 (N,)."""
     if not len(images):
         return torch.zeros(0)
-    network = copied(network)
+    network = clone_network(network)
     with torch.no_grad():
         before, after = (
-            torch.cat([network(some).softmax(dim=1) for some in all_.split(AT_ONCE)]).gather(1, classes[:, None])[:, 0]
-            for all_ in (images, covered(images, maps, share))
+            torch.cat([network(some).softmax(dim=1) for some in all_.split(CAM_BATCH_SIZE)]).gather(
+                1, classes[:, None]
+            )[:, 0]
+            for all_ in (images, cover_top_pixels(images, maps, share))
         )
     return before - after
 
 
-def likeness(maps: Tensor, others: Tensor) -> Tensor:
+def rank_correlation(maps: Tensor, other_maps: Tensor) -> Tensor:
     """Spearman's rank correlation of each map with its other, both taken at 14×14 places.
 
     Args:
@@ -94,8 +96,8 @@ def likeness(maps: Tensor, others: Tensor) -> Tensor:
     from scipy.stats import rankdata
 
     ranks = []
-    for each in (maps, others):
-        places = F.adaptive_avg_pool2d(each[:, None], min(POINTS, *each.shape[1:])).flatten(1)
+    for each in (maps, other_maps):
+        places = F.adaptive_avg_pool2d(each[:, None], min(CORRELATION_GRID, *each.shape[1:])).flatten(1)
         of = torch.from_numpy(rankdata(places.numpy(), axis=1))
         ranks.append(of - of.mean(dim=1, keepdim=True))
     scale = ranks[0].norm(dim=1) * ranks[1].norm(dim=1)

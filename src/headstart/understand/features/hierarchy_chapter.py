@@ -10,15 +10,15 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from headstart.errors import HeadstartError
-from headstart.networks.stages import activations, stages
+from headstart.networks.stages import capture_activations, find_stages
 from headstart.reporting import html
-from headstart.reporting.charts import COLOURS, drawn
-from headstart.understand.claims import Chapter, Claim, Picture, Table, Verdict
-from headstart.understand.features.stage_statistics import COARSE, Depths, measured
-from headstart.understand.features.top_patches import fitted, strongest, top_patches
-from headstart.understand.pictures import sheet, shown, stretched
-from headstart.understand.receptive_field.fields import Field, receptive_fields
-from headstart.understand.statistics import Interval
+from headstart.reporting.charts import PALETTE, render_svg
+from headstart.understand.claims import Chapter, Claim, ClaimVerdict, Picture, Table
+from headstart.understand.features.stage_statistics import COARSE_TILES, StageStatistics, compute_stage_statistics
+from headstart.understand.features.top_patches import channel_peaks, crop_top_patches, fit_to_square
+from headstart.understand.pictures import render_image, rescale_contrast, tile_images
+from headstart.understand.receptive_field.fields import ReceptiveField, receptive_fields
+from headstart.understand.statistics import Estimate
 from headstart.understand.subject import Subject
 
 if TYPE_CHECKING:
@@ -30,55 +30,57 @@ CLAIMS = {
     "as-in-the-brain": "The order of the layers is that of the visual cortex, from V1 to IT.",
 }
 
-IMAGES, PIXELS = 200, 5_000_000  # that are looked at, at most
-FEWEST = 20  # images that the figures need
-CHANNELS, PATCHES, PATCH = 4, 6, 32
-MAPS, MAP = 8, 40
+MAX_IMAGES, MAX_PIXELS = 200, 5_000_000  # that are looked at, at most
+MIN_IMAGES = 20  # images that the figures need
+NUM_CHANNELS, NUM_PATCHES, PATCH_SIZE = 4, 6, 32
+NUM_MAPS, MAP_SIZE = 8, 40
 
 
-def chapter(subject: Subject, tell: Callable[[str], None]) -> Chapter:
+def build_hierarchy_chapter(subject: Subject, report_progress: Callable[[str], None]) -> Chapter:
     """Activations and patches by stage; class and arrangement by stage, trained against untrained."""
     shape = subject.images.shape[1], subject.images.shape[2], subject.images.shape[3]
-    names = stages(subject.network, shape)
-    fields, reason = _fields(subject.network, shape)
-    most = min(IMAGES, max(PIXELS // (shape[1] * shape[2]), FEWEST))
+    names = find_stages(subject.network, shape)
+    fields, reason = _find_fields(subject.network, shape)
+    most = min(MAX_IMAGES, max(MAX_PIXELS // (shape[1] * shape[2]), MIN_IMAGES))
     order = torch.randperm(len(subject.images), generator=torch.Generator().manual_seed(0))
-    unseen = order[~subject.trained_on[order]][:most]
-    enough = _enough(subject.labels, unseen)
+    unseen = order[~subject.train_mask[order]][:most]
+    enough = _has_enough_labels(subject.labels, unseen)
     some = unseen if enough else order[:most]
-    tell(f"{len(some)} images through the network")
-    noted = activations(subject.network, subject.images[some], names, keep=_seen)
-    content: list[str | Picture | Table] = [_beginning(names), *_maps(subject, names, int(some[0]))]
-    content += _patches(subject.pictures[some], noted, fields, reason)
+    report_progress(f"{len(some)} images through the network")
+    noted = capture_activations(subject.network, subject.images[some], names, transform=_summarize_channels)
+    content: list[str | Picture | Table] = [_write_introduction(names), *_render_maps(subject, names, int(some[0]))]
+    content += _build_patches(subject.pictures[some], noted, fields, reason)
     depths = None
     if enough and subject.labels is not None:
         means = {name: each[:, :, 0] for name, each in noted.items()}
-        tell("the same images scrambled, and all through the untrained network")
-        images, tiles = subject.images[some], between(fields, names, shape)
-        depths = measured(subject.network, subject.random, images, subject.labels[some], means, tiles)
-        content += _figures(depths, names, fields)
+        report_progress("the same images scrambled, and all through the untrained network")
+        images, tiles = subject.images[some], choose_tiles(fields, names, shape)
+        depths = compute_stage_statistics(
+            subject.network, subject.random_network, images, subject.labels[some], means, tiles
+        )
+        content += _build_figures(depths, names, fields)
     else:
-        content.append(f"The figures need at least {FEWEST} labelled images that the network was not trained on.")
+        content.append(f"The figures need at least {MIN_IMAGES} labelled images that the network was not trained on.")
     numbers = {
         "stages": names, "images": len(some), "channels": {name: noted[name].shape[1] for name in names},
         "fields": {name: fields[name].size for name in names if name in fields},
         **({} if depths is None else asdict(depths)),
     }  # fmt: skip
-    claims = _claims(depths, names, fields.get(names[-1]), shape)
+    claims = _build_claims(depths, names, fields.get(names[-1]), shape)
     return Chapter("hierarchy", "From edges to objects", content, claims, numbers)
 
 
-def between(fields: dict[str, Field], names: list[str], shape: tuple[int, int, int]) -> int:
+def choose_tiles(fields: dict[str, ReceptiveField], names: list[str], shape: tuple[int, int, int]) -> int:
     """Tiles a side that are larger than what a unit of the first stage sees and smaller than what one of the middle
     does: the geometric mean of the two fields, so far as the image allows it."""
     first, middle = (fields.get(name) for name in (names[0], names[len(names) // 2]))
     if first is None or middle is None:
-        return COARSE
+        return COARSE_TILES
     side = (max(first.size) * max(middle.size)) ** 0.5
     return min(max(round(min(shape[1:]) / side), 2), min(shape[1:]))
 
 
-def judged_parts(grows: Interval, learned: Interval) -> tuple[Verdict, str]:
+def part_detector_verdict(increase: Estimate, increase_over_untrained: Estimate) -> tuple[ClaimVerdict, str]:
     """Whether the middle stage combines: scrambling must lose more of its answers than of the first stage's.
 
     No figure here says that what is combined are textures and parts; so the most that it can find is "depends".
@@ -87,86 +89,93 @@ def judged_parts(grows: Interval, learned: Interval) -> tuple[Verdict, str]:
         grows: what is lost at the middle stage less what is lost at the first.
         learned: what is lost at the middle stage less what an untrained network loses there.
     """
-    if grows.low <= 0:
+    if increase.low <= 0:
         return "fails", "the middle depends on how things lie no more than the first stage does"
-    if learned.low <= 0:
+    if increase_over_untrained.low <= 0:
         return "depends", "it combines, but no more than an untrained network does; what it combines is not measured"
     return "depends", "it combines; that it makes textures and parts of it, only the patches can show"
 
 
-def judged_objects(depths: Depths, sees_all: bool) -> tuple[Verdict, str]:
+def object_detector_verdict(depths: StageStatistics, sees_whole_image: bool) -> tuple[ClaimVerdict, str]:
     """Whether the last stage goes by the class, more than the first, chance and an untrained network, and whether it
     needs the whole: scrambled pictures must leave less than half of that.
 
     Args:
         sees_all: whether a unit of the last stage sees all of the image.
     """
-    if depths.share[-1].middle <= depths.chance[-1][1] or depths.share_grows.low <= 0:
+    if depths.share[-1].value <= depths.chance[-1][1] or depths.share_grows.low <= 0:
         return "fails", "the last stage goes by the class no more than the first or than chance"
     if depths.share_learned.low <= 0:
         return "fails", "the last stage goes by the class no more than an untrained network's"
-    if not sees_all:
+    if not sees_whole_image:
         return "depends", "it goes by the class, but no unit sees all of the image"
-    left = f"{100 * max(depths.share_scrambled[-1].middle, 0):.0f} % in scrambled pictures"
+    left = f"{100 * max(depths.share_scrambled[-1].value, 0):.0f} % in scrambled pictures"
     if depths.share_needs_whole.low <= 0:
         return "depends", f"{left}: parts without their arrangement do for much of it"
     return "holds", f"{left}: most of it needs the whole"
 
 
-def _enough(labels: Tensor | None, unseen: Tensor) -> bool:
-    if labels is None or len(unseen) < FEWEST:
+def _has_enough_labels(labels: Tensor | None, unseen: Tensor) -> bool:
+    if labels is None or len(unseen) < MIN_IMAGES:
         return False
     counts = labels[unseen].bincount()
     return int((counts > 1).sum()) > 1 and len(unseen) > 2 * int((counts > 0).sum())
 
 
-def _seen(maps: Tensor) -> Tensor:
+def _summarize_channels(maps: Tensor) -> Tensor:
     """Of each channel its mean, strongest answer and the place of that, (N, K, 3)."""
-    return torch.cat([maps.mean(dim=(2, 3))[:, :, None], strongest(maps)], dim=2)
+    return torch.cat([maps.mean(dim=(2, 3))[:, :, None], channel_peaks(maps)], dim=2)
 
 
-def _fields(network: nn.Module, shape: tuple[int, int, int]) -> tuple[dict[str, Field], str]:
+def _find_fields(network: nn.Module, shape: tuple[int, int, int]) -> tuple[dict[str, ReceptiveField], str]:
     try:
         return {field.name: field for field in receptive_fields(network, shape)}, ""
     except HeadstartError as unknown:
         return {}, str(unknown)
 
 
-def _beginning(names: list[str]) -> str:
+def _write_introduction(names: list[str]) -> str:
     return (
         f"Each time the network makes its maps smaller, a stage ends. This one has {len(names)} "
         f"{'stage' if len(names) == 1 else 'stages'}, named by their last layers: {', '.join(names)}."
     )
 
 
-def _maps(subject: Subject, names: list[str], image: int) -> list[Picture]:
+def _render_maps(subject: Subject, names: list[str], image: int) -> list[Picture]:
     """One image, and the maps that vary most over it, a row a stage."""
-    given = activations(subject.network, subject.images[image][None], names)
+    given = capture_activations(subject.network, subject.images[image][None], names)
     cells: list[Tensor] = []
     for maps in (each[0] for each in given.values()):
-        varying = maps[maps.flatten(1).std(dim=1, correction=0).argsort(descending=True)[:MAPS]]
+        varying = maps[maps.flatten(1).std(dim=1, correction=0).argsort(descending=True)[:NUM_MAPS]]
         # A map of one number has no least and greatest: its grey stands for it among the others.
-        grey = stretched(varying[:, None]) if varying[0].numel() > 1 else stretched(varying[None]).transpose(0, 1)
-        cells += [fitted(each, MAP) for each in F.pad(grey, (0, 0, 0, 0, 0, 0, 0, MAPS - len(grey)), value=255)]
+        grey = (
+            rescale_contrast(varying[:, None])
+            if varying[0].numel() > 1
+            else rescale_contrast(varying[None]).transpose(0, 1)
+        )
+        cells += [
+            fit_to_square(each, MAP_SIZE)
+            for each in F.pad(grey, (0, 0, 0, 0, 0, 0, 0, NUM_MAPS - len(grey)), value=255)
+        ]
     seen = "One image, and what becomes of it."
     through = (
-        f"A row for each stage, first to last: the {MAPS} channels that vary most over this image, from their least "
+        f"A row for each stage, first to last: the {NUM_MAPS} channels that vary most over this image, from their least "
         "(black) to their greatest answer (white). A map of a single number is compared with the others of its row."
     )
     return [
-        Picture(shown(fitted(subject.pictures[image], 96), seen), seen),
-        Picture(shown(sheet(torch.stack(cells), columns=MAPS), through), through),
+        Picture(render_image(fit_to_square(subject.pictures[image], 96), seen), seen),
+        Picture(render_image(tile_images(torch.stack(cells), columns=NUM_MAPS), through), through),
     ]
 
 
-def _patches(
-    pictures: Tensor, noted: dict[str, Tensor], fields: dict[str, Field], reason: str
+def _build_patches(
+    pictures: Tensor, noted: dict[str, Tensor], fields: dict[str, ReceptiveField], reason: str
 ) -> list[str | Picture | Table]:
     if reason:
         return [f"What units see is not shown, since their fields are not known: {reason}"]
     content: list[str | Picture | Table] = [
-        f"What do units look for? Below are {CHANNELS} channels of each stage, a row each, drawn by lot and not chosen "
-        f"to please. A row shows the {PATCHES} pictures on which the channel answers most, cut to what its strongest "
+        f"What do units look for? Below are {NUM_CHANNELS} channels of each stage, a row each, drawn by lot and not chosen "
+        f"to please. A row shows the {NUM_PATCHES} pictures on which the channel answers most, cut to what its strongest "
         "unit sees there: its exact receptive field, within the image. What do the pictures of a row have in common?"
     ]
     draw = torch.Generator().manual_seed(0)
@@ -175,26 +184,32 @@ def _patches(
         if not len(live):
             content.append(f"{name}: every channel answers the same to all images.")
             continue
-        chosen = live[torch.randperm(len(live), generator=draw)[:CHANNELS]].sort().values
-        patches = top_patches(pictures, peaks[:, chosen], fields[name], min(PATCHES, len(pictures)), PATCH)
+        chosen = live[torch.randperm(len(live), generator=draw)[:NUM_CHANNELS]].sort().values
+        patches = crop_top_patches(
+            pictures, peaks[:, chosen], fields[name], min(NUM_PATCHES, len(pictures)), PATCH_SIZE
+        )
         height, width = fields[name].size
         caption = f"{name}: {len(chosen)} of its {peaks.shape[1]} channels; a unit sees {height}×{width} pixels"
         caption += ", and something of the whole image besides." if fields[name].whole_image else "."
         content.append(
-            Picture(shown(sheet(patches.flatten(0, 1), columns=patches.shape[1]), caption, scale=2), caption)
+            Picture(
+                render_image(tile_images(patches.flatten(0, 1), columns=patches.shape[1]), caption, scale=2), caption
+            )
         )
     return content
 
 
-def _figures(depths: Depths, names: list[str], fields: dict[str, Field]) -> list[str | Picture | Table]:
+def _build_figures(
+    depths: StageStatistics, names: list[str], fields: dict[str, ReceptiveField]
+) -> list[str | Picture | Table]:
     middle = len(names) // 2
     return [
         "Two figures go with the pictures, both of images that the network was not trained on. A channel's mean over "
         "its map is one number an image. First: how much of the difference between images in that number goes by their "
         "class? 0 % is chance, 100 % a channel that tells the class and nothing else. The dashed line is the same for "
-        f"pictures cut into {COARSE}×{COARSE} tiles that are shuffled: what is in them stays, how it lies does not, "
+        f"pictures cut into {COARSE_TILES}×{COARSE_TILES} tiles that are shuffled: what is in them stays, how it lies does not, "
         "and no object is whole.",
-        _chart(
+        _render_chart(
             "share",
             "what goes by the class, %",
             {"this network": depths.share, "scrambled": depths.share_scrambled, "untrained": depths.share_random},
@@ -204,13 +219,15 @@ def _figures(depths: Depths, names: list[str], fields: dict[str, Field]) -> list
         "does. What is found within a tile outlasts the shuffling; what is made of several tiles does not. How much of "
         "the difference between images is lost? New edges between tiles cost something too: how much, the first stage "
         "and the untrained network tell.",
-        _chart("lost", "what scrambling loses, %", {"this network": depths.lost, "untrained": depths.lost_random}),
-        _table(depths, names, fields),
+        _render_chart(
+            "lost", "what scrambling loses, %", {"this network": depths.lost, "untrained": depths.lost_random}
+        ),
+        _build_table(depths, names, fields),
     ]
 
 
-def _chart(name: str, label: str, lines: dict[str, list[Interval]]) -> Picture:
-    looks = {"this network": ("-o", COLOURS[0]), "scrambled": ("--^", COLOURS[1]), "untrained": (":s", COLOURS[2])}
+def _render_chart(name: str, label: str, lines: dict[str, list[Estimate]]) -> Picture:
+    looks = {"this network": ("-o", PALETTE[0]), "scrambled": ("--^", PALETTE[1]), "untrained": (":s", PALETTE[2])}
 
     def draw(axes: "Axes") -> None:
         for who, line in lines.items():
@@ -223,10 +240,10 @@ def _chart(name: str, label: str, lines: dict[str, list[Interval]]) -> Picture:
         axes.legend(frameon=False)
 
     caption = f"{label.removesuffix(', %').capitalize()} at each stage, in %, with 95 % intervals over images."
-    return Picture(drawn(f"hierarchy-{name}", draw, caption), caption)
+    return Picture(render_svg(f"hierarchy-{name}", draw, caption), caption)
 
 
-def _table(depths: Depths, names: list[str], fields: dict[str, Field]) -> Table:
+def _build_table(depths: StageStatistics, names: list[str], fields: dict[str, ReceptiveField]) -> Table:
     def seen(name: str) -> str:
         return "×".join(map(str, fields[name].size)) if name in fields else "–"
 
@@ -238,13 +255,15 @@ def _table(depths: Depths, names: list[str], fields: dict[str, Field]) -> Table:
             "stage", "a unit sees", "chance", "class", "scrambled", "class, untrained", "lost", "lost, untrained",
         ),
         rows=[
-            (name, seen(name), f"{html.percent(low)} to {html.percent(high)} %", *(one.percent() for one in figures))
+            (name, seen(name), f"{html.format_percent(low)} to {html.format_percent(high)} %", *(one.percent() for one in figures))
             for name, (low, high), *figures in zip(names, depths.chance, *by_stage, strict=True)
         ],
     )  # fmt: skip
 
 
-def _claims(depths: Depths | None, names: list[str], last: Field | None, shape: tuple[int, int, int]) -> list[Claim]:
+def _build_claims(
+    depths: StageStatistics | None, names: list[str], last: ReceptiveField | None, shape: tuple[int, int, int]
+) -> list[Claim]:
     brain = Claim(
         "as-in-the-brain",
         CLAIMS["as-in-the-brain"],
@@ -256,40 +275,40 @@ def _claims(depths: Depths | None, names: list[str], last: Field | None, shape: 
         why = "one stage alone" if depths is not None else "too few labelled images that did not train it"
         two = (name for name in CLAIMS if name != "as-in-the-brain")
         return [*(Claim(name, CLAIMS[name], "not measured", value=why, command=command) for name in two), brain]
-    return [_parts(depths, names), _objects(depths, names, last, shape), brain]
+    return [_build_parts_claim(depths, names), _build_objects_claim(depths, names, last, shape), brain]
 
 
-def _parts(depths: Depths, names: list[str]) -> Claim:
+def _build_parts_claim(depths: StageStatistics, names: list[str]) -> Claim:
     name, middle = "middle-layers-make-parts", len(names) // 2
     if len(names) < 3:
         command = "headstart understand RUN --only hierarchy, for a network of three stages or more"
         return Claim(name, CLAIMS[name], "not measured", value="two stages have no middle", command=command)
-    verdict, why = judged_parts(depths.lost_grows, depths.lost_learned)
-    first, there, untrained = (
-        each.middle for each in (depths.lost[0], depths.lost[middle], depths.lost_random[middle])
-    )
+    verdict, why = part_detector_verdict(depths.lost_grows, depths.lost_learned)
+    first, there, untrained = (each.value for each in (depths.lost[0], depths.lost[middle], depths.lost_random[middle]))
     return Claim(
         name,
         CLAIMS[name],
         verdict,
-        value=f"scrambling loses {html.percent(there)} % at {names[middle]}, {html.percent(first)} % at {names[0]}; "
+        value=f"scrambling loses {html.format_percent(there)} % at {names[middle]}, {html.format_percent(first)} % at {names[0]}; "
         f"{why}",
-        control=f"{html.percent(untrained)} % at {names[middle]}, untrained",
-        interval=depths.lost[middle].times(100),
+        control=f"{html.format_percent(untrained)} % at {names[middle]}, untrained",
+        interval=depths.lost[middle].scaled_interval(100),
     )
 
 
-def _objects(depths: Depths, names: list[str], last: Field | None, shape: tuple[int, int, int]) -> Claim:
+def _build_objects_claim(
+    depths: StageStatistics, names: list[str], last: ReceptiveField | None, shape: tuple[int, int, int]
+) -> Claim:
     name = "deep-layers-see-objects"
     sees_all = last is not None and (last.whole_image or (last.size[0] >= shape[1] and last.size[1] >= shape[2]))
-    verdict, why = judged_objects(depths, sees_all)
+    verdict, why = object_detector_verdict(depths, sees_all)
     return Claim(
         name,
         CLAIMS[name],
         verdict,
-        value=f"the class explains {html.percent(depths.share[-1].middle)} % at {names[-1]}, "
-        f"{html.percent(depths.share[0].middle)} % at {names[0]}; {why}",
-        control=f"{html.percent(depths.share_random[-1].middle)} % at {names[-1]} untrained, "
+        value=f"the class explains {html.format_percent(depths.share[-1].value)} % at {names[-1]}, "
+        f"{html.format_percent(depths.share[0].value)} % at {names[0]}; {why}",
+        control=f"{html.format_percent(depths.share_random[-1].value)} % at {names[-1]} untrained, "
         f"{100 * depths.chance[-1][1]:.1f} % at most by chance",
-        interval=depths.share[-1].times(100),
+        interval=depths.share[-1].scaled_interval(100),
     )

@@ -6,46 +6,46 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from headstart.networks.stages import activations
-from headstart.understand.features.class_selectivity import by_chance, class_share
-from headstart.understand.features.tile_shuffle import lost, scrambled
-from headstart.understand.jackknife import jackknifed
-from headstart.understand.statistics import Interval
+from headstart.networks.stages import capture_activations
+from headstart.understand.features.class_selectivity import chance_selectivity_interval, class_selectivity
+from headstart.understand.features.tile_shuffle import shuffle_tiles, tile_shuffle_loss
+from headstart.understand.jackknife import jackknife_intervals
+from headstart.understand.statistics import Estimate
 
-COARSE = 4  # tiles a side: no object stays whole
+COARSE_TILES = 4  # tiles a side: no object stays whole
 
 
 @dataclass(frozen=True)
-class Depths:
+class StageStatistics:
     """At each stage, of 1: what the class explains of a channel's answers, and what scrambling loses of them."""
 
-    share: list[Interval]
-    share_scrambled: list[Interval]  # of images in COARSE×COARSE tiles
-    share_random: list[Interval]
+    share: list[Estimate]
+    share_scrambled: list[Estimate]  # of images in COARSE×COARSE tiles
+    share_random: list[Estimate]
     chance: list[tuple[float, float]]
     tiles: int  # a side, into which images are cut for what is lost
-    lost: list[Interval]
-    lost_random: list[Interval]
-    share_grows: Interval  # from the first stage to the last
-    share_learned: Interval  # at the last stage, beyond the untrained network's
-    share_needs_whole: Interval  # at the last stage, beyond twice what scrambling leaves
-    lost_grows: Interval  # from the first stage to the middle one
-    lost_learned: Interval  # at the middle stage, beyond the untrained network's
+    lost: list[Estimate]
+    lost_random: list[Estimate]
+    share_grows: Estimate  # from the first stage to the last
+    share_learned: Estimate  # at the last stage, beyond the untrained network's
+    share_needs_whole: Estimate  # at the last stage, beyond twice what scrambling leaves
+    lost_grows: Estimate  # from the first stage to the middle one
+    lost_learned: Estimate  # at the middle stage, beyond the untrained network's
 
 
-def means(network: nn.Module, images: Tensor, names: Sequence[str]) -> dict[str, Tensor]:
+def channel_means(network: nn.Module, images: Tensor, stage_names: Sequence[str]) -> dict[str, Tensor]:
     """Each channel's mean over its map, by module, float32 (N, D)."""
-    return activations(network, images, names, keep=lambda maps: maps.mean(dim=(2, 3)))
+    return capture_activations(network, images, stage_names, transform=lambda maps: maps.mean(dim=(2, 3)))
 
 
-def measured(
+def compute_stage_statistics(
     network: nn.Module,
-    random: nn.Module,
+    untrained: nn.Module,
     images: Tensor,
     labels: Tensor,
-    whole: Mapping[str, Tensor],
+    trained_means: Mapping[str, Tensor],
     tiles: int,
-) -> Depths:
+) -> StageStatistics:
     """Both figures with 95 % intervals over images (``headstart.understand.jackknife``).
 
     Args:
@@ -55,32 +55,34 @@ def measured(
         whole: by stage, what ``means`` gives for the network and these images.
         tiles: a side, into which images are cut to see what is combined.
     """
-    names = list(whole)
-    fine = scrambled(images, tiles)
-    coarse_means, fine_means = (means(network, each, names) for each in (scrambled(images, COARSE), fine))
-    random_means, random_fine = (means(random, each, names) for each in (images, fine))
+    names = list(trained_means)
+    fine = shuffle_tiles(images, tiles)
+    coarse_means, fine_means = (
+        channel_means(network, each, names) for each in (shuffle_tiles(images, COARSE_TILES), fine)
+    )
+    random_means, random_fine = (channel_means(untrained, each, names) for each in (images, fine))
 
     def figures(of: Tensor) -> Tensor:
         share, share_coarse, share_random = (
-            torch.stack([_typical(class_share(by[name][of], labels[of])) for name in names])
-            for by in (whole, coarse_means, random_means)
+            torch.stack([_mean_over_channels(class_selectivity(by[name][of], labels[of])) for name in names])
+            for by in (trained_means, coarse_means, random_means)
         )
         gone, gone_random = (
-            torch.stack([_typical(lost(by[name][of], anew[name][of])) for name in names])
-            for by, anew in ((whole, fine_means), (random_means, random_fine))
+            torch.stack([_mean_over_channels(tile_shuffle_loss(by[name][of], anew[name][of])) for name in names])
+            for by, anew in ((trained_means, fine_means), (random_means, random_fine))
         )
         middle = len(names) // 2
         contrasts = [share[-1] - share[0], share[-1] - share_random[-1], share[-1] - 2 * share_coarse[-1]]
         contrasts += [gone[middle] - gone[0], gone[middle] - gone_random[middle]]
         return torch.cat([share, share_coarse, share_random, gone, gone_random, torch.stack(contrasts)])
 
-    found = jackknifed(figures, len(images))
+    found = jackknife_intervals(figures, len(images))
     count = len(names)
     share, share_coarse, share_random, gone, gone_random = (found[i * count : (i + 1) * count] for i in range(5))
-    chance = [by_chance(whole[name], labels) for name in names]
-    return Depths(share, share_coarse, share_random, chance, tiles, gone, gone_random, *found[5 * count :])
+    chance = [chance_selectivity_interval(trained_means[name], labels) for name in names]
+    return StageStatistics(share, share_coarse, share_random, chance, tiles, gone, gone_random, *found[5 * count :])
 
 
-def _typical(values: Tensor) -> Tensor:
+def _mean_over_channels(values: Tensor) -> Tensor:
     """The mean over channels that say anything; 0 where none does."""
     return values.nanmean().nan_to_num(0)

@@ -6,10 +6,10 @@ Tiles of images are what Brendel and Bethge (ICLR 2019) shuffle to ask whether a
 import torch
 from torch import Tensor
 
-from headstart.seeding import key
+from headstart.seeding import derive_key
 
 
-def scrambled(images: Tensor, tiles: int) -> Tensor:
+def shuffle_tiles(images: Tensor, tiles: int) -> Tensor:
     """Each image cut into ``tiles``×``tiles`` and put together in another order, its own for each image.
 
     Args:
@@ -23,7 +23,7 @@ def scrambled(images: Tensor, tiles: int) -> Tensor:
     h, w = height // tiles, width // tiles
     cut = images[:, :, : h * tiles, : w * tiles].unflatten(2, (tiles, h)).unflatten(4, (tiles, w))
     cut = cut.permute(0, 2, 4, 1, 3, 5).flatten(1, 2)
-    draw = torch.Generator().manual_seed(key(0, "tiles"))
+    draw = torch.Generator().manual_seed(derive_key(0, "tiles"))
     order = torch.rand(count, tiles * tiles, generator=draw).argsort(dim=1)
     cut = cut.gather(1, order[:, :, None, None, None].expand_as(cut)).unflatten(1, (tiles, tiles))
     whole = images.clone()
@@ -31,7 +31,7 @@ def scrambled(images: Tensor, tiles: int) -> Tensor:
     return whole
 
 
-def lost(features: Tensor, scrambled_features: Tensor) -> Tensor:
+def tile_shuffle_loss(features: Tensor, shuffled_features: Tensor) -> Tensor:
     """How much of what tells images apart does not outlast scrambling: 1 − r², r of a feature's answers to the images
     and to the same images scrambled; a negative r counts as 0.
 
@@ -41,8 +41,8 @@ def lost(features: Tensor, scrambled_features: Tensor) -> Tensor:
     Returns:
         float64 (D,); NaN where a feature is the same for all images, whole or scrambled.
     """
-    one, two = (each.double() - each.double().mean(dim=0) for each in (features, scrambled_features))
+    one, two = (each.double() - each.double().mean(dim=0) for each in (features, shuffled_features))
     scale = one.norm(dim=0) * two.norm(dim=0)
-    silent = scale <= 1e-12 * features.double().norm(dim=0) * scrambled_features.double().norm(dim=0)
+    silent = scale <= 1e-12 * features.double().norm(dim=0) * shuffled_features.double().norm(dim=0)
     r = (one * two).sum(dim=0) / scale
     return torch.where(silent, torch.nan, 1 - r.clamp(min=0).square())

@@ -4,12 +4,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from headstart.understand.receptive_field.fields import Field
+from headstart.understand.receptive_field.fields import ReceptiveField
 
 BACKGROUND = 128
 
 
-def strongest(maps: Tensor) -> Tensor:
+def channel_peaks(maps: Tensor) -> Tensor:
     """The strongest answer of each channel to each image, and its place.
 
     Args:
@@ -22,7 +22,7 @@ def strongest(maps: Tensor) -> Tensor:
     return torch.stack([answers, places.float()], dim=2)
 
 
-def top_patches(pictures: Tensor, peaks: Tensor, field: Field, count: int, size: int) -> Tensor:
+def crop_top_patches(pictures: Tensor, peaks: Tensor, field: ReceptiveField, count: int, size: int) -> Tensor:
     """What each channel sees in the images on which it answers most: one patch an image, strongest first.
 
     Args:
@@ -38,19 +38,19 @@ def top_patches(pictures: Tensor, peaks: Tensor, field: Field, count: int, size:
     images = peaks[:, :, 0].topk(count, dim=0).indices.T
     places = peaks[:, :, 1].T.gather(1, images).long()
     patches = [
-        fitted(cropped(pictures[image], field.box(*divmod(place, field.shape[2]))), size)
+        fit_to_square(crop_box(pictures[image], field.box(*divmod(place, field.shape[2]))), size)
         for image, place in zip(images.flatten().tolist(), places.flatten().tolist(), strict=True)
     ]
     return torch.stack(patches).unflatten(0, images.shape)
 
 
-def cropped(picture: Tensor, box: tuple[int, int, int, int]) -> Tensor:
+def crop_box(picture: Tensor, box: tuple[int, int, int, int]) -> Tensor:
     """The pixels (C, h, w) of a box (top, left, bottom, right), bottom and right not in it."""
     top, left, bottom, right = box
     return picture[:, top:bottom, left:right]
 
 
-def fitted(picture: Tensor, size: int) -> Tensor:
+def fit_to_square(picture: Tensor, size: int) -> Tensor:
     """A picture, uint8 (C, h, w), as large as a square of ``size`` pixels holds it, in its middle, the rest grey.
 
     What grows keeps its pixels as squares; what shrinks is averaged.

@@ -26,30 +26,34 @@ class Window:
         edge: which unit stands in for one beyond the ends; None: nothing does.
     """
 
-    units: int
-    taken: int
-    reads: Callable[[int], Sequence[int]]
-    up: int = 1
-    down: int = 1
-    edge: Callable[[int], int] | None = None
+    num_outputs: int
+    num_inputs: int
+    input_indices: Callable[[int], Sequence[int]]
+    output_period: int = 1
+    input_period: int = 1
+    border_index: Callable[[int], int] | None = None
 
     @cached_property
-    def within(self) -> list[list[int]]:
+    def clipped_indices(self) -> list[list[int]]:
         """The units of its input that each unit reads."""
-        if self.edge is not None:
-            return [sorted({self.edge(unit) for unit in self.reads(i)}) for i in range(self.units)]
-        return [[unit for unit in self.reads(i) if 0 <= unit < self.taken] for i in range(self.units)]
+        if self.border_index is not None:
+            return [
+                sorted({self.border_index(unit) for unit in self.input_indices(i)}) for i in range(self.num_outputs)
+            ]
+        return [
+            [unit for unit in self.input_indices(i) if 0 <= unit < self.num_inputs] for i in range(self.num_outputs)
+        ]
 
-    def matrix(self) -> Tensor:
+    def to_matrix(self) -> Tensor:
         """Which units (rows) read which units of the input (columns): float64, 0 or 1."""
-        reads = torch.zeros(self.units, self.taken, dtype=torch.float64)
-        for i, units in enumerate(self.within):
+        reads = torch.zeros(self.num_outputs, self.num_inputs, dtype=torch.float64)
+        for i, units in enumerate(self.clipped_indices):
             reads[i, units] = 1
         return reads
 
 
 @dataclass(frozen=True)
-class Axis:
+class AxisField:
     """What each unit along an axis sees.
 
     Args:
@@ -58,57 +62,61 @@ class Axis:
         clipped: for each unit from which pixel up to which (not with it) it sees of the image; (0, 0) for nothing.
     """
 
-    firsts: tuple[int, ...]
-    lasts: tuple[int, ...]
-    jump: int
-    clipped: tuple[tuple[int, int], ...]
+    first_pixels: tuple[int, ...]
+    last_pixels: tuple[int, ...]
+    period_stride: int
+    clipped_spans: tuple[tuple[int, int], ...]
 
     @staticmethod
-    def pixels(count: int) -> "Axis":
+    def of_image(count: int) -> "AxisField":
         """The image itself."""
-        return Axis((0,), (0,), 1, tuple((i, i + 1) for i in range(count)))
+        return AxisField((0,), (0,), 1, tuple((i, i + 1) for i in range(count)))
 
     @property
     def size(self) -> int:
         """Pixels that a unit sees; the most, where neighbours differ."""
-        return max(last - first + 1 for first, last in zip(self.firsts, self.lasts, strict=True))
+        return max(last - first + 1 for first, last in zip(self.first_pixels, self.last_pixels, strict=True))
 
     @property
     def stride(self) -> int | float:
         """Pixels from one unit to the next."""
-        period = len(self.firsts)
-        return self.jump / period if self.jump % period else self.jump // period
+        period = len(self.first_pixels)
+        return self.period_stride / period if self.period_stride % period else self.period_stride // period
 
-    def at(self, unit: int) -> tuple[int, int]:
+    def span_at(self, unit: int) -> tuple[int, int]:
         """The first and last pixel of a unit in an image without ends."""
-        periods, place = divmod(unit, len(self.firsts))
-        return self.firsts[place] + periods * self.jump, self.lasts[place] + periods * self.jump
+        periods, place = divmod(unit, len(self.first_pixels))
+        return self.first_pixels[place] + periods * self.period_stride, self.last_pixels[
+            place
+        ] + periods * self.period_stride
 
-    def through(self, window: Window) -> "Axis":
+    def apply_window(self, window: Window) -> "AxisField":
         """What the units of an operation see whose input this is."""
-        repeats = len(self.firsts) // gcd(len(self.firsts), window.down)
-        seen = [[self.at(unit) for unit in window.reads(i)] for i in range(repeats * window.up)]
-        return Axis(
+        repeats = len(self.first_pixels) // gcd(len(self.first_pixels), window.input_period)
+        seen = [[self.span_at(unit) for unit in window.input_indices(i)] for i in range(repeats * window.output_period)]
+        return AxisField(
             tuple(min(first for first, _ in each) for each in seen),
             tuple(max(last for _, last in each) for each in seen),
-            repeats * window.down * self.jump // len(self.firsts),
-            tuple(_hull([self.clipped[unit] for unit in units]) for units in window.within),
+            repeats * window.input_period * self.period_stride // len(self.first_pixels),
+            tuple(_span_hull([self.clipped_spans[unit] for unit in units]) for units in window.clipped_indices),
         )
 
-    def joined(self, other: "Axis") -> "Axis | None":
+    def union_with(self, other: "AxisField") -> "AxisField | None":
         """What units see that read both; None where the two do not go the same way from unit to unit."""
-        if self.jump * len(other.firsts) != other.jump * len(self.firsts) or len(self.clipped) != len(other.clipped):
+        if self.period_stride * len(other.first_pixels) != other.period_stride * len(self.first_pixels) or len(
+            self.clipped_spans
+        ) != len(other.clipped_spans):
             return None
-        period = lcm(len(self.firsts), len(other.firsts))
-        both = [(self.at(i), other.at(i)) for i in range(period)]
-        return Axis(
+        period = lcm(len(self.first_pixels), len(other.first_pixels))
+        both = [(self.span_at(i), other.span_at(i)) for i in range(period)]
+        return AxisField(
             tuple(min(a[0], b[0]) for a, b in both),
             tuple(max(a[1], b[1]) for a, b in both),
-            self.jump * period // len(self.firsts),
-            tuple(_hull(list(pair)) for pair in zip(self.clipped, other.clipped, strict=True)),
+            self.period_stride * period // len(self.first_pixels),
+            tuple(_span_hull(list(pair)) for pair in zip(self.clipped_spans, other.clipped_spans, strict=True)),
         )
 
 
-def _hull(parts: list[tuple[int, int]]) -> tuple[int, int]:
+def _span_hull(parts: list[tuple[int, int]]) -> tuple[int, int]:
     parts = [part for part in parts if part[0] < part[1]]
     return (min(low for low, _ in parts), max(high for _, high in parts)) if parts else (0, 0)

@@ -8,39 +8,39 @@ from torch.nn.functional import avg_pool2d
 
 from headstart.errors import HeadstartError
 from headstart.understand.claims import Chapter, Picture, Table
-from headstart.understand.pictures import frame, shown
-from headstart.understand.receptive_field.fields import Field, Sight, at_each_stride
-from headstart.understand.receptive_field.gradient_support import Uniform, agreement
+from headstart.understand.pictures import draw_frame, render_image
+from headstart.understand.receptive_field.fields import ReceptiveField, ReceptiveFields, last_fields_per_stride
+from headstart.understand.receptive_field.gradient_support import LinearizedNetwork, compare_with_gradients
 from headstart.understand.receptive_field.growth import (
-    Added,
-    added,
-    by_stride,
-    first_stride_doubled,
-    from_below,
-    stacks,
+    FieldGrowth,
+    compare_doubled_first_stride,
+    find_stacks,
+    growth_by_stride,
+    measure_field_growth,
+    stack_field_sizes,
 )
-from headstart.understand.receptive_field.growth_claims import CLAIMS, built, claims
+from headstart.understand.receptive_field.growth_claims import CLAIMS, build_growth_claims, cumulative_stack_fields
 from headstart.understand.subject import Subject
 
-WIDTH = 280  # pixels, about, of a picture on the page
-LISTED = 12  # layers that are named before the rest is counted
+PICTURE_WIDTH = 280  # pixels, about, of a picture on the page
+MAX_LISTED_LAYERS = 12  # layers that are named before the rest is counted
 # One for each stage, dark to bright, which the colour-blind can order too.
-COLOURS = [(68, 1, 84), (49, 104, 142), (31, 158, 137), (109, 205, 89), (253, 231, 37), (255, 255, 255)]
+FRAME_COLORS = [(68, 1, 84), (49, 104, 142), (31, 158, 137), (109, 205, 89), (253, 231, 37), (255, 255, 255)]
 
-__all__ = ["CLAIMS", "chapter"]
+__all__ = ["CLAIMS", "build_receptive_field_chapter"]
 
 
-def chapter(subject: Subject, tell: Callable[[str], None]) -> Chapter:
+def build_receptive_field_chapter(subject: Subject, report_progress: Callable[[str], None]) -> Chapter:
     """The fields of the subject's layers, over one of its pictures, and the lesson's three sentences about them."""
     told = Chapter("receptive_field", "Receptive field: which pixels decide a unit")
     shape: tuple[int, int, int] = tuple(subject.images.shape[1:])  # type: ignore[assignment]
-    tell("receptive fields: the operations of the network")
+    report_progress("receptive fields: the operations of the network")
     try:
-        sight = Sight(subject.network, shape)
-        shown_stages = at_each_stride(sight.fields)
+        sight = ReceptiveFields(subject.network, shape)
+        shown_stages = last_fields_per_stride(sight.fields)
     except HeadstartError as reason:
         told.content.append(f"The fields of this network cannot be counted: {reason}.")
-        told.claims = claims([], str(reason))
+        told.claims = build_growth_claims([], str(reason))
         told.numbers["unknown"] = str(reason)
         return told
     last = shown_stages[-1]
@@ -48,33 +48,37 @@ def chapter(subject: Subject, tell: Callable[[str], None]) -> Chapter:
         "A unit is one number of a layer's map. Its receptive field is the part of the image that can change it: "
         "nothing outside can, unless something sees all of the image at once, which is told apart. It follows from "
         "kernels, strides, padding and dilation alone, whatever the weights.",
-        _table(shown_stages),
-        corner(sight.fields, last, shape, sight.pixels(last.name, 0, 0)),
-        _pictured(subject.pictures[0], shown_stages, (0, 0), "the top-left unit"),
-        _pictured(subject.pictures[0], shown_stages, None, "the centre unit"),
+        _build_stage_table(shown_stages),
+        describe_corner_unit(sight.fields, last, shape, sight.pixels(last.name, 0, 0)),
+        _draw_frames(subject.pictures[0], shown_stages, (0, 0), "the top-left unit"),
+        _draw_frames(subject.pictures[0], shown_stages, None, "the centre unit"),
     ]
-    tell("receptive fields: the first stride doubled")
-    doubled = first_stride_doubled(subject.network, shape, sight.fields)
-    told.content += [_stride_told(doubled), *([_stride_table(doubled)] if doubled else [])]
-    told.content += [whole_told(sight.fields, last, sight.pixels(last.name)), *beyond_told(sight.fields, shape)]
-    tell("receptive fields: held against gradients")
+    report_progress("receptive fields: the first stride doubled")
+    doubled = compare_doubled_first_stride(subject.network, shape, sight.fields)
+    told.content += [describe_doubled_stride(doubled), *([_build_stride_table(doubled)] if doubled else [])]
+    told.content += [
+        describe_global_view(sight.fields, last, sight.pixels(last.name)),
+        *describe_fields_beyond_image(sight.fields, shape),
+    ]
+    report_progress("receptive fields: held against gradients")
     try:
-        uniform = Uniform(subject.network, shape)
-        checked, unequal = agreement(sight, uniform)
-        layers, unknown = added(subject.network, sight.fields, uniform), ""
+        uniform = LinearizedNetwork(subject.network, shape)
+        checked, unequal = compare_with_gradients(sight, uniform)
+        layers, unknown = measure_field_growth(subject.network, sight.fields, uniform), ""
     except HeadstartError as reason:
         checked, unequal, layers, unknown = 0, [], [], str(reason)
-    told.content += [_agreement_told(checked, unequal), *([_added_table(layers)] if layers else [])]
-    told.claims = claims(layers, unknown)
+    told.content += [_describe_agreement(checked, unequal), *([_build_growth_table(layers)] if layers else [])]
+    told.claims = build_growth_claims(layers, unknown)
     told.numbers |= {
-        "added": [{**each._asdict(), "layer": each.layer.name, "adds": each.adds} for each in layers],
-        "added_by_stride": by_stride(layers),
+        "added": [{**each._asdict(), "layer": each.layer.name, "adds": each.increment} for each in layers],
+        "added_by_stride": growth_by_stride(layers),
         "stacks": [
-            dict(zip((each.layer.name for each in run), from_below(run), strict=True)) for run in stacks(layers)
+            dict(zip((each.layer.name for each in run), stack_field_sizes(run), strict=True))
+            for run in find_stacks(layers)
         ],
-        "built": [built("333"), built("s33")],
-        "stages": [_numbers(each) for each in shown_stages],
-        "layers": [_numbers(each) for each in sight.fields if each.layer],
+        "built": [cumulative_stack_fields("333"), cumulative_stack_fields("s33")],
+        "stages": [_field_to_dict(each) for each in shown_stages],
+        "layers": [_field_to_dict(each) for each in sight.fields if each.is_leaf],
         "first_stride_doubled": doubled,
         "checked_by_gradients": checked,
         "unequal": unequal,
@@ -82,7 +86,9 @@ def chapter(subject: Subject, tell: Callable[[str], None]) -> Chapter:
     return told
 
 
-def corner(fields: list[Field], last: Field, shape: tuple[int, int, int], sees: Tensor) -> str:
+def describe_corner_unit(
+    fields: list[ReceptiveField], last: ReceptiveField, shape: tuple[int, int, int], pixels: Tensor
+) -> str:
     """Which pixels decide the top-left unit of the last map.
 
     Args:
@@ -100,7 +106,7 @@ def corner(fields: list[Field], last: Field, shape: tuple[int, int, int], sees: 
         if lost
         else ""
     )
-    area, of_them = (bottom - top) * (right - left), int(sees.sum())
+    area, of_them = (bottom - top) * (right - left), int(pixels.sum())
     if of_them == shape[1] * shape[2]:
         which = f"All {shape[1]}×{shape[2]} of them"
     else:
@@ -118,17 +124,17 @@ def corner(fields: list[Field], last: Field, shape: tuple[int, int, int], sees: 
         )
     rows = "row" if last.stride[0] == 1 else "rows"
     below = (
-        f" The unit below it sees as many, {_size(last)}, {_plain(last.stride[0])} {rows} further down, less what "
+        f" The unit below it sees as many, {_format_size(last)}, {_round_stride(last.stride[0])} {rows} further down, less what "
         "lies outside the image."
     )
-    only = f" It is the only unit of that map, and its field is {_size(last)}, less what lies outside the image."
+    only = f" It is the only unit of that map, and its field is {_format_size(last)}, less what lies outside the image."
     return (
         f"Which pixels decide the top-left unit of the last map, {last.name}? {which}.{outside}"
         f"{below if last.shape[1] > 1 else only if last.shape[2] == 1 else ''}"
     )
 
 
-def whole_told(fields: list[Field], last: Field, reached: Tensor) -> str:
+def describe_global_view(fields: list[ReceptiveField], last: ReceptiveField, pixels: Tensor) -> str:
     """Why the whole image is seen after global pooling, and where something sees all of it before.
 
     Args:
@@ -137,10 +143,10 @@ def whole_told(fields: list[Field], last: Field, reached: Tensor) -> str:
         reached: the pixels that any of its units sees, bool (H, W).
     """
     # What pools before the last map is a gate, such as squeeze-excite's.
-    pool = next((each for each in fields[fields.index(last) :] if not each.local), None)
-    early = next((each for each in fields if each.whole_image and each.local), None)
+    pool = next((each for each in fields[fields.index(last) :] if not each.is_local), None)
+    early = next((each for each in fields if each.whole_image and each.is_local), None)
     height, width = last.shape[1:]
-    covered = f"{100 * float(reached.double().mean()):.0f} % of the {'×'.join(map(str, reached.shape))} pixels"
+    covered = f"{100 * float(pixels.double().mean()):.0f} % of the {'×'.join(map(str, pixels.shape))} pixels"
     text = f"Every unit of {last.name} sees its field alone: nothing in this network sees all of the image at once."
     if pool is not None:
         how = (
@@ -166,13 +172,15 @@ def whole_told(fields: list[Field], last: Field, reached: Tensor) -> str:
     return text
 
 
-def beyond_told(fields: list[Field], shape: tuple[int, int, int]) -> list[str | Table]:
+def describe_fields_beyond_image(fields: list[ReceptiveField], shape: tuple[int, int, int]) -> list[str | Table]:
     """The layers whose field is larger than the image, and what follows."""
-    beyond = list({each.size: each for each in reversed(fields) if each.local and exceeds(each, shape)}.values())[::-1]
+    beyond = list(
+        {each.size: each for each in reversed(fields) if each.is_local and is_larger_than_image(each, shape)}.values()
+    )[::-1]
     if not beyond:
         return [f"No layer's field is larger than the image's {shape[1]}×{shape[2]} pixels."]
-    rows = [(each.name, _size(each), f"{each.shape[1]}×{each.shape[2]}") for each in beyond[:LISTED]]
-    more = f"; {len(beyond) - LISTED} further ones are not listed" if len(beyond) > LISTED else ""
+    rows = [(each.name, _format_size(each), f"{each.shape[1]}×{each.shape[2]}") for each in beyond[:MAX_LISTED_LAYERS]]
+    more = f"; {len(beyond) - MAX_LISTED_LAYERS} further ones are not listed" if len(beyond) > MAX_LISTED_LAYERS else ""
     whole = next((each for each in beyond if each.size[0] > shape[1] and each.size[1] > shape[2]), None)
     advice = f"From {beyond[0].name} on, a field is longer than the image along an axis. " * (whole is not beyond[0])
     if whole is not None:
@@ -182,7 +190,7 @@ def beyond_told(fields: list[Field], shape: tuple[int, int, int]) -> list[str | 
         )
     if fields and min(beyond[-1].shape[1:]) <= 2:
         advice += (
-            f"At the end {_units(beyond[-1])} left to say where something is. Where "
+            f"At the end {_format_unit_count(beyond[-1])} left to say where something is. Where "
             "small things decide, show larger images (data.image_size) or take a network with smaller strides."
         )
     else:
@@ -193,21 +201,21 @@ def beyond_told(fields: list[Field], shape: tuple[int, int, int]) -> list[str | 
     ]
 
 
-def _units(layer: Field) -> str:
+def _format_unit_count(layer: ReceptiveField) -> str:
     return "one unit is" if layer.shape[1:] == (1, 1) else f"{layer.shape[1]}×{layer.shape[2]} units are"
 
 
-def exceeds(layer: Field, shape: tuple[int, int, int]) -> bool:
+def is_larger_than_image(layer: ReceptiveField, shape: tuple[int, int, int]) -> bool:
     return layer.size[0] > shape[1] or layer.size[1] > shape[2]
 
 
-def _table(fields: list[Field]) -> Table:
+def _build_stage_table(fields: list[ReceptiveField]) -> Table:
     rows = [
         (
             each.name,
             f"{each.shape[1]}×{each.shape[2]}",
-            _size(each),
-            _plain(each.stride[0]),
+            _format_size(each),
+            _round_stride(each.stride[0]),
             each.padding[0],
             "yes" if each.whole_image else "no",
         )
@@ -217,16 +225,23 @@ def _table(fields: list[Field]) -> Table:
     return Table("The last layer at each stride; fields, strides and padding in pixels of the image", headers, rows)
 
 
-def _added_table(layers: Sequence[Added]) -> Table:
+def _build_growth_table(layers: Sequence[FieldGrowth]) -> Table:
     rows = [
-        (each.layer.name, "×".join(map(str, each.kernel)), each.step, each.read, each.sees, each.adds)
+        (
+            each.layer.name,
+            "×".join(map(str, each.kernel)),
+            each.input_stride,
+            each.input_field_size,
+            each.field_size,
+            each.increment,
+        )
         for each in layers
     ]
     headers = ("layer", "kernel", "stride of what it reads", "field of that", "its own field", "adds")
     return Table("What convolutions add to the field, by gradients, in pixels: at most three a stride", headers, rows)
 
 
-def _stride_told(doubled: list[tuple[str, int, int]]) -> str:
+def describe_doubled_stride(doubled: list[tuple[str, int, int]]) -> str:
     question = "What does stride 2 in the first layer do to all later fields? "
     if not doubled:
         return question + (
@@ -246,7 +261,7 @@ def _stride_told(doubled: list[tuple[str, int, int]]) -> str:
     )
 
 
-def _stride_table(doubled: list[tuple[str, int, int]]) -> Table:
+def _build_stride_table(doubled: list[tuple[str, int, int]]) -> Table:
     headers = ("layer", "field", "field with the first stride doubled")
     caption = (
         "Height of fields in pixels, now and with the first stride doubled: that on an image of twice the size, so "
@@ -255,7 +270,7 @@ def _stride_table(doubled: list[tuple[str, int, int]]) -> Table:
     return Table(caption, headers, list(doubled))
 
 
-def _agreement_told(checked: int, unequal: list[str]) -> str:
+def _describe_agreement(checked: int, unequal: list[str]) -> str:
     if not checked:
         return "The fields could not be held against gradients: made linear, this network does not run."
     how = (
@@ -267,33 +282,37 @@ def _agreement_told(checked: int, unequal: list[str]) -> str:
     return f"{how} On {checked} layers, at a corner and in the centre, they name exactly the same pixels."
 
 
-def _pictured(picture: Tensor, fields: list[Field], unit: tuple[int, int] | None, who: str) -> Picture:
+def _draw_frames(
+    picture: Tensor, fields: list[ReceptiveField], unit: tuple[int, int] | None, unit_name: str
+) -> Picture:
     """The fields of a unit in each stage, as frames over a picture; the centre unit's where ``unit`` is None."""
-    small = -(-picture.shape[2] // (WIDTH // 2))  # large pictures are drawn at half or a third of their size
-    large = max(1, WIDTH // picture.shape[2])
+    small = -(-picture.shape[2] // (PICTURE_WIDTH // 2))  # large pictures are drawn at half or a third of their size
+    large = max(1, PICTURE_WIDTH // picture.shape[2])
     canvas = picture if small == 1 else avg_pool2d(picture.float(), small).byte()
     canvas = canvas.expand(3, -1, -1).repeat_interleave(large, 1).repeat_interleave(large, 2).clone()
     for k, each in reversed(list(enumerate(fields))):
         i, j = unit or (each.shape[1] // 2, each.shape[2] // 2)
         top, left, bottom, right = (side * large // small for side in each.box(i, j))
-        frame(canvas, (top, left, max(bottom, top + 1), max(right, left + 1)), COLOURS[min(k, len(COLOURS) - 1)])
-    names = ", ".join(f"{each.name} {_size(each)}" for each in fields)
+        draw_frame(
+            canvas, (top, left, max(bottom, top + 1), max(right, left + 1)), FRAME_COLORS[min(k, len(FRAME_COLORS) - 1)]
+        )
+    names = ", ".join(f"{each.name} {_format_size(each)}" for each in fields)
     caption = (
-        f"What {who} of each stage sees, from the smallest frame (dark) to the largest (bright): {names}. A frame that "
+        f"What {unit_name} of each stage sees, from the smallest frame (dark) to the largest (bright): {names}. A frame that "
         "is smaller than its field is cut by the image's border."
     )
-    described = f"Frames over a picture: the field of {who} in {len(fields)} layers"
-    return Picture(shown(canvas, described, max(1, round(WIDTH / canvas.shape[2]))), caption)
+    described = f"Frames over a picture: the field of {unit_name} in {len(fields)} layers"
+    return Picture(render_image(canvas, described, max(1, round(PICTURE_WIDTH / canvas.shape[2]))), caption)
 
 
-def _size(layer: Field) -> str:
+def _format_size(layer: ReceptiveField) -> str:
     return f"{layer.size[0]}×{layer.size[1]}"
 
 
-def _plain(stride: int | float) -> int | float:
+def _round_stride(stride: int | float) -> int | float:
     return stride if isinstance(stride, int) else round(stride, 2)
 
 
-def _numbers(layer: Field) -> dict[str, Any]:
+def _field_to_dict(layer: ReceptiveField) -> dict[str, Any]:
     names = ("name", "kind", "shape", "size", "stride", "padding", "whole_image", "local")
     return {name: getattr(layer, name) for name in names}

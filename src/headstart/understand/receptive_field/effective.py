@@ -12,20 +12,20 @@ import torch
 from torch import Tensor, nn
 
 from headstart.errors import HeadstartError
-from headstart.networks.call_listener import Listener
-from headstart.understand.jackknife import jackknifed
-from headstart.understand.receptive_field.fields import Field
-from headstart.understand.receptive_field.gradient_support import unit_of
-from headstart.understand.statistics import Interval
-from headstart.understand.subject import copied
+from headstart.networks.call_listener import CallRecorder
+from headstart.understand.jackknife import jackknife_intervals
+from headstart.understand.receptive_field.fields import ReceptiveField
+from headstart.understand.receptive_field.gradient_support import select_unit
+from headstart.understand.statistics import Estimate
+from headstart.understand.subject import clone_network
 
-BATCH = 16
+BATCH_SIZE = 16
 # Luo's measure: pixels that weigh more than 1 − this of the heaviest; it is a Gaussian's share within two σ.
 TWO_SIGMA = 0.9545
 
 
 @dataclass(frozen=True, eq=False)
-class Effective:
+class EffectiveField:
     """The effective field of a layer's centre unit; the intervals are over the luck of which images these are.
 
     Args:
@@ -40,22 +40,22 @@ class Effective:
         clipped: whether the image cuts the theoretical field, so that σ is of what is left of it.
     """
 
-    layer: Field
+    layer: ReceptiveField
     weights: Tensor
     sigma: tuple[float, float]
     side: float
     mass95: int
-    r2: Interval
-    central: Interval
-    ratio: Interval
+    r2: Estimate
+    central: Estimate
+    ratio: Estimate
     clipped: bool
 
 
-def centre(layer: Field) -> tuple[int, int]:
+def center_unit(layer: ReceptiveField) -> tuple[int, int]:
     return layer.shape[1] // 2, layer.shape[2] // 2
 
 
-def influences(network: nn.Module, images: Tensor, layers: Sequence[Field]) -> list[Tensor]:
+def pixel_gradients(network: nn.Module, images: Tensor, layers: Sequence[ReceptiveField]) -> list[Tensor]:
     """|∂ centre unit / ∂ pixel| for each image, summed over channels: float64 (N, H, W) for each layer.
 
     Args:
@@ -66,7 +66,7 @@ def influences(network: nn.Module, images: Tensor, layers: Sequence[Field]) -> l
     Raises:
         HeadstartError: a layer is none of the network, does not give one tensor, or passes no gradient on.
     """
-    copy = copied(network).requires_grad_(False)
+    copy = clone_network(network).requires_grad_(False)
     kept: dict[str, Tensor] = {}
 
     def keep(name: str, _kind: str, output: object, _layer: bool) -> None:
@@ -75,15 +75,15 @@ def influences(network: nn.Module, images: Tensor, layers: Sequence[Field]) -> l
 
     names = {each.name for each in layers}
     maps: list[list[Tensor]] = [[] for _ in layers]
-    for batch in images.split(BATCH):
+    for batch in images.split(BATCH_SIZE):
         batch = batch.detach().requires_grad_(True)
         kept.clear()
-        with torch.enable_grad(), Listener(copy, keep):
+        with torch.enable_grad(), CallRecorder(copy, keep):
             copy(batch)
         for layer, found in zip(layers, maps, strict=True):
             if layer.name not in kept:
                 raise HeadstartError(f"{layer.name!r} is no layer of the network that gives one tensor: choose another")
-            unit = unit_of(kept[layer.name], layer, *centre(layer)).sum()
+            unit = select_unit(kept[layer.name], layer, *center_unit(layer)).sum()
             try:
                 [slope] = torch.autograd.grad(unit, batch, retain_graph=True)
             except RuntimeError as error:
@@ -93,42 +93,42 @@ def influences(network: nn.Module, images: Tensor, layers: Sequence[Field]) -> l
     return [torch.cat(found) for found in maps]
 
 
-def effective(network: nn.Module, images: Tensor, layers: Sequence[Field]) -> list[Effective]:
+def effective_fields(network: nn.Module, images: Tensor, layers: Sequence[ReceptiveField]) -> list[EffectiveField]:
     """The effective field of each layer's centre unit, mean over the images: take at least 50 for a steady figure.
 
     Raises:
         HeadstartError: no pixel moves a unit at all (a dead layer), or ``influences`` raises it.
     """
-    found = influences(network, images, layers)
-    return [described(each, layer) for each, layer in zip(found, layers, strict=True)]
+    found = pixel_gradients(network, images, layers)
+    return [summarize_effective_field(each, layer) for each, layer in zip(found, layers, strict=True)]
 
 
-def described(influence: Tensor, layer: Field) -> Effective:
+def summarize_effective_field(gradients: Tensor, layer: ReceptiveField) -> EffectiveField:
     """What maps of influence, float64 (N, H, W) ≥ 0, say of a layer's centre unit."""
-    mean = influence.mean(0)
+    mean = gradients.mean(0)
     if not mean.any():
         raise HeadstartError(
             f"no pixel moves the centre unit of {layer.name!r} in any image: its effective field is empty"
         )
     weights = mean / mean.sum()
-    top, left, bottom, right = layer.box(*centre(layer))
-    bell = _bell(weights[top:bottom, left:right])
-    sigma = spread(weights)
+    top, left, bottom, right = layer.box(*center_unit(layer))
+    bell = _fit_gaussian(weights[top:bottom, left:right])
+    sigma = weight_std(weights)
 
     def figures(some: Tensor) -> Tensor:
-        share = influence[some].sum(0)
+        share = gradients[some].sum(0)
         share = share / share.sum()
         seen = share[top:bottom, left:right]
         # The bell stays: it is where R² is greatest, so that to fit it again would change R² next to nothing.
-        found = [_explained(seen, bell), _central(seen), _ratio(spread(share), layer.size)]
+        found = [_explained_variance(seen, bell), _central_share(seen), _field_ratio(weight_std(share), layer.size)]
         return torch.tensor(found, dtype=torch.float64)
 
-    r2, central, ratio = jackknifed(figures, len(influence), len(influence))
-    begins = [c * s - p for c, s, p in zip(centre(layer), layer.stride, layer.padding, strict=True)]
+    r2, central, ratio = jackknife_intervals(figures, len(gradients), len(gradients))
+    begins = [c * s - p for c, s, p in zip(center_unit(layer), layer.stride, layer.padding, strict=True)]
     ends = [begin + size for begin, size in zip(begins, layer.size, strict=True)]
     clipped = min(begins) < 0 or ends[0] > weights.shape[0] or ends[1] > weights.shape[1]
     middle = [(begin + end - 1) / 2 for begin, end in zip(begins, ends, strict=True)]
-    return Effective(
+    return EffectiveField(
         layer,
         weights,
         sigma,
@@ -141,13 +141,13 @@ def described(influence: Tensor, layer: Field) -> Effective:
     )
 
 
-def spread(weights: Tensor) -> tuple[float, float]:
+def weight_std(weights: Tensor) -> tuple[float, float]:
     """The standard deviation of weights (H, W), sum 1, along rows and columns, in pixels."""
-    down, across = (variance(weights.sum(dim)) ** 0.5 for dim in (1, 0))
+    down, across = (weighted_variance(weights.sum(dim)) ** 0.5 for dim in (1, 0))
     return down, across
 
 
-def variance(profile: Tensor) -> float:
+def weighted_variance(profile: Tensor) -> float:
     """Of positions that weigh as ``profile`` (n,) says."""
     at = torch.arange(len(profile), dtype=torch.float64)
     share = profile.double() / profile.double().sum()
@@ -155,7 +155,7 @@ def variance(profile: Tensor) -> float:
     return float(((at - mean) ** 2 * share).sum())
 
 
-def stacked_variance(layers: Sequence[tuple[int, int, int]]) -> float:
+def uniform_stack_variance(layers: Sequence[tuple[int, int, int]]) -> float:
     """The variance, in pixels², of the field of a chain of layers that weigh all they read alike: Σ (d·j)²(k² − 1)/12.
 
     Variances of independent steps add up, and k taps that lie d·j pixels apart have that one; j, the jump, is the
@@ -173,10 +173,10 @@ def stacked_variance(layers: Sequence[tuple[int, int, int]]) -> float:
 
 def gaussian_r2(weights: Tensor) -> float:
     """The share of the weights' variance over the pixels that the best Gaussian explains; NaN below 5×5 pixels."""
-    return _explained(weights, _bell(weights))
+    return _explained_variance(weights, _fit_gaussian(weights))
 
 
-def _bell(weights: Tensor) -> Tensor:
+def _fit_gaussian(weights: Tensor) -> Tensor:
     """The best Gaussian on pixels (H, W), up to its height; zeros where none comes near, NaN below 5×5 pixels."""
     from scipy.optimize import curve_fit
 
@@ -186,7 +186,7 @@ def _bell(weights: Tensor) -> Tensor:
     y, x = np.mgrid[:height, :width].reshape(2, -1).astype(float)
     share = (weights / weights.max()).numpy().ravel()
     middle = [float((place * share).sum() / share.sum()) for place in (y, x)]
-    sigma = [max(each, 0.5) for each in spread(weights / weights.sum())]
+    sigma = [max(each, 0.5) for each in weight_std(weights / weights.sum())]
 
     def bell(_: object, top: float, row: float, column: float, down: float, across: float) -> np.ndarray:
         return top * np.exp(-((y - row) ** 2) / (2 * down**2) - (x - column) ** 2 / (2 * across**2))
@@ -198,32 +198,32 @@ def _bell(weights: Tensor) -> Tensor:
     return torch.from_numpy(bell(None, *found)).view(height, width)
 
 
-def _explained(weights: Tensor, bell: Tensor) -> float:
+def _explained_variance(weights: Tensor, gaussian: Tensor) -> float:
     """The share of the weights' variance that a bell of the best height explains."""
-    height = (weights * bell).sum() / bell.square().sum().clamp(min=1e-300)
-    left, whole = (weights - height * bell).square().sum(), (weights - weights.mean()).square().sum()
-    return float(1 - left / whole) if bell.any() and whole > 0 else 0.0
+    height = (weights * gaussian).sum() / gaussian.square().sum().clamp(min=1e-300)
+    left, whole = (weights - height * gaussian).square().sum(), (weights - weights.mean()).square().sum()
+    return float(1 - left / whole) if gaussian.any() and whole > 0 else 0.0
 
 
-def _ratio(sigma: tuple[float, float], size: tuple[int, int]) -> float:
+def _field_ratio(sigma: tuple[float, float], size: tuple[int, int]) -> float:
     return sum(4 * each / max(side, 1) for each, side in zip(sigma, size, strict=True)) / 2
 
 
-def _mass_side(weights: Tensor, middle: Sequence[float], mass: float) -> int:
+def _mass_side(weights: Tensor, center: Sequence[float], mass: float) -> int:
     """The side of the smallest square about a middle that holds this share; at most the image's."""
-    away = [(torch.arange(length) - at).abs() for length, at in zip(weights.shape, middle, strict=True)]
+    away = [(torch.arange(length) - at).abs() for length, at in zip(weights.shape, center, strict=True)]
     distance, order = torch.maximum(away[0][:, None], away[1]).flatten().sort()
     reached = weights.flatten()[order].cumsum(0) >= mass - 1e-12
     return min(round(2 * float(distance[reached][0]) + 1), max(weights.shape))
 
 
-def _central(weights: Tensor) -> float:
+def _central_share(weights: Tensor) -> float:
     """The share of the middle half of rows and columns, a pixel that lies in it in part counted in part."""
-    down, across = (_middle_half(length) for length in weights.shape)
+    down, across = (_middle_half_coverage(length) for length in weights.shape)
     return float(down @ weights.double() @ across / weights.sum())
 
 
-def _middle_half(length: int) -> Tensor:
+def _middle_half_coverage(length: int) -> Tensor:
     """How much of each of so many pixels in a row lies in the middle half of the row, float64 (length,)."""
     begins = torch.arange(length, dtype=torch.float64)
     return ((begins + 1).clamp(max=0.75 * length) - begins.clamp(min=0.25 * length)).clamp(min=0)

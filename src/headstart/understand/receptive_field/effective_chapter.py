@@ -6,12 +6,18 @@ from typing import Any
 import torch
 
 from headstart.errors import HeadstartError
-from headstart.understand.claims import Chapter, Claim, Picture, Table, Verdict
-from headstart.understand.pictures import heat, shown
-from headstart.understand.receptive_field.effective import Effective, centre, described, effective, stacked_variance
-from headstart.understand.receptive_field.fields import Field, at_each_stride, receptive_fields
-from headstart.understand.receptive_field.gradient_support import Uniform
-from headstart.understand.statistics import Interval
+from headstart.understand.claims import Chapter, Claim, ClaimVerdict, Picture, Table
+from headstart.understand.pictures import color_heatmap, render_image
+from headstart.understand.receptive_field.effective import (
+    EffectiveField,
+    center_unit,
+    effective_fields,
+    summarize_effective_field,
+    uniform_stack_variance,
+)
+from headstart.understand.receptive_field.fields import ReceptiveField, last_fields_per_stride, receptive_fields
+from headstart.understand.receptive_field.gradient_support import LinearizedNetwork
+from headstart.understand.statistics import Estimate
 from headstart.understand.subject import Subject
 
 CLAIMS = {
@@ -19,86 +25,92 @@ CLAIMS = {
     "effective-is-central": "What counts most lies in the field's centre.",
     "effective-is-gaussian": "From the centre outwards, the weight of pixels falls like a Gaussian.",
 }
-IMAGES = 50
-DEEP = 15  # pixels: below that side a field has hardly a rim, and tells nothing of deeper layers
-LARGER = "headstart understand RUN --only effective_field, of a run with a larger data.image_size"
-WIDTH = 200  # pixels, about, of a map on the page
+NUM_IMAGES = 50
+MIN_DEEP_SIDE = 15  # pixels: below that side a field has hardly a rim, and tells nothing of deeper layers
+LARGER_IMAGES_COMMAND = "headstart understand RUN --only effective_field, of a run with a larger data.image_size"
+MAP_WIDTH = 200  # pixels, about, of a map on the page
 
 
-def chapter(subject: Subject, tell: Callable[[str], None]) -> Chapter:
+def build_effective_field_chapter(subject: Subject, report_progress: Callable[[str], None]) -> Chapter:
     """The effective fields of the subject's last map and stages, beside those of the same network untrained."""
     told = Chapter("effective_field", "Effective receptive field: which pixels count")
     shape: tuple[int, int, int] = tuple(subject.images.shape[1:])  # type: ignore[assignment]
     try:
-        shown_stages = at_each_stride(receptive_fields(subject.network, shape))
-        states, by_stage, before = _measured(subject, shown_stages, tell)
+        shown_stages = last_fields_per_stride(receptive_fields(subject.network, shape))
+        states, by_stage, before = _measure_states(subject, shown_stages, report_progress)
     except HeadstartError as reason:
         told.content.append(f"Effective fields cannot be measured on this network: {reason}.")
         told.claims = [Claim(name, sentence, "not measured", str(reason)) for name, sentence in CLAIMS.items()]
         return told
-    count, trained = len(subject.images[:IMAGES]), states["trained"]
+    count, trained = len(subject.images[:NUM_IMAGES]), states["trained"]
     told.content += [
         "The receptive field says which pixels can change a unit, not by how much. A pixel in the centre reaches it on "
         f"many ways, one at the edge on few. Measured on {count} images: how far the centre unit of "
         f"{trained.layer.name}, the last map, moves when a pixel does (the gradient's size, mean over the images).",
-        *_few(count),
-        *(_pictured(each, state) for state, each in states.items()),
-        _table("The effective field of the last map's centre unit, lengths in pixels", states),
-        _states_told(states),
-        _table("The same in each stage of the trained network", {each.layer.name: each for each in by_stage}),
-        _depth_told(),
+        *_warn_few_images(count),
+        *(_draw_heat_map(each, state) for state, each in states.items()),
+        _build_table("The effective field of the last map's centre unit, lengths in pixels", states),
+        _describe_states(states),
+        _build_table("The same in each stage of the trained network", {each.layer.name: each for each in by_stage}),
+        _describe_depth(),
     ]
-    told.claims = claims(by_stage, before)
-    told.maps = {each.layer.name: each.weights for each in by_stage}
+    told.claims = build_effective_field_claims(by_stage, before)
+    told.sensitivity_maps = {each.layer.name: each.weights for each in by_stage}
     told.numbers = {
         "images": count,
-        "states": {state: _numbers(each) for state, each in states.items()},
-        "stages": [_numbers(each) for each in by_stage],
-        "stages_untrained": [_numbers(each) for each in before],
-        "stacks_alike": _ratios_alike(),
+        "states": {state: _effective_field_to_dict(each) for state, each in states.items()},
+        "stages": [_effective_field_to_dict(each) for each in by_stage],
+        "stages_untrained": [_effective_field_to_dict(each) for each in before],
+        "stacks_alike": _uniform_ratios(),
     }
     return told
 
 
-def _measured(
-    subject: Subject, layers: list[Field], tell: Callable[[str], None]
-) -> tuple[dict[str, Effective], list[Effective], list[Effective]]:
+def _measure_states(
+    subject: Subject, layers: list[ReceptiveField], report_progress: Callable[[str], None]
+) -> tuple[dict[str, EffectiveField], list[EffectiveField], list[EffectiveField]]:
     """The last layer's field in each state of the network, and every layer's of the trained and the untrained one."""
-    images, last = subject.images[:IMAGES], layers[-1:]
-    tell("effective fields: untrained, every stage")
-    before = effective(subject.random, images, layers)
+    images, last = subject.images[:NUM_IMAGES], layers[-1:]
+    report_progress("effective fields: untrained, every stage")
+    before = effective_fields(subject.random_network, images, layers)
     states = {"untrained": before[-1]}
-    if subject.pretrained is not None:
-        tell("effective fields: pretrained")
-        [states["pretrained"]] = effective(subject.pretrained, images, last)
-    tell("effective fields: trained, every stage")
-    by_stage = effective(subject.network, images, layers)
+    if subject.pretrained_network is not None:
+        report_progress("effective fields: pretrained")
+        [states["pretrained"]] = effective_fields(subject.pretrained_network, images, last)
+    report_progress("effective fields: trained, every stage")
+    by_stage = effective_fields(subject.network, images, layers)
     if last[0].shape[1] * last[0].shape[2] > 1:
         _, *shape = images.shape
-        alike = Uniform(subject.network, (shape[0], shape[1], shape[2]))
-        states["all weights alike"] = described(alike.weights(last[0], *centre(last[0]))[None], last[0])
+        alike = LinearizedNetwork(subject.network, (shape[0], shape[1], shape[2]))
+        states["all weights alike"] = summarize_effective_field(
+            alike.pixel_weights(last[0], *center_unit(last[0]))[None], last[0]
+        )
     return states | {"trained": by_stage[-1]}, by_stage, before
 
 
-def claims(by_stage: Sequence[Effective], untrained: Sequence[Effective]) -> list[Claim]:
+def build_effective_field_claims(
+    by_stage: Sequence[EffectiveField], untrained: Sequence[EffectiveField]
+) -> list[Claim]:
     """The lesson's sentences, on the stages of the trained network; ``untrained`` are the same before training."""
-    told, before = ([each for each in stages if decisive(each)] for stages in (by_stage, untrained))
+    told, before = ([each for each in stages if is_conclusive(each)] for stages in (by_stage, untrained))
     cut = [each.layer.name for each in by_stage if each.clipped]
     whole = [each.layer.name for each in by_stage if not each.clipped and each.layer.whole_image]
-    small = [each.layer.name for each in by_stage if each.layer.name not in cut + whole and not decisive(each)]
+    small = [each.layer.name for each in by_stage if each.layer.name not in cut + whole and not is_conclusive(each)]
     out = f"; {', '.join(cut)} left out: the image cuts the field" if cut else ""
     out += f"; {', '.join(whole)} left out: something sees all of the image" if whole else ""
     out += f"; {', '.join(small)} left out: below 5 pixels" if small else ""
     fields = [min(each.layer.size) for each in told]
 
-    def figures(stages: Sequence[Effective], of: Callable[[Effective], Interval]) -> str:
-        return ", ".join(f"{each.layer.name} {of(each).decimal()}" for each in stages) or "none"
+    def figures(stages: Sequence[EffectiveField], of: Callable[[EffectiveField], Estimate]) -> str:
+        return ", ".join(f"{each.layer.name} {of(each).format_decimal()}" for each in stages) or "none"
 
-    def claim(name: str, verdict: Verdict, figure: str, of: Callable[[Effective], Interval], control: str) -> Claim:
+    def claim(
+        name: str, verdict: ClaimVerdict, figure: str, of: Callable[[EffectiveField], Estimate], control: str
+    ) -> Claim:
         return Claim(
-            name, CLAIMS[name], at_depth(verdict, fields), f"{figure}: {figures(told, of)}{out}",
-            f"untrained: {figures(before, of)}; {control}", of(told[0]).times(1) if len(told) == 1 else None,
-            "" if told else LARGER,
+            name, CLAIMS[name], qualify_by_depth(verdict, fields), f"{figure}: {figures(told, of)}{out}",
+            f"untrained: {figures(before, of)}; {control}", of(told[0]).scaled_interval(1) if len(told) == 1 else None,
+            "" if told else LARGER_IMAGES_COMMAND,
         )  # fmt: skip
 
     return [
@@ -107,7 +119,7 @@ def claims(by_stage: Sequence[Effective], untrained: Sequence[Effective]) -> lis
             smaller_verdict([each.ratio for each in told], bool(cut)),
             "4σ over the field's side",
             lambda each: each.ratio,
-            f"stacks of 3×3 layers that weigh all pixels alike: {_alike()}",
+            f"stacks of 3×3 layers that weigh all pixels alike: {_format_uniform_ratios()}",
         ),
         claim(
             "effective-is-central",
@@ -126,72 +138,74 @@ def claims(by_stage: Sequence[Effective], untrained: Sequence[Effective]) -> lis
     ]
 
 
-def decisive(found: Effective) -> bool:
+def is_conclusive(field: EffectiveField) -> bool:
     """Whether a field can tell: all of it lies within the image, it is large enough to have a centre and a rim, and
     nothing sees all of the image beside it, whose share of the gradients no field explains."""
-    return not found.clipped and not found.layer.whole_image and min(found.layer.size) >= 5
+    return not field.clipped and not field.layer.whole_image and min(field.layer.size) >= 5
 
 
-def at_depth(verdict: Verdict, fields: Sequence[int]) -> Verdict:
+def qualify_by_depth(verdict: ClaimVerdict, fields: Sequence[int]) -> ClaimVerdict:
     """A verdict on fields of these sides: where none has 15 pixels it depends, on layers that are deeper."""
-    return "depends" if fields and max(fields) < DEEP else verdict
+    return "depends" if fields and max(fields) < MIN_DEEP_SIDE else verdict
 
 
-def smaller_verdict(ratios: Sequence[Interval], cut: bool = False) -> Verdict:
+def smaller_verdict(ratios: Sequence[Estimate], is_any_clipped: bool = False) -> ClaimVerdict:
     """4σ over the field's side, by stage: holds where all are surely below a half, fails where all are surely not.
 
     The ratio falls with depth. So where the image cuts the fields of other stages, which are the deeper ones, it cannot
     fail, and depends on them.
     """
-    verdict = _judged(ratios, lambda low, high: high < 0.5, lambda low, high: low >= 0.5)
-    return "depends" if verdict == "fails" and cut else verdict
+    verdict = _decide(ratios, lambda low, high: high < 0.5, lambda low, high: low >= 0.5)
+    return "depends" if verdict == "fails" and is_any_clipped else verdict
 
 
-def central_verdict(shares: Sequence[Interval]) -> Verdict:
+def central_verdict(shares: Sequence[Estimate]) -> ClaimVerdict:
     """The share of the middle quarter, by stage: holds where all are surely a half, fails where all surely below 0.3.
 
     Where all pixels weigh the same it is 0.25.
     """
-    return _judged(shares, lambda low, high: low >= 0.5, lambda low, high: high <= 0.3)
+    return _decide(shares, lambda low, high: low >= 0.5, lambda low, high: high <= 0.3)
 
 
-def gaussian_verdict(r2: Sequence[Interval]) -> Verdict:
+def gaussian_verdict(r2: Sequence[Estimate]) -> ClaimVerdict:
     """R² for each stage: holds where all are surely 0.9 or more, fails where all are surely below 0.75."""
-    return _judged(r2, lambda low, high: low >= 0.9, lambda low, high: high < 0.75)
+    return _decide(r2, lambda low, high: low >= 0.9, lambda low, high: high < 0.75)
 
 
-def _judged(
-    values: Sequence[Interval], well: Callable[[float, float], bool], badly: Callable[[float, float], bool]
-) -> Verdict:
+def _decide(
+    values: Sequence[Estimate], is_success: Callable[[float, float], bool], is_failure: Callable[[float, float], bool]
+) -> ClaimVerdict:
     if not values:
         return "not measured"
-    ends = [value.ends for value in values]
-    if all(well(*each) for each in ends):
+    ends = [value.bounds for value in values]
+    if all(is_success(*each) for each in ends):
         return "holds"
-    return "fails" if all(badly(*each) for each in ends) else "depends"
+    return "fails" if all(is_failure(*each) for each in ends) else "depends"
 
 
-def _few(count: int) -> list[str]:
-    if count >= IMAGES:
+def _warn_few_images(count: int) -> list[str]:
+    if count >= NUM_IMAGES:
         return []
-    return [f"That is fewer than {IMAGES} images: with more of them the maps and figures would be steadier."]
+    return [f"That is fewer than {NUM_IMAGES} images: with more of them the maps and figures would be steadier."]
 
 
-def _pictured(found: Effective, state: str) -> Picture:
-    size = found.weights.shape[1]
+def _draw_heat_map(field: EffectiveField, state: str) -> Picture:
+    size = field.weights.shape[1]
     factor = max(1, -(-size // 112))  # large maps are shown at half or a third of their size
-    weights = found.weights
+    weights = field.weights
     if factor > 1:
         weights = torch.nn.functional.avg_pool2d(weights[None], factor)[0]
-    scale = max(1, round(WIDTH / weights.shape[1]))
+    scale = max(1, round(MAP_WIDTH / weights.shape[1]))
     caption = (
-        f"{state.capitalize()}: the brighter a pixel, the more it moves the centre unit. σ {found.sigma[0]:.1f} by "
-        f"{found.sigma[1]:.1f} pixels, Gaussian R² {found.r2.middle:.2f}."
+        f"{state.capitalize()}: the brighter a pixel, the more it moves the centre unit. σ {field.sigma[0]:.1f} by "
+        f"{field.sigma[1]:.1f} pixels, Gaussian R² {field.r2.value:.2f}."
     )
-    return Picture(shown(heat(weights.float()), f"Heat map of the effective field, {state}", scale), caption)
+    return Picture(
+        render_image(color_heatmap(weights.float()), f"Heat map of the effective field, {state}", scale), caption
+    )
 
 
-def _table(caption: str, found: dict[str, Effective]) -> Table:
+def _build_table(caption: str, found: dict[str, EffectiveField]) -> Table:
     headers = ("", "field", "σ", "side", "95 % of the weight", "4σ / field", "R²", "cut by the image")
     rows: list[tuple[Any, ...]] = [
         (
@@ -200,8 +214,8 @@ def _table(caption: str, found: dict[str, Effective]) -> Table:
             f"{each.sigma[0]:.1f} × {each.sigma[1]:.1f}",
             round(each.side, 1),
             each.mass95,
-            "–" if each.layer.whole_image else round(each.ratio.middle, 2),
-            round(each.r2.middle, 2) if each.r2.middle == each.r2.middle else "too small to fit",
+            "–" if each.layer.whole_image else round(each.ratio.value, 2),
+            round(each.r2.value, 2) if each.r2.value == each.r2.value else "too small to fit",
             "yes" if each.clipped else "no",
         )
         for name, each in found.items()
@@ -209,7 +223,7 @@ def _table(caption: str, found: dict[str, Effective]) -> Table:
     return Table(caption, headers, rows)
 
 
-def _states_told(states: dict[str, Effective]) -> str:
+def _describe_states(states: dict[str, EffectiveField]) -> str:
     trained, untrained = states["trained"], states["untrained"]
     if not sum(untrained.sigma):
         return "In the network from random weights, the unit sees a single pixel: there is no width to compare."
@@ -225,26 +239,26 @@ def _states_told(states: dict[str, Effective]) -> str:
     return text
 
 
-def _depth_told() -> str:
+def _describe_depth() -> str:
     return (
         "How much smaller depends on depth. Where each of n 3×3 layers weighs all it reads alike, σ is exactly √(2n/3) "
-        f"pixels: it grows with the root of n, the field with n. So 4σ over the field is {_alike()}. A network of two "
+        f"pixels: it grows with the root of n, the field with n. So 4σ over the field is {_format_uniform_ratios()}. A network of two "
         "convolutions, like the lesson's, uses nearly all of its small field. With weights of both signs, as in a real "
         "network, ways cancel in part, most of all where there are many: what is left falls off about as the root of "
         "their number, so that the measured field is wider than with all weights alike."
     )
 
 
-def _alike() -> str:
-    return ", ".join(f"{ratio:.2f} at {n} layers" for n, ratio in _ratios_alike())
+def _format_uniform_ratios() -> str:
+    return ", ".join(f"{ratio:.2f} at {n} layers" for n, ratio in _uniform_ratios())
 
 
-def _ratios_alike() -> list[tuple[int, float]]:
+def _uniform_ratios() -> list[tuple[int, float]]:
     """Of stacks of so many 3×3 layers that weigh all pixels alike: 4σ over the field's side."""
-    return [(n, 4 * stacked_variance([(3, 1, 1)] * n) ** 0.5 / (2 * n + 1)) for n in (2, 10, 40)]
+    return [(n, 4 * uniform_stack_variance([(3, 1, 1)] * n) ** 0.5 / (2 * n + 1)) for n in (2, 10, 40)]
 
 
-def _numbers(found: Effective) -> dict[str, Any]:
+def _effective_field_to_dict(field: EffectiveField) -> dict[str, Any]:
     names = ("sigma", "side", "mass95", "clipped")
-    sure = {name: getattr(found, name).plain() for name in ("r2", "central", "ratio")}
-    return {"layer": found.layer.name, "field": found.layer.size, **{n: getattr(found, n) for n in names}, **sure}
+    sure = {name: getattr(field, name).to_json() for name in ("r2", "central", "ratio")}
+    return {"layer": field.layer.name, "field": field.layer.size, **{n: getattr(field, n) for n in names}, **sure}

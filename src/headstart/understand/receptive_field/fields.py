@@ -11,16 +11,16 @@ import torch
 from torch import Tensor, nn
 
 from headstart.errors import HeadstartError
-from headstart.understand.receptive_field.axis import Axis
-from headstart.understand.receptive_field.footprint import COLUMNS, ROWS, Dimension, Factor, Seen
-from headstart.understand.receptive_field.rules import seen
-from headstart.understand.receptive_field.tracing import Graph, Point, Value, traced
+from headstart.understand.receptive_field.axis import AxisField
+from headstart.understand.receptive_field.footprint import COLUMNS, ROWS, Dimension, DimensionFactor, Footprint
+from headstart.understand.receptive_field.rules import propagate
+from headstart.understand.receptive_field.tracing import Graph, NamedOutput, Value, trace_network
 
 Spans = tuple[tuple[int, int], ...]
 
 
 @dataclass(frozen=True)
-class Field:
+class ReceptiveField:
     """What the units of a layer see of the image.
 
     Args:
@@ -44,8 +44,8 @@ class Field:
     stride: tuple[int | float, int | float]
     padding: tuple[int, int]
     whole_image: bool
-    layer: bool = True
-    local: bool = True
+    is_leaf: bool = True
+    is_local: bool = True
     dims: tuple[Dimension, ...] = field(default=(), repr=False)
     _rows: Spans = field(default=(), repr=False)
     _columns: Spans = field(default=(), repr=False)
@@ -60,7 +60,7 @@ class Field:
         return top, left, bottom, right
 
 
-class Sight:
+class ReceptiveFields:
     """A network's receptive fields, and the pixels of each unit.
 
     Args:
@@ -77,16 +77,16 @@ class Sight:
     def __init__(self, network: nn.Module, shape: tuple[int, int, int]) -> None:
         if len(shape) != 3:
             raise HeadstartError(f"shape={tuple(shape)}: fields are those of images; give (channels, height, width)")
-        graph = traced(network, shape)
-        self.fields: list[Field] = []
-        self._shape, self._of = shape, _all_seen(graph)
-        self._image = self._of[graph.image]
-        self._units: dict[str, Seen] = {}
-        for point in graph.points:
-            units = self._of.get(point.value)
+        graph = trace_network(network, shape)
+        self.fields: list[ReceptiveField] = []
+        self._shape, self._footprints = shape, _propagate_graph(graph)
+        self._image = self._footprints[graph.image]
+        self._footprints_by_name: dict[str, Footprint] = {}
+        for point in graph.named_outputs:
+            units = self._footprints.get(point.value)
             if units is not None:
-                self.fields.append(_field(point, units, shape))
-                self._units[point.name] = units
+                self.fields.append(_build_field(point, units, shape))
+                self._footprints_by_name[point.name] = units
         if not self.fields:
             raise HeadstartError(
                 f"{type(network).__name__} has no layers that give a tensor of the image: put it into a module, such "
@@ -103,32 +103,32 @@ class Sight:
         Raises:
             HeadstartError: there is no layer of this name.
         """
-        if name not in self._units:
+        if name not in self._footprints_by_name:
             raise HeadstartError(f"the network has no layer {name!r} that sees an image")
-        units = self._units[name]
+        units = self._footprints_by_name[name]
         if units.axes is None:
             return torch.ones(self._shape[1:], dtype=torch.bool)
         those = torch.zeros(units.length(ROWS), units.length(COLUMNS), dtype=torch.float64)
         those[slice(None) if i is None else i, slice(None) if j is None else j] = 1
         masks = {units: those}
-        for each in reversed([each for each in self._of.values() if each is not None]):
+        for each in reversed([each for each in self._footprints.values() if each is not None]):
             if each is self._image or each not in masks:
                 continue
             mask = masks.pop(each)
             for source, rows, columns in each.sources:
-                part = mask if rows is None else rows.matrix().T @ mask
-                part = part if columns is None else part @ columns.matrix()
+                part = mask if rows is None else rows.to_matrix().T @ mask
+                part = part if columns is None else part @ columns.to_matrix()
                 masks[source] = ((masks.get(source, 0) + part) > 0).double()
         assert self._image is not None
         return masks.get(self._image, torch.zeros(self._shape[1:])) > 0
 
 
-def receptive_fields(network: nn.Module, shape: tuple[int, int, int]) -> list[Field]:
+def receptive_fields(network: nn.Module, shape: tuple[int, int, int]) -> list[ReceptiveField]:
     """The field of each module and function of a network on images of ``shape`` (C, H, W), as ``Sight`` finds them."""
-    return Sight(network, shape).fields
+    return ReceptiveFields(network, shape).fields
 
 
-def at_each_stride(fields: list[Field]) -> list[Field]:
+def last_fields_per_stride(fields: list[ReceptiveField]) -> list[ReceptiveField]:
     """The last module or function at each stride, as long as units see the image locally: where the map gets smaller.
 
     A block that makes the map smaller begins at the stride before; what is inside of it is no end of a stage.
@@ -136,65 +136,68 @@ def at_each_stride(fields: list[Field]) -> list[Field]:
     Raises:
         HeadstartError: every layer sees all of the image.
     """
-    local = [each for each in fields if each.local]
+    local = [each for each in fields if each.is_local]
     if not local:
         raise HeadstartError("every layer of this network sees all of the image: there is no field to tell")
     strides = {each.name: each.stride for each in local}
     within: dict[str, set[object]] = {}
     for each in local:
-        for block in _around(each.name):
+        for block in _enclosing_modules(each.name):
             within.setdefault(block, set()).add(each.stride)
 
-    def passed(each: Field) -> bool:
+    def passed(each: ReceptiveField) -> bool:
         return any(
-            strides.get(block, each.stride) != each.stride and len(within[block]) == 2 for block in _around(each.name)
+            strides.get(block, each.stride) != each.stride and len(within[block]) == 2
+            for block in _enclosing_modules(each.name)
         )
 
     last = {each.stride: each for each in local} | {each.stride: each for each in local if not passed(each)}
     return sorted(last.values(), key=lambda each: each.stride[0] * each.stride[1])
 
 
-def _around(name: str) -> list[str]:
+def _enclosing_modules(name: str) -> list[str]:
     """The modules that a module or function lies in."""
     parts = name.split(".")
     return [".".join(parts[:k]) for k in range(1, len(parts))]
 
 
-def pixels(network: nn.Module, shape: tuple[int, int, int], name: str, i: int, j: int) -> Tensor:
+def unit_pixels(network: nn.Module, shape: tuple[int, int, int], name: str, i: int, j: int) -> Tensor:
     """The pixels that unit (i, j) of a layer sees, bool (H, W), as ``Sight.pixels`` finds them."""
-    return Sight(network, shape).pixels(name, i, j)
+    return ReceptiveFields(network, shape).pixels(name, i, j)
 
 
-def _all_seen(graph: Graph) -> dict[Value, Seen | None]:
+def _propagate_graph(graph: Graph) -> dict[Value, Footprint | None]:
     """What each tensor's units see, in order."""
     _, channels, height, width = graph.image.shape
-    dims = tuple((Factor(*each),) for each in (("", 1), ("", channels), (ROWS, height), (COLUMNS, width)))
-    of: dict[Value, Seen | None] = {graph.image: Seen(dims, (Axis.pixels(height), Axis.pixels(width)))}
+    dims = tuple((DimensionFactor(*each),) for each in (("", 1), ("", channels), (ROWS, height), (COLUMNS, width)))
+    of: dict[Value, Footprint | None] = {
+        graph.image: Footprint(dims, (AxisField.of_image(height), AxisField.of_image(width)))
+    }
     for call in graph.calls:
-        of.update(zip(call.outputs, seen(call, of), strict=True))
+        of.update(zip(call.outputs, propagate(call, of), strict=True))
     return of
 
 
-def _field(point: Point, units: Seen, image: tuple[int, int, int]) -> Field:
-    height, width = units.length(ROWS), units.length(COLUMNS)
+def _build_field(point: NamedOutput, footprint: Footprint, image: tuple[int, int, int]) -> ReceptiveField:
+    height, width = footprint.length(ROWS), footprint.length(COLUMNS)
     shape = (prod(point.value.shape) // (height * width), height, width)
-    if units.axes is None:
+    if footprint.axes is None:
         rows, columns = (((0, length),) for length in image[1:])
         size = image[1:]
-        whole = (True, point.layer, False)
-        return Field(point.name, point.kind, shape, size, size, (0, 0), *whole, units.dims, rows, columns)
-    down, across = units.axes
-    return Field(
+        whole = (True, point.is_leaf, False)
+        return ReceptiveField(point.name, point.kind, shape, size, size, (0, 0), *whole, footprint.dims, rows, columns)
+    down, across = footprint.axes
+    return ReceptiveField(
         point.name,
         point.kind,
         shape,
         (down.size, across.size),
         (down.stride, across.stride),
-        (-down.at(0)[0], -across.at(0)[0]),
-        units.whole,
-        point.layer,
+        (-down.span_at(0)[0], -across.span_at(0)[0]),
+        footprint.whole_image,
+        point.is_leaf,
         True,
-        units.dims,
-        down.clipped,
-        across.clipped,
+        footprint.dims,
+        down.clipped_spans,
+        across.clipped_spans,
     )

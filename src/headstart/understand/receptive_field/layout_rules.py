@@ -4,81 +4,88 @@ from collections.abc import Callable, Sequence
 
 from headstart.understand.receptive_field.axis import Window
 from headstart.understand.receptive_field.footprint import (
-    Factor,
-    Rule,
-    Seen,
-    UnknownUseError,
-    image_along,
-    length_of,
-    only,
-    other,
-    united,
-    windowed,
+    DimensionFactor,
+    Footprint,
+    PropagationRule,
+    UnsupportedUseError,
+    apply_windows,
+    channel_dimension,
+    dimension_size,
+    footprint_union,
+    image_axes,
+    input_footprint,
 )
 from headstart.understand.receptive_field.tracing import Call, Value
 
 
-def _cat(call: Call, of: dict[Value, Seen | None]) -> Seen:
-    inputs = [of[value] for value in call.values()]
+def _propagate_cat(call: Call, footprints: dict[Value, Footprint | None]) -> Footprint:
+    inputs = [footprints[value] for value in call.input_values()]
     shape = call.outputs[0].shape
     channel = call.arguments["dim"] % len(shape)
-    if any(each is not None and image_along([each.dims[channel]]) for each in inputs):
-        raise UnknownUseError("along a map")
-    return united(shape, [each for each in inputs if each is not None], channel)
+    if any(each is not None and image_axes([each.dims[channel]]) for each in inputs):
+        raise UnsupportedUseError("along a map")
+    return footprint_union(shape, [each for each in inputs if each is not None], channel)
 
 
-def _stacked(call: Call, of: dict[Value, Seen | None]) -> Seen:
+def _propagate_stack(call: Call, footprints: dict[Value, Footprint | None]) -> Footprint:
     shape = call.outputs[0].shape
     k = call.arguments["dim"] % len(shape)
-    inputs = [each for each in (of[value] for value in call.values()) if each is not None]
-    placed = [Seen((*s.dims[:k], other(1), *s.dims[k:]), s.axes, s.whole, s.local()) for s in inputs]
-    whole = united(shape, placed, k)
-    return Seen(whole.dims, whole.axes, whole.whole, tuple(source for each in inputs for source in each.local()))
+    inputs = [each for each in (footprints[value] for value in call.input_values()) if each is not None]
+    placed = [
+        Footprint((*s.dims[:k], channel_dimension(1), *s.dims[k:]), s.axes, s.whole_image, s.as_source())
+        for s in inputs
+    ]
+    whole = footprint_union(shape, placed, k)
+    return Footprint(
+        whole.dims, whole.axes, whole.whole_image, tuple(source for each in inputs for source in each.as_source())
+    )
 
 
-def _same(call: Call, of: dict[Value, Seen | None]) -> Seen:
-    source = next(each for each in (of[value] for value in call.values()) if each is not None)
-    if tuple(length_of(dim) for dim in source.dims) != call.outputs[0].shape:
-        raise UnknownUseError("that changes sizes")
-    if call.name == "as_strided" and image_along(source.dims):
-        raise UnknownUseError("of a map")
+def _propagate_identity(call: Call, footprints: dict[Value, Footprint | None]) -> Footprint:
+    source = next(each for each in (footprints[value] for value in call.input_values()) if each is not None)
+    if tuple(dimension_size(dim) for dim in source.dims) != call.outputs[0].shape:
+        raise UnsupportedUseError("that changes sizes")
+    if call.name == "as_strided" and image_axes(source.dims):
+        raise UnsupportedUseError("of a map")
     return source
 
 
-def _reshaped(call: Call, of: dict[Value, Seen | None]) -> Seen:
-    source = only(call, of, "self")
-    left = [factor for dim in source.dims for factor in dim if factor.along or factor.size > 1]
+def _propagate_reshape(call: Call, footprints: dict[Value, Footprint | None]) -> Footprint:
+    source = input_footprint(call, footprints, "self")
+    left = [factor for dim in source.dims for factor in dim if factor.axis or factor.size > 1]
     dims = []
     shape = call.outputs[0].shape
     for k, size in enumerate(shape):
-        dim: list[Factor] = []
-        while left and length_of(tuple(dim)) < size:
-            factor, need = left.pop(0), size // length_of(tuple(dim))
+        dim: list[DimensionFactor] = []
+        while left and dimension_size(tuple(dim)) < size:
+            factor, need = left.pop(0), size // dimension_size(tuple(dim))
             if factor.size > need:
-                if factor.along or factor.size % need:
-                    raise UnknownUseError(f"that parts {factor.along or 'channels unevenly'}")
-                left.insert(0, Factor("", factor.size // need))
-                factor = Factor("", need)
+                if factor.axis or factor.size % need:
+                    raise UnsupportedUseError(f"that parts {factor.axis or 'channels unevenly'}")
+                left.insert(0, DimensionFactor("", factor.size // need))
+                factor = DimensionFactor("", need)
             dim.append(factor)
         # A map of a single unit still is one: its rows and columns stay where their size is 1, or with what is before.
         while left and left[0].size == 1 and (not dim or k == len(shape) - 1 or 1 not in shape[k + 1 :]):
             dim.append(left.pop(0))
-        if length_of(tuple(dim)) != size:
-            raise UnknownUseError("that parts a map")
-        dims.append(tuple(dim) or other(1))
-    return Seen(tuple(dims), source.axes, source.whole, source.local())
+        if dimension_size(tuple(dim)) != size:
+            raise UnsupportedUseError("that parts a map")
+        dims.append(tuple(dim) or channel_dimension(1))
+    return Footprint(tuple(dims), source.axes, source.whole_image, source.as_source())
 
 
-def _rearranged(order: Callable[[Call, int], Sequence[int]]) -> Callable[[Call, dict[Value, Seen | None]], Seen]:
-    def rule(call: Call, of: dict[Value, Seen | None]) -> Seen:
-        source = only(call, of, "self")
+def _make_permute_rule(
+    order: Callable[[Call, int], Sequence[int]],
+) -> Callable[[Call, dict[Value, Footprint | None]], Footprint]:
+    def rule(call: Call, of: dict[Value, Footprint | None]) -> Footprint:
+        source = input_footprint(call, of, "self")
         dims = tuple(source.dims[k] for k in order(call, len(source.dims)))
-        return Seen(dims, source.axes, source.whole, source.local())
+        return Footprint(dims, source.axes, source.whole_image, source.as_source())
 
     return rule
 
 
-def _transposition(call: Call, count: int) -> list[int]:
+def _transpose_order(call: Call, count: int) -> list[int]:
     order = list(range(count))
     if count > 1:
         a, b = (call.arguments.get(name, k) % count for k, name in enumerate(("dim0", "dim1")))
@@ -86,52 +93,52 @@ def _transposition(call: Call, count: int) -> list[int]:
     return order
 
 
-def _expanded(call: Call, of: dict[Value, Seen | None]) -> Seen:
-    return united(call.outputs[0].shape, [only(call, of, "self")])
+def _propagate_expand(call: Call, footprints: dict[Value, Footprint | None]) -> Footprint:
+    return footprint_union(call.outputs[0].shape, [input_footprint(call, footprints, "self")])
 
 
-def _part(source: Seen, shape: tuple[int, ...], dim: int, start: int, step: int = 1) -> Seen:
+def _slice_footprint(source: Footprint, shape: tuple[int, ...], dim: int, start: int, step: int = 1) -> Footprint:
     """Units start, start + step, … along a dimension."""
-    if not image_along([source.dims[dim]]):
-        dims = (*source.dims[:dim], other(shape[dim]), *source.dims[dim + 1 :])
-        return Seen(dims, source.axes, source.whole, source.local())
+    if not image_axes([source.dims[dim]]):
+        dims = (*source.dims[:dim], channel_dimension(shape[dim]), *source.dims[dim + 1 :])
+        return Footprint(dims, source.axes, source.whole_image, source.as_source())
     call = Call("slice", frozenset(), {}, (Value(shape),), "")
-    return windowed(
+    return apply_windows(
         call,
         source,
-        {dim: lambda units, taken: Window(units, taken, lambda i: [i * step + start], down=step)},
+        {dim: lambda units, taken: Window(units, taken, lambda i: [i * step + start], input_period=step)},
     )
 
 
-def _slice(call: Call, of: dict[Value, Seen | None]) -> Seen:
-    source, a = only(call, of, "self"), call.arguments
+def _propagate_slice(call: Call, footprints: dict[Value, Footprint | None]) -> Footprint:
+    source, a = input_footprint(call, footprints, "self"), call.arguments
     dim = a["dim"] % len(source.dims)
-    size, start = length_of(source.dims[dim]), a["start"] or 0
+    size, start = dimension_size(source.dims[dim]), a["start"] or 0
     start = min(max(start + size if start < 0 else start, 0), size)
-    return _part(source, call.outputs[0].shape, dim, start, a["step"])
+    return _slice_footprint(source, call.outputs[0].shape, dim, start, a["step"])
 
 
-def _split(call: Call, of: dict[Value, Seen | None]) -> list[Seen | None]:
-    source = only(call, of, "self")
+def _propagate_split(call: Call, footprints: dict[Value, Footprint | None]) -> list[Footprint | None]:
+    source = input_footprint(call, footprints, "self")
     dim, start, parts = call.arguments["dim"] % len(source.dims), 0, []
     for output in call.outputs:
-        parts.append(_part(source, output.shape, dim, start))
+        parts.append(_slice_footprint(source, output.shape, dim, start))
         start += output.shape[dim]
     return list(parts)
 
 
-def _selected(call: Call, of: dict[Value, Seen | None]) -> Seen:
-    source = only(call, of, "self")
+def _propagate_select(call: Call, footprints: dict[Value, Footprint | None]) -> Footprint:
+    source = input_footprint(call, footprints, "self")
     dim = call.arguments["dim"] % len(source.dims)
-    if image_along([source.dims[dim]]):
-        raise UnknownUseError("of single rows, columns or pixels")
+    if image_axes([source.dims[dim]]):
+        raise UnsupportedUseError("of single rows, columns or pixels")
     dims = source.dims[:dim] + source.dims[dim + 1 :]
-    return Seen(dims, source.axes, source.whole, source.local())
+    return Footprint(dims, source.axes, source.whole_image, source.as_source())
 
 
-ARRANGEMENTS: dict[str, Rule] = {
-    "cat": _cat,
-    "stack": _stacked,
+LAYOUT_RULES: dict[str, PropagationRule] = {
+    "cat": _propagate_cat,
+    "stack": _propagate_stack,
     **dict.fromkeys(
         (
             "alias",
@@ -143,14 +150,14 @@ ARRANGEMENTS: dict[str, Rule] = {
             "native_channel_shuffle",
             "channel_shuffle",
         ),
-        _same,
+        _propagate_identity,
     ),
-    **dict.fromkeys(("view", "_unsafe_view", "reshape", "_reshape_alias", "squeeze", "unsqueeze"), _reshaped),
-    "permute": _rearranged(lambda call, count: call.arguments["dims"]),
-    **dict.fromkeys(("transpose", "t"), _rearranged(_transposition)),
-    "expand": _expanded,
-    "slice": _slice,
-    **dict.fromkeys(("split", "split_with_sizes"), _split),
-    "unbind": lambda call, of: [_selected(call, of)] * len(call.outputs),
-    "select": _selected,
+    **dict.fromkeys(("view", "_unsafe_view", "reshape", "_reshape_alias", "squeeze", "unsqueeze"), _propagate_reshape),
+    "permute": _make_permute_rule(lambda call, count: call.arguments["dims"]),
+    **dict.fromkeys(("transpose", "t"), _make_permute_rule(_transpose_order)),
+    "expand": _propagate_expand,
+    "slice": _propagate_slice,
+    **dict.fromkeys(("split", "split_with_sizes"), _propagate_split),
+    "unbind": lambda call, of: [_propagate_select(call, of)] * len(call.outputs),
+    "select": _propagate_select,
 }

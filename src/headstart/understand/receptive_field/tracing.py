@@ -21,8 +21,8 @@ from torch._subclasses.fake_tensor import (
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from headstart.errors import HeadstartError
-from headstart.networks.call_listener import Listener
-from headstart.understand.subject import copied
+from headstart.networks.call_listener import CallRecorder
+from headstart.understand.subject import clone_network
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,7 +33,7 @@ class Value:
 
 
 @dataclass(frozen=True)
-class Fixed:
+class Constant:
     """A tensor of this size that no image changes."""
 
     shape: tuple[int, ...]
@@ -55,16 +55,16 @@ class Call:
     tags: frozenset[Any]
     arguments: dict[str, Any]
     outputs: tuple[Value, ...]
-    where: str
+    module_name: str
 
-    def values(self) -> Iterator[Value]:
+    def input_values(self) -> Iterator[Value]:
         """The tensors that it reads and that depend on the image."""
         for argument in self.arguments.values():
-            yield from (each for each in _each(argument) if isinstance(each, Value))
+            yield from (each for each in _as_list(argument) if isinstance(each, Value))
 
 
 @dataclass(frozen=True)
-class Point:
+class NamedOutput:
     """A place in the network that has a name.
 
     Args:
@@ -78,7 +78,7 @@ class Point:
     name: str
     kind: str
     value: Value
-    layer: bool
+    is_leaf: bool
 
 
 @dataclass(frozen=True)
@@ -87,10 +87,10 @@ class Graph:
 
     image: Value
     calls: list[Call]
-    points: list[Point]
+    named_outputs: list[NamedOutput]
 
 
-def traced(network: nn.Module, shape: tuple[int, int, int]) -> Graph:
+def trace_network(network: nn.Module, shape: tuple[int, int, int]) -> Graph:
     """The operations of a network in eval mode on one image of C×H×W; the network stays as it was.
 
     Raises:
@@ -98,12 +98,17 @@ def traced(network: nn.Module, shape: tuple[int, int, int]) -> Graph:
             a tensor, which a list of operations cannot say.
     """
     first = next(network.parameters(), torch.zeros(()))
-    network = copied(network).requires_grad_(False)
+    network = clone_network(network).requires_grad_(False)
     try:
-        with _quiet(), set_apart(first.device), torch.no_grad(), FakeTensorMode(allow_non_fake_inputs=True):
+        with (
+            _suppress_fake_tensor_log(),
+            isolated_execution(first.device),
+            torch.no_grad(),
+            FakeTensorMode(allow_non_fake_inputs=True),
+        ):
             image = torch.zeros(1, *shape, dtype=first.dtype, device=first.device)
-            recorder = _Recorder(image)
-            listener = recorder.listener = Listener(network, recorder.point)
+            recorder = _OperationRecorder(image)
+            listener = recorder.call_recorder = CallRecorder(network, recorder.record_output)
             with recorder, listener:
                 network(image)
     except HeadstartError:
@@ -114,11 +119,11 @@ def traced(network: nn.Module, shape: tuple[int, int, int]) -> Graph:
             reason = f"its course depends on the image's values ({error.func})"
         size = "x".join(map(str, shape))
         raise HeadstartError(f"{type(network).__name__} cannot be traced on an image of {size}: {reason}") from error
-    return Graph(recorder.image, recorder.calls, recorder.points)
+    return Graph(recorder.image, recorder.calls, recorder.named_outputs)
 
 
 @contextmanager
-def set_apart(device: torch.device) -> Iterator[None]:
+def isolated_execution(device: torch.device) -> Iterator[None]:
     """Nothing is compiled meanwhile, and whatever a network draws, the random streams are as before afterwards."""
     streams = [device] if device.type == "cuda" else []
     with torch.compiler.set_stance("force_eager"), torch.random.fork_rng(streams):
@@ -126,7 +131,7 @@ def set_apart(device: torch.device) -> Iterator[None]:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def _suppress_fake_tensor_log() -> Iterator[None]:
     """PyTorch logs a trace where a size does not fit, beside the exception that says so."""
     log = logging.getLogger("torch._subclasses.fake_tensor")
     level = log.level
@@ -137,58 +142,58 @@ def _quiet() -> Iterator[None]:
         log.setLevel(level)
 
 
-class _Recorder(TorchDispatchMode):
+class _OperationRecorder(TorchDispatchMode):
     """Notes each operation that depends on the image."""
 
     def __init__(self, image: Tensor) -> None:
         super().__init__()
         self.calls: list[Call] = []
-        self.points: list[Point] = []
-        self.listener: Listener
+        self.named_outputs: list[NamedOutput] = []
+        self.call_recorder: CallRecorder
         self._values: dict[int, Value] = {}
-        self._kept: list[Tensor] = []  # alive, so that no other tensor takes its id
-        self._written: set[int] = set()
-        self.image = self._keep(image)
+        self._live_tensors: list[Tensor] = []  # alive, so that no other tensor takes its id
+        self._written_storages: set[int] = set()
+        self.image = self._register(image)
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         given = dict(zip((argument.name for argument in func._schema.arguments), args, strict=False)) | kwargs
         arguments = {argument.name: argument.default_value for argument in func._schema.arguments}
-        arguments |= {name: self._read(value) for name, value in given.items()}
+        arguments |= {name: self._resolve(value) for name, value in given.items()}
         name = func._schema.name.split("::")[1].rstrip("_")
         # PyTorch's own way to the sizes of this one takes more time than all the rest.
         result = (torch.empty_like(args[0]),) * 3 if name == "native_batch_norm" else func(*args, **kwargs)
-        read = [each for value in arguments.values() for each in _each(value) if isinstance(each, Value)]
-        tensors = [each for each in _each(result) if isinstance(each, Tensor)]
+        read = [each for value in arguments.values() for each in _as_list(value) if isinstance(each, Value)]
+        tensors = [each for each in _as_list(result) if isinstance(each, Tensor)]
         if read and func._schema.is_mutable and not tensors:
             raise HeadstartError(f"the operation {name}, which gives nothing, is not known: receptive fields end there")
         if not read or not tensors:
             return result
         if func._schema.is_mutable:
-            self._overwrite(tensors[0], read)
-        outputs = tuple(self._keep(tensor) for tensor in tensors)
-        self.calls.append(Call(name, frozenset(func.tags), arguments, outputs, self.listener.where))
+            self._invalidate_aliases(tensors[0], read)
+        outputs = tuple(self._register(tensor) for tensor in tensors)
+        self.calls.append(Call(name, frozenset(func.tags), arguments, outputs, self.call_recorder.current_module))
         return result
 
-    def point(self, name: str, kind: str, output: Any, layer: bool) -> None:
+    def record_output(self, name: str, kind: str, output: Any, layer: bool) -> None:
         if isinstance(output, Tensor) and id(output) in self._values:
-            self.points.append(Point(name, kind, self._values[id(output)], layer))
+            self.named_outputs.append(NamedOutput(name, kind, self._values[id(output)], layer))
 
-    def _keep(self, tensor: Tensor) -> Value:
-        self._kept.append(tensor)
+    def _register(self, tensor: Tensor) -> Value:
+        self._live_tensors.append(tensor)
         value = self._values[id(tensor)] = Value(tuple(tensor.shape))
         return value
 
-    def _read(self, argument: Any) -> Any:
+    def _resolve(self, argument: Any) -> Any:
         if isinstance(argument, (list, tuple)):
-            return tuple(self._read(each) for each in argument)
+            return tuple(self._resolve(each) for each in argument)
         if not isinstance(argument, Tensor):
             return argument
         if id(argument) in self._values:
             return self._values[id(argument)]
-        if self._written and argument.untyped_storage()._cdata in self._written:
-            where = self.listener.where or "the network"
-            if self.listener.function == "pad":
+        if self._written_storages and argument.untyped_storage()._cdata in self._written_storages:
+            where = self.call_recorder.current_module or "the network"
+            if self.call_recorder.current_function == "pad":
                 raise HeadstartError(
                     f"circular padding in {where} is not known: receptive fields end there; "
                     "padding by zeros, reflection or replication is"
@@ -197,18 +202,18 @@ class _Recorder(TorchDispatchMode):
                 f"{where} reads a tensor of which a part was written over: receptive fields end there; "
                 "put channels together by torch.cat"
             )
-        return Fixed(tuple(argument.shape))
+        return Constant(tuple(argument.shape))
 
-    def _overwrite(self, target: Tensor, read: list[Value]) -> None:
+    def _invalidate_aliases(self, target: Tensor, read: list[Value]) -> None:
         """What shares memory with a tensor that took in another is no longer what was noted of it."""
         if len(set(read)) == 1 and id(target) in self._values:
             return
         place = target.untyped_storage()._cdata
-        shared = [t for t in self._kept if t is not target and t.untyped_storage()._cdata == place]
+        shared = [t for t in self._live_tensors if t is not target and t.untyped_storage()._cdata == place]
         for tensor in shared:
             self._values.pop(id(tensor), None)
-        self._written.add(place)
+        self._written_storages.add(place)
 
 
-def _each(value: Any) -> list[Any]:
+def _as_list(value: Any) -> list[Any]:
     return list(value) if isinstance(value, (list, tuple)) else [value]

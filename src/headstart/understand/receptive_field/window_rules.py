@@ -7,20 +7,20 @@ from typing import Any
 
 from headstart.understand.receptive_field.axis import Window
 from headstart.understand.receptive_field.footprint import (
-    Rule,
-    Seen,
-    UnknownUseError,
-    gone,
-    image_along,
-    length_of,
-    only,
-    other,
-    windowed,
+    Footprint,
+    PropagationRule,
+    UnsupportedUseError,
+    apply_windows,
+    channel_dimension,
+    dimension_size,
+    image_axes,
+    input_footprint,
+    loses_image_axes,
 )
-from headstart.understand.receptive_field.tracing import Call, Fixed, Value
+from headstart.understand.receptive_field.tracing import Call, Constant, Value
 
 
-def pair(value: Any, fallback: Any = None) -> tuple[int, int]:
+def to_pair(value: Any, fallback: Any = None) -> tuple[int, int]:
     """What an operation takes for rows and columns, as one number for both or one each."""
     value = fallback if value in ((), [], None) else value
     if isinstance(value, int):
@@ -28,36 +28,38 @@ def pair(value: Any, fallback: Any = None) -> tuple[int, int]:
     return (value[0], value[-1])
 
 
-def sliding(kernel: int, stride: int, padding: int, dilation: int) -> Callable[[int, int], Window]:
+def sliding_window(kernel: int, stride: int, padding: int, dilation: int) -> Callable[[int, int], Window]:
     """A convolution's or a pool's window."""
 
     def window(units: int, taken: int) -> Window:
         reach = range(0, kernel * dilation, dilation)
-        return Window(units, taken, lambda i: [i * stride - padding + tap for tap in reach], down=stride)
+        return Window(units, taken, lambda i: [i * stride - padding + tap for tap in reach], input_period=stride)
 
     return window
 
 
-def _transposed(kernel: int, stride: int, padding: int, dilation: int) -> Callable[[int, int], Window]:
+def _transposed_window(kernel: int, stride: int, padding: int, dilation: int) -> Callable[[int, int], Window]:
     def window(units: int, taken: int) -> Window:
         def reads(i: int) -> list[int]:
             places = [i + padding - tap * dilation for tap in range(kernel)]
             return [place // stride for place in places if place % stride == 0]
 
         if not all(reads(i) for i in range(stride)):
-            raise UnknownUseError("that leaves gaps between its units")
-        return Window(units, taken, reads, up=stride)
+            raise UnsupportedUseError("that leaves gaps between its units")
+        return Window(units, taken, reads, output_period=stride)
 
     return window
 
 
-def _convolution(call: Call, of: dict[Value, Seen | None]) -> Seen:
-    source, a = only(call, of, "input"), call.arguments
-    spatial = [k for k in range(2, len(source.dims)) if image_along([source.dims[k]])]
-    if image_along(source.dims[:2]) or not isinstance(a["weight"], Fixed):
-        raise UnknownUseError("across a map" if image_along(source.dims[:2]) else "by weights that depend on the image")
-    shape = sliding if not a["transposed"] else _transposed
-    return windowed(
+def _propagate_convolution(call: Call, footprints: dict[Value, Footprint | None]) -> Footprint:
+    source, a = input_footprint(call, footprints, "input"), call.arguments
+    spatial = [k for k in range(2, len(source.dims)) if image_axes([source.dims[k]])]
+    if image_axes(source.dims[:2]) or not isinstance(a["weight"], Constant):
+        raise UnsupportedUseError(
+            "across a map" if image_axes(source.dims[:2]) else "by weights that depend on the image"
+        )
+    shape = sliding_window if not a["transposed"] else _transposed_window
+    return apply_windows(
         call,
         source,
         {
@@ -71,20 +73,22 @@ def _nth(value: Any, k: int) -> int:
     return value if isinstance(value, int) else value[min(k, len(value) - 1)]
 
 
-def _pool(call: Call, of: dict[Value, Seen | None]) -> Seen:
+def _propagate_pool(call: Call, footprints: dict[Value, Footprint | None]) -> Footprint:
     a = call.arguments
-    source = only(call, of, "self")
-    kernel = pair(a["kernel_size"])
-    stride, padding, dilation = pair(a["stride"], kernel), pair(a["padding"]), pair(a.get("dilation", 1))
+    source = input_footprint(call, footprints, "self")
+    kernel = to_pair(a["kernel_size"])
+    stride, padding, dilation = to_pair(a["stride"], kernel), to_pair(a["padding"]), to_pair(a.get("dilation", 1))
     first = len(source.dims) - 2
-    return windowed(call, source, {first + k: sliding(kernel[k], stride[k], padding[k], dilation[k]) for k in range(2)})
+    return apply_windows(
+        call, source, {first + k: sliding_window(kernel[k], stride[k], padding[k], dilation[k]) for k in range(2)}
+    )
 
 
-def _adaptive(call: Call, of: dict[Value, Seen | None]) -> Seen:
-    source = only(call, of, "self")
+def _propagate_adaptive_pool(call: Call, footprints: dict[Value, Footprint | None]) -> Footprint:
+    source = input_footprint(call, footprints, "self")
     given = call.outputs[0].shape[-2:]
     if prod(given) == 1:
-        return pooled(source, (len(source.dims) - 2, len(source.dims) - 1), call)
+        return reduce_dimensions(source, (len(source.dims) - 2, len(source.dims) - 1), call)
 
     def window(units: int, taken: int) -> Window:
         common = gcd(units, taken)
@@ -92,34 +96,34 @@ def _adaptive(call: Call, of: dict[Value, Seen | None]) -> Seen:
             units,
             taken,
             lambda i: range(i * taken // units, -(-(i + 1) * taken // units)),
-            up=units // common,
-            down=taken // common,
+            output_period=units // common,
+            input_period=taken // common,
         )
 
-    return windowed(call, source, {len(source.dims) - 2: window, len(source.dims) - 1: window})
+    return apply_windows(call, source, {len(source.dims) - 2: window, len(source.dims) - 1: window})
 
 
-def pooled(source: Seen, over: Sequence[int], call: Call) -> Seen:
+def reduce_dimensions(source: Footprint, over: Sequence[int], call: Call) -> Footprint:
     """All of some dimensions becomes one number."""
     over = [k % len(source.dims) for k in over]
-    if gone([source.dims[k] for k in over]):
-        source = Seen(source.dims, None, True)
+    if loses_image_axes([source.dims[k] for k in over]):
+        source = Footprint(source.dims, None, True)
     kept = len(call.outputs[0].shape) == len(source.dims)
-    dims = [other(1) if k in over else dim for k, dim in enumerate(source.dims) if kept or k not in over]
-    return Seen(tuple(dims), source.axes, source.whole, source.local())
+    dims = [channel_dimension(1) if k in over else dim for k, dim in enumerate(source.dims) if kept or k not in over]
+    return Footprint(tuple(dims), source.axes, source.whole_image, source.as_source())
 
 
-def _interpolated(call: Call, of: dict[Value, Seen | None]) -> Seen:
+def _propagate_interpolation(call: Call, footprints: dict[Value, Footprint | None]) -> Footprint:
     source, corners = (
-        only(call, of, "self" if "self" in call.arguments else "input"),
+        input_footprint(call, footprints, "self" if "self" in call.arguments else "input"),
         call.arguments.get("align_corners"),
     )
     scales = [call.arguments.get(name) for name in ("scales_h", "scales_w")]
-    sizes = zip(call.outputs[0].shape[-2:], (length_of(dim) for dim in source.dims[-2:]), strict=True)
+    sizes = zip(call.outputs[0].shape[-2:], (dimension_size(dim) for dim in source.dims[-2:]), strict=True)
     if not corners and any(
         scale and abs(taken * scale - units) > 1e-6 for scale, (units, taken) in zip(scales, sizes, strict=True)
     ):
-        raise UnknownUseError("by a scale that the sizes do not have (recompute_scale_factor=True takes theirs)")
+        raise UnsupportedUseError("by a scale that the sizes do not have (recompute_scale_factor=True takes theirs)")
 
     def window(units: int, taken: int) -> Window:
         whole = bool(corners) and units > 1 and taken > 1
@@ -133,11 +137,11 @@ def _interpolated(call: Call, of: dict[Value, Seen | None]) -> Seen:
 
         return Window(units, taken, reads, pace.denominator, pace.numerator, lambda unit: min(max(unit, 0), taken - 1))
 
-    return windowed(call, source, dict.fromkeys(range(2, len(source.dims)), window))
+    return apply_windows(call, source, dict.fromkeys(range(2, len(source.dims)), window))
 
 
-def _padded(call: Call, of: dict[Value, Seen | None]) -> Seen:
-    source = only(call, of, "self")
+def _propagate_padding(call: Call, footprints: dict[Value, Footprint | None]) -> Footprint:
+    source = input_footprint(call, footprints, "self")
     amounts = call.arguments["pad"] if "pad" in call.arguments else call.arguments["padding"]
     edges: dict[str, Callable[[int], Callable[[int], int]]] = {
         "reflection_pad2d": lambda taken: lambda unit: (taken - 1) - abs((taken - 1) - abs(unit)),
@@ -147,34 +151,36 @@ def _padded(call: Call, of: dict[Value, Seen | None]) -> Seen:
     def padding(before: int) -> Callable[[int, int], Window]:
         def window(units: int, taken: int) -> Window:
             edge = edges[call.name](taken) if call.name in edges else None
-            return Window(units, taken, lambda i: [i - before], edge=edge)
+            return Window(units, taken, lambda i: [i - before], border_index=edge)
 
         return window
 
-    return windowed(call, source, {len(source.dims) - 1 - k: padding(amounts[2 * k]) for k in range(len(amounts) // 2)})
+    return apply_windows(
+        call, source, {len(source.dims) - 1 - k: padding(amounts[2 * k]) for k in range(len(amounts) // 2)}
+    )
 
 
-def _shuffled(call: Call, of: dict[Value, Seen | None]) -> Seen:
-    source = only(call, of, "self")
+def _propagate_pixel_shuffle(call: Call, footprints: dict[Value, Footprint | None]) -> Footprint:
+    source = input_footprint(call, footprints, "self")
     up, down = call.arguments.get("upscale_factor", 1), call.arguments.get("downscale_factor", 1)
 
     def window(units: int, taken: int) -> Window:
         return Window(units, taken, lambda i: [i * down // up + tap for tap in range(down)], up, down)
 
-    return windowed(call, source, {len(source.dims) - 2: window, len(source.dims) - 1: window})
+    return apply_windows(call, source, {len(source.dims) - 2: window, len(source.dims) - 1: window})
 
 
-WINDOWS: dict[str, Rule] = {
-    "convolution": _convolution,
-    "max_pool2d_with_indices": _pool,
-    "avg_pool2d": _pool,
-    "_adaptive_avg_pool2d": _adaptive,
-    "adaptive_max_pool2d": _adaptive,
-    "upsample_nearest2d": _interpolated,
-    "upsample_bilinear2d": _interpolated,
-    "constant_pad_nd": _padded,
-    "reflection_pad2d": _padded,
-    "replication_pad2d": _padded,
-    "pixel_shuffle": _shuffled,
-    "pixel_unshuffle": _shuffled,
+WINDOW_RULES: dict[str, PropagationRule] = {
+    "convolution": _propagate_convolution,
+    "max_pool2d_with_indices": _propagate_pool,
+    "avg_pool2d": _propagate_pool,
+    "_adaptive_avg_pool2d": _propagate_adaptive_pool,
+    "adaptive_max_pool2d": _propagate_adaptive_pool,
+    "upsample_nearest2d": _propagate_interpolation,
+    "upsample_bilinear2d": _propagate_interpolation,
+    "constant_pad_nd": _propagate_padding,
+    "reflection_pad2d": _propagate_padding,
+    "replication_pad2d": _propagate_padding,
+    "pixel_shuffle": _propagate_pixel_shuffle,
+    "pixel_unshuffle": _propagate_pixel_shuffle,
 }

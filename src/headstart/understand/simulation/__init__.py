@@ -9,25 +9,25 @@ from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
-from headstart.reporting.html import template
+from headstart.reporting.html import load_template
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-HERE = Path(__file__).parent
+TEMPLATE_FOLDER = Path(__file__).parent
 # Arithmetic and words without a page, which the tests run too.
-PURE = ("fields", "presets", "notation", "figures", "sentence", "walks", "reckoned")
-PAGE = (
+DOM_FREE_SCRIPTS = ("fields", "presets", "notation", "figures", "sentence", "walks", "reckoned")
+PAGE_SCRIPTS = (
     "dom", "state", "picture", "stage", "sheets", "cut", "words", "layers", "editor", "formula", "tries",
     "stack", "byhand", "takeaway", "page",
 )  # fmt: skip
-FINEST = 64  # rows and columns of a measured map on the page
-PICTURES = 12
+MAX_MAP_SIDE = 64  # rows and columns of a measured map on the page
+MAX_PICTURES = 12
 
 
-def simulation(
-    own: Mapping[str, Any] | None = None,
-    effective: Mapping[str, "Tensor"] | None = None,
+def render_simulation(
+    layer_list: Mapping[str, Any] | None = None,
+    effective_fields: Mapping[str, "Tensor"] | None = None,
     pictures: Sequence["Tensor"] | None = None,
 ) -> str:
     """The simulation as a page of its own, HTML without a single address.
@@ -38,12 +38,14 @@ def simulation(
             has them): maps of values ≥ 0 over the image, (H, W).
         pictures: to lie under the field, uint8 (C, H, W) with C of 1 or 3; the first 12 are taken.
     """
-    return template(HERE / "page.html.jinja").render(fragment=Markup(fragment(own, effective, pictures)))
+    return load_template(TEMPLATE_FOLDER / "page.html.jinja").render(
+        fragment=Markup(render_simulation_fragment(layer_list, effective_fields, pictures))
+    )
 
 
-def fragment(
-    own: Mapping[str, Any] | None = None,
-    effective: Mapping[str, "Tensor"] | None = None,
+def render_simulation_fragment(
+    layer_list: Mapping[str, Any] | None = None,
+    effective_fields: Mapping[str, "Tensor"] | None = None,
     pictures: Sequence["Tensor"] | None = None,
 ) -> str:
     """The same within another page that has the style of ``headstart.reporting.html``: an element with a shadow tree, so that
@@ -53,37 +55,41 @@ def fragment(
     Args:
         own, effective, pictures: as ``simulation`` takes them.
     """
-    scripts = [HERE / f"{name}.js" for name in PURE] + [HERE / "page" / f"{name}.js" for name in PAGE]
+    scripts = [TEMPLATE_FOLDER / f"{name}.js" for name in DOM_FREE_SCRIPTS] + [
+        TEMPLATE_FOLDER / "page" / f"{name}.js" for name in PAGE_SCRIPTS
+    ]
     given = {
-        "own": own,
-        "measured": _measured(own, effective or {}),
-        "pictures": [_png(picture) for picture in (pictures or ())[:PICTURES]],
+        "own": layer_list,
+        "measured": _encode_maps(layer_list, effective_fields or {}),
+        "pictures": [_encode_png(picture) for picture in (pictures or ())[:MAX_PICTURES]],
     }
-    return template(HERE / "simulation.html.jinja").render(
-        own_style=Markup((HERE / "simulation.css").read_text(encoding="utf-8")),
+    return load_template(TEMPLATE_FOLDER / "simulation.html.jinja").render(
+        own_style=Markup((TEMPLATE_FOLDER / "simulation.css").read_text(encoding="utf-8")),
         script=Markup("\n".join(path.read_text(encoding="utf-8") for path in scripts)),
         given=Markup(json.dumps(given).replace("<", "\\u003c")),
     )
 
 
-def _measured(own: Mapping[str, Any] | None, effective: Mapping[str, "Tensor"]) -> dict[int, dict[str, Any]]:
+def _encode_maps(
+    layer_list: Mapping[str, Any] | None, effective_fields: Mapping[str, "Tensor"]
+) -> dict[int, dict[str, Any]]:
     """By the number of the layer, counted from 1: the map from 0 to 255 of its most, as bytes in base 64."""
     found: dict[int, dict[str, Any]] = {}
-    for i, layer in enumerate(own["layers"] if own else (), 1):
+    for i, layer in enumerate(layer_list["layers"] if layer_list else (), 1):
         names = layer.get("names", [layer.get("name")])
-        values = next((effective[name] for name in names if name in effective), None)
+        values = next((effective_fields[name] for name in names if name in effective_fields), None)
         if values is None:
             continue
         from torch.nn.functional import adaptive_avg_pool2d
 
-        height, width = (min(n, FINEST) for n in values.shape)
+        height, width = (min(n, MAX_MAP_SIDE) for n in values.shape)
         coarse = adaptive_avg_pool2d(values[None].float(), (height, width))[0]
         scaled = (coarse / coarse.max().clamp(min=1e-30) * 255).round().byte()
         found[i] = {"height": height, "width": width, "values": b64encode(scaled.numpy().tobytes()).decode()}
     return found
 
 
-def _png(picture: "Tensor") -> str:
+def _encode_png(picture: "Tensor") -> str:
     from PIL import Image
 
     array = picture.permute(1, 2, 0).numpy()

@@ -5,11 +5,11 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from headstart.understand.jackknife import jackknifed
-from headstart.understand.statistics import Interval
+from headstart.understand.jackknife import jackknife_intervals
+from headstart.understand.statistics import Estimate
 
-LEAST = 4  # images that the unbiased estimate needs
-PARTS = 10  # that the interval leaves out, one after the other
+MIN_CKA_IMAGES = 4  # images that the unbiased estimate needs
+JACKKNIFE_GROUPS = 10  # that the interval leaves out, one after the other
 
 
 def cka(left: Tensor, right: Tensor) -> float:
@@ -24,9 +24,9 @@ def cka(left: Tensor, right: Tensor) -> float:
     Returns:
         At most about 1, and below 0 by chance; NaN of fewer than 4 images, or where a side does not tell them apart.
     """
-    if len(left) < LEAST:
+    if len(left) < MIN_CKA_IMAGES:
         return float("nan")
-    k, m = _kernel(left), _kernel(right)
+    k, m = _gram_matrix(left), _gram_matrix(right)
     own = _hsic(k, k) * _hsic(m, m)
     return float(_hsic(k, m) / own.sqrt()) if own > 0 else float("nan")
 
@@ -37,30 +37,34 @@ def biased_cka(left: Tensor, right: Tensor) -> float:
     return float((x.T @ y).norm() ** 2 / ((x.T @ x).norm() * (y.T @ y).norm()))
 
 
-def likeness(left: Tensor, right: Tensor) -> Interval:
+def cka_interval(left: Tensor, right: Tensor) -> Estimate:
     """:func:`cka` and its interval over the luck of which images these are; without one below 40 of them.
 
     By the jackknife with a tenth of the images left out at a time (Efron and Tibshirani 1993, chapter 11): drawing
     images with replacement, as a bootstrap does, would give the same image twice and call it likeness.
     """
-    middle, low, high = _jackknifed(lambda some: cka(left[some], right[some]), len(left))
-    return Interval(middle, low, min(high, 1.0))
+    middle, low, high = _jackknife_estimate(lambda some: cka(left[some], right[some]), len(left))
+    return Estimate(middle, low, min(high, 1.0))
 
 
-def fall(first: tuple[Tensor, Tensor], last: tuple[Tensor, Tensor]) -> Interval:
+def cka_drop(first: tuple[Tensor, Tensor], last: tuple[Tensor, Tensor]) -> Estimate:
     """By how much the likeness of the first pair is above that of the last, on the same images, as :func:`likeness`."""
-    return _jackknifed(lambda some: cka(*(f[some] for f in first)) - cka(*(f[some] for f in last)), len(first[0]))
+    return _jackknife_estimate(
+        lambda some: cka(*(f[some] for f in first)) - cka(*(f[some] for f in last)), len(first[0])
+    )
 
 
-def _jackknifed(figure: Callable[[Tensor], float], images: int) -> Interval:
+def _jackknife_estimate(figure: Callable[[Tensor], float], images: int) -> Estimate:
     """``figure``, which is given the positions of images, of all of them and with its interval."""
-    if images < LEAST * PARTS:
-        return Interval(figure(torch.arange(images)), float("nan"), float("nan"))
-    (found,) = jackknifed(lambda some: torch.tensor([figure(some)], dtype=torch.float64), images, PARTS)
+    if images < MIN_CKA_IMAGES * JACKKNIFE_GROUPS:
+        return Estimate(figure(torch.arange(images)), float("nan"), float("nan"))
+    (found,) = jackknife_intervals(
+        lambda some: torch.tensor([figure(some)], dtype=torch.float64), images, JACKKNIFE_GROUPS
+    )
     return found
 
 
-def _kernel(features: Tensor) -> Tensor:
+def _gram_matrix(features: Tensor) -> Tensor:
     """Inner products of the centred features, double (N, N), with zeros on the diagonal."""
     x = features.double().flatten(1)
     x = x - x.mean(dim=0)

@@ -6,16 +6,16 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
-from headstart.understand.claims import Verdict
-from headstart.understand.statistics import Interval, of_seeds
+from headstart.understand.claims import ClaimVerdict
+from headstart.understand.statistics import Estimate, t_interval
 
-MARGIN = 0.05  # nats: what a gap may be and still count as none
+GAP_MARGIN = 0.05  # nats: what a gap may be and still count as none
 
-Row = dict[str, Any]
+GapRow = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Gap:
+class GeneralizationGap:
     """How much worse an arm knows test images than those that trained it, in nats of cross-entropy.
 
     Args:
@@ -29,23 +29,23 @@ class Gap:
     """
 
     arm: str
-    pretrained: bool
+    is_pretrained: bool
     labels_per_class: int | None
-    gap: Interval
-    more: Interval | None
-    accuracy: Interval
+    loss_gap: Estimate
+    excess: Estimate | None
+    accuracy: Estimate
 
     @property
-    def overfits(self) -> bool:
-        return self.more is not None and self.gap.low > 0 and self.more.low > 0 and not self.contrary
+    def is_overfitting(self) -> bool:
+        return self.excess is not None and self.loss_gap.low > 0 and self.excess.low > 0 and not self.is_contrary
 
     @property
-    def contrary(self) -> bool:
+    def is_contrary(self) -> bool:
         """Whether it surely has no gap, or one that is larger by the margin at most."""
-        return self.more is not None and (self.more.high <= MARGIN or self.gap.high <= MARGIN)
+        return self.excess is not None and (self.excess.high <= GAP_MARGIN or self.loss_gap.high <= GAP_MARGIN)
 
 
-def gaps(rows: Sequence[Row]) -> list[Gap]:
+def generalization_gaps(rows: Sequence[GapRow]) -> list[GeneralizationGap]:
     """Each arm at each budget, the smallest first.
 
     Args:
@@ -55,7 +55,7 @@ def gaps(rows: Sequence[Row]) -> list[Gap]:
     """
     found = []
     for budget in sorted({row["labels_per_class"] for row in rows}, key=lambda labels: labels or float("inf")):
-        arms: dict[tuple[str, bool], dict[int, list[Row]]] = defaultdict(lambda: defaultdict(list))
+        arms: dict[tuple[str, bool], dict[int, list[GapRow]]] = defaultdict(lambda: defaultdict(list))
         for row in rows:
             if row["labels_per_class"] == budget:
                 arms[row["arm"], row["pretrained"]][row["seed"]].append(row)
@@ -67,21 +67,30 @@ def gaps(rows: Sequence[Row]) -> list[Gap]:
             }
             more = [] if pretrained else [own[seed] - largest[seed] for seed in own if seed in largest]
             accuracy = [fmean(row["accuracy"] for row in some) for some in arms[arm, pretrained].values()]
-            over = of_seeds(more) if more else None
-            found.append(Gap(arm, pretrained, budget, of_seeds([*own.values()]), over, of_seeds(accuracy).of_shares()))
+            over = t_interval(more) if more else None
+            found.append(
+                GeneralizationGap(
+                    arm,
+                    pretrained,
+                    budget,
+                    t_interval([*own.values()]),
+                    over,
+                    t_interval(accuracy).clip_to_unit_interval(),
+                )
+            )
     return found
 
 
-def overfits(found: Sequence[Gap]) -> Verdict:
+def overfitting_verdict(gaps: Sequence[GeneralizationGap]) -> ClaimVerdict:
     """Holds where every arm from scratch, at every budget, surely has a gap and a larger one than every pretrained arm;
     fails where every one surely has not; not measured where no seed has both kinds; else it depends."""
-    compared = [gap for gap in found if gap.more is not None]
+    compared = [gap for gap in gaps if gap.excess is not None]
     if not compared:
         return "not measured"
-    if all(gap.overfits for gap in compared):
+    if all(gap.is_overfitting for gap in compared):
         return "holds"
-    return "fails" if all(gap.contrary for gap in compared) else "depends"
+    return "fails" if all(gap.is_contrary for gap in compared) else "depends"
 
 
-def _mean_gap(rows: Sequence[Row]) -> float:
+def _mean_gap(rows: Sequence[GapRow]) -> float:
     return fmean(row["test_loss"] - row["train_loss"] for row in rows)

@@ -7,17 +7,19 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from headstart.networks.stages import AT_ONCE, activations
-from headstart.understand.statistics import Interval, of_share
+from headstart.networks.stages import BATCH_SIZE, capture_activations
+from headstart.understand.statistics import Estimate, wilson_interval
 
-WIDTH = 512  # numbers of an image that a probe sees, at most, from every stage alike
+MAX_FEATURES = 512  # numbers of an image that a probe sees, at most, from every stage alike
 FOLDS = 5
 PENALTIES = tuple(10.0**power for power in range(-3, 4))  # of standardised features, each a share of their number
-SHUFFLES = 5
-NORMAL = 1.96  # standard errors on either side of a 95 % interval
+NUM_PERMUTATIONS = 5
+NORMAL_QUANTILE = 1.96  # standard errors on either side of a 95 % interval
 
 
-def features(network: nn.Module, images: Tensor, names: Sequence[str], width: int = WIDTH) -> dict[str, Tensor]:
+def extract_stage_features(
+    network: nn.Module, images: Tensor, stage_names: Sequence[str], max_features: int = MAX_FEATURES
+) -> dict[str, Tensor]:
     """What each stage gives, :func:`pooled`, so that none is read better only because it has more numbers.
 
     Args:
@@ -29,14 +31,14 @@ def features(network: nn.Module, images: Tensor, names: Sequence[str], width: in
     Returns:
         Name to float32 (N, at most ``width``).
     """
-    parts: dict[str, list[Tensor]] = {name: [] for name in names}
-    for some in images.split(AT_ONCE):  # a stage's whole maps of all images may not fit in memory
-        for name, maps in activations(network, some, names).items():
-            parts[name].append(pooled(maps, width))
+    parts: dict[str, list[Tensor]] = {name: [] for name in stage_names}
+    for some in images.split(BATCH_SIZE):  # a stage's whole maps of all images may not fit in memory
+        for name, maps in capture_activations(network, some, stage_names).items():
+            parts[name].append(reduce_maps(maps, max_features))
     return {name: torch.cat(part) for name, part in parts.items()}
 
 
-def pooled(maps: Tensor, width: int = WIDTH) -> Tensor:
+def reduce_maps(maps: Tensor, max_features: int = MAX_FEATURES) -> Tensor:
     """Maps averaged within the cells of the finest square grid that leaves at most ``width`` numbers an image.
 
     Where there are more channels than that, their means are projected by a fixed Gaussian matrix, which keeps
@@ -49,16 +51,16 @@ def pooled(maps: Tensor, width: int = WIDTH) -> Tensor:
         float32 (N, at most ``width``).
     """
     if maps.ndim == 4:
-        cells = max(1, min(int((width / maps.shape[1]) ** 0.5), *maps.shape[2:]))
+        cells = max(1, min(int((max_features / maps.shape[1]) ** 0.5), *maps.shape[2:]))
         maps = F.adaptive_avg_pool2d(maps, cells)
     flat = maps.flatten(1)
-    if flat.shape[1] <= width:
+    if flat.shape[1] <= max_features:
         return flat
     draw = torch.Generator().manual_seed(flat.shape[1])
-    return flat @ torch.randn(flat.shape[1], width, generator=draw) / width**0.5
+    return flat @ torch.randn(flat.shape[1], max_features, generator=draw) / max_features**0.5
 
 
-def read(features: Tensor, labels: Tensor, folds: int = FOLDS) -> np.ndarray:
+def cross_val_probe(features: Tensor, labels: Tensor, num_folds: int = FOLDS) -> np.ndarray:
     """Which images a linear probe names right that it was not fitted on, bool (N,).
 
     Ridge regression of one-hot labels on standardised features, in ``folds`` parts with each class spread over them;
@@ -71,28 +73,28 @@ def read(features: Tensor, labels: Tensor, folds: int = FOLDS) -> np.ndarray:
         folds: parts; a class with fewer images is missing from some.
     """
     x, y = features.double().numpy(), labels.numpy()
-    part = _folds(y, folds)
+    part = _assign_folds(y, num_folds)
     right = np.zeros(len(y), dtype=bool)
-    for fold in range(folds):
+    for fold in range(num_folds):
         held = part == fold
         if held.any():
-            right[held] = _fitted(x[~held], y[~held], x[held]) == y[held]
+            right[held] = _fit_ridge(x[~held], y[~held], x[held]) == y[held]
     return right
 
 
-def shuffled(features: Tensor, labels: Tensor, times: int = SHUFFLES) -> float:
+def chance_accuracy(features: Tensor, labels: Tensor, permutations: int = NUM_PERMUTATIONS) -> float:
     """The mean accuracy of :func:`read` where the labels are dealt anew: what a probe reads out of nothing."""
     draw = torch.Generator().manual_seed(0)
-    dealt = [labels[torch.randperm(len(labels), generator=draw)] for _ in range(times)]
-    return float(np.mean([read(features, some).mean() for some in dealt]))
+    dealt = [labels[torch.randperm(len(labels), generator=draw)] for _ in range(permutations)]
+    return float(np.mean([cross_val_probe(features, some).mean() for some in dealt]))
 
 
-def accuracy(right: np.ndarray) -> Interval:
+def probe_accuracy(correct: np.ndarray) -> Estimate:
     """The share that is right and its 95 % interval (Wilson 1927), of the luck of which images these are."""
-    return of_share(float(right.mean()), len(right))
+    return wilson_interval(float(correct.mean()), len(correct))
 
 
-def gain(right: np.ndarray, other: np.ndarray) -> Interval:
+def paired_accuracy_gain(correct: np.ndarray, baseline_correct: np.ndarray) -> Estimate:
     """By how much more is right here than there, and the 95 % interval of it, image by image.
 
     With half an image added to each way in which two answers on one image can agree or differ (Agresti and Min 2005),
@@ -101,14 +103,14 @@ def gain(right: np.ndarray, other: np.ndarray) -> Interval:
     Args:
         right, other: bool (N,), of the same images.
     """
-    n = len(right) + 2
-    only, never = (right & ~other).sum() + 0.5, (~right & other).sum() + 0.5
+    n = len(correct) + 2
+    only, never = (correct & ~baseline_correct).sum() + 0.5, (~correct & baseline_correct).sum() + 0.5
     middle = (only - never) / n
-    half = NORMAL * ((only + never - (only - never) ** 2 / n) / n**2) ** 0.5
-    return Interval(float(right.mean() - other.mean()), float(middle - half), float(middle + half))
+    half = NORMAL_QUANTILE * ((only + never - (only - never) ** 2 / n) / n**2) ** 0.5
+    return Estimate(float(correct.mean() - baseline_correct.mean()), float(middle - half), float(middle + half))
 
 
-def _folds(labels: np.ndarray, folds: int) -> np.ndarray:
+def _assign_folds(labels: np.ndarray, folds: int) -> np.ndarray:
     """A part for each image: those of a class go round the parts, in a fixed random order."""
     order = np.random.default_rng(0).permutation(len(labels))
     order = order[np.argsort(labels[order], kind="stable")]
@@ -117,7 +119,7 @@ def _folds(labels: np.ndarray, folds: int) -> np.ndarray:
     return part
 
 
-def _fitted(x: np.ndarray, y: np.ndarray, new: np.ndarray) -> np.ndarray:
+def _fit_ridge(x: np.ndarray, y: np.ndarray, new: np.ndarray) -> np.ndarray:
     """The classes that ridge regression on ``x`` and ``y`` gives ``new``."""
     mean, spread = x.mean(axis=0), x.std(axis=0)
     varying = spread > 1e-9 * max(float(np.abs(x).max(initial=0.0)), 1e-30)

@@ -6,15 +6,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from headstart.understand.transfer.transfer_curve import Curve
+from headstart.understand.transfer.transfer_curve import TransferCurve
 
-VARIED = ("model.kept", "model.kept_as")  # what a curve's runs differ in
+CURVE_SETTINGS = ("model.kept", "model.kept_as")  # what a curve's runs differ in
 
-Row = dict[str, Any]
+RunRow = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Swept:
+class TransferSweep:
     """A transferability curve and what it was measured on.
 
     Args:
@@ -25,42 +25,50 @@ class Swept:
         seeds: how many.
     """
 
-    curve: Curve
+    curve: TransferCurve
     data: str
     labels_per_class: int | None
-    runs: int
-    seeds: int
+    num_runs: int
+    num_seeds: int
 
 
-def comparable(rows: Sequence[Row], own: Callable[[Row], bool]) -> list[Row]:
+def select_comparable_runs(rows: Sequence[RunRow], is_own: Callable[[RunRow], bool]) -> list[RunRow]:
     """The runs of one data set and, of each model, of one choice of settings: of those that most runs have.
 
     Args:
         rows: a dict a run with the keys of its ``result.json``.
         own: whether a run is of the images that one asks about; only where none is, others are taken.
     """
-    rows = _most([row for row in rows if own(row)] or rows, lambda row: json.dumps([row["data"], row.get("classes")]))
+    rows = _select_most_common(
+        [row for row in rows if is_own(row)] or rows, lambda row: json.dumps([row["data"], row.get("classes")])
+    )
     models = dict.fromkeys(row["model"] for row in rows)
-    return [row for model in models for row in _most([row for row in rows if row["model"] == model], _settings)]
+    return [
+        row
+        for model in models
+        for row in _select_most_common([row for row in rows if row["model"] == model], _settings_key)
+    ]
 
 
-def keeps(row: Row) -> bool:
+def is_curve_run(row: RunRow) -> bool:
     """Whether a run is a point of a transferability curve."""
     return "model.kept" in row["settings"]
 
 
-def swept(rows: Sequence[Row]) -> Swept | None:
+def build_transfer_sweep(rows: Sequence[RunRow]) -> TransferSweep | None:
     """The transferability curve among runs that are :func:`comparable`; None where there is none."""
-    rows = [row for row in rows if keeps(row)]
+    rows = [row for row in rows if is_curve_run(row)]
     if not rows:
         return None
     budget = min((row.get("labels_per_class") for row in rows), key=lambda labels: labels or float("inf"))
     rows = [row for row in rows if row.get("labels_per_class") == budget]
     seeds = len({row["seed"] for row in rows})
-    return Swept(Curve([_point(row) for row in rows]), rows[0]["data"], budget, len(rows), seeds)
+    return TransferSweep(
+        TransferCurve([_build_curve_row(row) for row in rows]), rows[0]["data"], budget, len(rows), seeds
+    )
 
 
-def _point(row: Row) -> Row:
+def _build_curve_row(row: RunRow) -> RunRow:
     settings = row["settings"]
     return {
         "kept": settings["model.kept"],
@@ -70,10 +78,10 @@ def _point(row: Row) -> Row:
     }
 
 
-def _most(rows: Sequence[Row], kind: Callable[[Row], str]) -> list[Row]:
+def _select_most_common(rows: Sequence[RunRow], kind: Callable[[RunRow], str]) -> list[RunRow]:
     kinds = Counter(map(kind, rows)).most_common(1)
     return [row for row in rows if kind(row) == kinds[0][0]]
 
 
-def _settings(row: Row) -> str:
-    return json.dumps({k: v for k, v in row["settings"].items() if k not in VARIED}, sort_keys=True)
+def _settings_key(row: RunRow) -> str:
+    return json.dumps({k: v for k, v in row["settings"].items() if k not in CURVE_SETTINGS}, sort_keys=True)

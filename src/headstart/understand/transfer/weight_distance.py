@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from headstart.networks.stage_groups import portions, tensors
+from headstart.networks.stage_groups import direct_tensor_names, modules_by_stage
 
 
-def weight_change(before: nn.Module, after: nn.Module, stages: Sequence[str]) -> list[float]:
+def relative_weight_change(before: nn.Module, after: nn.Module, stages: Sequence[str]) -> list[float]:
     """The length of the change over the length of the weights before, ‖after − before‖ / ‖before‖, of each stage.
 
     Parameters count, BatchNorm's statistics do not: they follow the images without any training.
@@ -24,13 +24,13 @@ def weight_change(before: nn.Module, after: nn.Module, stages: Sequence[str]) ->
     """
     old, new = dict(before.named_parameters()), dict(after.named_parameters())
     changes = []
-    for modules in portions(after, stages):
-        names = [name for name in tensors(after, modules) if name in new]
-        start = _length([old[name] for name in names])
-        moved = _length([new[name] - old[name] for name in names])
+    for modules in modules_by_stage(after, stages):
+        names = [name for name in direct_tensor_names(after, modules) if name in new]
+        start = _norm([old[name] for name in names])
+        moved = _norm([new[name] - old[name] for name in names])
         changes.append(moved / start if start else float("inf") if moved else float("nan"))
     return changes
 
 
-def _length(some: Sequence[Tensor]) -> float:
+def _norm(some: Sequence[Tensor]) -> float:
     return float(sum(float(one.detach().double().square().sum()) for one in some)) ** 0.5

@@ -6,16 +6,16 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from headstart.networks.hooks import maps
-from headstart.understand.claims import Verdict
-from headstart.understand.translation.locality import stained
-from headstart.understand.translation.shifts import moved
+from headstart.networks.hooks import capture_maps
+from headstart.understand.claims import ClaimVerdict
+from headstart.understand.translation.locality import nan_dependency
+from headstart.understand.translation.shifts import shift_images
 
-EXACT = 1e-4  # relative error that is rounding alone, summed through a deep network in 32 bits
+EQUIVARIANCE_TOLERANCE = 1e-4  # relative error that is rounding alone, summed through a deep network in 32 bits
 
 
 @dataclass(frozen=True)
-class Moved:
+class EquivarianceResult:
     """What a shift of the image to the right does to a layer's map.
 
     Args:
@@ -31,18 +31,18 @@ class Moved:
     layer: str
     stride: int
     shift: int
-    interior: float | None
-    everywhere: float
-    unmoved: float
+    interior_error: float | None
+    overall_error: float
+    unshifted_error: float
 
     @property
-    def whole(self) -> bool:
+    def is_whole_step(self) -> bool:
         """The shift is a whole number of steps."""
         return self.shift % self.stride == 0
 
 
 @torch.no_grad()
-def strides(network: nn.Module, names: Sequence[str], images: Tensor) -> dict[str, int]:
+def estimate_strides(network: nn.Module, names: Sequence[str], images: Tensor) -> dict[str, int]:
     """How many pixels one step in each layer's map is, along the rows.
 
     The left quarter of the image is stained, then three quarters: what divides the pixels between the two edges by
@@ -52,7 +52,7 @@ def strides(network: nn.Module, names: Sequence[str], images: Tensor) -> dict[st
     edges = width // 4, width - width // 4
     stains = torch.arange(width).expand(2, images.shape[2], width) < torch.tensor(edges).view(2, 1, 1)
     found = {}
-    for name, touched in stained(network, images[:1].expand(2, -1, -1, -1), stains, names).items():
+    for name, touched in nan_dependency(network, images[:1].expand(2, -1, -1, -1), stains, names).items():
         first, then = touched.any(dim=1).sum(dim=1).tolist()
         steps = then - first if then < touched.shape[2] else 0
         found[name] = max(1, round((edges[1] - edges[0]) / steps if steps else width / touched.shape[2]))
@@ -60,7 +60,7 @@ def strides(network: nn.Module, names: Sequence[str], images: Tensor) -> dict[st
 
 
 @torch.no_grad()
-def interiors(network: nn.Module, steps: dict[str, int], images: Tensor) -> dict[str, Tensor]:
+def interior_masks(network: nn.Module, strides: dict[str, int], images: Tensor) -> dict[str, Tensor]:
     """The units whose fields lie within the picture, so that no padding reaches them: bool (H', W') a layer.
 
     Found by staining the picture's rim, as wide as a layer's step: padding further in can only be seen past it.
@@ -68,16 +68,18 @@ def interiors(network: nn.Module, steps: dict[str, int], images: Tensor) -> dict
     height, width = images.shape[2:]
     holes = max((max(m.dilation) for m in network.modules() if isinstance(m, nn.Conv2d)), default=1)
     found: dict[str, Tensor] = {}
-    for step in set(steps.values()):
+    for step in set(strides.values()):
         rim = torch.ones(1, height, width, dtype=torch.bool)
         rim[:, step * holes : height - step * holes, step * holes : width - step * holes] = False
-        names = [name for name, own in steps.items() if own == step]
-        found |= {name: ~touched[0] for name, touched in stained(network, images[:1], rim, names).items()}
-    return {name: found[name] for name in steps}
+        names = [name for name, own in strides.items() if own == step]
+        found |= {name: ~touched[0] for name, touched in nan_dependency(network, images[:1], rim, names).items()}
+    return {name: found[name] for name in strides}
 
 
 @torch.no_grad()
-def equivariance(network: nn.Module, names: Sequence[str], images: Tensor, shifts: Sequence[int]) -> list[Moved]:
+def measure_equivariance(
+    network: nn.Module, names: Sequence[str], images: Tensor, shifts: Sequence[int]
+) -> list[EquivarianceResult]:
     """Moves the images to the right and compares each layer's map with the one before, moved likewise.
 
     A shift that is no whole number of a layer's steps is held against the nearer of its two neighbours.
@@ -88,59 +90,59 @@ def equivariance(network: nn.Module, names: Sequence[str], images: Tensor, shift
         images: (N, C, H, W).
         shifts: in pixels, each less than the width.
     """
-    steps = strides(network, names, images)
-    inner = interiors(network, steps, images)
-    before = maps(network, images, names)
+    steps = estimate_strides(network, names, images)
+    inner = interior_masks(network, steps, images)
+    before = capture_maps(network, images, names)
     found = []
     for shift in shifts:
-        after = maps(network, moved(images, 0, shift), names)
+        after = capture_maps(network, shift_images(images, 0, shift), names)
         for name, step in steps.items():
             low = shift // step
             tries = {min(n, before[name].shape[-1] - 1) for n in (low, low + (shift % step > 0))}
-            errors = [_errors(before[name], after[name], inner[name], n) for n in sorted(tries)]
+            errors = [_shift_errors(before[name], after[name], inner[name], n) for n in sorted(tries)]
             clear = [inside for inside, _ in errors if inside is not None]
             found.append(
-                Moved(
+                EquivarianceResult(
                     name, step, shift, min(clear, default=None), min(e for _, e in errors),
-                    _relative(after[name], before[name]),
+                    _relative_error(after[name], before[name]),
                 )
             )  # fmt: skip
     return found
 
 
-def _errors(before: Tensor, after: Tensor, inner: Tensor, step: int) -> tuple[float | None, float]:
+def _shift_errors(before: Tensor, after: Tensor, interior: Tensor, step: int) -> tuple[float | None, float]:
     """Relative error among the interior and among all, with the map ``step`` units further right."""
     width = before.shape[-1]
     old, new = before[..., : width - step], after[..., step:]
-    both = inner[:, : width - step] & inner[:, step:]
-    inside = _relative(new[..., both], old[..., both]) if both.any() else None
-    return inside, _relative(new, old)
+    both = interior[:, : width - step] & interior[:, step:]
+    inside = _relative_error(new[..., both], old[..., both]) if both.any() else None
+    return inside, _relative_error(new, old)
 
 
-def _relative(new: Tensor, old: Tensor) -> float:
+def _relative_error(new: Tensor, old: Tensor) -> float:
     return float((new - old).norm() / old.norm().clamp(min=1e-12))
 
 
 @torch.no_grad()
-def error_map(network: nn.Module, name: str, images: Tensor, shift: int, stride: int) -> Tensor:
+def equivariance_error_map(network: nn.Module, name: str, images: Tensor, shift: int, stride: int) -> Tensor:
     """Where a layer's map did not move along: the size of the difference, mean over images and channels, (H', W')."""
-    before = maps(network, images, [name])[name]
-    after = maps(network, moved(images, 0, shift), [name])[name]
+    before = capture_maps(network, images, [name])[name]
+    after = capture_maps(network, shift_images(images, 0, shift), [name])[name]
     step = shift // stride
     wrong = torch.zeros(before.shape[-2:])
     wrong[:, step:] = (after[..., step:] - before[..., : before.shape[-1] - step]).abs().mean(dim=(0, 1))
     return wrong
 
 
-def equivariance_verdict(found: Sequence[Moved]) -> Verdict:
+def equivariance_verdict(results: Sequence[EquivarianceResult]) -> ClaimVerdict:
     """Whether maps move with the image.
 
     Holds where they do everywhere and for each shift; depends where they do in the interior for each whole number
     of steps; fails where an interior does not move even then; not measured where no layer has an interior.
     """
-    whole = [m.interior for m in found if m.whole and m.interior is not None]
-    if found and all(m.everywhere <= EXACT for m in found):
+    whole = [m.interior_error for m in results if m.is_whole_step and m.interior_error is not None]
+    if results and all(m.overall_error <= EQUIVARIANCE_TOLERANCE for m in results):
         return "holds"
     if not whole:
         return "not measured"
-    return "depends" if max(whole) <= EXACT else "fails"
+    return "depends" if max(whole) <= EQUIVARIANCE_TOLERANCE else "fails"

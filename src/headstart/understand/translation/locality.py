@@ -7,10 +7,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from headstart.networks.hooks import maps
-from headstart.understand.claims import Verdict
+from headstart.networks.hooks import capture_maps
+from headstart.understand.claims import ClaimVerdict
 
-EXACT = 1e-6  # relative change that is rounding alone
+LOCALITY_TOLERANCE = 1e-6  # relative change that is rounding alone
 
 
 class Box(NamedTuple):
@@ -22,7 +22,7 @@ class Box(NamedTuple):
     right: int
 
 
-class Unit(NamedTuple):
+class MapUnit(NamedTuple):
     """A place in the map of a layer."""
 
     layer: str
@@ -31,7 +31,7 @@ class Unit(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Local:
+class LocalityResult:
     """A unit's field and what changes in it.
 
     Args:
@@ -43,14 +43,14 @@ class Local:
         inside: its relative change when one pixel, in the middle of the box, is.
     """
 
-    unit: Unit
+    unit: MapUnit
     box: Box
-    share: float
-    outside: float | None
-    inside: float
+    image_share: float
+    outside_change: float | None
+    inside_change: float
 
 
-def stained(network: nn.Module, images: Tensor, stains: Tensor, names: Sequence[str]) -> dict[str, Tensor]:
+def nan_dependency(network: nn.Module, images: Tensor, masks: Tensor, names: Sequence[str]) -> dict[str, Tensor]:
     """Where each layer's map is touched by the stained pixels: bool (N, H', W') for stains, bool (N, H, W).
 
     A stain is "not a number": all that is computed from it is none either, whatever the weights, so it marks
@@ -59,11 +59,11 @@ def stained(network: nn.Module, images: Tensor, stains: Tensor, names: Sequence[
     Args:
         images: (N, C, H, W); their values matter only in not being stained.
     """
-    spoiled = images.masked_fill(stains[:, None], torch.nan)
-    return {name: values.isnan().any(dim=1) for name, values in maps(network, spoiled, names).items()}
+    spoiled = images.masked_fill(masks[:, None], torch.nan)
+    return {name: values.isnan().any(dim=1) for name, values in capture_maps(network, spoiled, names).items()}
 
 
-def fields(network: nn.Module, units: Sequence[Unit], shape: tuple[int, int, int]) -> list[Box]:
+def unit_boxes(network: nn.Module, units: Sequence[MapUnit], shape: tuple[int, int, int]) -> list[Box]:
     """The box of pixels that holds all that each unit depends on, clipped to the image (C, H, W).
 
     Where a gradient is not zero, the unit depends on the pixel: so a box around those is not too large. Where the
@@ -72,15 +72,15 @@ def fields(network: nn.Module, units: Sequence[Unit], shape: tuple[int, int, int
     """
     draw = torch.Generator().manual_seed(0)
     noise = torch.randn(2, *shape, generator=draw).requires_grad_()
-    given = maps(network, noise, list(dict.fromkeys(unit.layer for unit in units)))
+    given = capture_maps(network, noise, list(dict.fromkeys(unit.layer for unit in units)))
     found = []
     for unit in units:
         value = given[unit.layer][:, :, unit.row, unit.column].abs().sum()
         (slope,) = torch.autograd.grad(value, noise, retain_graph=True)
-        box = _around(slope.ne(0).any(dim=1).any(dim=0))
-        while not (within := inside(box, shape)).all():
+        box = _bounding_box(slope.ne(0).any(dim=1).any(dim=0))
+        while not (within := box_mask(box, shape)).all():
             with torch.no_grad():
-                stain = stained(network, noise[:1].detach(), ~within[None], [unit.layer])[unit.layer]
+                stain = nan_dependency(network, noise[:1].detach(), ~within[None], [unit.layer])[unit.layer]
             if not stain[0, unit.row, unit.column]:
                 break
             box = Box(
@@ -90,7 +90,7 @@ def fields(network: nn.Module, units: Sequence[Unit], shape: tuple[int, int, int
     return found
 
 
-def _around(pixels: Tensor) -> Box:
+def _bounding_box(pixels: Tensor) -> Box:
     """The smallest box around the pixels that are true; all of the image where none is."""
     rows, columns = (pixels.any(dim=1 - axis).nonzero().flatten() for axis in (0, 1))
     if not len(rows):
@@ -98,7 +98,7 @@ def _around(pixels: Tensor) -> Box:
     return Box(int(rows[0]), int(columns[0]), int(rows[-1]) + 1, int(columns[-1]) + 1)
 
 
-def inside(box: Box, shape: tuple[int, int, int]) -> Tensor:
+def box_mask(box: Box, shape: tuple[int, int, int]) -> Tensor:
     """The pixels of the box, bool (H, W)."""
     within = torch.zeros(shape[1:], dtype=torch.bool)
     within[box.top : box.bottom, box.left : box.right] = True
@@ -106,14 +106,16 @@ def inside(box: Box, shape: tuple[int, int, int]) -> Tensor:
 
 
 @torch.no_grad()
-def changed(network: nn.Module, unit: Unit, images: Tensor, pixels: Tensor) -> float:
+def relative_change(network: nn.Module, unit: MapUnit, images: Tensor, pixels: Tensor) -> float:
     """How much a unit changes, relative to itself, when these pixels, bool (H, W), become another image's."""
     other = torch.where(pixels, images.roll(1, 0) + 1, images)
-    before, after = (maps(network, x, [unit.layer])[unit.layer][:, :, unit.row, unit.column] for x in (images, other))
+    before, after = (
+        capture_maps(network, x, [unit.layer])[unit.layer][:, :, unit.row, unit.column] for x in (images, other)
+    )
     return float((after - before).norm() / before.norm().clamp(min=1e-12))
 
 
-def locality(network: nn.Module, units: Sequence[Unit], images: Tensor) -> list[Local]:
+def measure_locality(network: nn.Module, units: Sequence[MapUnit], images: Tensor) -> list[LocalityResult]:
     """Changes the pixels outside and inside each unit's field, and sees whether the unit changes.
 
     Args:
@@ -122,23 +124,25 @@ def locality(network: nn.Module, units: Sequence[Unit], images: Tensor) -> list[
     """
     shape = (images.shape[1], images.shape[2], images.shape[3])
     found = []
-    for unit, box in zip(units, fields(network, units, shape), strict=True):
-        within = inside(box, shape)
+    for unit, box in zip(units, unit_boxes(network, units, shape), strict=True):
+        within = box_mask(box, shape)
         middle = torch.zeros_like(within)
         middle[(box.top + box.bottom) // 2, (box.left + box.right) // 2] = True
-        outside = None if within.all() else changed(network, unit, images, ~within)
+        outside = None if within.all() else relative_change(network, unit, images, ~within)
         share = float(within.float().mean())
-        found.append(Local(unit, box, share, outside, changed(network, unit, images, middle)))
+        found.append(LocalityResult(unit, box, share, outside, relative_change(network, unit, images, middle)))
     return found
 
 
-def locality_verdict(found: Sequence[Local]) -> Verdict:
+def locality_verdict(results: Sequence[LocalityResult]) -> ClaimVerdict:
     """Whether a unit depends on a small region only.
 
     Holds where no unit sees the whole image; depends where some do; fails where all do, or where a unit changed
     with pixels outside its field or with none inside.
     """
-    if any((local.outside or 0) > EXACT for local in found) or all(local.inside <= EXACT for local in found):
+    if any((local.outside_change or 0) > LOCALITY_TOLERANCE for local in results) or all(
+        local.inside_change <= LOCALITY_TOLERANCE for local in results
+    ):
         return "fails"
-    whole = [local.outside is None for local in found]
+    whole = [local.outside_change is None for local in results]
     return "fails" if all(whole) else "depends" if any(whole) else "holds"

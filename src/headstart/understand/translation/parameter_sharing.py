@@ -6,14 +6,14 @@ from math import prod
 
 from torch import nn
 
-from headstart.networks.hooks import Layer
-from headstart.understand.claims import Verdict
+from headstart.networks.hooks import LayerInfo
+from headstart.understand.claims import ClaimVerdict
 
-DRAMATIC = 10.0  # times fewer weights, from which on the lesson's "dramatically" is granted
+DRAMATIC_RATIO = 10.0  # times fewer weights, from which on the lesson's "dramatically" is granted
 
 
 @dataclass(frozen=True)
-class Twins:
+class ParameterCounts:
     """The weights of a convolution, biases left out, and of layers that would do as much without sharing.
 
     Args:
@@ -24,20 +24,22 @@ class Twins:
     """
 
     name: str
-    own: int
-    local: int
-    dense: int
+    convolutional: int
+    locally_connected: int
+    fully_connected: int
 
 
-def twins(layer: Layer) -> Twins:
+def count_layer_parameters(layer: LayerInfo) -> ParameterCounts:
     """Counts for a convolution; the windows at the border are counted whole."""
     convolution = layer.module
     assert isinstance(convolution, nn.Conv2d)
     own = convolution.weight.numel()
-    return Twins(layer.name, own, own * prod(layer.given[1:]), prod(layer.taken) * prod(layer.given))
+    return ParameterCounts(
+        layer.name, own, own * prod(layer.output_shape[1:]), prod(layer.input_shape) * prod(layer.output_shape)
+    )
 
 
-def lesson_network(channels: int = 1, classes: int = 10) -> nn.Sequential:
+def build_lesson_network(channels: int = 1, classes: int = 10) -> nn.Sequential:
     """The lesson's network for images of 28×28, its functions as layers."""
     return nn.Sequential(
         nn.Conv2d(channels, 4, kernel_size=3, padding=1), nn.ReLU(), nn.MaxPool2d(2),
@@ -46,7 +48,7 @@ def lesson_network(channels: int = 1, classes: int = 10) -> nn.Sequential:
     )  # fmt: skip
 
 
-def first_dense(network: nn.Module) -> tuple[str, float] | None:
+def first_dense_share(network: nn.Module) -> tuple[str, float] | None:
     """The first fully connected layer and its share of all parameters, biases too; None where there is none."""
     total = sum(p.numel() for p in network.parameters())
     for name, module in network.named_modules():
@@ -55,10 +57,10 @@ def first_dense(network: nn.Module) -> tuple[str, float] | None:
     return None
 
 
-def sharing_verdict(found: Sequence[Twins]) -> Verdict:
+def sharing_verdict(counts: Sequence[ParameterCounts]) -> ClaimVerdict:
     """Whether sharing saves much, beside the fully connected twin, which is the one that the lesson compares with.
 
     Holds from ten times fewer weights on; depends where it saves less than that; fails where nothing.
     """
-    ratio = sum(t.dense for t in found) / sum(t.own for t in found)
-    return "holds" if ratio >= DRAMATIC else "depends" if ratio > 1 else "fails"
+    ratio = sum(t.fully_connected for t in counts) / sum(t.convolutional for t in counts)
+    return "holds" if ratio >= DRAMATIC_RATIO else "depends" if ratio > 1 else "fails"

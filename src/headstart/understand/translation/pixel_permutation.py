@@ -7,18 +7,18 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from headstart.networks.single_thread import by_itself
-from headstart.understand.bootstrap import over_images
-from headstart.understand.claims import Verdict
-from headstart.understand.translation.shifts import moved
+from headstart.networks.single_thread import single_threaded
+from headstart.understand.bootstrap import bootstrap_interval
+from headstart.understand.claims import ClaimVerdict
+from headstart.understand.translation.shifts import shift_images
 
-SIDE = 16
-FEWEST = 40  # images, below which no small network learns enough to lose any of it
-MOST = 300  # images: more would only take longer
+IMAGE_SIDE = 16
+MIN_IMAGES = 40  # images, below which no small network learns enough to lose any of it
+MAX_IMAGES = 300  # images: more would only take longer
 
 
 @dataclass(frozen=True)
-class Permuted:
+class PermutationResult:
     """How often new networks were right on images that they were not trained on, bool (repeats, N) each.
 
     Args:
@@ -33,30 +33,30 @@ class Permuted:
     mlp: Tensor
     mlp_permuted: Tensor
 
-    def lost(self, kind: str) -> Tensor:
+    def accuracy_loss(self, kind: str) -> Tensor:
         """What permuting costs ``"cnn"`` or ``"mlp"``, 1, 0 or −1 for each repeat and image."""
         return getattr(self, kind).double() - getattr(self, f"{kind}_permuted").double()
 
-    def loss(self, kind: str) -> tuple[float, tuple[float, float]]:
+    def mean_accuracy_loss(self, kind: str) -> tuple[float, tuple[float, float]]:
         """Its mean, which is in accuracy, and the 95 % interval of that over images."""
-        lost = self.lost(kind).mean(dim=0)
-        return float(lost.mean()), over_images(lost)
+        lost = self.accuracy_loss(kind).mean(dim=0)
+        return float(lost.mean()), bootstrap_interval(lost)
 
 
-def permuted(images: Tensor, seed: int = 0) -> Tensor:
+def permute_pixels(images: Tensor, seed: int = 0) -> Tensor:
     """Every image's pixels in one and the same random order, the channels of a pixel kept together."""
     order = torch.randperm(images.shape[2] * images.shape[3], generator=torch.Generator().manual_seed(seed))
     return images.flatten(2)[:, :, order].view_as(images)
 
 
-def scattered(images: Tensor, distance: int, seed: int = 0) -> Tensor:
+def shift_randomly(images: Tensor, distance: int, seed: int = 0) -> Tensor:
     """Each image moved by a random shift of its own, up to ``distance`` pixels along both axes."""
     draw = torch.Generator().manual_seed(seed)
     shifts = torch.randint(-distance, distance + 1, (len(images), 2), generator=draw).tolist()
-    return torch.cat([moved(image[None], *shift) for image, shift in zip(images, shifts, strict=True)])
+    return torch.cat([shift_images(image[None], *shift) for image, shift in zip(images, shifts, strict=True)])
 
 
-def small_cnn(channels: int, classes: int) -> nn.Sequential:
+def build_small_cnn(channels: int, classes: int) -> nn.Sequential:
     """Three convolutions and a global maximum: all that it knows of an image it knows by neighbourhoods."""
     return nn.Sequential(
         nn.Conv2d(channels, 16, 3, padding=1), nn.BatchNorm2d(16), nn.ReLU(),
@@ -66,16 +66,20 @@ def small_cnn(channels: int, classes: int) -> nn.Sequential:
     )  # fmt: skip
 
 
-def small_mlp(channels: int, classes: int) -> nn.Sequential:
+def build_small_mlp(channels: int, classes: int) -> nn.Sequential:
     """One hidden layer over all pixels at once."""
     return nn.Sequential(
-        nn.Flatten(), nn.Linear(channels * SIDE * SIDE, 64), nn.BatchNorm1d(64), nn.ReLU(), nn.Linear(64, classes)
+        nn.Flatten(),
+        nn.Linear(channels * IMAGE_SIDE * IMAGE_SIDE, 64),
+        nn.BatchNorm1d(64),
+        nn.ReLU(),
+        nn.Linear(64, classes),
     )
 
 
-def permutation_test(
+def run_permutation_test(
     images: Tensor, labels: Tensor, distance: int = 0, repeats: int = 2, epochs: int = 20, seed: int = 0
-) -> Permuted:
+) -> PermutationResult:
     """Trains both networks on half of the images, plain and permuted, and tests them on the other half.
 
     Args:
@@ -85,8 +89,11 @@ def permutation_test(
             a convolutional network can learn the new order by heart; where they do not, it must look for a pattern.
         repeats: trainings of each, from different weights.
     """
-    some = torch.linspace(0, len(images) - 1, min(MOST, len(images))).round().long()
-    images, labels = scattered(F.interpolate(images[some], (SIDE, SIDE), mode="area"), distance, seed), labels[some]
+    some = torch.linspace(0, len(images) - 1, min(MAX_IMAGES, len(images))).round().long()
+    images, labels = (
+        shift_randomly(F.interpolate(images[some], (IMAGE_SIDE, IMAGE_SIDE), mode="area"), distance, seed),
+        labels[some],
+    )
     order = torch.randperm(len(images), generator=torch.Generator().manual_seed(seed))
     train, test = order[: len(order) // 2], order[len(order) // 2 :]
     classes = int(labels.max()) + 1
@@ -96,20 +103,20 @@ def permutation_test(
         for repeat in range(repeats):
             torch.manual_seed(seed + repeat)
             network = build(images.shape[1], classes)
-            _fit(network, pixels[train], labels[train], epochs)
+            _train(network, pixels[train], labels[train], epochs)
             with torch.no_grad():
                 rows.append(network.eval()(pixels[test]).argmax(dim=1) == labels[test])
         return torch.stack(rows)
 
-    mixed = permuted(images, seed)
-    with by_itself(), torch.enable_grad():
-        return Permuted(
+    mixed = permute_pixels(images, seed)
+    with single_threaded(), torch.enable_grad():
+        return PermutationResult(
             float(labels[test].bincount().max()) / len(test),
-            right(small_cnn, images), right(small_cnn, mixed), right(small_mlp, images), right(small_mlp, mixed),
+            right(build_small_cnn, images), right(build_small_cnn, mixed), right(build_small_mlp, images), right(build_small_mlp, mixed),
         )  # fmt: skip
 
 
-def _fit(network: nn.Module, images: Tensor, labels: Tensor, epochs: int, batch: int = 32) -> None:
+def _train(network: nn.Module, images: Tensor, labels: Tensor, epochs: int, batch: int = 32) -> None:
     steps = epochs * -(-len(images) // batch)
     optimiser = torch.optim.AdamW(network.parameters(), lr=1e-2)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, max_lr=1e-2, total_steps=steps)
@@ -121,16 +128,16 @@ def _fit(network: nn.Module, images: Tensor, labels: Tensor, epochs: int, batch:
             schedule.step()
 
 
-def permutation_verdict(found: Permuted) -> Verdict:
+def permutation_verdict(result: PermutationResult) -> ClaimVerdict:
     """Whether a fully connected network ignores where pixels lie, as a convolutional one cannot.
 
     Holds where permuting costs the convolutional network accuracy for sure and more, for sure, than the fully
     connected one; fails where it costs that one something for sure, and not surely less; depends where these images
     do not tell; not measured where the convolutional network did not even learn the plain images.
     """
-    if over_images(found.cnn.double().mean(dim=0))[0] <= found.chance:
+    if bootstrap_interval(result.cnn.double().mean(dim=0))[0] <= result.chance:
         return "not measured"
-    more, _ = over_images((found.lost("cnn") - found.lost("mlp")).mean(dim=0))
-    if found.loss("cnn")[1][0] > 0 and more > 0:
+    more, _ = bootstrap_interval((result.accuracy_loss("cnn") - result.accuracy_loss("mlp")).mean(dim=0))
+    if result.mean_accuracy_loss("cnn")[1][0] > 0 and more > 0:
         return "holds"
-    return "fails" if found.loss("mlp")[1][0] > 0 else "depends"
+    return "fails" if result.mean_accuracy_loss("mlp")[1][0] > 0 else "depends"

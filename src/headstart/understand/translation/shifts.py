@@ -6,14 +6,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from headstart.understand.claims import Verdict
+from headstart.understand.claims import ClaimVerdict
 
-MOSTLY = 0.95  # share of moved images that keep their class, from which on they are called recognised
+RECOGNITION_THRESHOLD = 0.95  # share of moved images that keep their class, from which on they are called recognised
 
 Shift = tuple[int, int]
 
 
-def moved(images: Tensor, down: int, right: int) -> Tensor:
+def shift_images(images: Tensor, down: int, right: int) -> Tensor:
     """Images (N, C, H, W) whose content lies ``down`` and ``right`` pixels further; what comes in is mirrored.
 
     A mirrored strip brings no edge that was not in the picture, as black would.
@@ -23,23 +23,23 @@ def moved(images: Tensor, down: int, right: int) -> Tensor:
     return wide[:, :, y - down : y - down + images.shape[2], x - right : x - right + images.shape[3]]
 
 
-def directions(distance: int) -> list[Shift]:
+def axis_shifts(distance: int) -> list[Shift]:
     """The four shifts by ``distance`` along an axis."""
     return [(distance, 0), (-distance, 0), (0, distance), (0, -distance)]
 
 
 @torch.no_grad()
-def same_answers(network: nn.Module, images: Tensor, shifts: Sequence[Shift], batch: int = 64) -> Tensor:
+def unchanged_predictions(network: nn.Module, images: Tensor, shifts: Sequence[Shift], batch: int = 64) -> Tensor:
     """Whether the network names the same class before and after each shift, bool (len(shifts), N)."""
 
     def answers(shift: Shift) -> Tensor:
-        return torch.cat([network(moved(part, *shift)).argmax(dim=1) for part in images.split(batch)])
+        return torch.cat([network(shift_images(part, *shift)).argmax(dim=1) for part in images.split(batch)])
 
     unmoved = answers((0, 0))
     return torch.stack([answers(shift) == unmoved for shift in shifts])
 
 
-def answers_by_chance(network: nn.Module, images: Tensor) -> float:
+def chance_agreement(network: nn.Module, images: Tensor) -> float:
     """How often two different images get the same class: what sameness is worth in a network that ignores its input."""
     with torch.no_grad():
         counts = torch.cat([network(part).argmax(dim=1) for part in images.split(64)]).bincount().double()
@@ -47,13 +47,13 @@ def answers_by_chance(network: nn.Module, images: Tensor) -> float:
     return float((counts * (counts - 1)).sum() / (total * (total - 1)).clamp(min=1))
 
 
-def recognised_verdict(stayed: tuple[float, float], chance: float) -> Verdict:
+def recognition_verdict(interval: tuple[float, float], chance: float) -> ClaimVerdict:
     """Whether moved images keep their class, by the 95 % interval of the share that does.
 
     Holds where it lies above 95 %; fails where it reaches down to what two different images have in common, or lies
     below one half; depends in between.
     """
-    low, high = stayed
+    low, high = interval
     if low <= chance or high < 0.5:
         return "fails"
-    return "holds" if low >= MOSTLY else "depends"
+    return "holds" if low >= RECOGNITION_THRESHOLD else "depends"

@@ -1,6 +1,6 @@
 """What an audit may find, in plain words: for the audit, and for the sweep and the page that tell of it."""
 
-KINDS = {
+FINDING_KINDS = {
     "layout": "a layout that training refuses",
     "layout_note": "a layout that is taken in one way and could be meant in another",
     "unreadable": "cannot be read",
