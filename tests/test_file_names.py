@@ -148,7 +148,7 @@ class TestTraining:
             page_texts = set(PageText(page.read()).texts)
         assert {*expected, encode_name(root.name), result["command"]} <= page_texts
         source = build_object(run_directory.read_config(run)["data"], "data")  # what headstart understand looks at
-        assert source.root == str(root) and list(source.catalogue.classes) == expected
+        assert source.root == str(root) and list(source.catalog.classes) == expected
 
 
 class TestReport:
