@@ -120,7 +120,7 @@ def list_model_layers(path: str | Path) -> dict[str, Any]:
     """
     checkpoint = run_directory.resolve_checkpoint(path)
     model = loading.load(checkpoint)
-    one = model.normalised(torch.zeros(1, *model.spec.shape))
+    one = model.normalize(torch.zeros(1, *model.spec.shape))
     return build_layer_list(
         _format_display_name(checkpoint, run_directory.run_of_checkpoint(checkpoint)),
         model.network,
@@ -178,7 +178,7 @@ def build_subject(
             name=display_name,
             network=model.network.eval(),
             random_network=_build_untrained(model).network.eval(),
-            images=model.normalised(pixels.float() / 255),
+            images=model.normalize(pixels.float() / 255),
             pictures=pixels,
             labels=torch.from_numpy(source.catalogue.labels[chosen]) if known else None,
             classes=tuple(model.spec.classes),
