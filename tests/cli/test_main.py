@@ -31,7 +31,10 @@ def model(monkeypatch):
         given.append((images, batch_size))
         n = len(images)
         return SimpleNamespace(
-            labels=[1] * n, predicted_classes=["ant"] * n, probabilities=np.tile([0.25, 0.75], (n, 1)), class_names=("bee", "ant")
+            labels=[1] * n,
+            predicted_classes=["ant"] * n,
+            probabilities=np.tile([0.25, 0.75], (n, 1)),
+            class_names=("bee", "ant"),
         )
 
     monkeypatch.setattr(headstart, "load", lambda path: SimpleNamespace(predict=predict), raising=False)
