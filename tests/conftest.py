@@ -115,6 +115,33 @@ def fitted(loader):
     return fit
 
 
+@pytest.fixture(scope="session")
+def lesson():
+    """A function that gives a LeNet-like network for images of 1×28×28, its pools functions, with weights of ``seed``."""
+    import torch
+    import torch.nn.functional as F
+    from torch import nn
+
+    class Lesson(nn.Module):
+        def __init__(self, classes):
+            super().__init__()
+            self.conv1 = nn.Conv2d(1, 4, kernel_size=3, padding=1)
+            self.conv2 = nn.Conv2d(4, 8, kernel_size=3, padding=1)
+            self.fc1 = nn.Linear(8 * 7 * 7, 32)
+            self.fc2 = nn.Linear(32, classes)
+
+        def forward(self, images):
+            images = F.max_pool2d(F.relu(self.conv1(images)), 2, 2)
+            images = F.max_pool2d(F.relu(self.conv2(images)), 2, 2)
+            return self.fc2(F.relu(self.fc1(images.view(-1, 8 * 7 * 7))))
+
+    def build(seed=0, classes=4):
+        torch.manual_seed(seed)
+        return Lesson(classes).eval()
+
+    return build
+
+
 @pytest.fixture
 def images(image_folder):
     return image_folder(classes=3, per_class=12, size=16)

@@ -148,7 +148,7 @@ class TestTraining:
             told = set(PageText(page.read()).found)
         assert {*expected, encode_name(root.name), result["command"]} <= told
         source = build_object(run_directory.read_config(run)["data"], "data")  # what headstart understand looks at
-        assert source.root == str(root) and list(source.catalogue.classes) == expected
+        assert source.root == str(root) and list(source.catalog.classes) == expected
 
 
 class TestReport:

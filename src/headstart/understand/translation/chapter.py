@@ -133,7 +133,15 @@ def _add_equivariance_section(chapter: Chapter, network: nn.Module, chosen: list
         "" if exact else "headstart understand RUN --only why_convolutions, at a larger data.image_size",
     )  # fmt: skip
     chapter.numbers["equivariance"] = [
-        {k: getattr(r, k) for k in ("layer", "stride", "shift", "interior", "everywhere", "unmoved")} for r in rows
+        {
+            "layer": row.layer,
+            "stride": row.stride,
+            "shift": row.shift,
+            "interior": row.interior_error,
+            "everywhere": row.overall_error,
+            "unmoved": row.unshifted_error,
+        }
+        for row in rows
     ]
 
 
@@ -246,7 +254,9 @@ def _add_sharing_section(chapter: Chapter, subject: Subject, rows: list[Paramete
     )
     if not rows:
         return _add_unmeasured_section(chapter, "parameter-sharing", "How much does sharing save?")
-    own, local, dense = (sum(getattr(row, kind) for row in rows) for kind in ("own", "local", "dense"))
+    own = sum(row.convolutional for row in rows)
+    local = sum(row.locally_connected for row in rows)
+    dense = sum(row.fully_connected for row in rows)
     chapter.content.append(
         Table(
             f"The weights of your network's {len(rows)} convolutions, biases left out, and of its twins",
