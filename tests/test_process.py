@@ -18,7 +18,9 @@ def raised(work) -> Exception:
 
 def test_an_error_below_a_constructor_is_still_its_own_line(tmp_path):
     error = raised(
-        lambda: instantiate({"_target_": "headstart.runs.run_directory.checkpoint", "path": str(tmp_path / "gone")})
+        lambda: instantiate(
+            {"_target_": "headstart.runs.run_directory.resolve_checkpoint", "path": str(tmp_path / "gone")}
+        )
     )
     assert not isinstance(error, HeadstartError)
     assert format_error(error).startswith(f"{tmp_path}/gone: there is no such file")
