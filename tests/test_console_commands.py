@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import headstart
-from headstart.files import write_atomically
+from headstart.files import write_atomically, write_text
 from headstart.runs import run_directory
 
 PACKAGE = Path(headstart.__file__).parent
@@ -117,7 +117,7 @@ class TestWholeFile:
     def test_a_file_has_the_mode_of_the_umask(self, tmp_path, umask, mode):
         before = os.umask(umask)
         try:
-            run_directory.write_text(tmp_path / "x", "text")
+            write_text(tmp_path / "x", "text")
         finally:
             os.umask(before)
         assert stat.S_IMODE((tmp_path / "x").stat().st_mode) == mode
@@ -131,17 +131,17 @@ class TestWholeFile:
 
     def test_a_link_stays_a_link(self, tmp_path):
         (tmp_path / "link").symlink_to(tmp_path / "x")
-        run_directory.write_text(tmp_path / "link", "new")
+        write_text(tmp_path / "link", "new")
         assert (tmp_path / "link").is_symlink() and (tmp_path / "x").read_text() == "new"
 
     def test_a_device_is_refused(self, tmp_path):
         os.mkfifo(tmp_path / "pipe")
         with pytest.raises(headstart.HeadstartError, match="no file that can be replaced"):
-            run_directory.write_text(tmp_path / "pipe", "text")
+            write_text(tmp_path / "pipe", "text")
 
     def test_a_folder_that_is_not_there_is_named(self, tmp_path):
         with pytest.raises(headstart.HeadstartError, match=r"gone/x: there is no folder .*gone; make it"):
-            run_directory.write_text(tmp_path / "gone" / "x", "text")
+            write_text(tmp_path / "gone" / "x", "text")
 
 
 class TestTerminable:

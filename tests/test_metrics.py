@@ -13,6 +13,7 @@ from headstart import metrics
 from headstart.errors import DivergedError
 from headstart.models.classifier import compute_metrics
 from headstart.runs import run_directory
+from headstart.runs.predictions import read_predictions, read_probabilities
 
 FIGURES = ("accuracy", "balanced_accuracy", "macro_f1", "log_loss")
 
@@ -102,7 +103,8 @@ def test_a_run_with_an_absent_class_reports_scikit_learns_figures(command, image
     assert ran.code == 0, ran.err
     place = ran.folder / "run"
     said = json.loads((place / run_directory.RESULT_FILE).read_text(encoding="utf-8"))["metrics"]
-    _, labels, predicted = run_directory.read_predictions(place)
+    answers = read_predictions(place)
+    labels, predicted = answers.labels, answers.predicted
     assert 2 in predicted and 2 not in labels and said["test/accuracy"] > 0
-    wanted = reference(labels, run_directory.read_probabilities(place))
+    wanted = reference(labels, read_probabilities(place))
     assert {name: said[f"test/{name}"] for name in FIGURES} == pytest.approx(wanted, abs=2e-6)

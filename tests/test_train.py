@@ -15,6 +15,7 @@ from headstart.data import image_folder as folder
 from headstart.models import classifier
 from headstart.models.classifier import Classifier
 from headstart.runs import run_directory
+from headstart.runs.result import read_finished_result
 
 TINY = ["model=scratch_cnn", "data=folder", "data.image_size=16", "model.epochs=3"]
 
@@ -59,8 +60,8 @@ def test_a_run_leaves_everything_that_the_contract_names(images, command):
 def test_accuracy_follows_from_the_predictions(images, command):
     run = only_run(command(*TINY, f"data.root={images}").folder)
     rows = pd.read_parquet(run / run_directory.PREDICTIONS_FILE)
-    result = run_directory.read_finished_result(run)
-    assert result["metrics"]["test/accuracy"] == pytest.approx((rows.label == rows.predicted).mean())
+    result = read_finished_result(run)
+    assert result.metrics["test/accuracy"] == pytest.approx((rows.label == rows.predicted).mean())
     assert all(len(p) == 3 and sum(p) == pytest.approx(1, abs=1e-5) for p in rows.probabilities)
     named = {row["image"] for row in json.loads((run / run_directory.SPLIT_FILE).read_text()) if row["part"] == "test"}
     assert set(rows.image) == named
@@ -74,7 +75,7 @@ def test_the_same_command_twice_gives_the_same_bytes_whatever_the_number_of_work
     for name in (run_directory.METRICS_FILE, run_directory.PREDICTIONS_FILE, run_directory.SPLIT_FILE):
         assert (one / name).read_bytes() == (other / name).read_bytes()
     assert one.name == other.name
-    assert run_directory.read_finished_result(one)["metrics"] == run_directory.read_finished_result(other)["metrics"]
+    assert read_finished_result(one).metrics == read_finished_result(other).metrics
 
 
 def test_another_seed_trains_another_network(images, command):
@@ -188,9 +189,9 @@ def chosen_by(monkeypatch):
 def test_the_epoch_most_accurate_on_validation_images_is_tested_the_later_of_two(image_folder, command, chosen_by):
     chosen_by(0.1, 0.9, 0.9, 0.2)
     run = only_run(command(*TINY, f"data.root={image_folder(per_class=30)}", "model.epochs=4").folder)
-    result = run_directory.read_finished_result(run)
+    result = read_finished_result(run)
     kept = torch.load(run_directory.best_checkpoint_path(run), weights_only=True)
-    assert result["epoch"] == kept["epoch"] == 2 and result["metrics"]["val/accuracy"] == pytest.approx(0.9)
+    assert result.epoch == kept["epoch"] == 2 and result.metrics["val/accuracy"] == pytest.approx(0.9)
     assert "optimizer_states" not in kept
     split = json.loads((run / run_directory.SPLIT_FILE).read_text())
     assert [sum(row["part"] == part for row in split) for part in ("train", "val", "test")] == [40, 8, 12]
@@ -219,7 +220,7 @@ def test_a_killed_run_that_was_moved_keeps_its_best_epoch(image_folder, command,
         assert command(*asked, folder=tmp_path / "stopped").code == 130
     (tmp_path / "stopped").rename(tmp_path / "moved")
     resumed = only_run(command(*asked, folder=tmp_path / "moved").folder)
-    assert run_directory.read_finished_result(resumed)["epoch"] == 1
+    assert read_finished_result(resumed).epoch == 1
     assert same(weights(whole), weights(resumed))
     assert (whole / run_directory.PREDICTIONS_FILE).read_bytes() == (
         resumed / run_directory.PREDICTIONS_FILE
@@ -257,10 +258,8 @@ def test_what_was_left_out_is_recorded(images, command):
     done = command(*TINY, f"data.root={images}", "data.on_bad_file=skip")
     run = only_run(done.folder)
     assert "passed over: images outside of the folders of the classes: 1 (loose.png)\n" in done.err
-    assert [(of["count"], of["images"]) for of in run_directory.read_finished_result(run)["ignored"]] == [
-        (1, ["loose.png"])
-    ]
-    assert run_directory.read_finished_result(run)["skipped"] == [
+    assert [(of["count"], of["images"]) for of in read_finished_result(run).ignored] == [(1, ["loose.png"])]
+    assert read_finished_result(run).skipped == [
         {"image": "class0/bad.png", "reason": "not an image"},
         {"image": "class0/mistaken.png", "reason": "the same image stands under two labels: class0, class1"},
         {"image": "class1/0.png", "reason": "the same image stands under two labels: class0, class1"},
@@ -273,18 +272,17 @@ def test_what_was_left_out_is_recorded(images, command):
 def test_the_trainer_takes_what_lightning_takes(image_folder, command, typed):
     done = command(*TINY, f"data.root={image_folder(per_class=30)}", typed)
     epochs = {"trainer.max_epochs=2": 2, "+trainer.max_steps=1": 1}.get(typed, 3)
-    assert done.code == 0 and run_directory.read_finished_result(only_run(done.folder))["epochs"] == epochs
+    assert done.code == 0 and read_finished_result(only_run(done.folder)).epochs == epochs
 
 
 def test_the_cost_counts_what_trains(images, command):
     asked = ["data=folder", "data.image_size=32", f"data.root={images}", "model.epochs=1"]
     done = command("-m", *asked, "model=frozen,finetune")
     frozen, tuned = (
-        run_directory.read_finished_result(path.parent)
-        for path in sorted(done.folder.rglob(run_directory.RESULT_FILE), reverse=True)
+        read_finished_result(path.parent) for path in sorted(done.folder.rglob(run_directory.RESULT_FILE), reverse=True)
     )
-    assert frozen["cost"]["trainable_parameters"] == 257 * 3
-    assert tuned["cost"]["trainable_parameters"] == tuned["cost"]["parameters"] == frozen["cost"]["parameters"]
+    assert frozen.cost["trainable_parameters"] == 257 * 3
+    assert tuned.cost["trainable_parameters"] == tuned.cost["parameters"] == frozen.cost["parameters"]
 
 
 def test_another_seed_starts_from_other_weights(images, command):
