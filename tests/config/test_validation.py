@@ -183,7 +183,7 @@ def train_nothing(cfg, how):
     from headstart.config.identity import identify_run
 
     directory, identity = Path(HydraConfig.get().runtime.output_dir), identify_run(cfg)
-    with lock_run_directory(directory, identity, how.wait):
+    with lock_run_directory(directory, identity, how.wait_for_lock):
         if ended := read_result(directory, identity):
             return ended
         result = RunResult(

@@ -79,15 +79,15 @@ def test_what_another_process_trains_is_left_to_it_and_what_it_leaves_is_done(
         passes.append(waiting)
         if waiting:
             return one_pass(run, plan, *how, **waiting)
-        plan.runs[0].mkdir(parents=True)
-        with FileLock(plan.runs[0] / run_directory.LOCK_FILE):
+        plan.run_directories[0].mkdir(parents=True)
+        with FileLock(plan.run_directories[0] / run_directory.LOCK_FILE):
             return one_pass(run, plan, *how)
 
     monkeypatch.setattr(workers, "_run_pending", held)
     fit = train.fit_and_test
     monkeypatch.setattr(train, "fit_and_test", lambda *args: begun.append(args[2].name) or fit(*args))
     done = command(*TINY, f"data.root={images}", "seed=0,1")
-    assert done.code == 0 and passes == [{}, {"wait": True}]
+    assert done.code == 0 and passes == [{}, {"wait_for_lock": True}]
     assert [name.partition("seed")[2][0] for name in begun] == ["1", "0"]
     assert "another process" not in done.err
 
