@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from headstart.compare import summary_table
-from headstart.runs import run_directory
+from headstart.runs.result import iter_results
 
 pytestmark = pytest.mark.acceptance
 DATASETS = Path(os.environ.get("HEADSTART_DATASETS", "../shared/datasets")).resolve()
@@ -21,16 +21,16 @@ MOBILENET = [
 
 def mean_accuracies(folder):
     """Mean test accuracy by arm and budget."""
-    rows = summary_table.summarize_arms([result for _, result in run_directory.iter_results(folder)])
+    rows = summary_table.summarize_arms([result.to_dict() for _, result in iter_results(folder)])
     return {(row.arm, row.labels_per_class): row.accuracy for row in rows.itertuples()}
 
 
 class TestRealImages:
     def test_the_small_cnn_learns_mnist(self, command):
         done = command("-m", "model=scratch_cnn", "data=mnist", f"data.root={DATASETS / 'mnist'}", "seed=0,1,2")
-        results = [result for _, result in run_directory.iter_results(done.folder)]
-        assert done.code == 0 and all(r["cost"]["parameters"] == 13_242 for r in results)
-        assert sum(r["metrics"]["test/accuracy"] for r in results) / 3 >= 0.989
+        results = [result for _, result in iter_results(done.folder)]
+        assert done.code == 0 and all(r.cost["parameters"] == 13_242 for r in results)
+        assert sum(r.metrics["test/accuracy"] for r in results) / 3 >= 0.989
 
     def test_an_imagenet_backbone_beats_scratch_on_hymenoptera(self, command):
         options = ["data=folder", f"data.root={DATASETS / 'hymenoptera'}", "data.test=val", "data.image_size=224"]
