@@ -15,7 +15,7 @@ from headstart.config.trainer_options import build_callbacks, build_trainer, che
 from headstart.process import format_error, prepare_process
 from headstart.runs import run_directory
 from headstart.sweep.estimate import max_epochs_override
-from headstart.sweep.planner import RunContext
+from headstart.training.context import RunContext
 from headstart.training.run_metadata import run_metadata
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def train(cfg: DictConfig, context: RunContext) -> dict[str, Any]:
 
 def train_in_directory(cfg: DictConfig, source: "ImageSource", identity: str, context: RunContext) -> dict[str, Any]:
     """Makes the run directory this run's own, trains in it, and writes down how it ended; last of all the result."""
-    directory = Path(HydraConfig.get().runtime.output_dir)
+    directory = context.directory
     with run_directory.lock_run_directory(directory, identity, context.wait_for_lock):
         if ended := run_directory.read_result(directory, identity):
             return ended

@@ -24,9 +24,8 @@ from headstart.compare.report.caveats import collect_caveats
 from headstart.compare.report.fingerprint import report_fingerprint
 from headstart.compare.report.recommendations import recommend_next_steps
 from headstart.compare.summary_table import GROUP_COLUMNS, summarize_arms
-from headstart.errors import HeadstartError
+from headstart.errors import NOT_WRITABLE_ERRNOS, HeadstartError
 from headstart.file_names import encode_name
-from headstart.process import NOT_WRITABLE_ERRNOS
 from headstart.runs import run_directory
 
 REPORT_HTML, REPORT_JSON, REPORT_CSV = "report.html", "report.json", "report.csv"
