@@ -15,6 +15,7 @@ from headstart.data.datamodule import ImageDataModule
 from headstart.models import classifier
 from headstart.models.classifier import Classifier
 from headstart.runs import run_directory
+from headstart.runs.result import read_finished_result
 from headstart.training.callbacks import run_checkpoint
 
 TINY = ["model=scratch_cnn", "data=folder", "data.image_size=16", "model.epochs=3"]
@@ -132,7 +133,7 @@ class TestRunDirectory:
     def test_cost_counts_trainable_parameters(self, images, command):
         options = ["data=folder", "data.image_size=32", f"data.root={images}", "model.epochs=1"]
         done = command("-m", *options, "model=frozen,finetune")
-        costs = {r["model"]: r["cost"] for r in (run_directory.read_finished_result(p) for p in find_runs(done.folder))}
+        costs = {r.model: r.cost for r in (read_finished_result(p) for p in find_runs(done.folder))}
         frozen, finetune = costs["frozen"], costs["finetune"]
         assert frozen["trainable_parameters"] == 257 * 3
         assert finetune["trainable_parameters"] == finetune["parameters"] == frozen["parameters"]
