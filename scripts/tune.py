@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from hydra.core.hydra_config import HydraConfig
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 
@@ -22,12 +23,13 @@ from headstart.compare.report.terminal import print_arm_table
 from headstart.config import command_line
 from headstart.config.identity import compute_identity
 from headstart.errors import HeadstartError
-from headstart.sweep.planner import RunContext
+from headstart.training.context import RunContext
 
 DIRECTORY = Path("runs/tune")
 
 
 def train_and_test_outside(cfg: DictConfig) -> Any:
+    context = RunContext(Path(HydraConfig.get().runtime.output_dir))
     source = instantiate(cfg.data)
     split = source.split
     used = np.concatenate([split.train, split.val, split.test])
@@ -35,7 +37,7 @@ def train_and_test_outside(cfg: DictConfig) -> Any:
     if not len(remaining):
         raise HeadstartError("no images are left to test on; give a smaller data.labels_per_class")
     source.split = replace(split, test=remaining)
-    return train.train_in_directory(cfg, source, f"tune {compute_identity(cfg, source.digest)}", RunContext())
+    return train.train_in_directory(cfg, source, f"tune {compute_identity(cfg, source.digest)}", context)
 
 
 def main() -> int:

@@ -19,7 +19,7 @@ from headstart.runs.lock import lock_run_directory
 from headstart.runs.predictions import write_predictions, write_thumbnails
 from headstart.runs.result import RunResult, read_result, write_result
 from headstart.sweep.estimate import max_epochs_override
-from headstart.sweep.planner import RunContext
+from headstart.training.context import RunContext
 from headstart.training.run_metadata import run_metadata
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def train(cfg: DictConfig, context: RunContext) -> RunResult:
 
 def train_in_directory(cfg: DictConfig, source: "ImageSource", identity: str, context: RunContext) -> RunResult:
     """Makes the run directory this run's own, trains in it, and writes down how it ended; last of all the result."""
-    directory = Path(HydraConfig.get().runtime.output_dir)
+    directory = context.directory
     with lock_run_directory(directory, identity, context.wait_for_lock):
         if ended := read_result(directory, identity):
             return ended

@@ -43,29 +43,6 @@ DISK_BYTES_PER_RUN = 20_000_000  # a checkpoint of the embedded backbone, predic
 
 
 @dataclass(frozen=True)
-class RunContext:
-    """In what circumstances a run is carried out, which change nothing of what it is.
-
-    Args:
-        place: which run of how many, for the progress line.
-        left: seconds that the runs after it will take; None if unknown.
-        threads: torch's, on a CPU; None: as many as torch takes by itself.
-        wait: for another process that is training this run.
-        seeds: what the command had asked for.
-        budgets: how many it had asked for.
-        arms: likewise, of all data sets; 0: this run alone.
-    """
-
-    position: str = ""
-    seconds_left: float | None = None
-    threads: int | None = None
-    wait_for_lock: bool = False
-    requested_seeds: tuple[int, ...] = ()
-    num_budgets: int = 1
-    num_arms: int = 0
-
-
-@dataclass(frozen=True)
 class SweepPlan:
     """One command: what Hydra gets to see of it, and what a person does.
 

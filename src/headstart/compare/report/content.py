@@ -24,10 +24,9 @@ from headstart.compare.report.caveats import collect_caveats
 from headstart.compare.report.fingerprint import report_fingerprint
 from headstart.compare.report.recommendations import recommend_next_steps
 from headstart.compare.summary_table import GROUP_COLUMNS, summarize_arms
-from headstart.errors import HeadstartError
+from headstart.errors import NOT_WRITABLE_ERRNOS, HeadstartError
 from headstart.file_names import encode_name
 from headstart.files import write_json, write_text
-from headstart.process import NOT_WRITABLE_ERRNOS
 
 REPORT_HTML, REPORT_JSON, REPORT_CSV = "report.html", "report.json", "report.csv"
 TEST_METRICS = ("accuracy", "balanced_accuracy", "macro_f1", "log_loss")
