@@ -20,8 +20,7 @@ from headstart.models.evaluation import compute_metrics
 from headstart.models.prediction import Prediction, predict_images
 from headstart.models.recipe import Recipe, RecipeArguments, epochs_for
 from headstart.networks.modes import evaluation_mode
-from headstart.runs import run_directory
-from headstart.runs.checkpoint import read_checkpoint
+from headstart.runs.checkpoint import CLASS_KEY, read_checkpoint
 from headstart.seeding import derive_key
 
 
@@ -143,7 +142,7 @@ class Classifier(L.LightningModule):
             self._losses.clear()  # of an interrupted epoch
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        checkpoint[run_directory.CLASS_KEY] = f"{type(self).__module__}:{type(self).__qualname__}"
+        checkpoint[CLASS_KEY] = f"{type(self).__module__}:{type(self).__qualname__}"
         accepted = constructor_arguments(type(self))
         if accepted is not None:  # an argument that a subclass sets for its parent is not one of its own constructor
             hyperparameters = checkpoint[self.CHECKPOINT_HYPER_PARAMS_KEY]

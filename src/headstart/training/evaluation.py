@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 
-from headstart.runs.confident_errors import most_confident_errors
+from headstart.runs.predictions import most_confident_errors
 
 if TYPE_CHECKING:
     from headstart.data.datamodule import ImageDataModule
