@@ -12,10 +12,14 @@ from omegaconf import DictConfig, OmegaConf
 from headstart.config.identity import compute_identity, format_run_title, load_source, pretrained_origins
 from headstart.config.instantiation import build_object
 from headstart.config.trainer_options import build_callbacks, build_trainer, check_monitors, quiet_lightning
+from headstart.files import write_json, write_text
 from headstart.process import format_error, prepare_process
 from headstart.runs import run_directory
+from headstart.runs.lock import lock_run_directory
+from headstart.runs.predictions import write_predictions, write_thumbnails
+from headstart.runs.result import RunResult, read_result, write_result
 from headstart.sweep.estimate import max_epochs_override
-from headstart.sweep.planner import RunContext
+from headstart.training.context import RunContext
 from headstart.training.run_metadata import run_metadata
 
 if TYPE_CHECKING:
@@ -40,11 +44,8 @@ def main() -> None:
     )
 
 
-def train(cfg: DictConfig, context: RunContext) -> dict[str, Any]:
+def train(cfg: DictConfig, context: RunContext) -> RunResult:
     """Trains and tests what ``cfg`` describes, unless its directory says how that ended.
-
-    Returns:
-        What ``result.json`` holds.
 
     Raises:
         HeadstartError: whatever is wrong with the settings or the images, before training where it can
@@ -55,24 +56,23 @@ def train(cfg: DictConfig, context: RunContext) -> dict[str, Any]:
     return train_in_directory(cfg, source, compute_identity(cfg, source.digest), context)
 
 
-def train_in_directory(cfg: DictConfig, source: "ImageSource", identity: str, context: RunContext) -> dict[str, Any]:
+def train_in_directory(cfg: DictConfig, source: "ImageSource", identity: str, context: RunContext) -> RunResult:
     """Makes the run directory this run's own, trains in it, and writes down how it ended; last of all the result."""
-    directory = Path(HydraConfig.get().runtime.output_dir)
-    with run_directory.lock_run_directory(directory, identity, context.wait_for_lock):
-        if ended := run_directory.read_result(directory, identity):
+    directory = context.directory
+    with lock_run_directory(directory, identity, context.wait_for_lock):
+        if ended := read_result(directory, identity):
             return ended
-        run_directory.write_text(directory / run_directory.CONFIG_FILE, OmegaConf.to_yaml(cfg, resolve=True))
-        run_directory.write_json(directory / run_directory.SPLIT_FILE, source.split.rows())
+        write_text(directory / run_directory.CONFIG_FILE, OmegaConf.to_yaml(cfg, resolve=True))
+        write_json(directory / run_directory.SPLIT_FILE, source.split.rows())
         what = run_metadata(cfg, context) | {"identity": identity}
         title = context.position + format_run_title(cfg, HydraConfig.get().runtime.choices)
         try:
-            result = {"status": "finished", **what, **fit_and_test(cfg, source, directory, identity, title, context)}
+            measured = fit_and_test(cfg, source, directory, identity, title, context)
+            result = RunResult.from_dict({"status": "finished", **what, **measured})
         except Exception as error:
-            run_directory.write_json(
-                directory / run_directory.RESULT_FILE, {"status": "failed", "error": format_error(error), **what}
-            )
+            write_result(directory, RunResult.from_dict({"status": "failed", "error": format_error(error), **what}))
             raise
-        run_directory.write_json(directory / run_directory.RESULT_FILE, result)
+        write_result(directory, result)
         run_directory.last_checkpoint_path(directory).unlink(missing_ok=True)
         return result
 
@@ -172,8 +172,8 @@ def evaluate_run(setup: TrainingSetup, source: "ImageSource", directory: Path) -
     metrics |= {k: v for k, v in row.items() if k.startswith("val/")}
     images = [row["image"] for row in source.split.rows() if row["part"] == "test"]
     labels, probabilities = model.test_labels.numpy(), model.test_probabilities.numpy()
-    run_directory.write_predictions(directory, images, labels, probabilities)
-    run_directory.write_thumbnails(directory, *render_error_thumbnails(source, labels, probabilities))
+    write_predictions(directory, images, labels, probabilities)
+    write_thumbnails(directory, *render_error_thumbnails(source, labels, probabilities))
     parameters = list(model.parameters())
     return {
         "classes": list(data.spec.classes),

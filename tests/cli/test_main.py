@@ -11,6 +11,7 @@ from PIL import Image
 import headstart
 from headstart.cli import main
 from headstart.errors import HeadstartError
+from headstart.runs.result import RunResult, write_result
 
 
 @pytest.fixture
@@ -31,7 +32,10 @@ def model(monkeypatch):
         given.append((images, batch_size))
         n = len(images)
         return SimpleNamespace(
-            labels=[1] * n, classes=["ant"] * n, probabilities=np.tile([0.25, 0.75], (n, 1)), names=("bee", "ant")
+            labels=[1] * n,
+            predicted_classes=["ant"] * n,
+            probabilities=np.tile([0.25, 0.75], (n, 1)),
+            class_names=("bee", "ant"),
         )
 
     monkeypatch.setattr(headstart, "load", lambda path: SimpleNamespace(predict=predict), raising=False)
@@ -84,8 +88,8 @@ def test_an_error_is_one_line(photos, monkeypatch, capsys):
 @pytest.fixture
 def sweep(tmp_path):
     (tmp_path / "sweep" / "run").mkdir(parents=True)
-    result = {"status": "finished", "arm": "frozen", "labels_per_class": 5, "metrics": {"test/accuracy": 0.5}}
-    (tmp_path / "sweep" / "run" / "result.json").write_text(json.dumps(result))
+    result = RunResult("finished", "frozen", "digits", 0, labels_per_class=5, metrics={"test/accuracy": 0.5})
+    write_result(tmp_path / "sweep" / "run", result)
     return tmp_path / "sweep"
 
 
@@ -198,7 +202,7 @@ class Net(Classifier):
         super().__init__(spec, epochs, lr, 0.0, 0.0, None)
         channels, height, width = self.spec.shape
         self.network = nn.Sequential(nn.Flatten(), nn.Linear(channels * height * width, self.spec.num_classes))
-        self.normalise_by(self.spec.mean, self.spec.std)
+        self.register_normalization(self.spec.mean, self.spec.std)
 """
 
     def test_loads_a_model_of_ones_own(self, spec, fitted, tmp_path, monkeypatch, capsys):

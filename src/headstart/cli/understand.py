@@ -11,16 +11,19 @@ import numpy as np
 import torch
 
 from headstart.backbones import resolve
-from headstart.config.instantiation import build_object
+from headstart.config.identity import build_source
 from headstart.data import ImageFolder
 from headstart.errors import HeadstartError
 from headstart.file_names import encode_name, expand_home, quote_for_shell
+from headstart.files import write_text
 from headstart.models import Classifier, loading
 from headstart.models.partial_transfer import PartialTransfer
 from headstart.models.pretrained_classifier import PretrainedClassifier
 from headstart.process import TerminationExit
 from headstart.runs import run_directory
+from headstart.runs.checkpoint import resolve_checkpoint, run_of_checkpoint
 from headstart.runs.environment import package_versions
+from headstart.runs.result import iter_results, read_finished_result
 from headstart.seeding import derive_key
 from headstart.understand.claims import Chapter
 from headstart.understand.html import explanation_to_json, render_explanation
@@ -67,9 +70,9 @@ def explain_model(
             ``understanding.stopped.html``.
     """
     wanted = select_chapters(only)
-    checkpoint = run_directory.resolve_checkpoint(path)
+    checkpoint = resolve_checkpoint(path)
     rows = [row for sweep in sweeps for row in _load_finished_runs(sweep)] if sweeps else None
-    run = run_directory.run_of_checkpoint(checkpoint)
+    run = run_of_checkpoint(checkpoint)
     folder = _prepare_output_folder(expand_home(out or run or "."))
     report_progress("reading the model and its images")
     subject, cautions = build_subject(loading.load(checkpoint), _format_display_name(checkpoint, run), run, data)
@@ -79,8 +82,8 @@ def explain_model(
     def write(stem: str, notes: list[str]) -> Path:
         told = (subject.name, chapters, notes, command)
         simulated = _render_simulation(subject, chapters) if not only or SIMULATION_CHAPTER in only else ""
-        run_directory.write_text(folder / f"{stem}.html", render_explanation(*told, simulated))
-        run_directory.write_text(folder / f"{stem}.json", explanation_to_json(*told, versions=package_versions()))
+        write_text(folder / f"{stem}.html", render_explanation(*told, simulated))
+        write_text(folder / f"{stem}.json", explanation_to_json(*told, versions=package_versions()))
         return folder / f"{stem}.html"
 
     try:
@@ -118,11 +121,11 @@ def list_model_layers(path: str | Path) -> dict[str, Any]:
     Raises:
         HeadstartError: there is no such model, or what it does to an image is not known.
     """
-    checkpoint = run_directory.resolve_checkpoint(path)
+    checkpoint = resolve_checkpoint(path)
     model = loading.load(checkpoint)
-    one = model.normalised(torch.zeros(1, *model.spec.shape))
+    one = model.normalize(torch.zeros(1, *model.spec.shape))
     return build_layer_list(
-        _format_display_name(checkpoint, run_directory.run_of_checkpoint(checkpoint)),
+        _format_display_name(checkpoint, run_of_checkpoint(checkpoint)),
         model.network,
         (one.shape[1], one.shape[2], one.shape[3]),
     )
@@ -145,8 +148,8 @@ def build_subject(
     """The network of ``model`` with images beside the sealed test part; and what to know before one trusts it."""
     settings = run_directory.read_config(run) if run else None
     source = _build_source(model, settings, data)
-    depth = source.catalogue.depth
-    if depth not in (None, model.spec.depth) and (data is not None or source.catalogue.reading):
+    depth = source.catalog.depth
+    if depth not in (None, model.spec.depth) and (data is not None or source.catalog.decoding_key):
         raise HeadstartError(
             f"{source.name}: images deeper than 8 bits, for which this network knows no range; "
             "give 8-bit images by --data, or train it anew"
@@ -155,8 +158,8 @@ def build_subject(
     trained = run_directory.read_training_hashes(run) if run else set()
     if not run:
         cautions.append("A checkpoint alone does not say which images trained it: all are taken for new ones.")
-    beside = np.setdiff1d(np.arange(len(source.catalogue.labels)), source.split.test)
-    seen = np.array([source.catalogue.digests[i] in trained for i in beside], dtype=bool)
+    beside = np.setdiff1d(np.arange(len(source.catalog.labels)), source.split.test)
+    seen = np.array([source.catalog.digests[i] in trained for i in beside], dtype=bool)
     chosen = np.concatenate(
         [
             _sample_balanced(beside[seen], source, MAX_TRAINING_IMAGES),
@@ -168,8 +171,8 @@ def build_subject(
             f"{source.name}: {len(chosen)} images beside the sealed test part are too few to look at; "
             f"name a folder with {MIN_IMAGES} or more by --data"
         )
-    pixels = torch.from_numpy(np.ascontiguousarray(source.pixels(chosen)))
-    known = tuple(source.catalogue.classes) == tuple(model.spec.classes)
+    pixels = torch.from_numpy(np.ascontiguousarray(source.read_pixels(chosen)))
+    known = tuple(source.catalog.classes) == tuple(model.spec.classes)
     if not known:
         cautions.append("These images have other classes than the network: what takes their labels is left out.")
     pretrained = _build_pretrained(model, settings, cautions)
@@ -178,13 +181,13 @@ def build_subject(
             name=display_name,
             network=model.network.eval(),
             random_network=_build_untrained(model).network.eval(),
-            images=model.normalised(pixels.float() / 255),
+            images=model.normalize(pixels.float() / 255),
             pictures=pixels,
-            labels=torch.from_numpy(source.catalogue.labels[chosen]) if known else None,
+            labels=torch.from_numpy(source.catalog.labels[chosen]) if known else None,
             classes=tuple(model.spec.classes),
-            train_mask=torch.tensor([source.catalogue.digests[i] in trained for i in chosen]),
+            train_mask=torch.tensor([source.catalog.digests[i] in trained for i in chosen]),
             pretrained_network=pretrained.network.eval() if pretrained else None,
-            data_name=str(told["data"]) if run and (told := run_directory.read_finished_result(run)) else "",
+            data_name=result.data if run and (result := read_finished_result(run)) else "",
         ),
         cautions,
     )
@@ -192,11 +195,11 @@ def build_subject(
 
 def _format_display_name(checkpoint: Path, run: Path | None) -> str:
     """What a page calls a network: its run in words, a lone checkpoint by its file."""
-    told = run_directory.read_finished_result(run) if run else None
-    if told is None:
+    result = read_finished_result(run) if run else None
+    if result is None:
         return encode_name(checkpoint.name)
-    labels = told["labels_per_class"] or "all"
-    return f"{told['model']} on {told['data']}, {labels} labels per class, seed {told['seed']}"
+    labels = result.labels_per_class or "all"
+    return f"{result.model} on {result.data}, {labels} labels per class, seed {result.seed}"
 
 
 def _build_source(model: Classifier, settings: dict[str, Any] | None, data: str | Path | None) -> Any:
@@ -207,18 +210,18 @@ def _build_source(model: Classifier, settings: dict[str, Any] | None, data: str 
     elif not settings:
         raise HeadstartError("a checkpoint outside of its run has no images with it; name a folder of them by --data")
     else:
-        source = build_object(settings["data"], "data")
+        source = build_source(settings["data"])
     source.depth = model.spec.depth  # whatever other files there are by now, images are read as in training
     return source
 
 
 def _sample_balanced(indices: np.ndarray, source: Any, most: int) -> np.ndarray:
     """At most so many of the images, the classes as equal as they can be, the choice by content alone."""
-    order = sorted(indices.tolist(), key=lambda i: source.catalogue.digests[i])
+    order = sorted(indices.tolist(), key=lambda i: source.catalog.digests[i])
     turns: dict[int, int] = {}
     ranked = []
     for i in order:
-        label = int(source.catalogue.labels[i])
+        label = int(source.catalog.labels[i])
         turns[label] = turns.get(label, 0) + 1
         ranked.append((turns[label], i))
     return np.array(sorted(i for _, i in sorted(ranked)[:most]), dtype=np.int64)
@@ -257,7 +260,7 @@ def _build_pretrained(
 
 
 def _load_finished_runs(sweep: str | Path) -> list[dict[str, Any]]:
-    rows = [found for _, found in run_directory.iter_results(expand_home(sweep)) if found["status"] == "finished"]
+    rows = [result.to_dict() for _, result in iter_results(expand_home(sweep)) if result.is_finished]
     if not rows:
         raise HeadstartError(
             f"--sweep {sweep}: holds no finished run; give a directory of runs, such as those in runs/"

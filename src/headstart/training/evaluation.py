@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from PIL import Image
 
 from headstart.data.datamodule import build_eval_loader
-from headstart.runs.confident_errors import most_confident_errors
+from headstart.runs.predictions import most_confident_errors
 
 if TYPE_CHECKING:
     from headstart.data.image_source import ImageSource

@@ -10,7 +10,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from headstart.errors import HeadstartError
-from headstart.networks.stages import capture_activations, find_stages
+from headstart.networks.hooks import capture_activations
+from headstart.networks.stages import find_stages
 from headstart.reporting import html
 from headstart.reporting.charts import PALETTE, render_svg
 from headstart.understand.claims import Chapter, Claim, ClaimVerdict, Picture, Table
@@ -255,7 +256,7 @@ def _build_table(depths: StageStatistics, names: list[str], fields: dict[str, Re
             "stage", "a unit sees", "chance", "class", "scrambled", "class, untrained", "lost", "lost, untrained",
         ),
         rows=[
-            (name, seen(name), f"{html.format_percent(low)} to {html.format_percent(high)} %", *(one.percent() for one in figures))
+            (name, seen(name), f"{html.format_percent(low)} to {html.format_percent(high)} %", *(one.format_percent() for one in figures))
             for name, (low, high), *figures in zip(names, depths.chance, *by_stage, strict=True)
         ],
     )  # fmt: skip
