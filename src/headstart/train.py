@@ -130,18 +130,20 @@ def build_training_setup(
         torch.set_num_threads(context.threads)
     callbacks = build_callbacks(cfg.trainer)
     quiet_lightning()
-    data = ImageDataModule(source)
-    data.setup()
+    data = build_object(cfg.data, "data")
+    if isinstance(data, ImageDataModule):
+        data.source = source  # its files are listed and hashed already
+    data.prepare_data()
+    data.setup("fit")
     torch.manual_seed(derive_key(cfg.seed, "init"))
     model = build_object(cfg.model, "model", spec=data.spec)
-    model.epochs = max_epochs_override(cfg) or model.epochs
     validates = len(source.split.val) > 0
     check_monitors(cfg, callbacks, validates)
     record = RunCheckpoint(directory, identity, validates)
     trainer = build_trainer(
         cfg,
         directory,
-        model.epochs,
+        max_epochs_override(cfg) or model.epochs,
         [
             ProgressLine(title, len(source.split.train), context.seconds_left),
             *callbacks,
@@ -177,7 +179,7 @@ def evaluate_run(setup: TrainingSetup, source: "ImageSource", directory: Path) -
         "depth": data.spec.depth,
         "metrics": metrics,
         "test_reads": data.test_reads,
-        "training": train_set_loss(trainer, model, data),
+        "training": train_set_loss(trainer, model, source),
         "epoch": row["epoch"],
         "epochs": len(record.rows),
         "trials": record.trials,

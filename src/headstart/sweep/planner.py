@@ -27,9 +27,10 @@ from headstart.config.validation import (
 )
 from headstart.errors import HeadstartError
 from headstart.file_names import quote_for_shell
+from headstart.models.recipe import epochs_for
 from headstart.runs.result import delete_failed_results, format_arm_key, read_finished_result
 from headstart.runs.sweep_file import PlannedRun, SweepCommand
-from headstart.sweep.estimate import estimate_seconds, max_epochs_override, resolve_epochs, workers_and_threads
+from headstart.sweep.estimate import estimate_seconds, max_epochs_override, workers_and_threads
 from headstart.sweep.hydra_options import check_hydra_options
 from headstart.sweep.plan import SweepPlan, TestSize
 from headstart.training import tuning
@@ -277,7 +278,7 @@ def _check_settings(config: DictConfig) -> None:
     """Raises HeadstartError for settings that make no sense, as far as that shows without torch."""
     Comparison(**OmegaConf.to_container(config.compare))  # type: ignore[arg-type]
     max_epochs_override(config)
-    resolve_epochs(config.model.epochs, 1)
+    epochs_for(config.model.epochs, 1)
     tuning.check_tuning(config)
 
 
