@@ -215,7 +215,8 @@ class _Composer:
         if self.config_dir is None:
             return overrides
         typed = [word for word in overrides if override_key(word) == SEARCH_PATH_KEY]
-        folders = [folder for override in self.parse(typed[-1:]) for folder in override.value() or ()]
+        value: Any = self.parse(typed[-1:])[0].value() if typed else None
+        folders = [str(folder) for folder in value or ()]
         quoted = ",".join("'" + folder.replace("'", "\\'") + "'" for folder in [*folders, f"file://{self.config_dir}"])
         return [*(word for word in overrides if word not in typed), f"{SEARCH_PATH_KEY}=[{quoted}]"]
 

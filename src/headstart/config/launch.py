@@ -24,14 +24,14 @@ TRAIN_PROGRAM = "headstart-train"
 
 
 def launch_hydra(
-    task: Callable[[], Any], argv: list[str], check_run: Callable[[ComposedCommand], None] | None = None
+    task: Callable[[], Any], argv: list[str], check: Callable[[ComposedCommand], None] | None = None
 ) -> int:
     """Lets Hydra answer a command line: run the task once, run a sweep, or show something.
 
     Args:
         task: a function that ``hydra.main`` decorates.
         argv: the command line as typed, without the program.
-        check_run: checks a single run before Hydra runs the task; a sweep is checked by its sweeper.
+        check: checks the composed command before Hydra runs it.
 
     Returns:
         The exit code.
@@ -50,8 +50,8 @@ def launch_hydra(
     if "--cfg" in line.values:
         # Hydra shows the configuration of one run; of a sweep that is the first.
         argv = [*compose_first_run(line).overrides, *(word for word in line.flags if word not in ("-m", "--multirun"))]
-    elif (command := compose_command(argv)) and check_run and not command.multirun:
-        check_run(command)
+    elif (command := compose_command(argv)) and check:
+        check(command)
     call_hydra(task, argv)
     return 0
 

@@ -13,7 +13,9 @@ def suggest_closest(word: str, options: Iterable[str], prefix: str = "", cutoff:
         prefix: stands before each option, such as ``model.``.
         cutoff: smallest similarity, between 0 and 1.
     """
-    return format_suggestions([f"{prefix}{name}" for name in get_close_matches(word, list(options), n=1, cutoff=cutoff)])
+    return format_suggestions(
+        [f"{prefix}{name}" for name in get_close_matches(word, list(options), n=1, cutoff=cutoff)]
+    )
 
 
 def format_suggestions(candidates: list[str]) -> str:

@@ -2,9 +2,13 @@
 
 import shutil
 import sys
+from typing import TYPE_CHECKING
 
-from headstart.reporting.console import format_duration
+from headstart.reporting.console import escape_control_characters, format_duration
 from headstart.sweep.plan import SweepPlan, TestSize
+
+if TYPE_CHECKING:
+    from headstart.data.image_source import ImageSource
 
 AXIS_NAMES = {"data": "data set", "data.labels_per_class": "budget", "data.fold": "fold"}  # other keys are words
 DISK_BYTES_PER_RUN = 20_000_000  # a checkpoint of the embedded backbone, predictions and the rest
@@ -24,8 +28,16 @@ def print_plan(plan: SweepPlan) -> None:
     if plan.num_pending and len(plan.command.arms) > 1:
         sizes = plan.test_sizes
         prefixes = [f"{size.data}: " if len({other.data for other in sizes}) > 1 else "" for size in sizes]
-        for line in dict.fromkeys(prefix + format_power(size, plan) for prefix, size in zip(prefixes, sizes, strict=True)):
+        for line in dict.fromkeys(
+            prefix + format_power(size, plan) for prefix, size in zip(prefixes, sizes, strict=True)
+        ):
             _print_line(line)
+
+
+def print_remarks(source: "ImageSource") -> None:
+    """Prints which files of an image folder are left out, and how its layout is read."""
+    for remark in source.remarks:
+        _print_line(escape_control_characters(remark))
 
 
 def format_plan(plan: SweepPlan) -> str:
@@ -52,7 +64,9 @@ def format_power(size: TestSize, plan: SweepPlan) -> str:
     images = f"{size.num_images} test images and {seeds} seed{'s' if seeds > 1 else ''}"
     helps = "more seeds" + (", data.folds=5" if size.folds == 1 and not size.is_given else "") + " or more test images"
     if points >= 100:
-        return f"{images} promise to find no difference between two arms, however large (docs/protocol.md); give {helps}"
+        return (
+            f"{images} promise to find no difference between two arms, however large (docs/protocol.md); give {helps}"
+        )
     finding = f"find a difference of {points} points between two arms in {POWER:.0%} of cases (docs/protocol.md)"
     return f"{images} {finding}; {helps} find smaller ones"
 

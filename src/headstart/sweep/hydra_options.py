@@ -27,7 +27,9 @@ def check_hydra_options(command: ComposedCommand) -> None:
     if command.multirun and hydra.sweeper._target_ != SWEEPER_TARGET:
         name = hydra.runtime.choices["hydra/sweeper"]
         raise HeadstartError(f"hydra/sweeper={name}: Headstart plans its sweeps by its own sweeper; leave it out")
-    text = _join_strings(OmegaConf.to_container(command.config, resolve=False))
+    settings: Any = OmegaConf.to_container(command.config, resolve=False)
+    hydra_node = settings.pop("hydra")
+    text = _join_strings([settings, hydra_node["run"], hydra_node["sweep"]])
     for override in command.overrides:
         key = override_key(override)
         if not key.startswith("hydra."):

@@ -30,6 +30,7 @@ from headstart.file_names import quote_for_shell
 from headstart.models.recipe import epochs_for
 from headstart.runs.result import delete_failed_results, format_arm_key, read_finished_result
 from headstart.runs.sweep_file import PlannedRun, SweepCommand
+from headstart.sweep.announce import print_remarks
 from headstart.sweep.estimate import estimate_seconds, max_epochs_override, workers_and_threads
 from headstart.sweep.hydra_options import check_hydra_options
 from headstart.sweep.plan import SweepPlan, TestSize
@@ -50,16 +51,24 @@ class _Job:
     overrides: list[str]
 
 
-def check_run(command: ComposedCommand) -> None:
-    """Checks a single run.
+def check_command(command: ComposedCommand) -> None:
+    """Checks a command before Hydra runs it: the options of Hydra, and a single run as a whole.
+
+    The sweeper checks the runs of a sweep, see :func:`plan_sweep`.
 
     Raises:
         HeadstartError: settings or images are wrong, or another run has the directory.
     """
-    clear_source_cache()
-    config = command.config
     check_hydra_options(command)
     check_directories(command)
+    if not command.multirun:
+        _check_run(command)
+
+
+def _check_run(command: ComposedCommand) -> None:
+    """Checks a single run, and prints which images its folder leaves out."""
+    clear_source_cache()
+    config = command.config
     check_config(config, command.overrides)
     check_overrides_take_effect([config], command.overrides)
     _check_settings(config)
@@ -69,6 +78,7 @@ def check_run(command: ComposedCommand) -> None:
     check_validation_share([source], command.overrides)
     _check_callbacks(config, [source])
     read_finished_result(directory, identity)  # raises where the directory holds another run
+    print_remarks(source)
 
 
 def plan_sweep(command: ComposedCommand) -> SweepPlan:
@@ -80,10 +90,9 @@ def plan_sweep(command: ComposedCommand) -> SweepPlan:
     Raises:
         HeadstartError: settings or images are wrong, or a budget does not fit the images.
     """
+    check_command(command)
     clear_source_cache()
     config = command.config
-    check_hydra_options(command)
-    check_directories(command)
     check_config(config, command.overrides)
     _check_choices(command.sweeps)
     sweeps = dict(command.sweeps)
@@ -141,9 +150,7 @@ def plan_sweep(command: ComposedCommand) -> SweepPlan:
         frozenset(finished),
         {key: len(choices) for key, choices in sweeps.items()},
         statistics.mean(seconds or estimates),
-        tuple(
-            _merge_values(arm, seed=0, data={"labels_per_class": None}) for arm in reversed(list(folders.values()))
-        ),
+        tuple(_merge_values(arm, seed=0, data={"labels_per_class": None}) for arm in reversed(list(folders.values()))),
         tuple(_measure_test_part(source) for source in sources),
         left_out,
         any(result.compare not in ({}, comparison) for result in finished.values()),

@@ -22,13 +22,12 @@ from headstart.reporting.finding_kinds import FINDING_KINDS
 from headstart.runs import run_directory
 from headstart.runs.result import RunResult, iter_results, read_result, write_result
 from headstart.runs.sweep_file import append_sweep_command
-from headstart.sweep.announce import print_plan
+from headstart.sweep.announce import print_plan, print_remarks
 from headstart.sweep.plan import SweepPlan
 from headstart.sweep.planner import plan_sweep
 
 if TYPE_CHECKING:
     from headstart.compare.inference.analysis import SweepAnalysis
-    from headstart.data.image_source import ImageSource
 
 
 def run_sweep(hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> Sequence[JobReturn]:
@@ -84,12 +83,6 @@ def audit_sources(plan: SweepPlan) -> None:
     if audits and audits != [*previous.values()]:
         plan.directory.mkdir(parents=True, exist_ok=True)
         write_json(plan.directory / run_directory.AUDIT_FILE, audits)
-
-
-def print_remarks(source: "ImageSource") -> None:
-    """Prints which files of an image folder are left out, and how its layout is read."""
-    for remark in source.remarks:
-        print(escape_control_characters(remark), file=sys.stderr)
 
 
 def write_failures(plan: SweepPlan, returns: Sequence[JobReturn]) -> None:

@@ -6,6 +6,7 @@ import pickle
 import signal
 import threading
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
@@ -58,7 +59,7 @@ class JobRunner:
                 continue
             config = self.hydra_context.config_loader.load_sweep_config(self.config, list(overrides))
             directory = Path(config.hydra.sweep.dir) / str(config.hydra.sweep.subdir)
-            if read_result(directory) and not wait:
+            if read_result(directory):
                 continue
             with open_dict(config):
                 config.hydra.job.id = config.hydra.job.num = self.first_number + index
@@ -74,10 +75,13 @@ class JobRunner:
         return returns
 
     def to_bytes(self) -> bytes:
-        """Pickles the runner with Hydra's global state; joblib pickles functions that a decorator wraps."""
+        """Pickles a function that runs the pending jobs in another process, with Hydra's global state.
+
+        joblib pickles what pickle refuses: functions that a decorator wraps, and OmegaConf's resolvers.
+        """
         from joblib import wrap_non_picklable_objects
 
-        return pickle.dumps(wrap_non_picklable_objects((Singleton.get_state(), self)))
+        return pickle.dumps(wrap_non_picklable_objects(partial(_run_in_worker, Singleton.get_state(), self)))
 
 
 def run_jobs(runner: JobRunner, workers: int | None = None) -> list[JobReturn]:
@@ -133,8 +137,10 @@ def run_worker(payload: bytes) -> None:
 
     if torch.accelerator.is_available():  # runs that share a GPU slow each other down
         return
-    state: Any
-    state, runner = pickle.loads(payload)
+    pickle.loads(payload)()
+
+
+def _run_in_worker(state: Any, runner: JobRunner) -> None:
     setup_globals()
     Singleton.set_state(state)
     runner.run_pending()

@@ -45,12 +45,12 @@ class HeadstartSweeper(Sweeper):
         self.params = params
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
-        self.hydra_context, self.task_function, self.config = hydra_context, task_function, config
+        self._job = (hydra_context, task_function, config)
 
     def sweep(self, arguments: list[str]) -> Sequence[JobReturn]:
         from headstart.sweep.sweeper import run_sweep
 
-        return run_sweep(self.hydra_context, self.task_function, self.config)
+        return run_sweep(*self._job)
 
 
 class LocalLauncher(Launcher):
@@ -60,13 +60,13 @@ class LocalLauncher(Launcher):
         self.workers, self.threads = workers, threads
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
-        self.hydra_context, self.task_function, self.config = hydra_context, task_function, config
+        self._job = (hydra_context, task_function, config)
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         from headstart.sweep.workers import JobRunner, run_jobs
 
         jobs = [tuple(overrides) for overrides in job_overrides]
-        runner = JobRunner(self.hydra_context, self.task_function, self.config, jobs, initial_job_idx)
+        runner = JobRunner(*self._job, jobs, initial_job_idx)
         return run_jobs(runner, self.workers)
 
 
