@@ -130,8 +130,11 @@ def build_training_setup(
         torch.set_num_threads(context.threads)
     callbacks = build_callbacks(cfg.trainer)
     quiet_lightning()
-    data = ImageDataModule(source)
-    data.setup()
+    data = build_object(cfg.data, "data")
+    if isinstance(data, ImageDataModule):
+        data.source = source  # its files are listed and hashed already
+    data.prepare_data()
+    data.setup("fit")
     torch.manual_seed(derive_key(cfg.seed, "init"))
     model = build_object(cfg.model, "model", spec=data.spec)
     model.epochs = max_epochs_override(cfg) or model.epochs
@@ -177,7 +180,7 @@ def evaluate_run(setup: TrainingSetup, source: "ImageSource", directory: Path) -
         "depth": data.spec.depth,
         "metrics": metrics,
         "test_reads": data.test_reads,
-        "training": train_set_loss(trainer, model, data),
+        "training": train_set_loss(trainer, model, source),
         "epoch": row["epoch"],
         "epochs": len(record.rows),
         "trials": record.trials,

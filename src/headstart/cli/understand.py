@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from headstart.backbones import resolve
-from headstart.config.instantiation import build_object
+from headstart.config.identity import build_source
 from headstart.data import ImageFolder
 from headstart.errors import HeadstartError
 from headstart.file_names import encode_name, expand_home, quote_for_shell
@@ -210,7 +210,7 @@ def _build_source(model: Classifier, settings: dict[str, Any] | None, data: str 
     elif not settings:
         raise HeadstartError("a checkpoint outside of its run has no images with it; name a folder of them by --data")
     else:
-        source = build_object(settings["data"], "data")
+        source = build_source(settings["data"])
     source.depth = model.spec.depth  # whatever other files there are by now, images are read as in training
     return source
 

@@ -15,6 +15,7 @@ from headstart.compare.declaration import Comparison
 from headstart.config.compose import ComposedCommand, format_suggestions, hint_at_unread_key, read_shipped_yaml
 from headstart.config.overrides import override_key
 from headstart.config.trainer_options import check_trainer_options, list_logger_nodes
+from headstart.data.sources import find_source_class
 from headstart.errors import HeadstartError
 from headstart.file_names import expand_home
 
@@ -189,7 +190,8 @@ def _check_constructor_arguments(cfg: DictConfig, overrides: Sequence[str]) -> N
         if not further:
             continue
         try:
-            accepted = inspect.signature(get_class(cfg[node]._target_)).parameters
+            constructor = find_source_class(cfg[node]._target_) or get_class(cfg[node]._target_)
+            accepted = inspect.signature(constructor).parameters
         except Exception:  # the run says in one line that there is no such class
             continue
         if any(parameter.kind is parameter.VAR_KEYWORD for parameter in accepted.values()):

@@ -104,9 +104,7 @@ def plan_sweep(argv: list[str]) -> SweepPlan:
     sources = [_load_arm_source(arm) for arm in arms]
     _check_contrast_arms(arms, sources)
     if BUDGET_KEY not in sweeps and cfg.data.labels_per_class == "auto":
-        from headstart.data import available_budgets
-
-        fitting = set.intersection(*(set(available_budgets(source)) for source in sources))
+        fitting = set.intersection(*(set(source.available_budgets()) for source in sources))
         if cfg.tune.trials:
             fitting = _select_tunable_budgets(fitting)
         sweeps[BUDGET_KEY] = [str(k) for k in sorted(fitting)] or ["null"]
