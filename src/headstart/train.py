@@ -137,14 +137,13 @@ def build_training_setup(
     data.setup("fit")
     torch.manual_seed(derive_key(cfg.seed, "init"))
     model = build_object(cfg.model, "model", spec=data.spec)
-    model.epochs = max_epochs_override(cfg) or model.epochs
     validates = len(source.split.val) > 0
     check_monitors(cfg, callbacks, validates)
     record = RunCheckpoint(directory, identity, validates)
     trainer = build_trainer(
         cfg,
         directory,
-        model.epochs,
+        max_epochs_override(cfg) or model.epochs,
         [
             ProgressLine(title, len(source.split.train), context.seconds_left),
             *callbacks,

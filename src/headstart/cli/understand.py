@@ -1,6 +1,5 @@
 """`headstart understand`: from a run to the page that explains its network. It reads from top to bottom."""
 
-import inspect
 import tempfile
 from collections.abc import Callable, Collection
 from dataclasses import replace
@@ -12,6 +11,7 @@ import torch
 
 from headstart.backbones import resolve
 from headstart.config.identity import build_source
+from headstart.constructors import constructor_arguments
 from headstart.data import ImageFolder
 from headstart.errors import HeadstartError
 from headstart.file_names import encode_name, expand_home, quote_for_shell
@@ -231,8 +231,8 @@ def _build_untrained(model: Classifier) -> Classifier:
     """The same model before any training, from weights of a seed of its own."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive_key(0, "untrained"))
-        asked = inspect.signature(type(model)).parameters
-        fresh = type(model)(**{name: value for name, value in model.hparams.items() if name in asked})
+        accepted = constructor_arguments(type(model))
+        fresh = type(model)(**{k: v for k, v in model.hparams.items() if accepted is None or k in accepted})
         if isinstance(fresh, PretrainedClassifier):
             fresh.head.reset_parameters()  # it begins at zero, where nothing behind it has a gradient
         return fresh

@@ -28,9 +28,10 @@ from headstart.config.validation import (
     check_validation_share,
 )
 from headstart.errors import HeadstartError
+from headstart.models.recipe import epochs_for
 from headstart.reporting.console import format_duration
 from headstart.runs.result import delete_failed_results, read_finished_result
-from headstart.sweep.estimate import estimate_seconds, max_epochs_override, resolve_epochs, workers_and_threads
+from headstart.sweep.estimate import estimate_seconds, max_epochs_override, workers_and_threads
 from headstart.training import tuning
 
 if TYPE_CHECKING:
@@ -193,7 +194,7 @@ def _check_settings(cfg: DictConfig) -> None:
     """Raises HeadstartError for settings that make no sense, as far as is seen without torch."""
     Comparison(**OmegaConf.to_container(cfg.compare))  # type: ignore[arg-type]
     max_epochs_override(cfg)
-    resolve_epochs(cfg.model.epochs, 1)
+    epochs_for(cfg.model.epochs, 1)
     tuning.check_tuning(cfg)
 
 
