@@ -132,7 +132,7 @@ def plan_sweep(command: ComposedCommand) -> SweepPlan:
     workers, threads = _workers_and_threads(config)
     seconds = [result.cost["seconds_in_all"] for result in finished.values()]
     unique = {run.directory: (run, job) for run, job in zip(runs, jobs, strict=True)}  # arms may be equal
-    folders = {(arm.data._target_, arm.data.root): arm for _, arm in reversed(arms)}
+    folders = {(arm.data._target_, arm.data.get("root")): arm for _, arm in reversed(arms)}
     return SweepPlan(
         directory,
         SweepCommand(
