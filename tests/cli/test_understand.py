@@ -10,6 +10,7 @@ import pytest
 import torch
 
 import headstart
+from headstart.backbones.weights import load_weights
 from headstart.cli import main
 from headstart.cli.understand import build_subject
 from headstart.data import ImageFolder
@@ -97,7 +98,7 @@ def test_the_subject_is_the_trained_network_beside_itself_before_and_without_any
     ]
     assert len({tuple(p.flatten().tolist()) for p in first}) == 3
     embedded = headstart.FineTuned(spec=model.spec)
-    headstart.backbones.resolve.load_weights(embedded.backbone, embedded.backbone_settings)
+    load_weights(embedded.backbone, embedded.backbone_settings)
     assert torch.equal(first[1], next(embedded.backbone.parameters()))
 
 

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from headstart.backbones import resolve
+from headstart.backbones.resolve import resolve_backbone
+from headstart.backbones.weights import load_weights
 from headstart.config.identity import build_source
 from headstart.constructors import constructor_arguments
 from headstart.data import ImageFolder
@@ -251,8 +252,8 @@ def _build_pretrained(
     try:
         if not settings:
             raise HeadstartError("a checkpoint alone does not name them")
-        start = resolve.resolve_backbone(settings["model"]["backbone"])
-        resolve.load_weights(before.backbone, start)
+        start = resolve_backbone(settings["model"]["backbone"])
+        load_weights(before.backbone, start)
     except HeadstartError as error:
         cautions.append(f"The weights that the training began from are not to be had ({error}): no comparison to them.")
         return None
