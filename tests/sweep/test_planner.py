@@ -66,8 +66,8 @@ def test_seeds_and_budgets_stay_in_one_directory_and_other_settings_get_another(
 
 
 def test_equal_arms_are_planned_once(planned):
-    plan = planned("seed=0", "data.labels_per_class=5", "model=scratch_cnn,frozen", "backbone.lr=1e-3,1e-4")
-    assert len(plan.command.arms) == plan.num_runs == 2
+    plan = planned("seed=0", "data.labels_per_class=5", "model=scratch_cnn,finetune", "backbone.lr=1e-3,1e-4")
+    assert len(plan.command.arms) == plan.num_runs == 3
 
 
 def test_a_directory_given_by_hand_is_used(planned):

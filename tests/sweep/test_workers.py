@@ -70,7 +70,7 @@ def test_two_processes_train_each_run_once_and_as_one_would(image_folder, comman
     assert shared.code == alone.code == 0
     one, other = results(alone.folder), results(shared.folder)
     assert one.keys() == other.keys() and len(one) == 4
-    assert all(one[name]["metrics"] == other[name]["metrics"] for name in one)
+    assert all(one[name].metrics == other[name].metrics for name in one)
     assert "4  " in shared.out.replace("±", "") and "scratch_cnn" in shared.out
 
 
@@ -94,7 +94,9 @@ class TestJobRunner:
 
     def test_leaves_locked_jobs_to_the_other_process(self, runner, tmp_path):
         (tmp_path / "seed0").mkdir()
-        program = f"from filelock import FileLock; import time; FileLock({str(tmp_path / 'seed0' / '.lock')!r}).acquire(); print(flush=True); time.sleep(60)"  # fmt: skip
+        path = str(tmp_path / "seed0" / run_directory.LOCK_FILE)
+        program = f"import filelock, time; lock = filelock.FileLock({path!r}); lock.acquire(); print(flush=True)"
+        program += "; time.sleep(60)"
         with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE) as other:
             other.stdout.readline()
             assert list(runner.run_pending()) == [1]

@@ -167,10 +167,9 @@ def _check_choices(sweeps: dict[str, list[str]]) -> None:
 
 def _find_budgets(config: DictConfig, sources: list["ImageSource"]) -> tuple[list[int], tuple[int, ...]]:
     """The budgets that fit all images, and those left out since nothing validates where settings are tuned."""
-    from headstart.data import available_budgets
     from headstart.data.split import MIN_LABELS_TO_VALIDATE
 
-    fitting = sorted(set.intersection(*(set(available_budgets(source)) for source in sources)))
+    fitting = sorted(set.intersection(*(set(source.available_budgets()) for source in sources)))
     if not config.tune.trials:
         return fitting, ()
     left_out = tuple(budget for budget in fitting if budget < MIN_LABELS_TO_VALIDATE)
@@ -302,12 +301,12 @@ def _check_contrast_arms(arms: list[DictConfig], sources: list["ImageSource"]) -
     if contrast == DEFAULT_CONTRAST:  # the user did not declare it
         return
     results = [
-        {"model": arm.hydra.runtime.choices.model, "settings": arm_settings(arm), "data": source.name}
+        {"arm": arm.hydra.runtime.choices.model, "settings": arm_settings(arm), "data": source.name}
         for arm, source in zip(arms, sources, strict=True)
     ]
-    if len({format_arm_key(result["model"], result["settings"]) for result in results}) < 2:
+    if len({format_arm_key(result["arm"], result["settings"]) for result in results}) < 2:
         return  # the recorded command of one run
-    names = sorted({*(result["model"] for result in results), *arm_names(results)})
+    names = sorted({*(result["arm"] for result in results), *arm_names(results)})
     for name in contrast:
         if name not in names:
             raise HeadstartError(
