@@ -15,9 +15,10 @@ from itertools import combinations
 
 import numpy as np
 
+from headstart.compare.collect.sweep_runs import collect_runs
+from headstart.compare.declaration import DEFAULT_LEVEL
 from headstart.compare.inference.correctness import CorrectnessTable, build_correctness_tables
-from headstart.compare.inference.verdict import DEFAULT_LEVEL, compute_verdict
-from headstart.compare.summary_table import collect_runs
+from headstart.compare.inference.verdict import compute_verdict
 from headstart.reporting.console import print_table
 
 SEEDS, IMAGES = 5, 300
@@ -56,7 +57,7 @@ def main() -> None:
     parser.add_argument("sweep")
     parser.add_argument("--comparisons", type=int, default=100)
     asked = parser.parse_args()
-    (whole,) = build_correctness_tables(collect_runs(asked.sweep).finished)
+    (whole,) = build_correctness_tables(collect_runs(asked.sweep))
     told = [(gap, judged(small)) for gap, small in comparisons(whole, asked.comparisons)]
     rows = []
     for low, high in GAPS:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from headstart.errors import HeadstartError
 from headstart.networks.hooks import capture_activations
 from headstart.networks.stages import find_stages
-from headstart.reporting import html
+from headstart.reporting import formats
 from headstart.reporting.charts import PALETTE, render_svg
 from headstart.understand.claims import Chapter, Claim, ClaimVerdict, Picture, Table
 from headstart.understand.features.stage_statistics import COARSE_TILES, StageStatistics, compute_stage_statistics
@@ -256,7 +256,7 @@ def _build_table(depths: StageStatistics, names: list[str], fields: dict[str, Re
             "stage", "a unit sees", "chance", "class", "scrambled", "class, untrained", "lost", "lost, untrained",
         ),
         rows=[
-            (name, seen(name), f"{html.format_percent(low)} to {html.format_percent(high)} %", *(one.format_percent() for one in figures))
+            (name, seen(name), f"{formats.format_percent(low)} to {formats.format_percent(high)} %", *(one.format_percent() for one in figures))
             for name, (low, high), *figures in zip(names, depths.chance, *by_stage, strict=True)
         ],
     )  # fmt: skip
@@ -290,9 +290,9 @@ def _build_parts_claim(depths: StageStatistics, names: list[str]) -> Claim:
         name,
         CLAIMS[name],
         verdict,
-        value=f"scrambling loses {html.format_percent(there)} % at {names[middle]}, {html.format_percent(first)} % at {names[0]}; "
+        value=f"scrambling loses {formats.format_percent(there)} % at {names[middle]}, {formats.format_percent(first)} % at {names[0]}; "
         f"{why}",
-        control=f"{html.format_percent(untrained)} % at {names[middle]}, untrained",
+        control=f"{formats.format_percent(untrained)} % at {names[middle]}, untrained",
         interval=depths.lost[middle].scaled_interval(100),
     )
 
@@ -307,9 +307,9 @@ def _build_objects_claim(
         name,
         CLAIMS[name],
         verdict,
-        value=f"the class explains {html.format_percent(depths.share[-1].value)} % at {names[-1]}, "
-        f"{html.format_percent(depths.share[0].value)} % at {names[0]}; {why}",
-        control=f"{html.format_percent(depths.share_random[-1].value)} % at {names[-1]} untrained, "
+        value=f"the class explains {formats.format_percent(depths.share[-1].value)} % at {names[-1]}, "
+        f"{formats.format_percent(depths.share[0].value)} % at {names[0]}; {why}",
+        control=f"{formats.format_percent(depths.share_random[-1].value)} % at {names[-1]} untrained, "
         f"{100 * depths.chance[-1][1]:.1f} % at most by chance",
         interval=depths.share[-1].scaled_interval(100),
     )
