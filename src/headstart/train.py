@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING, Any
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
-from headstart.config.identity import compute_identity, format_run_title, load_source, pretrained_origins
+from headstart.config.identity import (
+    build_data_module,
+    compute_identity,
+    format_run_title,
+    load_source,
+    pretrained_origins,
+)
 from headstart.config.instantiation import build_object
 from headstart.config.trainer_options import build_callbacks, build_trainer, check_monitors, quiet_lightning
 from headstart.files import write_json, write_text
@@ -19,7 +25,7 @@ from headstart.runs.lock import lock_run_directory
 from headstart.runs.predictions import write_predictions, write_thumbnails
 from headstart.runs.result import RunResult, read_result, write_result
 from headstart.sweep.estimate import max_epochs_override
-from headstart.sweep.planner import RunContext
+from headstart.training.context import RunContext
 from headstart.training.run_metadata import run_metadata
 
 if TYPE_CHECKING:
@@ -58,7 +64,7 @@ def train(cfg: DictConfig, context: RunContext) -> RunResult:
 
 def train_in_directory(cfg: DictConfig, source: "ImageSource", identity: str, context: RunContext) -> RunResult:
     """Makes the run directory this run's own, trains in it, and writes down how it ended; last of all the result."""
-    directory = Path(HydraConfig.get().runtime.output_dir)
+    directory = context.directory
     with lock_run_directory(directory, identity, context.wait_for_lock):
         if ended := read_result(directory, identity):
             return ended
@@ -130,18 +136,20 @@ def build_training_setup(
         torch.set_num_threads(context.threads)
     callbacks = build_callbacks(cfg.trainer)
     quiet_lightning()
-    data = ImageDataModule(source)
-    data.setup()
+    data = build_data_module(cfg.data)
+    if isinstance(data, ImageDataModule):
+        data.source = source  # its files are listed and hashed already
+    data.prepare_data()
+    data.setup("fit")
     torch.manual_seed(derive_key(cfg.seed, "init"))
     model = build_object(cfg.model, "model", spec=data.spec)
-    model.epochs = max_epochs_override(cfg) or model.epochs
     validates = len(source.split.val) > 0
     check_monitors(cfg, callbacks, validates)
     record = RunCheckpoint(directory, identity, validates)
     trainer = build_trainer(
         cfg,
         directory,
-        model.epochs,
+        max_epochs_override(cfg) or model.epochs,
         [
             ProgressLine(title, len(source.split.train), context.seconds_left),
             *callbacks,
@@ -176,8 +184,8 @@ def evaluate_run(setup: TrainingSetup, source: "ImageSource", directory: Path) -
         "classes": list(data.spec.classes),
         "depth": data.spec.depth,
         "metrics": metrics,
-        "test_reads": data.test_reads,
-        "training": train_set_loss(trainer, model, data),
+        "test_reads": getattr(data, "test_reads", None),
+        "training": train_set_loss(trainer, model, source),
         "epoch": row["epoch"],
         "epochs": len(record.rows),
         "trials": record.trials,

@@ -156,9 +156,9 @@ def test_an_audit_of_a_folder_that_is_not_there_fails(tmp_path, capsys):
 
 
 def test_an_export_says_where_the_file_is(monkeypatch, capsys):
-    from headstart.backbones import model_card
+    from headstart.backbones import export
 
-    monkeypatch.setattr(model_card, "export_backbone", lambda model, out, terms: out)
+    monkeypatch.setattr(export, "export_backbone", lambda model, out, terms: out)
     assert main.run_cli(["export", "run", "--format", "backbone", "--out", "b.safetensors"]) == 0
     assert capsys.readouterr().out == "b.safetensors\n"
 
@@ -199,7 +199,8 @@ from headstart.models import Classifier
 
 class Net(Classifier):
     def __init__(self, spec, epochs=1, lr=1e-2):
-        super().__init__(spec, epochs, lr, 0.0, 0.0, None)
+        super().__init__(spec, epochs=epochs, augment=None)
+        self.lr = lr
         channels, height, width = self.spec.shape
         self.network = nn.Sequential(nn.Flatten(), nn.Linear(channels * height * width, self.spec.num_classes))
         self.register_normalization(self.spec.mean, self.spec.std)

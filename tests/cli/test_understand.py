@@ -10,6 +10,7 @@ import pytest
 import torch
 
 import headstart
+from headstart.backbones.weights import load_weights
 from headstart.cli import main
 from headstart.cli.understand import build_subject
 from headstart.data import ImageFolder
@@ -97,7 +98,7 @@ def test_the_subject_is_the_trained_network_beside_itself_before_and_without_any
     ]
     assert len({tuple(p.flatten().tolist()) for p in first}) == 3
     embedded = headstart.FineTuned(spec=model.spec)
-    headstart.backbones.resolve.load_weights(embedded.backbone, embedded.backbone_settings)
+    load_weights(embedded.backbone, embedded.backbone_settings)
     assert torch.equal(first[1], next(embedded.backbone.parameters()))
 
 
@@ -259,6 +260,6 @@ def test_a_folder_that_cannot_be_written_is_told_before_anything_is_measured(tra
 
 
 def test_a_transplanted_network_is_compared_with_no_beginning(trained):
-    run, _ = trained("transplanted", "model.kept=1")
+    run, _ = trained("partial_transfer", "model.num_stages=1")
     subject, cautions = build_subject(headstart.load(run), "it", run, None)
     assert subject.pretrained_network is None and any("partly from random weights" in caution for caution in cautions)

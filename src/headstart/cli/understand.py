@@ -1,6 +1,5 @@
 """`headstart understand`: from a run to the page that explains its network. It reads from top to bottom."""
 
-import inspect
 import tempfile
 from collections.abc import Callable, Collection
 from dataclasses import replace
@@ -10,8 +9,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from headstart.backbones import resolve
-from headstart.config.instantiation import build_object
+from headstart.backbones.resolve import resolve_backbone
+from headstart.backbones.weights import load_weights
+from headstart.config.identity import build_source
+from headstart.constructors import constructor_arguments
 from headstart.data import ImageFolder
 from headstart.errors import HeadstartError
 from headstart.file_names import encode_name, expand_home, quote_for_shell
@@ -210,7 +211,7 @@ def _build_source(model: Classifier, settings: dict[str, Any] | None, data: str 
     elif not settings:
         raise HeadstartError("a checkpoint outside of its run has no images with it; name a folder of them by --data")
     else:
-        source = build_object(settings["data"], "data")
+        source = build_source(settings["data"])
     source.depth = model.spec.depth  # whatever other files there are by now, images are read as in training
     return source
 
@@ -231,8 +232,8 @@ def _build_untrained(model: Classifier) -> Classifier:
     """The same model before any training, from weights of a seed of its own."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive_key(0, "untrained"))
-        asked = inspect.signature(type(model)).parameters
-        fresh = type(model)(**{name: value for name, value in model.hparams.items() if name in asked})
+        accepted = constructor_arguments(type(model))
+        fresh = type(model)(**{k: v for k, v in model.hparams.items() if accepted is None or k in accepted})
         if isinstance(fresh, PretrainedClassifier):
             fresh.head.reset_parameters()  # it begins at zero, where nothing behind it has a gradient
         return fresh
@@ -251,8 +252,8 @@ def _build_pretrained(
     try:
         if not settings:
             raise HeadstartError("a checkpoint alone does not name them")
-        start = resolve.resolve_backbone(settings["model"]["backbone"])
-        resolve.load_weights(before.backbone, start)
+        start = resolve_backbone(settings["model"]["backbone"])
+        load_weights(before.backbone, start)
     except HeadstartError as error:
         cautions.append(f"The weights that the training began from are not to be had ({error}): no comparison to them.")
         return None

@@ -17,6 +17,7 @@ from omegaconf import DictConfig
 
 from headstart.config import command_line
 from headstart.config.identity import identify_run, load_source
+from headstart.errors import is_disk_full
 from headstart.file_names import quote_for_shell
 from headstart.files import write_json
 from headstart.process import (
@@ -24,7 +25,6 @@ from headstart.process import (
     EXIT_INTERRUPTED,
     EXIT_TERMINATED,
     format_error,
-    is_disk_full,
     prepare_process,
 )
 from headstart.reporting.console import escape_control_characters
@@ -40,7 +40,8 @@ from headstart.runs.result import (
     write_result,
 )
 from headstart.sweep.estimate import workers_and_threads
-from headstart.sweep.planner import RunContext, SweepPlan, plan_sweep
+from headstart.sweep.planner import SweepPlan, plan_sweep
+from headstart.training.context import RunContext
 from headstart.training.run_metadata import run_metadata
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ def _run_single(train: TrainFunction, cfg: DictConfig) -> None:
     directory = Path(HydraConfig.get().runtime.output_dir)
     delete_failed_result(directory)
     before = "done before, nothing trained: " if read_finished_result(directory, identify_run(cfg)) else ""
-    result = train(cfg, RunContext(requested_seeds=(cfg.seed,)))
+    result = train(cfg, RunContext(directory, requested_seeds=(cfg.seed,)))
     print(f"{before}accuracy {result.metrics['test/accuracy']:.1%} on the test images; run: {directory}")
 
 
@@ -165,7 +166,14 @@ def _run_pending(train: TrainFunction, plan: SweepPlan, at_once: int, threads: i
         left = sum(took) / len(took) * (plan.num_runs - number) / at_once if took else None
         began = time.monotonic()
         how = RunContext(
-            f"[{number}/{plan.num_runs}] ", left, threads, wait_for_lock, plan.seeds, plan.num_budgets, plan.num_arms
+            directory,
+            wait_for_lock,
+            f"[{number}/{plan.num_runs}] ",
+            left,
+            threads,
+            plan.seeds,
+            plan.num_budgets,
+            plan.num_arms,
         )
         try:
             train(cfg, how)

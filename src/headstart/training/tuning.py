@@ -19,8 +19,8 @@ from headstart.seeding import derive_key
 
 if TYPE_CHECKING:
     from headstart.data.image_source import ImageSource
-    from headstart.sweep.planner import RunContext
     from headstart.train import TrainingSetup
+    from headstart.training.context import RunContext
 
 NUM_STARTUP_TRIALS = 4  # trials before the sampler begins to learn from those it has seen
 

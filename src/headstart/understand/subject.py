@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from headstart.errors import HeadstartError
-from headstart.networks.copying import build_untrained_copy, clone_network, first_line
+from headstart.errors import HeadstartError, first_line
+from headstart.networks.copying import build_untrained_copy, clone_network
 
 MIN_SIDE = 8  # pixels: chapters shift images by up to four
 NUM_TRIAL_IMAGES = 8

@@ -29,10 +29,9 @@ from headstart.compare.report.answers import verdict_to_dict
 from headstart.compare.report.caveats import collect_caveats, familywise_levels
 from headstart.compare.report.recommendations import recommend_next_steps
 from headstart.compare.summary_table import GROUP_COLUMNS, summarize_arms
-from headstart.errors import HeadstartError
+from headstart.errors import NOT_WRITABLE_ERRNOS, HeadstartError
 from headstart.file_names import encode_name
 from headstart.files import write_json, write_text
-from headstart.process import NOT_WRITABLE_ERRNOS
 from headstart.reporting.formats import to_json_value
 from headstart.runs.predictions import Predictions
 
