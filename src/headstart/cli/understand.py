@@ -141,5 +141,8 @@ def _format_options(data: str | Path | None, only: Collection[str], sweeps: Coll
     """The options of the page's command, quoted for a shell."""
     values: dict[str, list[Any]] = {"--data": [data] if data else [], "--sweep": list(sweeps), "--only": list(only)}
     return [
-        word for option, words in values.items() if words for word in (option, *(quote_for_shell(str(w)) for w in words))
+        word
+        for option, words in values.items()
+        if words
+        for word in (option, *(quote_for_shell(str(w)) for w in words))
     ]

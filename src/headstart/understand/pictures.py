@@ -47,7 +47,7 @@ def rescale_contrast(values: Tensor) -> Tensor:
 
 
 def color_heatmap(values: Tensor) -> Tensor:
-    """A map (H, W) of values ≥ 0 as uint8 (3, H, W), from 0 to its maximum in viridis, a palette for the color-blind."""
+    """A map (H, W) of values ≥ 0 as uint8 (3, H, W) in viridis, which the color-blind can read."""
     import matplotlib
 
     colors = matplotlib.colormaps["viridis"]((values / values.max().clamp(min=1e-12)).numpy())[:, :, :3]
