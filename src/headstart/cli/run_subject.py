@@ -1,6 +1,5 @@
 """Builds the subject of an explanation from a model, its run and its images."""
 
-import inspect
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +7,8 @@ import numpy as np
 import torch
 
 from headstart.backbones import resolve
-from headstart.config.instantiation import build_object
+from headstart.config.identity import build_source
+from headstart.constructors import constructor_arguments
 from headstart.data import ImageFolder
 from headstart.errors import HeadstartError
 from headstart.file_names import encode_name
@@ -16,6 +16,7 @@ from headstart.models import Classifier
 from headstart.models.partial_transfer import PartialTransfer
 from headstart.models.pretrained_classifier import PretrainedClassifier
 from headstart.runs import run_directory
+from headstart.runs.result import read_finished_result
 from headstart.seeding import derive_key
 from headstart.understand.subject import Subject
 
@@ -57,7 +58,7 @@ def build_subject(
         cautions.append("These images have other classes than the network: what needs their labels is left out.")
     pixels = torch.from_numpy(np.ascontiguousarray(source.read_pixels(indices)))
     pretrained = _build_pretrained(model, settings, cautions)
-    result = run_directory.read_finished_result(run) if run else None
+    result = read_finished_result(run) if run else None
     subject = Subject(
         name=display_name,
         network=model.network.eval(),
@@ -68,18 +69,18 @@ def build_subject(
         classes=tuple(model.spec.classes),
         train_mask=torch.from_numpy(train_mask),
         pretrained_network=pretrained.network.eval() if pretrained else None,
-        data_name=str(result["data"]) if result else "",
+        data_name=result.data if result else "",
     )
     return subject, cautions
 
 
 def format_display_name(checkpoint: Path, run: Path | None) -> str:
     """A network's name on a page: model, images, budget and seed of its run, or a lone checkpoint's file name."""
-    result = run_directory.read_finished_result(run) if run else None
+    result = read_finished_result(run) if run else None
     if result is None:
         return encode_name(checkpoint.name)
-    labels = result["labels_per_class"] or "all"
-    return f"{result['model']} on {result['data']}, {labels} labels per class, seed {result['seed']}"
+    labels = result.labels_per_class or "all"
+    return f"{result.model} on {result.data}, {labels} labels per class, seed {result.seed}"
 
 
 def _build_source(model: Classifier, settings: dict[str, Any] | None, data: str | Path | None) -> Any:
@@ -90,7 +91,7 @@ def _build_source(model: Classifier, settings: dict[str, Any] | None, data: str 
     elif not settings:
         raise HeadstartError("a checkpoint outside of its run has no images with it; name a folder of them by --data")
     else:
-        source = build_object(settings["data"], "data")
+        source = build_source(settings["data"])
     source.depth = model.spec.depth  # images are decoded as in training, whatever other files the folder has now
     return source
 
@@ -125,8 +126,8 @@ def _build_untrained(model: Classifier) -> Classifier:
     """The same model before training, with weights from a seed that no run uses."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive_key(0, "untrained"))
-        arguments = inspect.signature(type(model)).parameters
-        untrained = type(model)(**{name: value for name, value in model.hparams.items() if name in arguments})
+        accepted = constructor_arguments(type(model))
+        untrained = type(model)(**{k: v for k, v in model.hparams.items() if accepted is None or k in accepted})
         if isinstance(untrained, PretrainedClassifier):
             untrained.head.reset_parameters()  # a head of zeros passes no gradient back
         return untrained

@@ -11,10 +11,12 @@ import torch
 from headstart.cli.run_subject import build_subject, format_display_name
 from headstart.errors import HeadstartError
 from headstart.file_names import expand_home, quote_for_shell
+from headstart.files import write_text
 from headstart.models import loading
 from headstart.process import TerminationExit
-from headstart.runs import run_directory
+from headstart.runs.checkpoint import resolve_checkpoint, run_of_checkpoint
 from headstart.runs.environment import package_versions
+from headstart.runs.result import iter_results
 from headstart.understand.chapters import CHAPTERS, ChapterBuilder, iter_chapters, select_chapters
 from headstart.understand.claims import Chapter
 from headstart.understand.html import explanation_to_json, render_explanation
@@ -59,9 +61,9 @@ def explain_model(
             chapters.
     """
     names = select_chapters(only, builders)
-    checkpoint = run_directory.resolve_checkpoint(path)
+    checkpoint = resolve_checkpoint(path)
     rows = [row for sweep in sweeps for row in _load_finished_runs(sweep)] if sweeps else None
-    run = run_directory.run_of_checkpoint(checkpoint)
+    run = run_of_checkpoint(checkpoint)
     folder = _prepare_output_folder(expand_home(out or run or "."))
     report_progress("reading the model and its images")
     subject, cautions = build_subject(loading.load(checkpoint), format_display_name(checkpoint, run), run, data)
@@ -71,8 +73,8 @@ def explain_model(
     def write(stem: str, notes: list[str]) -> Path:
         content = (subject.name, chapters, notes, command)
         simulation = _render_simulation(subject, chapters) if not only or SIMULATION_CHAPTER in only else ""
-        run_directory.write_text(folder / f"{stem}.html", render_explanation(*content, simulation))
-        run_directory.write_text(folder / f"{stem}.json", explanation_to_json(*content, versions=package_versions()))
+        write_text(folder / f"{stem}.html", render_explanation(*content, simulation))
+        write_text(folder / f"{stem}.json", explanation_to_json(*content, versions=package_versions()))
         return folder / f"{stem}.html"
 
     try:
@@ -100,10 +102,10 @@ def list_model_layers(path: str | Path) -> dict[str, Any]:
     Raises:
         HeadstartError: the model does not exist, or one of its operations is unknown.
     """
-    checkpoint = run_directory.resolve_checkpoint(path)
+    checkpoint = resolve_checkpoint(path)
     model = loading.load(checkpoint)
     _, channels, height, width = model.normalize(torch.zeros(1, *model.spec.shape)).shape
-    name = format_display_name(checkpoint, run_directory.run_of_checkpoint(checkpoint))
+    name = format_display_name(checkpoint, run_of_checkpoint(checkpoint))
     return build_layer_list(name, model.network, (channels, height, width))
 
 
@@ -128,8 +130,8 @@ def _render_simulation(subject: Subject, chapters: list[Chapter]) -> str:
 
 
 def _load_finished_runs(sweep: str | Path) -> list[RunRow]:
-    results = [result for _, result in run_directory.iter_results(expand_home(sweep))]
-    rows = [RunRow.from_result(result) for result in results if result["status"] == "finished"]
+    results = [result for _, result in iter_results(expand_home(sweep))]
+    rows = [RunRow.from_result(result.to_dict()) for result in results if result.is_finished]
     if not rows:
         raise HeadstartError(
             f"--sweep {sweep}: holds no finished run; give a directory of runs, such as those in runs/"

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from headstart.networks.copying import clone_network
-from headstart.networks.single_thread import single_threaded
+from headstart.networks.isolation import single_threaded
 from headstart.reporting.charts import PALETTE, ChartLine, render_line_chart
 from headstart.understand.architectures.skip_connections import (
     MAX_RATIO,

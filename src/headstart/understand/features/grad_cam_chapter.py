@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from headstart.networks.stages import capture_activations, find_stages
+from headstart.networks.hooks import capture_activations
+from headstart.networks.stages import find_stages
 from headstart.understand.claims import Chapter, ClaimVerdict, Picture
 from headstart.understand.decision import decide
 from headstart.understand.features.grad_cam import confidence_drop, grad_cam, rank_correlation

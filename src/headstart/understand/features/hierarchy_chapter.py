@@ -8,7 +8,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from headstart.errors import HeadstartError
-from headstart.networks.stages import capture_activations, find_stages
+from headstart.networks.hooks import capture_activations
+from headstart.networks.stages import find_stages
 from headstart.reporting.charts import PALETTE, ChartLine, render_line_chart
 from headstart.understand.claims import Chapter, ClaimVerdict, Picture, Table
 from headstart.understand.features.stage_statistics import COARSE_TILES, StageStatistics, compute_stage_statistics

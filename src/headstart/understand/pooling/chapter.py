@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from headstart.networks.copying import clone_network
-from headstart.networks.hooks import LayerInfo, capture_maps, list_layers
+from headstart.networks.hooks import LayerInfo, capture_outputs, list_layers
 from headstart.understand.claims import Chapter, Table
 from headstart.understand.pooling.pooling import (
     POOLING_KINDS,
@@ -144,7 +144,7 @@ def _add_global_average(chapter: Chapter, network: nn.Module, layers: list[Layer
         return
     last = layers[-1]
     before, after = (
-        capture_maps(network, batch, [last.name])[last.name] for batch in (images, shift_images(images, 0, 1))
+        capture_outputs(network, batch, [last.name])[last.name] for batch in (images, shift_images(images, 0, 1))
     )
     change = _relative_change(before, after)
     average_change = _relative_change(before.mean(dim=(2, 3)), after.mean(dim=(2, 3)))
@@ -173,7 +173,7 @@ def _add_pooled_maps(chapter: Chapter, network: nn.Module, layers: list[LayerInf
         chapter.content.append(f"None of the network's own maps can be pooled: {reason}.")
         return chapter.add_unmeasured(reason, ["max-keeps-strongest", "average-is-smoother"], OTHER_RUN_COMMAND)
     name = names[0]
-    maps = F.relu(capture_maps(network, images, [name])[name])
+    maps = F.relu(capture_outputs(network, images, [name])[name])
     max_peaks = retained_peak_share(maps, "max")
     max_share, average_share = float(max_peaks.mean()), float(retained_peak_share(maps, "average").mean())
     reduction, relative_reduction = (
