@@ -186,8 +186,8 @@ def _add_pooled_maps(chapter: Chapter, network: nn.Module, layers: list[LayerInf
         layer=name,
         max_share=max_share,
         average_share=average_share,
-        reduction=_format_reduction(reduction),
-        relative_reduction=_format_reduction(relative_reduction),
+        reduction=format_reduction(reduction),
+        relative_reduction=format_reduction(relative_reduction),
     )
     chapter.add_claim(
         "max-keeps-strongest",
@@ -216,7 +216,7 @@ def _roughness_reduction(of_max: Tensor, of_average: Tensor) -> Estimate:
     return bootstrap_mean(100 * (of_max - of_average) / of_max.mean().clamp(min=1e-12))
 
 
-def _format_reduction(reduction: Estimate) -> str:
+def format_reduction(reduction: Estimate) -> str:
     """A reduction in words: ``"12 % less (8 % to 15 % less)"``."""
     value, low, high = (round(number) for number in reduction)
     if low < 0 < high:
