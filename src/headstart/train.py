@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING, Any
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
-from headstart.config.identity import compute_identity, format_run_title, load_source, pretrained_origins
+from headstart.config.identity import (
+    build_data_module,
+    compute_identity,
+    format_run_title,
+    load_source,
+    pretrained_origins,
+)
 from headstart.config.instantiation import build_object
 from headstart.config.trainer_options import build_callbacks, build_trainer, check_monitors, quiet_lightning
 from headstart.files import write_json, write_text
@@ -130,7 +136,7 @@ def build_training_setup(
         torch.set_num_threads(context.threads)
     callbacks = build_callbacks(cfg.trainer)
     quiet_lightning()
-    data = build_object(cfg.data, "data")
+    data = build_data_module(cfg.data)
     if isinstance(data, ImageDataModule):
         data.source = source  # its files are listed and hashed already
     data.prepare_data()
@@ -178,7 +184,7 @@ def evaluate_run(setup: TrainingSetup, source: "ImageSource", directory: Path) -
         "classes": list(data.spec.classes),
         "depth": data.spec.depth,
         "metrics": metrics,
-        "test_reads": data.test_reads,
+        "test_reads": getattr(data, "test_reads", None),
         "training": train_set_loss(trainer, model, source),
         "epoch": row["epoch"],
         "epochs": len(record.rows),
