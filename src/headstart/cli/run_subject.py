@@ -22,7 +22,7 @@ from headstart.understand.subject import Subject
 
 MAX_TRAINING_IMAGES = 128  # of the images that the network was trained on
 MAX_NEW_IMAGES = 256  # of the others
-MIN_IMAGES = 50  # the mean of an effective field over fewer is noise
+MIN_SUBJECT_IMAGES = 50  # the mean of an effective field over fewer is noise
 
 
 def build_subject(
@@ -103,10 +103,10 @@ def _select_images(source: Any, training_hashes: set[str]) -> tuple[np.ndarray, 
     in_training = np.array([digests[i] in training_hashes for i in candidates], dtype=bool)
     trained = _sample_balanced(candidates[in_training], source, MAX_TRAINING_IMAGES)
     new = _sample_balanced(candidates[~in_training], source, MAX_NEW_IMAGES)
-    if len(trained) + len(new) < MIN_IMAGES:
+    if len(trained) + len(new) < MIN_SUBJECT_IMAGES:
         raise HeadstartError(
             f"{source.name}: {len(trained) + len(new)} images beside the sealed test part are too few; "
-            f"name a folder with {MIN_IMAGES} or more by --data"
+            f"name a folder with {MIN_SUBJECT_IMAGES} or more by --data"
         )
     return np.concatenate([trained, new]), np.repeat([True, False], [len(trained), len(new)])
 

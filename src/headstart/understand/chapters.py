@@ -36,22 +36,24 @@ class ChapterBuilder:
 
 
 CHAPTERS: Mapping[str, ChapterBuilder] = {  # by the name that --only takes, in reading order
-    "convolution": ChapterBuilder(convolution_chapter.build_convolution_chapter, convolution_chapter.CLAIMS),
+    "convolution": ChapterBuilder(
+        convolution_chapter.build_convolution_chapter, convolution_chapter.CONVOLUTION_CLAIMS
+    ),
     "why_convolutions": ChapterBuilder(translation_chapter.build_why_convolutions_chapter, translation_chapter.CLAIMS),
-    "pooling": ChapterBuilder(pooling_chapter.build_pooling_chapter, pooling_chapter.CLAIMS),
+    "pooling": ChapterBuilder(pooling_chapter.build_pooling_chapter, pooling_chapter.POOLING_CLAIMS),
     "receptive_field": ChapterBuilder(
         receptive_field_chapter.build_receptive_field_chapter, receptive_field_chapter.CLAIMS
     ),
     "effective_field": ChapterBuilder(effective_chapter.build_effective_field_chapter, effective_chapter.CLAIMS),
-    "filters": ChapterBuilder(filters_chapter.build_filters_chapter, filters_chapter.CLAIMS),
-    "hierarchy": ChapterBuilder(hierarchy_chapter.build_hierarchy_chapter, hierarchy_chapter.CLAIMS),
-    "grad_cam": ChapterBuilder(grad_cam_chapter.build_grad_cam_chapter, grad_cam_chapter.CLAIMS),
-    "transfer": ChapterBuilder(transfer_chapter.build_transfer_chapter, transfer_chapter.CLAIMS),
-    "width": ChapterBuilder(kernel_stacks_chapter.build_width_chapter, kernel_stacks_chapter.CLAIMS),
+    "filters": ChapterBuilder(filters_chapter.build_filters_chapter, filters_chapter.FILTER_CLAIMS),
+    "hierarchy": ChapterBuilder(hierarchy_chapter.build_hierarchy_chapter, hierarchy_chapter.HIERARCHY_CLAIMS),
+    "grad_cam": ChapterBuilder(grad_cam_chapter.build_grad_cam_chapter, grad_cam_chapter.GRAD_CAM_CLAIMS),
+    "transfer": ChapterBuilder(transfer_chapter.build_transfer_chapter, transfer_chapter.TRANSFER_CLAIMS),
+    "width": ChapterBuilder(kernel_stacks_chapter.build_width_chapter, kernel_stacks_chapter.KERNEL_STACK_CLAIMS),
     "skip_connections": ChapterBuilder(
-        skip_connections_chapter.build_skip_connections_chapter, skip_connections_chapter.CLAIMS
+        skip_connections_chapter.build_skip_connections_chapter, skip_connections_chapter.SKIP_CONNECTION_CLAIMS
     ),
-    "sweeps": ChapterBuilder(sweep_chapter.build_sweeps_chapter, sweep_chapter.CLAIMS),
+    "sweeps": ChapterBuilder(sweep_chapter.build_sweeps_chapter, sweep_chapter.SWEEP_CLAIMS),
 }
 
 

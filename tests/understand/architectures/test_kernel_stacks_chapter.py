@@ -1,13 +1,13 @@
 from torch import nn
 
-from headstart.understand.architectures.kernel_stacks_chapter import CLAIMS, build_width_chapter
+from headstart.understand.architectures.kernel_stacks_chapter import KERNEL_STACK_CLAIMS, build_width_chapter
 
 
 class TestBuildWidthChapter:
     def test_counts_both_convolutions(self, subject):
         said = build_width_chapter(subject, lambda text: None)
         (claim,) = said.claims
-        assert {claim.name} == set(CLAIMS) and claim.verdict == "depends"
+        assert {claim.name} == set(KERNEL_STACK_CLAIMS) and claim.verdict == "depends"
         (table,) = (part for part in said.content if not isinstance(part, str))
         assert table.rows == [("conv1", 1, 4, 324, 196), ("conv2", 4, 8, 1440, 1568)]
         assert (said.numbers["cheaper"], said.numbers["convolutions"]) == (1, 2)

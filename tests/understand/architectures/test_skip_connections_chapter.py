@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from headstart.understand.architectures.skip_connections_chapter import (
-    CLAIMS,
+    SKIP_CONNECTION_CLAIMS,
     VERDICT_TEXTS,
     build_skip_connections_chapter,
 )
@@ -30,7 +30,7 @@ class TestBuildSkipConnectionsChapter:
     def test_measures_every_claim(self, build, subject, small_experiment):
         before, progress = copy_weights(subject.network), []
         chapter = build(subject, progress.append)
-        assert [claim.name for claim in chapter.claims] == list(CLAIMS)
+        assert [claim.name for claim in chapter.claims] == list(SKIP_CONNECTION_CLAIMS)
         assert all(claim.verdict in ("holds", "depends", "fails") for claim in chapter.claims)
         assert len(progress) == len(set(progress)) == 5 * small_experiment.num_seeds
         assert [type(part) for part in chapter.content if not isinstance(part, str)] == [Picture, Picture, Table]
@@ -54,5 +54,5 @@ class TestBuildSkipConnectionsChapter:
         assert all(claim.command for claim in chapter.claims)
 
     def test_has_a_text_for_every_verdict(self):
-        assert set(VERDICT_TEXTS) == set(CLAIMS)
+        assert set(VERDICT_TEXTS) == set(SKIP_CONNECTION_CLAIMS)
         assert all(set(texts) == {"holds", "depends", "fails"} for texts in VERDICT_TEXTS.values())

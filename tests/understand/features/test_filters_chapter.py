@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from headstart.understand.claims import Table
-from headstart.understand.features.filters_chapter import CLAIMS, build_filters_chapter, edge_filter_verdict
+from headstart.understand.features.filters_chapter import FILTER_CLAIMS, build_filters_chapter, edge_filter_verdict
 from headstart.understand.features.gabor_fit import FilterFits
 
 
@@ -86,7 +86,7 @@ class TestBuildFiltersChapter:
         colours = subject.images.expand(-1, 3, -1, -1)
         it = dataclasses.replace(subject, network=Small(edges), random_network=Small(False), images=colours)
         said = build_filters_chapter(it, lambda text: None)
-        assert [claim.name for claim in said.claims] == list(CLAIMS)
+        assert [claim.name for claim in said.claims] == list(FILTER_CLAIMS)
         assert said.claims[0].verdict == verdict
         assert said.numbers["explained_share"] == (1 if edges else 0)
 

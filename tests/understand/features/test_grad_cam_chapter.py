@@ -5,7 +5,7 @@ from torch import nn
 
 from headstart.understand.claims import Picture
 from headstart.understand.features.grad_cam_chapter import (
-    CLAIMS,
+    GRAD_CAM_CLAIMS,
     build_grad_cam_chapter,
     cam_localization_verdict,
     cam_weight_dependence_verdict,
@@ -67,7 +67,7 @@ class TestBuildGradCamChapter:
             classes=("<b>", "north-east", "south-west", "south-east"),
         )
         said = build_grad_cam_chapter(it, lambda text: None)
-        assert [claim.name for claim in said.claims] == list(CLAIMS)
+        assert [claim.name for claim in said.claims] == list(GRAD_CAM_CLAIMS)
         assert said.claims[0].verdict == "holds" and said.numbers["layer"] == "same" and said.numbers["images"] == 30
         pictures = [each for each in said.content if isinstance(each, Picture)]
         more = torch.tensor(said.numbers["drop"]) - torch.tensor(said.numbers["drop_of_another_map"])

@@ -6,7 +6,7 @@ from torch import nn
 
 from headstart.understand.claims import Picture
 from headstart.understand.features.hierarchy_chapter import (
-    CLAIMS,
+    HIERARCHY_CLAIMS,
     build_hierarchy_chapter,
     choose_tiles,
     object_detector_verdict,
@@ -73,7 +73,7 @@ class TestBuildHierarchyChapter:
         said = build_hierarchy_chapter(
             dataclasses.replace(subject, network=Three(), random_network=Three()), lambda text: None
         )
-        assert [claim.name for claim in said.claims] == list(CLAIMS)
+        assert [claim.name for claim in said.claims] == list(HIERARCHY_CLAIMS)
         assert [claim.verdict for claim in said.claims][1:] == ["fails", "not measured"]  # it is its own untrained twin
         assert sum(isinstance(each, Picture) for each in said.content) == 2 + 3 + 2
         assert said.numbers["images"] == 30 and len(said.numbers["share"]) == 3

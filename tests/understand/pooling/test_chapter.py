@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from headstart.understand.pooling.chapter import CLAIMS, build_pooling_chapter, format_reduction
+from headstart.understand.pooling.chapter import POOLING_CLAIMS, build_pooling_chapter, format_reduction
 from headstart.understand.statistics import Estimate
 
 
@@ -25,7 +25,7 @@ class TestBuildPoolingChapter:
     def test_measures_every_claim(self, subject):
         found = build_pooling_chapter(subject, lambda text: None)
         claims = {claim.name: claim for claim in found.claims}
-        assert set(claims) == set(CLAIMS)
+        assert set(claims) == set(POOLING_CLAIMS)
         assert claims["pooling-gives-invariance"].verdict == "depends" and claims["pooling-gives-invariance"].interval
         assert claims["max-keeps-strongest"].verdict == claims["gap-saves-parameters"].verdict == "holds"
         head = {"layer": "fc1", "map": [8, 7, 7], "outputs": 32, "gap": 288, "flatten": 12_576, "pools": False}
@@ -52,7 +52,7 @@ class TestBuildPoolingChapter:
         torch.manual_seed(0)
         dense = dataclasses.replace(subject, network=nn.Sequential(nn.Flatten(), nn.Linear(784, 4)))
         claims = {claim.name: claim for claim in build_pooling_chapter(dense, lambda text: None).claims}
-        assert set(claims) == set(CLAIMS)
+        assert set(claims) == set(POOLING_CLAIMS)
         for name in ("max-keeps-strongest", "average-is-smoother", "gap-saves-parameters"):
             assert claims[name].verdict == "not measured" and claims[name].command, name
 

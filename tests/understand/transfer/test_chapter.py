@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from headstart.understand.claims import Table
-from headstart.understand.transfer.chapter import CLAIMS, build_transfer_chapter
+from headstart.understand.transfer.chapter import TRANSFER_CLAIMS, build_transfer_chapter
 from headstart.understand.transfer.stage_comparison import calibrate_batch_norm, compare_stages
 
 
@@ -98,7 +98,9 @@ class TestAdvice:
 class TestBuildTransferChapter:
     def test_measures_every_claim(self, tuned):
         claims, made = said(tuned)
-        assert list(claims) == list(CLAIMS) and "not measured" not in {claim.verdict for claim in claims.values()}
+        assert list(claims) == list(TRANSFER_CLAIMS) and "not measured" not in {
+            claim.verdict for claim in claims.values()
+        }
         assert made.numbers["stages"] == ["conv1", "conv2"]
         assert made.numbers["cka"][0][0] == pytest.approx(1) and made.numbers["cka"][1][0] < 0.999
         assert made.numbers["weights"][0] == 0 < made.numbers["weights"][1]

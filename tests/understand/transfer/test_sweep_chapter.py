@@ -3,7 +3,7 @@ from dataclasses import replace
 
 import pytest
 
-from headstart.understand.transfer.sweep_chapter import CLAIMS, build_sweeps_chapter
+from headstart.understand.transfer.sweep_chapter import SWEEP_CLAIMS, build_sweeps_chapter
 
 ARCHITECTURE_CLAIM = "each-network-beat-the-last"
 
@@ -64,7 +64,7 @@ def other_verdicts(claims):
 class TestClaims:
     def test_are_not_measured_without_a_sweep(self, build):
         claims, chapter = build(None)
-        assert set(claims) == set(CLAIMS) and {claim.verdict for claim in claims.values()} == {"not measured"}
+        assert set(claims) == set(SWEEP_CLAIMS) and {claim.verdict for claim in claims.values()} == {"not measured"}
         assert "experiment=transferability" in claims["lower-layers-transfer"].command
         assert "experiment=compare" in claims["scratch-overfits"].command and "--sweep" in chapter.content[0]
 

@@ -11,7 +11,7 @@ from headstart.understand.architectures.kernel_stacks import (
 from headstart.understand.claims import Chapter, Table
 from headstart.understand.subject import Subject
 
-CLAIMS = {
+KERNEL_STACK_CLAIMS = {
     "small-kernels-are-cheaper": "Stacked 3×3 kernels see as much as one large kernel, with fewer weights.",
 }
 NUM_LAYERS = 3
@@ -23,7 +23,7 @@ MAX_ROWS = 4  # of each kind in the table
 
 def build_width_chapter(subject: Subject, report_progress: Callable[[str], None]) -> Chapter:
     """Three layers of 3×3 against one of 7×7 in place of each convolution of the network."""
-    chapter = Chapter("width", "A stack of small kernels or one large kernel", sentences=CLAIMS)
+    chapter = Chapter("width", "A stack of small kernels or one large kernel", sentences=KERNEL_STACK_CLAIMS)
     chapter.content.append(
         f"{NUM_LAYERS} layers of 3×3 see {KERNEL} pixels, like one kernel of {KERNEL}, and have {NUM_LAYERS} "
         "non-linearities instead of one. With equal input and output channels they have 27 weights for every 49. But "

@@ -31,7 +31,7 @@ from headstart.understand.claims import Chapter, Picture, Table
 from headstart.understand.statistics import Estimate
 from headstart.understand.subject import Subject
 
-CLAIMS = {
+SKIP_CONNECTION_CLAIMS = {
     "deeper-is-worse-without-skips": "Without skip connections a deeper network trains worse than a shallower one.",
     "skips-make-depth-harmless": "With skip connections more depth does no harm.",
     "only-skips-keep-gradients": "It takes skip connections to keep the gradients of a deep network even.",
@@ -146,7 +146,9 @@ def build_skip_connections_chapter(
     experiment: DepthExperiment = DepthExperiment(),  # frozen
 ) -> Chapter:
     """Small networks with and without skips, trained briefly on the subject's images."""
-    chapter = Chapter("skip_connections", "From LeNet to ResNet: depth and skip connections", sentences=CLAIMS)
+    chapter = Chapter(
+        "skip_connections", "From LeNet to ResNet: depth and skip connections", sentences=SKIP_CONNECTION_CLAIMS
+    )
     images, labels = _downsample_images(subject, experiment)
     height, width = images.shape[2:]
     chapter.content.append(

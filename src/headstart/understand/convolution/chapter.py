@@ -35,7 +35,7 @@ from headstart.understand.prose import render_paragraphs
 from headstart.understand.subject import Subject
 from headstart.understand.translation.locality import MapUnit, unit_boxes
 
-CLAIMS = {
+CONVOLUTION_CLAIMS = {
     "sliding-sum": "A convolution is nothing but a small grid slid over an image: multiply what overlaps, add up.",
     "edges-by-hand": "Slid over an image, a Sobel kernel turns vertical edges into bright spots.",
     "kernels-are-learned": "Nobody needs to write a kernel down: backpropagation finds it.",
@@ -43,17 +43,17 @@ CLAIMS = {
     "padding-preserves": "Zeros around the border keep the size of a map.",
     "dilation-widens": "Gaps in a kernel let it see further without another weight.",
 }
-PROSE = Path(__file__).with_name("chapter.txt.jinja")
+CONVOLUTION_PROSE = Path(__file__).with_name("chapter.txt.jinja")
 NUM_TRIALS = 1000
 MAX_EDGE_IMAGES = 50
-NUM_PICTURES = 3
-PICTURE_SIZE = 64  # pixels of a picture on the page
+NUM_EDGE_PICTURES = 3
+EDGE_PICTURE_SIZE = 64  # pixels of a picture on the page
 
 
 @torch.random.fork_rng(devices=[])  # new layers draw from torch's global stream
 def build_convolution_chapter(subject: Subject, report_progress: Callable[[str], None]) -> Chapter:
     """The sliding sum on the course's square, on pictures and in the network's layers; a learned kernel."""
-    chapter = Chapter("convolution", "Convolution by hand", sentences=CLAIMS)
+    chapter = Chapter("convolution", "Convolution by hand", sentences=CONVOLUTION_CLAIMS)
     report_progress("the sum by hand")
     _add_worked_example(chapter)
     _add_picture_edges(chapter, subject)
@@ -79,19 +79,19 @@ def _add_worked_example(chapter: Chapter) -> None:
     trials = sample_output_sizes(NUM_TRIALS)
     num_correct = sum(formula == measured for _, formula, measured in trials)
     chapter.content += [
-        *render_paragraphs(PROSE, "example"),
+        *render_paragraphs(CONVOLUTION_PROSE, "example"),
         Picture(
             render_kernel_positions(image[0, 0], kernel[0, 0]),
             "The nine positions of the kernel. The outlined window has the nine products, below it is their sum.",
         ),
-        *render_paragraphs(PROSE, "signs"),
+        *render_paragraphs(CONVOLUTION_PROSE, "signs"),
         Table(
             "The same kernel on the same picture, slid in four ways",
             ("sliding", "size", "result, row by row"),
             [(name, f"{v.shape[2]}×{v.shape[3]}", _format_rows(v[0, 0])) for name, v in results.items()],
         ),
         *render_paragraphs(
-            PROSE, "sizes", rotated=_format_rows(rotated), num_correct=num_correct, num_trials=NUM_TRIALS
+            CONVOLUTION_PROSE, "sizes", rotated=_format_rows(rotated), num_correct=num_correct, num_trials=NUM_TRIALS
         ),
     ]
     chapter.numbers |= {
@@ -113,13 +113,13 @@ def _format_rows(values: Tensor) -> str:
 
 def _add_picture_edges(chapter: Chapter, subject: Subject) -> None:
     pictures = subject.pictures[subject.held_out_indices(MAX_EDGE_IMAGES)].float().mean(dim=1, keepdim=True) / 255
-    side = min(PICTURE_SIZE, *pictures.shape[2:])
+    side = min(EDGE_PICTURE_SIZE, *pictures.shape[2:])
     responses = convolve(F.interpolate(pictures, (side, side), mode="area"), _sobel_kernel())
     is_strong = responses.abs() >= responses.abs().flatten().quantile(0.9)
     dark_share = float((responses[is_strong] < 0).float().mean())
-    edges = _to_gray(responses[:NUM_PICTURES] / 8 + 0.5)
-    originals = (F.interpolate(pictures[:NUM_PICTURES], edges.shape[2:], mode="area") * 255).round().byte()
-    sheet = tile_images(torch.cat([originals, edges]), NUM_PICTURES)
+    edges = _to_gray(responses[:NUM_EDGE_PICTURES] / 8 + 0.5)
+    originals = (F.interpolate(pictures[:NUM_EDGE_PICTURES], edges.shape[2:], mode="area") * 255).round().byte()
+    sheet = tile_images(torch.cat([originals, edges]), NUM_EDGE_PICTURES)
     chapter.content.append(
         Picture(
             render_image(sheet, "Your pictures and their vertical edges", scale=2),
@@ -205,7 +205,7 @@ def _add_map_sizes(chapter: Chapter, layers: list[LayerInfo]) -> None:
     halved = sum(2 * output == size for size, output in strided)
     preserved = sum(output == size for size, output in padded)
     chapter.content += render_paragraphs(
-        PROSE, "map_sizes", strided=len(strided), halved=halved, padded=len(padded), preserved=preserved
+        CONVOLUTION_PROSE, "map_sizes", strided=len(strided), halved=halved, padded=len(padded), preserved=preserved
     )
     course_sizes = [(28, output_size(28, 2, stride=2)), (5, output_size(5, 3, stride=2))]
     chapter.add_claim(
@@ -235,7 +235,9 @@ def _add_dilation(chapter: Chapter) -> None:
     widths, weights = [box.right - box.left for box in boxes], [layer.weight.numel() for layer in layers]
     covered = widths[-1] ** 2
     sizes = ", ".join(f"{width}×{width}" for width in widths)
-    chapter.content += render_paragraphs(PROSE, "dilation", sizes=sizes, skipped=covered - 9, covered=covered)
+    chapter.content += render_paragraphs(
+        CONVOLUTION_PROSE, "dilation", sizes=sizes, skipped=covered - 9, covered=covered
+    )
     chapter.add_claim(
         "dilation-widens",
         dilation_verdict(widths, weights),
@@ -252,7 +254,7 @@ def _add_learned_kernel(chapter: Chapter) -> None:
     kernels = tile_images(_to_gray(training.kernels[:, None] / 6 + 0.5), len(training.kernels))
     steps = ", ".join(map(str, training.steps))
     chapter.content += [
-        *render_paragraphs(PROSE, "learning"),
+        *render_paragraphs(CONVOLUTION_PROSE, "learning"),
         Picture(
             render_image(kernels, "A random kernel becomes the Sobel kernel", scale=16),
             f"The kernel after {steps} steps. Black is −3, middle grey 0, white 3. At the end each of its numbers is "
@@ -266,7 +268,7 @@ def _add_learned_kernel(chapter: Chapter) -> None:
                 for step, error, kernel in zip(training.steps, training.errors, training.kernels, strict=True)
             ],
         ),
-        *render_paragraphs(PROSE, "control", error=f"{control.errors[-1]:.2g}"),
+        *render_paragraphs(CONVOLUTION_PROSE, "control", error=f"{control.errors[-1]:.2g}"),
     ]
     chapter.add_claim(
         "kernels-are-learned",

@@ -19,7 +19,7 @@ from headstart.understand.pictures import render_image, tile_images
 from headstart.understand.statistics import Estimate, bootstrap_mean, newcombe_interval, wilson_interval
 from headstart.understand.subject import Subject
 
-CLAIMS = {"early-layers-are-edges": "The first layer learns to find edges and changes of colour."}
+FILTER_CLAIMS = {"early-layers-are-edges": "The first layer learns to find edges and changes of colour."}
 
 ENERGY_THRESHOLD = 0.9  # a fit that explains more of a filter's energy makes it a Gabor or a blob
 MIN_FILTERS = 8  # for a verdict
@@ -50,7 +50,7 @@ class FitSummary:
 
 def build_filters_chapter(subject: Subject, report_progress: Callable[[str], None]) -> Chapter:
     """First-layer filters, what a Gabor or a blob explains of them, and the same for controls."""
-    chapter = Chapter("filters", "What the first layer looks for", sentences=CLAIMS)
+    chapter = Chapter("filters", "What the first layer looks for", sentences=FILTER_CLAIMS)
     all_filters = first_layer_filters(subject.network, subject.image_shape)
     filters = _sample_filters(all_filters)
     random = _sample_filters(first_layer_filters(subject.random_network, subject.image_shape))

@@ -16,18 +16,18 @@ from headstart.understand.pictures import color_heatmap, render_image, tile_imag
 from headstart.understand.statistics import t_interval
 from headstart.understand.subject import Subject
 
-CLAIMS = {
+GRAD_CAM_CLAIMS = {
     "maps-mark-what-decides": "An answer comes from certain places of the image, and Grad-CAM marks them.",
     "maps-come-from-the-weights": "Grad-CAM's maps come from the network's weights, and not merely from its build.",
 }
 
-MAX_IMAGES, MAX_PIXELS = 64, 2_500_000  # of all measured images
+MAX_CAM_IMAGES, MAX_CAM_PIXELS = 64, 2_500_000  # of all measured images
 MIN_MAPS = 10  # for a verdict
-MIN_MAP_SIDE = 4  # positions along a side that a map needs to localize anything
+MIN_CAM_SIDE = 4  # positions along a side that a map needs to localize anything
 COVERED_SHARE = 0.2  # of an image's pixels
 MIN_DROP = 0.01  # of probability: a smaller drop counts as none
 CORRELATION_THRESHOLD = 0.5  # maps with a larger rank correlation count as similar
-NUM_PICTURES, PICTURE_SIZE = 6, 64
+NUM_CAM_PICTURES, CAM_PICTURE_SIZE = 6, 64
 MORE_IMAGES_COMMAND = "headstart understand RUN --only grad_cam --data FOLDER, with more images"
 
 
@@ -63,10 +63,10 @@ class CamResults:
 
 def build_grad_cam_chapter(subject: Subject, report_progress: Callable[[str], None]) -> Chapter:
     """Maps as pictures, the cost of covering what they mark, and their correlation with an untrained network's."""
-    chapter = Chapter("grad_cam", "Where an answer comes from", sentences=CLAIMS)
+    chapter = Chapter("grad_cam", "Where an answer comes from", sentences=GRAD_CAM_CLAIMS)
     layer = select_cam_stage(subject, find_stages(subject.network, subject.image_shape))
     if layer is None:
-        side = f"{MIN_MAP_SIDE}×{MIN_MAP_SIDE}"
+        side = f"{MIN_CAM_SIDE}×{MIN_CAM_SIDE}"
         chapter.content.append(f"The maps of every stage are smaller than {side}: too coarse to locate anything.")
         chapter.add_unmeasured(f"no stage has a map of {side} or more")
         chapter.numbers["layer"] = None
@@ -79,7 +79,7 @@ def build_grad_cam_chapter(subject: Subject, report_progress: Callable[[str], No
     count, empty = len(results.indices), len(results.indices) - len(results.drop)
     chapter.content += [
         f"Grad-CAM measures how much each position of a layer's maps supports the answer. Here the layer is {layer}, "
-        f"the deepest whose maps have at least {MIN_MAP_SIDE}×{MIN_MAP_SIDE} positions: {height}×{width}, which limits "
+        f"the deepest whose maps have at least {MIN_CAM_SIDE}×{MIN_CAM_SIDE} positions: {height}×{width}, which limits "
         "the resolution. Bright positions support the answer; dark ones do not, or oppose it.",
         *_build_pictures(subject, results),
         *_write_interpretation(results),
@@ -108,7 +108,7 @@ def build_grad_cam_chapter(subject: Subject, report_progress: Callable[[str], No
 def select_cam_stage(subject: Subject, stage_names: list[str]) -> str | None:
     """The deepest stage whose maps have at least 4×4 positions; None without one."""
     maps = capture_activations(subject.network, subject.images[:1], stage_names)
-    return next((name for name in reversed(stage_names) if min(maps[name].shape[2:]) >= MIN_MAP_SIDE), None)
+    return next((name for name in reversed(stage_names) if min(maps[name].shape[2:]) >= MIN_CAM_SIDE), None)
 
 
 def cam_localization_verdict(difference: Tensor) -> tuple[ClaimVerdict, str]:
@@ -142,7 +142,7 @@ def _compute_results(subject: Subject, layer: str, report_progress: Callable[[st
     order = torch.randperm(len(subject.images), generator=torch.Generator().manual_seed(0))
     held_out = order[~subject.train_mask[order]]
     _, height, width = subject.image_shape
-    max_count = min(MAX_IMAGES, MAX_PIXELS // (height * width) or 1)
+    max_count = min(MAX_CAM_IMAGES, MAX_CAM_PIXELS // (height * width) or 1)
     indices = (held_out if len(held_out) >= MIN_MAPS else order)[:max_count]
     images = subject.images[indices]
     predictions = capture_activations(subject.network, images, [""])[""].argmax(dim=1)  # "" is the network itself
@@ -219,11 +219,11 @@ def _format_correlation(correlation: float) -> str:
 def _build_pictures(subject: Subject, results: CamResults) -> list[str | Picture]:
     count = len(results.indices)
     if subject.labels is None:
-        return [_render_sheet(subject, results, torch.arange(min(NUM_PICTURES, count)), "Answers")]
+        return [_render_sheet(subject, results, torch.arange(min(NUM_CAM_PICTURES, count)), "Answers")]
     is_correct = results.predictions == subject.labels[results.indices]
     content: list[str | Picture] = []
     for mask, title in ((is_correct, "Right answers"), (~is_correct, "Wrong answers")):
-        positions = mask.nonzero()[:NUM_PICTURES, 0]
+        positions = mask.nonzero()[:NUM_CAM_PICTURES, 0]
         if len(positions):
             content.append(_render_sheet(subject, results, positions, title))
         else:
@@ -234,7 +234,8 @@ def _build_pictures(subject: Subject, results: CamResults) -> list[str | Picture
 def _render_sheet(subject: Subject, results: CamResults, positions: Tensor, title: str) -> Picture:
     """A row of pictures, a row of maps over them, and a row of the untrained network's maps over them."""
     pictures = [
-        fit_to_square(subject.pictures[index], PICTURE_SIZE).expand(3, -1, -1) for index in results.indices[positions]
+        fit_to_square(subject.pictures[index], CAM_PICTURE_SIZE).expand(3, -1, -1)
+        for index in results.indices[positions]
     ]
     overlays = [
         _overlay_map(picture, maps[position])
@@ -251,7 +252,7 @@ def _render_sheet(subject: Subject, results: CamResults, positions: Tensor, titl
 
 def _overlay_map(picture: Tensor, cam: Tensor) -> Tensor:
     """The mean of a gray picture, uint8 (3, S, S), and a map (H, W) in colors."""
-    square = scale_into_square(cam[None], PICTURE_SIZE, "bilinear", 0.0)[0]
+    square = scale_into_square(cam[None], CAM_PICTURE_SIZE, "bilinear", 0.0)[0]
     return ((picture.float().mean(dim=0) + color_heatmap(square).float()) / 2).round().byte()
 
 

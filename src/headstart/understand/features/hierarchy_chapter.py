@@ -19,17 +19,17 @@ from headstart.understand.receptive_field.fields import ReceptiveField, receptiv
 from headstart.understand.statistics import Estimate
 from headstart.understand.subject import Subject
 
-CLAIMS = {
+HIERARCHY_CLAIMS = {
     "middle-layers-make-parts": "Middle layers combine what early ones found into textures and parts of things.",
     "deep-layers-see-objects": "Deep layers answer to whole objects.",
     "as-in-the-brain": "The order of the layers is that of the visual cortex, from V1 to IT.",
 }
 
-MAX_IMAGES, MAX_PIXELS = 200, 5_000_000  # of all measured images
-MIN_IMAGES = 20  # for the statistics
+MAX_HIERARCHY_IMAGES, MAX_HIERARCHY_PIXELS = 200, 5_000_000  # of all measured images
+MIN_STATISTICS_IMAGES = 20  # for the statistics
 NUM_CHANNELS, NUM_PATCHES, PATCH_SIZE = 4, 6, 32
 NUM_MAPS, MAP_SIZE = 8, 40
-LINE_STYLES = {
+STAGE_LINE_STYLES = {
     "this network": ("-o", PALETTE[0]),
     "scrambled": ("--^", PALETTE[1]),
     "untrained": (":s", PALETTE[2]),
@@ -38,7 +38,7 @@ LINE_STYLES = {
 
 def build_hierarchy_chapter(subject: Subject, report_progress: Callable[[str], None]) -> Chapter:
     """Maps and top patches by stage; class selectivity and loss by shuffling by stage, trained and untrained."""
-    chapter = Chapter("hierarchy", "From edges to objects", sentences=CLAIMS)
+    chapter = Chapter("hierarchy", "From edges to objects", sentences=HIERARCHY_CLAIMS)
     names = find_stages(subject.network, subject.image_shape)
     fields, reason = _find_fields(subject.network, subject.image_shape)
     indices, is_measurable = _select_images(subject)
@@ -72,7 +72,7 @@ def build_hierarchy_chapter(subject: Subject, report_progress: Callable[[str], N
         chapter.numbers |= asdict(statistics)
     else:
         chapter.content.append(
-            f"The figures need at least {MIN_IMAGES} labelled images that the network was not trained on."
+            f"The figures need at least {MIN_STATISTICS_IMAGES} labelled images that the network was not trained on."
         )
     _add_claims(chapter, statistics, names, fields.get(names[-1]), subject.image_shape)
     return chapter
@@ -129,7 +129,7 @@ def object_detector_verdict(statistics: StageStatistics, sees_whole_image: bool)
 def _select_images(subject: Subject) -> tuple[Tensor, bool]:
     """Indices of a random sample, int64 (n,), and whether statistics are possible: then it is held out."""
     _, height, width = subject.image_shape
-    max_count = min(MAX_IMAGES, max(MAX_PIXELS // (height * width), MIN_IMAGES))
+    max_count = min(MAX_HIERARCHY_IMAGES, max(MAX_HIERARCHY_PIXELS // (height * width), MIN_STATISTICS_IMAGES))
     order = torch.randperm(len(subject.images), generator=torch.Generator().manual_seed(0))
     held_out = order[~subject.train_mask[order]][:max_count]
     if _has_enough_labels(subject.labels, held_out):
@@ -138,7 +138,7 @@ def _select_images(subject: Subject) -> tuple[Tensor, bool]:
 
 
 def _has_enough_labels(labels: Tensor | None, indices: Tensor) -> bool:
-    if labels is None or len(indices) < MIN_IMAGES:
+    if labels is None or len(indices) < MIN_STATISTICS_IMAGES:
         return False
     counts = labels[indices].bincount()
     return int((counts > 1).sum()) > 1 and len(indices) > 2 * int((counts > 0).sum())
@@ -245,7 +245,7 @@ def _render_chart(name: str, label: str, estimates: dict[str, list[Estimate]]) -
     lines = []
     for network, line in estimates.items():
         value, low, high = ([100 * number for number in column] for column in zip(*line, strict=True))
-        lines.append(ChartLine(stages, value, network, *LINE_STYLES[network], low, high))
+        lines.append(ChartLine(stages, value, network, *STAGE_LINE_STYLES[network], low, high))
     caption = f"{label.removesuffix(', %').capitalize()} at each stage, in %, with 95 % intervals over images."
     chart = render_line_chart(f"hierarchy-{name}", lines, caption, x_label="stage", y_label=label, x_ticks=stages)
     return Picture(chart, caption)

@@ -34,24 +34,24 @@ from headstart.understand.translation.shifts import (
     unchanged_predictions,
 )
 
-CLAIMS = {
+POOLING_CLAIMS = {
     "pooling-gives-invariance": "Pooling makes a network blind to where exactly a pattern lies.",
     "max-keeps-strongest": "A maximum keeps the strongest feature of each region.",
     "average-is-smoother": "An average gives a smoother map than a maximum, and loses sharp features.",
     "gap-saves-parameters": "Averaging each map to one number saves parameters in the head.",
 }
-PROSE = Path(__file__).with_name("chapter.txt.jinja")
+POOLING_PROSE = Path(__file__).with_name("chapter.txt.jinja")
 MAX_CLASSIFIED_IMAGES = 80
 MAX_POOLED_IMAGES = 24
-MIN_MAP_SIDE = 4  # of a map to pool
+MIN_POOLED_SIDE = 4  # of a map to pool
 SHIFTS = (1, 2, 4)  # pixels
-OTHER_RUN_COMMAND = "headstart understand OTHER_RUN --only pooling"
+POOLING_COMMAND = "headstart understand OTHER_RUN --only pooling"
 HEAD_ACTIONS = {True: "averages each map", False: "flattens its maps", None: "does something else with its maps"}
 
 
 def build_pooling_chapter(subject: Subject, report_progress: Callable[[str], None]) -> Chapter:
     """An impulse in each kind of pooling; shifts, pooled maps and the head of the network."""
-    chapter = Chapter("pooling", "Pooling", sentences=CLAIMS)
+    chapter = Chapter("pooling", "Pooling", sentences=POOLING_CLAIMS)
     network = clone_network(subject.network)
     report_progress("an impulse")
     shares = _add_impulse_response(chapter)
@@ -76,14 +76,14 @@ def _add_impulse_response(chapter: Chapter) -> list[float]:
     ]
     blur_change = max(response.change for response in responses if response.kind == "blur")
     chapter.content += [
-        *render_paragraphs(PROSE, "impulse"),
+        *render_paragraphs(POOLING_PROSE, "impulse"),
         Table(
             "An impulse, pooled: derived, then measured by moving it from each pixel of a 16×16 map to its four "
             "neighbours",
             ("pooling", "window", "unchanged, derived", "measured", "height left", "largest change"),
             [_format_response(response) for response in responses],
         ),
-        *render_paragraphs(PROSE, "price", max_change=responses[0].change, blur_change=blur_change),
+        *render_paragraphs(POOLING_PROSE, "price", max_change=responses[0].change, blur_change=blur_change),
     ]
     chapter.numbers["impulse"] = [asdict(response) for response in responses]
     return [response.measured for response in responses if response.kind != "blur"]
@@ -108,7 +108,7 @@ def _add_shift_consistency(chapter: Chapter, network: nn.Module, subject: Subjec
         for shift in SHIFTS
     }
     chapter.content += [
-        *render_paragraphs(PROSE, "network", count=len(images), chance=chance),
+        *render_paragraphs(POOLING_PROSE, "network", count=len(images), chance=chance),
         Table(
             "How often the network predicts the same class after a shift, with a 95 % interval over pictures",
             ("shift in pixels", "same class", "interval"),
@@ -128,7 +128,7 @@ def _add_shift_consistency(chapter: Chapter, network: nn.Module, subject: Subjec
         f"two different pictures: {100 * chance:.0f} %; an impulse moved by a pixel, in pools alone: {unchanged} "
         "unchanged (2×2, 4×4, global)",
         estimate.scaled_interval(100),
-        "" if is_pooled else OTHER_RUN_COMMAND,
+        "" if is_pooled else POOLING_COMMAND,
     )
     chapter.numbers["pictures"] = len(images)
     chapter.numbers["consistency"] = [
@@ -150,7 +150,7 @@ def _add_global_average(chapter: Chapter, network: nn.Module, layers: list[Layer
     average_change = _relative_change(before.mean(dim=(2, 3)), after.mean(dim=(2, 3)))
     size = f"{last.output_shape[1]}×{last.output_shape[2]}"
     chapter.content += render_paragraphs(
-        PROSE, "last_map", layer=last.name, size=size, change=change, average_change=average_change
+        POOLING_PROSE, "last_map", layer=last.name, size=size, change=change, average_change=average_change
     )
     chapter.numbers["last_map"] = {
         "layer": last.name,
@@ -167,11 +167,11 @@ def _relative_change(before: Tensor, after: Tensor) -> float:
 @torch.no_grad()
 def _add_pooled_maps(chapter: Chapter, network: nn.Module, layers: list[LayerInfo], images: Tensor) -> None:
     """The first large maps of the network, pooled by maximum and by average."""
-    names = [layer.name for layer in layers if min(layer.output_shape[1:]) >= MIN_MAP_SIDE]
+    names = [layer.name for layer in layers if min(layer.output_shape[1:]) >= MIN_POOLED_SIDE]
     if not names:
-        reason = f"the network has no map of {MIN_MAP_SIDE}×{MIN_MAP_SIDE} or more"
+        reason = f"the network has no map of {MIN_POOLED_SIDE}×{MIN_POOLED_SIDE} or more"
         chapter.content.append(f"None of the network's own maps can be pooled: {reason}.")
-        return chapter.add_unmeasured(reason, ["max-keeps-strongest", "average-is-smoother"], OTHER_RUN_COMMAND)
+        return chapter.add_unmeasured(reason, ["max-keeps-strongest", "average-is-smoother"], POOLING_COMMAND)
     name = names[0]
     maps = F.relu(capture_outputs(network, images, [name])[name])
     max_peaks = retained_peak_share(maps, "max")
@@ -181,7 +181,7 @@ def _add_pooled_maps(chapter: Chapter, network: nn.Module, layers: list[LayerInf
         for of_max, of_average in zip(roughness(maps, "max"), roughness(maps, "average"), strict=True)
     )
     chapter.content += render_paragraphs(
-        PROSE,
+        POOLING_PROSE,
         "pooled",
         layer=name,
         max_share=max_share,
@@ -236,11 +236,9 @@ def _add_head(chapter: Chapter, network: nn.Module, subject: Subject) -> None:
         chapter.content.append(
             "Your network has no fully connected layer after a convolution, so there is no head to make smaller."
         )
-        return chapter.add_unmeasured(
-            "no fully connected layer after a map", ["gap-saves-parameters"], OTHER_RUN_COMMAND
-        )
+        return chapter.add_unmeasured("no fully connected layer after a map", ["gap-saves-parameters"], POOLING_COMMAND)
     is_single, action = head.map[1:] == (1, 1), HEAD_ACTIONS[head.averages_map]
-    chapter.content += render_paragraphs(PROSE, "head", head=head, is_single=is_single, action=action)
+    chapter.content += render_paragraphs(POOLING_PROSE, "head", head=head, is_single=is_single, action=action)
     chapter.add_claim(
         "gap-saves-parameters",
         head_savings_verdict(head),

@@ -28,7 +28,7 @@ from headstart.understand.transfer.linear_probe import probe_accuracy
 from headstart.understand.transfer.stage_comparison import MIN_PROBE_IMAGES, StageComparison, compare_stages
 from headstart.understand.transfer.sweep_rows import TransferSweep, build_transfer_sweep, select_comparable_runs
 
-CLAIMS = {
+TRANSFER_CLAIMS = {
     "lowest-layers-are-universal": "What the lowest layers learned elsewhere does for almost any images.",
     "edge-detectors-serve-another-task": "With another last layer, the first filters of one task serve another one.",
     "higher-layers-change-most": "Fine-tuning leaves the lower layers much as they were and changes the higher ones.",
@@ -45,7 +45,7 @@ ADVICE_LIMITS = (
 
 def build_transfer_chapter(subject: Subject, report_progress: Callable[[str], None]) -> Chapter:
     """Probes, CKA and weight change of each stage, and the advice that follows."""
-    chapter = Chapter("transfer", "How far features transfer", sentences=CLAIMS)
+    chapter = Chapter("transfer", "How far features transfer", sentences=TRANSFER_CLAIMS)
     comparison = compare_stages(subject, report_progress)
     chapter.content.append(
         f"The network is cut where its maps become smaller, into {len(comparison.stage_names)} stages, counted from "

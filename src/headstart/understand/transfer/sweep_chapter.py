@@ -30,7 +30,7 @@ from headstart.understand.transfer.transfer_curve import (
     render_transfer_curve,
 )
 
-CLAIMS = {
+SWEEP_CLAIMS = {
     "lower-layers-transfer": "The lower layers of a pretrained network do for other images as they are.",
     "only-higher-layers-adapt": "Only the higher layers have to adapt to new images.",
     "each-network-beat-the-last": "LeNet, AlexNet, ResNet: each is more accurate than the one before.",
@@ -52,7 +52,7 @@ def build_sweeps_chapter(subject: Subject, report_progress: Callable[[str], None
         subject: with the runs of a sweep, and the name of its training images.
         report_progress: takes lines of progress.
     """
-    chapter = Chapter("sweeps", "What takes many trainings to know", sentences=CLAIMS)
+    chapter = Chapter("sweeps", "What takes many trainings to know", sentences=SWEEP_CLAIMS)
     finished = list(subject.sweep or [])
     comparable = select_comparable_runs(finished, subject.has_same_images)
     if subject.sweep is None:
