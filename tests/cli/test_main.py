@@ -156,9 +156,9 @@ def test_an_audit_of_a_folder_that_is_not_there_fails(tmp_path, capsys):
 
 
 def test_an_export_says_where_the_file_is(monkeypatch, capsys):
-    from headstart.backbones import model_card
+    from headstart.backbones import export
 
-    monkeypatch.setattr(model_card, "export_backbone", lambda model, out, terms: out)
+    monkeypatch.setattr(export, "export_backbone", lambda model, out, terms: out)
     assert main.run_cli(["export", "run", "--format", "backbone", "--out", "b.safetensors"]) == 0
     assert capsys.readouterr().out == "b.safetensors\n"
 

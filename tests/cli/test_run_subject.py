@@ -4,7 +4,7 @@ import pytest
 import torch
 
 import headstart
-from headstart.backbones import resolve
+from headstart.backbones.weights import load_weights
 from headstart.cli.run_subject import build_subject
 from headstart.data import ImageFolder
 from headstart.errors import HeadstartError
@@ -38,7 +38,7 @@ class TestBuildSubject:
         first = [next(network.parameters()) for network in networks]
         assert len({tuple(weights.flatten().tolist()) for weights in first}) == 3
         embedded = headstart.FineTuned(spec=model.spec)
-        resolve.load_weights(embedded.backbone, embedded.backbone_settings)
+        load_weights(embedded.backbone, embedded.backbone_settings)
         assert torch.equal(first[1], next(embedded.backbone.parameters()))
 
     def test_has_no_pretrained_network_from_scratch(self, train_once):

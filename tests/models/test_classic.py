@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from headstart.backbones import resolve
+from headstart.backbones.build import build_backbone
 from headstart.errors import HeadstartError
 from headstart.image_spec import ImageSpec
 from headstart.models import AlexNet, LeNet, PlainResNet, ScratchBackbone
@@ -89,7 +89,7 @@ def test_the_plain_resnet_is_the_scratch_backbone_but_for_its_skips():
 
 @pytest.mark.parametrize("name", ["resnet18", "resnet50"])
 def test_nothing_is_added_to_what_a_plain_block_makes(name):
-    network = remove_skip_connections(resolve.build_backbone({"name": name, "options": {}}), name)
+    network = remove_skip_connections(build_backbone({"name": name, "options": {}}), name)
     assert not [n for n in torch.fx.symbolic_trace(network).graph.nodes if "add" in n.name]
     # With every kernel of a block at zero, a shortcut would be all that comes through.
     for kernel in network.layer1[0].parameters():

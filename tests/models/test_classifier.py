@@ -6,12 +6,14 @@ import lightning as L
 import pytest
 import torch
 
+from headstart.backbones.resolve import resolve_architecture
 from headstart.errors import HeadstartError
 from headstart.image_spec import ImageSpec
 from headstart.models import FineTuned, Frozen, ScratchBackbone, ScratchCNN
 from headstart.models.evaluation import compute_metrics
 
 ALL = [ScratchCNN, ScratchBackbone, Frozen, FineTuned]
+EMBEDDED_OPTIONS = resolve_architecture(None)["options"]
 PLAIN_RESNET = {"name": "resnet18", "options": {}, "weights": "none"}  # the embedded network's name, not its options
 
 
@@ -63,13 +65,14 @@ def test_a_checkpoint_names_each_tensor_once(cls, spec):
     assert len({id(tensor) for tensor in kept.values()}) == len(kept)
 
 
-def test_loading_a_checkpoint_reads_no_weight_file(spec, fitted, tmp_path, monkeypatch):
-    trainer = fitted(FineTuned(spec, epochs=1))
-    trainer.save_checkpoint(tmp_path / "kept.ckpt")
-    monkeypatch.setattr(
-        "headstart.backbones.resolve.locate_weights", lambda *_: pytest.fail("a weight file was looked for")
-    )
-    FineTuned.load_from_checkpoint(tmp_path / "kept.ckpt", weights_only=True)
+def test_loading_a_checkpoint_reads_no_weight_file(spec, fitted, tmp_path):
+    weights = tmp_path / "weights.pth"
+    torch.save(Frozen(spec).backbone.state_dict(), weights)
+    fitted(
+        Frozen(spec, epochs=1, backbone={"weights": str(weights), "name": "resnet18", "options": EMBEDDED_OPTIONS})
+    ).save_checkpoint(tmp_path / "kept.ckpt")
+    weights.unlink()
+    Frozen.load_from_checkpoint(tmp_path / "kept.ckpt", weights_only=True)
 
 
 def test_hyperparameters_are_plain_values(spec):

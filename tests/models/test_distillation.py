@@ -4,7 +4,8 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from headstart.backbones import resolve
+from headstart.backbones.build import build_backbone
+from headstart.backbones.resolve import resolve_backbone
 from headstart.models import Distilled
 
 
@@ -13,7 +14,7 @@ def teacher(tmp_path):
     """Settings of a small teacher whose weights lie in a file."""
     settings = {"name": "resnet10t", "weights": "none"}
     torch.manual_seed(7)
-    network = resolve.build_backbone(resolve.resolve_backbone(settings))
+    network = build_backbone(resolve_backbone(settings))
     path = tmp_path / "teacher.safetensors"
     save_file({k: v.contiguous() for k, v in network.state_dict().items()}, path)
     return {**settings, "weights": str(path)}

@@ -88,11 +88,6 @@ def test_frozen_stages_stay_in_eval_mode_and_the_others_do_not(spec):
     assert all(m.training for m in backbone.layer2.modules())
 
 
-def test_the_constructor_reads_no_weights(spec, monkeypatch):
-    monkeypatch.setattr("headstart.backbones.resolve.load_weights", lambda *_: pytest.fail("weights were read"))
-    PartialTransfer(spec)
-
-
 @pytest.mark.parametrize("kept", [-1, 6, True, "two"])
 def test_more_stages_than_there_are_is_one_line_that_names_them(spec, kept):
     with pytest.raises(

@@ -185,9 +185,9 @@ def _print_status(text: str) -> None:
 
 def run_export(args: argparse.Namespace) -> int:
     """Writes a model's backbone to a file that ``backbone.weights=FILE`` reads."""
-    from headstart.backbones import model_card
+    from headstart.backbones.export import export_backbone
 
-    print(model_card.export_backbone(args.model, args.out, args.terms))
+    print(export_backbone(args.model, args.out, args.terms))
     return 0
 
 

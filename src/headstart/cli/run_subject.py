@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from headstart.backbones import resolve
+from headstart.backbones.resolve import resolve_backbone
+from headstart.backbones.weights import load_weights
 from headstart.config.identity import build_source
 from headstart.constructors import constructor_arguments
 from headstart.data import ImageFolder
@@ -146,8 +147,8 @@ def _build_pretrained(
     try:
         if not settings:
             raise HeadstartError("a checkpoint alone does not name them")
-        backbone = resolve.resolve_backbone(settings["model"]["backbone"])
-        resolve.load_weights(pretrained.backbone, backbone)
+        backbone = resolve_backbone(settings["model"]["backbone"])
+        load_weights(pretrained.backbone, backbone)
     except HeadstartError as error:
         cautions.append(f"The pretrained weights are not available ({error}), so nothing is compared with them.")
         return None

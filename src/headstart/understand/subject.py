@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from headstart.errors import HeadstartError
-from headstart.networks.copying import build_untrained_copy, clone_network, first_line
+from headstart.errors import HeadstartError, first_line
+from headstart.networks.copying import build_untrained_copy, clone_network
 from headstart.understand.run_row import RunRow
 
 MIN_SIDE = 8  # pixels: chapters shift images by up to four

@@ -4,8 +4,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from headstart.errors import HeadstartError
-from headstart.networks.copying import clone_network, first_line
+from headstart.errors import HeadstartError, first_line
+from headstart.networks.copying import clone_network
 
 CAM_BATCH_SIZE = 16  # images of a forward and backward pass
 CORRELATION_GRID = 14  # along a side, at which maps are compared
