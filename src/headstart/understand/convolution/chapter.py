@@ -30,8 +30,8 @@ from headstart.understand.convolution.sliding_sum import (
     stride_halving_verdict,
 )
 from headstart.understand.pictures import render_image, tile_images
+from headstart.understand.receptive_field.fields import receptive_fields
 from headstart.understand.subject import Subject
-from headstart.understand.translation.locality import MapUnit, unit_boxes
 
 CLAIMS = {
     "sliding-sum": "A convolution is nothing but a small grid slid over an image: multiply what overlaps, add up.",
@@ -232,8 +232,8 @@ def _last_axis(value: object) -> object:
 
 def _add_dilation(found: Chapter) -> None:
     layers_ = [nn.Conv2d(1, 1, 3, padding=d, dilation=d) for d in (1, 2, 3, 4)]
-    boxes = [unit_boxes(layer, [MapUnit("", 7, 7)], (1, 15, 15))[0] for layer in layers_]
-    wide, weights = [box.right - box.left for box in boxes], [layer.weight.numel() for layer in layers_]
+    wide = [receptive_fields(nn.Sequential(layer), (1, 15, 15))[-1].size[1] for layer in layers_]
+    weights = [layer.weight.numel() for layer in layers_]
     found.content.append(
         f"With dilation 1, 2, 3 and 4 a 3×3 kernel covers {', '.join(f'{w}×{w}' for w in wide)} pixels, and it has "
         "nine "
