@@ -9,13 +9,23 @@ from typing import TYPE_CHECKING, Any
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
-from headstart.config.identity import compute_identity, format_run_title, load_source, pretrained_origins
+from headstart.config.identity import (
+    build_data_module,
+    compute_identity,
+    format_run_title,
+    load_source,
+    pretrained_origins,
+)
 from headstart.config.instantiation import build_object
 from headstart.config.trainer_options import build_callbacks, build_trainer, check_monitors, quiet_lightning
+from headstart.files import write_json, write_text
 from headstart.process import format_error, prepare_process
 from headstart.runs import run_directory
+from headstart.runs.lock import lock_run_directory
+from headstart.runs.predictions import write_predictions, write_thumbnails
+from headstart.runs.result import RunResult, read_result, write_result
 from headstart.sweep.estimate import max_epochs_override
-from headstart.sweep.planner import RunContext
+from headstart.training.context import RunContext
 from headstart.training.run_metadata import run_metadata
 
 if TYPE_CHECKING:
@@ -40,11 +50,8 @@ def main() -> None:
     )
 
 
-def train(cfg: DictConfig, context: RunContext) -> dict[str, Any]:
+def train(cfg: DictConfig, context: RunContext) -> RunResult:
     """Trains and tests what ``cfg`` describes, unless its directory says how that ended.
-
-    Returns:
-        What ``result.json`` holds.
 
     Raises:
         HeadstartError: whatever is wrong with the settings or the images, before training where it can
@@ -55,24 +62,23 @@ def train(cfg: DictConfig, context: RunContext) -> dict[str, Any]:
     return train_in_directory(cfg, source, compute_identity(cfg, source.digest), context)
 
 
-def train_in_directory(cfg: DictConfig, source: "ImageSource", identity: str, context: RunContext) -> dict[str, Any]:
+def train_in_directory(cfg: DictConfig, source: "ImageSource", identity: str, context: RunContext) -> RunResult:
     """Makes the run directory this run's own, trains in it, and writes down how it ended; last of all the result."""
-    directory = Path(HydraConfig.get().runtime.output_dir)
-    with run_directory.lock_run_directory(directory, identity, context.wait_for_lock):
-        if ended := run_directory.read_result(directory, identity):
+    directory = context.directory
+    with lock_run_directory(directory, identity, context.wait_for_lock):
+        if ended := read_result(directory, identity):
             return ended
-        run_directory.write_text(directory / run_directory.CONFIG_FILE, OmegaConf.to_yaml(cfg, resolve=True))
-        run_directory.write_json(directory / run_directory.SPLIT_FILE, source.split.rows())
+        write_text(directory / run_directory.CONFIG_FILE, OmegaConf.to_yaml(cfg, resolve=True))
+        write_json(directory / run_directory.SPLIT_FILE, source.split.rows())
         what = run_metadata(cfg, context) | {"identity": identity}
         title = context.position + format_run_title(cfg, HydraConfig.get().runtime.choices)
         try:
-            result = {"status": "finished", **what, **fit_and_test(cfg, source, directory, identity, title, context)}
+            measured = fit_and_test(cfg, source, directory, identity, title, context)
+            result = RunResult.from_dict({"status": "finished", **what, **measured})
         except Exception as error:
-            run_directory.write_json(
-                directory / run_directory.RESULT_FILE, {"status": "failed", "error": format_error(error), **what}
-            )
+            write_result(directory, RunResult.from_dict({"status": "failed", "error": format_error(error), **what}))
             raise
-        run_directory.write_json(directory / run_directory.RESULT_FILE, result)
+        write_result(directory, result)
         run_directory.last_checkpoint_path(directory).unlink(missing_ok=True)
         return result
 
@@ -130,18 +136,20 @@ def build_training_setup(
         torch.set_num_threads(context.threads)
     callbacks = build_callbacks(cfg.trainer)
     quiet_lightning()
-    data = ImageDataModule(source)
-    data.setup()
+    data = build_data_module(cfg.data)
+    if isinstance(data, ImageDataModule):
+        data.source = source  # its files are listed and hashed already
+    data.prepare_data()
+    data.setup("fit")
     torch.manual_seed(derive_key(cfg.seed, "init"))
     model = build_object(cfg.model, "model", spec=data.spec)
-    model.epochs = max_epochs_override(cfg) or model.epochs
     validates = len(source.split.val) > 0
     check_monitors(cfg, callbacks, validates)
     record = RunCheckpoint(directory, identity, validates)
     trainer = build_trainer(
         cfg,
         directory,
-        model.epochs,
+        max_epochs_override(cfg) or model.epochs,
         [
             ProgressLine(title, len(source.split.train), context.seconds_left),
             *callbacks,
@@ -169,15 +177,15 @@ def evaluate_run(setup: TrainingSetup, source: "ImageSource", directory: Path) -
     metrics |= {k: v for k, v in row.items() if k.startswith("val/")}
     images = [row["image"] for row in source.split.rows() if row["part"] == "test"]
     labels, probabilities = model.test_labels.numpy(), model.test_probabilities.numpy()
-    run_directory.write_predictions(directory, images, labels, probabilities)
-    run_directory.write_thumbnails(directory, *render_error_thumbnails(source, labels, probabilities))
+    write_predictions(directory, images, labels, probabilities)
+    write_thumbnails(directory, *render_error_thumbnails(source, labels, probabilities))
     parameters = list(model.parameters())
     return {
         "classes": list(data.spec.classes),
         "depth": data.spec.depth,
         "metrics": metrics,
-        "test_reads": data.test_reads,
-        "training": train_set_loss(trainer, model, data),
+        "test_reads": getattr(data, "test_reads", None),
+        "training": train_set_loss(trainer, model, source),
         "epoch": row["epoch"],
         "epochs": len(record.rows),
         "trials": record.trials,

@@ -11,6 +11,8 @@ from PIL import Image
 import headstart
 from headstart.cli import main
 from headstart.errors import HeadstartError
+from headstart.models import loading
+from headstart.runs.result import RunResult, write_result
 
 
 @pytest.fixture
@@ -37,7 +39,7 @@ def model(monkeypatch):
             class_names=("bee", "ant"),
         )
 
-    monkeypatch.setattr(headstart, "load", lambda path: SimpleNamespace(predict=predict), raising=False)
+    monkeypatch.setattr(loading, "load", lambda path: SimpleNamespace(predict=predict))
     return given
 
 
@@ -79,7 +81,7 @@ def test_an_error_is_one_line(photos, monkeypatch, capsys):
     def refuse(path):
         raise HeadstartError(f"{path}: no checkpoint;\nmend it")
 
-    monkeypatch.setattr(headstart, "load", refuse, raising=False)
+    monkeypatch.setattr(loading, "load", refuse)
     assert main.run_cli(["predict", "run", str(photos)]) == 1
     assert capsys.readouterr().err == "headstart: run: no checkpoint; mend it\n"
 
@@ -87,8 +89,8 @@ def test_an_error_is_one_line(photos, monkeypatch, capsys):
 @pytest.fixture
 def sweep(tmp_path):
     (tmp_path / "sweep" / "run").mkdir(parents=True)
-    result = {"status": "finished", "arm": "frozen", "labels_per_class": 5, "metrics": {"test/accuracy": 0.5}}
-    (tmp_path / "sweep" / "run" / "result.json").write_text(json.dumps(result))
+    result = RunResult("finished", "frozen", "digits", 0, labels_per_class=5, metrics={"test/accuracy": 0.5})
+    write_result(tmp_path / "sweep" / "run", result)
     return tmp_path / "sweep"
 
 
@@ -101,7 +103,7 @@ def test_a_report_is_read_from_files_and_written_beside_them(sweep, capsys):
 
 def test_several_sweeps_are_reported_in_a_folder_that_is_named(sweep, tmp_path, capsys):
     assert main.run_cli(["report", str(sweep), str(sweep)]) == 1
-    assert capsys.readouterr().err == ("headstart: several sweeps make one report: name the folder for it by --out\n")
+    assert capsys.readouterr().err == ("headstart: several sweeps make one report: give its folder by --out\n")
     assert main.run_cli(["report", str(sweep), str(sweep), "--out", str(tmp_path / "both")]) == 0
     assert (tmp_path / "both" / "report.html").is_file() and not (sweep / "report.html").exists()
 
@@ -123,10 +125,10 @@ def test_an_audit_is_a_table_of_kinds_and_one_of_paths_that_line_up(image_folder
     assert title == "images: 8 images of 2 classes"
     assert counts.split() == ["unreadable", "23", "cannot", "be", "read"] and header.split() == [
         "kind",
-        "found",
-        "what",
+        "count",
+        "meaning",
     ]
-    assert len(lines) == 21 and lines[-1].strip() == "and 3 more; --json names all"
+    assert len(lines) == 21 and lines[-1].strip() == "and 3 more; --json lists all"
     assert lines[0].split() == ["unreadable", "ant/00.jpg", "not", "an", "image"]
     assert {line.index("ant/") for line in lines[:-1]} == {below.index("path")}
     assert main.run_cli(["audit", str(root), "--json"]) == 0
@@ -145,7 +147,7 @@ def test_a_name_that_would_command_the_terminal_is_spelt_out(image_folder, capsy
 
 def test_an_audit_of_a_folder_where_nothing_is_wrong_says_so(image_folder, capsys):
     assert main.run_cli(["audit", str(image_folder())]) == 0
-    assert capsys.readouterr().out == "images: 20 images of 2 classes\nnothing to mend was found\n"
+    assert capsys.readouterr().out == "images: 20 images of 2 classes\nno problems found\n"
 
 
 def test_an_audit_of_a_folder_that_is_not_there_fails(tmp_path, capsys):
@@ -155,9 +157,9 @@ def test_an_audit_of_a_folder_that_is_not_there_fails(tmp_path, capsys):
 
 
 def test_an_export_says_where_the_file_is(monkeypatch, capsys):
-    from headstart.backbones import model_card
+    from headstart.backbones import export
 
-    monkeypatch.setattr(model_card, "export_backbone", lambda model, out, terms: out)
+    monkeypatch.setattr(export, "export_backbone", lambda model, out, terms: out)
     assert main.run_cli(["export", "run", "--format", "backbone", "--out", "b.safetensors"]) == 0
     assert capsys.readouterr().out == "b.safetensors\n"
 
@@ -169,7 +171,7 @@ def test_an_export_says_where_the_file_is(monkeypatch, capsys):
         (["zzz"], "no command 'zzz'; the commands are predict, report"),
         ([], "required: COMMAND"),
         (["predict", "run"], "required: IMAGE"),
-        (["predict", "run", "x.jpg", "--batch-size", "0"], "'0' is no number of images"),
+        (["predict", "run", "x.jpg", "--batch-size", "0"], "'0' is not a number of images"),
         (["export", "run", "--format", "onnx"], "invalid choice: 'onnx'"),
     ],
 )
@@ -198,7 +200,8 @@ from headstart.models import Classifier
 
 class Net(Classifier):
     def __init__(self, spec, epochs=1, lr=1e-2):
-        super().__init__(spec, epochs, lr, 0.0, 0.0, None)
+        super().__init__(spec, epochs=epochs, augment=None)
+        self.lr = lr
         channels, height, width = self.spec.shape
         self.network = nn.Sequential(nn.Flatten(), nn.Linear(channels * height * width, self.spec.num_classes))
         self.register_normalization(self.spec.mean, self.spec.std)

@@ -2,10 +2,10 @@
 
 import pytest
 
-from headstart.data import available_budgets
 from headstart.data.image_folder import ImageFolder
 from headstart.errors import HeadstartError
 from headstart.runs import run_directory
+from headstart.runs.result import read_result
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def test_a_budget_must_fit_in_every_fold(image_folder, tmp_path):
     assert len(ImageFolder(root=str(root), image_size=16, folds=2, fold=1, labels_per_class=7).split.test) == 12
     with pytest.raises(HeadstartError, match="largest budget that fits is 6"):
         _ = ImageFolder(root=str(root), image_size=16, folds=2, fold=0, labels_per_class=7).split
-    assert available_budgets(ImageFolder(root=str(root), image_size=16, folds=2, fold=1)) == [5]
+    assert ImageFolder(root=str(root), image_size=16, folds=2, fold=1).available_budgets() == [5]
 
 
 @pytest.mark.parametrize(
@@ -61,9 +61,9 @@ def test_data_with_a_test_part_of_their_own_have_no_folds(image_folder, tmp_path
 def test_a_sweep_goes_through_all_folds_and_its_verdict_counts_every_image(images, command):
     done = command("-m", "model=scratch_cnn,frozen", "data=folder", f"data.root={images}", "data.image_size=32",
                    "model.epochs=1", "data.folds=3", "seed=0,1", "data.labels_per_class=5")  # fmt: skip
-    found = [run_directory.read_result(path.parent) for path in done.folder.rglob(run_directory.RESULT_FILE)]
-    assert done.code == 0 and len(found) == 2 * 3 * 2 and {r["fold"] for r in found} == {0, 1, 2}
-    assert all(result["folds"] == 3 for result in found)
+    found = [read_result(path.parent) for path in done.folder.rglob(run_directory.RESULT_FILE)]
+    assert done.code == 0 and len(found) == 2 * 3 * 2 and {result.fold for result in found} == {0, 1, 2}
+    assert all(result.folds == 3 for result in found)
     assert "12 runs (2 models × 2 seeds × 3 folds)" in done.err
     assert "24 test images" in done.err  # those of all folds
     assert " 24 " in done.out  # and so in the verdict

@@ -4,11 +4,13 @@ import pytest
 import torch
 from torch import nn
 
-from headstart.backbones import resolve
+from headstart.backbones.build import build_backbone
 from headstart.errors import HeadstartError
 from headstart.image_spec import ImageSpec
 from headstart.models import AlexNet, LeNet, PlainResNet, ScratchBackbone
-from headstart.models.classic import lenet5, remove_skip_connections, small_alexnet
+from headstart.models.networks.alexnet import small_alexnet
+from headstart.models.networks.lenet import lenet5
+from headstart.models.networks.plain_resnet import remove_skip_connections
 
 GREY = ImageSpec((1, 32, 32), tuple("0123456789"), (0.13,), (0.31,), mirror=False, labels_per_class=5)
 ARC = [LeNet, AlexNet, PlainResNet]
@@ -87,7 +89,7 @@ def test_the_plain_resnet_is_the_scratch_backbone_but_for_its_skips():
 
 @pytest.mark.parametrize("name", ["resnet18", "resnet50"])
 def test_nothing_is_added_to_what_a_plain_block_makes(name):
-    network = remove_skip_connections(resolve.build_backbone({"name": name, "options": {}}), name)
+    network = remove_skip_connections(build_backbone({"name": name, "options": {}}), name)
     assert not [n for n in torch.fx.symbolic_trace(network).graph.nodes if "add" in n.name]
     # With every kernel of a block at zero, a shortcut would be all that comes through.
     for kernel in network.layer1[0].parameters():

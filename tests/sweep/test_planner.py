@@ -7,6 +7,7 @@ import pytest
 from headstart.errors import HeadstartError
 from headstart.process import format_error
 from headstart.runs import run_directory
+from headstart.runs.result import RunResult, write_result
 from headstart.sweep import planner
 
 
@@ -25,6 +26,12 @@ def planned(image_folder, tmp_path, monkeypatch):
 
 def called_by_choices(cfg):
     return f"{cfg.model._target_}-{cfg.seed}-{cfg.data.labels_per_class}"
+
+
+def finished_result(run, seconds):
+    measured = {"metrics": {"test/accuracy": 0.5}, "cost": {"seconds_in_all": seconds}}
+    compare = {"contrast": ["finetune", "scratch_backbone"], "metric": "accuracy", "margin": 0.01, "level": 0.05}
+    return RunResult("finished", "frozen", "images", 0, identity=run.name, compare=compare, **measured)
 
 
 def value(planned, key):
@@ -77,7 +84,7 @@ def test_a_directory_given_by_hand_is_used(planned):
 def test_what_failed_before_is_tried_again(planned):
     failed = planned().directory / "one"
     failed.mkdir(parents=True)
-    run_directory.write_json(failed / run_directory.RESULT_FILE, {"status": "failed", "error": "x"})
+    write_result(failed, RunResult("failed", "frozen", "digits", 0, error="x"))
     planned()
     assert not (failed / run_directory.RESULT_FILE).exists()
 
@@ -126,8 +133,7 @@ def test_only_the_runs_that_were_asked_for_count_as_done(planned, capsys, monkey
     for seed, budget in ((0, 5), (0, 10), (1, 5)):
         run = place / f"headstart.models.Frozen-{seed}-{budget}"
         run.mkdir(parents=True)
-        ended = {"status": "finished", "identity": run.name, "cost": {"seconds_in_all": 60.0}}
-        run_directory.write_json(run / run_directory.RESULT_FILE, ended)
+        write_result(run, finished_result(run, 60.0))
     capsys.readouterr()
     assert planned("seed=0", "data.labels_per_class=5").num_pending == 3
     assert "4 runs (4 models), 1 done, about 3 min" in capsys.readouterr().err
@@ -139,11 +145,7 @@ def test_a_comparison_declared_after_the_fact_is_said_not_to_count(planned, caps
     asked = ("seed=0", "data.labels_per_class=5")
     run = planned(*asked).run_directories[0]
     run.mkdir(parents=True)
-    compare = {"contrast": ["finetune", "scratch_backbone"], "metric": "accuracy", "margin": 0.01, "level": 0.05}
-    run_directory.write_json(
-        run / run_directory.RESULT_FILE,
-        {"status": "finished", "identity": run.name, "cost": {"seconds_in_all": 1.0}, "compare": compare},
-    )
+    write_result(run, finished_result(run, 1.0))
     capsys.readouterr()
     planned(*asked)
     assert "declared another comparison" not in capsys.readouterr().err

@@ -4,23 +4,27 @@ import hashlib
 import json
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from hydra.utils import get_class
 from omegaconf import DictConfig, OmegaConf
 
-from headstart.backbones import resolve
+from headstart.backbones.provenance import weights_provenance, weights_sha256
+from headstart.backbones.resolve import resolve_architecture, resolve_backbone
 from headstart.config.instantiation import build_object
+from headstart.constructors import constructor_arguments
+from headstart.data.image_source import ImageSource
+from headstart.data.sources import find_source_class
 from headstart.errors import HeadstartError
 from headstart.version import __version__
-
-if TYPE_CHECKING:
-    from headstart.data.image_source import ImageSource
 
 # Where a run is computed and what is shown meanwhile; none of it is part of what comes out.
 IGNORED_TRAINER_KEYS = {"_target_", "accelerator", "devices", "logger", "enable_progress_bar", "enable_model_summary"}
 # Which images, not how they are used: no two arms differ by it.
 DATA_SELECTION_KEYS = {"_target_", "root", "labels_per_class", "num_workers", "on_copies", "seed", "folds", "fold"}
 LIGHTNING_TRAINERS = ("lightning.Trainer", "lightning.pytorch.Trainer", "lightning.pytorch.trainer.trainer.Trainer")
+# The keys of cfg.data that Headstart itself reads, with their defaults.
+DATA_MODULE_KEYS = {"labels_per_class": None, "folds": None, "fold": 0, "seed": 0}
 # The arguments of a model that name pretrained weights.
 PRETRAINED_ARGUMENTS = {"backbone", "teacher"}
 
@@ -32,9 +36,9 @@ def arm_settings(cfg: DictConfig) -> dict[str, Any]:
     """
     model = _to_plain(cfg.model)
     for pretrained in PRETRAINED_ARGUMENTS & set(model):
-        model[pretrained] = resolve.resolve_backbone(model[pretrained])
+        model[pretrained] = resolve_backbone(model[pretrained])
     if "architecture" in model:
-        model["architecture"] = resolve.resolve_architecture(model["architecture"])
+        model["architecture"] = resolve_architecture(model["architecture"])
     trainer, data = _to_plain(cfg.trainer), _to_plain(cfg.data)
     tune = {"tune": {"trials": cfg.tune.trials, "space": tuned_settings(cfg)}} if cfg.tune.trials else {}
     return _flatten(
@@ -52,19 +56,70 @@ def tuned_settings(cfg: DictConfig) -> dict[str, Any]:
     return {name: ends for name, ends in _to_plain(cfg.tune.space).items() if name in cfg.model}
 
 
-def load_source(cfg: DictConfig) -> "ImageSource":
-    """The source that ``cfg.data`` describes; a sweep's arms share it, so that files are looked through once."""
-    return _load_source(json.dumps(OmegaConf.to_container(cfg.data, resolve=True, throw_on_missing=True)))
+def load_source(cfg: DictConfig) -> ImageSource:
+    """The image source of the data module that ``cfg.data`` describes.
+
+    The arms of a sweep share it, so that its files are listed and hashed once.
+
+    Raises:
+        HeadstartError: there is no such data module, or it refuses its settings.
+    """
+    return _load_cached_source(json.dumps(OmegaConf.to_container(cfg.data, resolve=True, throw_on_missing=True)))
 
 
 @lru_cache(maxsize=16)
-def _load_source(data: str) -> "ImageSource":
-    return build_object(json.loads(data), "data")
+def _load_cached_source(data: str) -> ImageSource:
+    return build_source(json.loads(data))
+
+
+def build_source(node: Mapping[str, Any]) -> ImageSource:
+    """A new image source of the data module that plain values describe.
+
+    Args:
+        node: resolved values of ``cfg.data``, with their ``_target_``.
+
+    Raises:
+        HeadstartError: there is no such data module, or it refuses its settings.
+    """
+    target = node["_target_"]
+    if source_class := find_source_class(target):
+        return build_object({**node, "_target_": f"{source_class.__module__}.{source_class.__qualname__}"}, "data")
+    module = build_data_module(node)
+    if isinstance(module, ImageSource):
+        raise HeadstartError(f"data: {target} is an image source; name its data module, such as {target}DataModule")
+    from headstart.data.module_source import DataModuleSource
+
+    if isinstance(getattr(module, "source", None), ImageSource):
+        return module.source
+    return DataModuleSource(module=module, **{key: node[key] for key in DATA_MODULE_KEYS})
+
+
+def build_data_module(node: DictConfig | Mapping[str, Any]) -> Any:
+    """The data module that a node describes; a user's own is given only the arguments that it takes.
+
+    Raises:
+        HeadstartError: there is no such class, it refuses its settings, or it takes no budget or folds that were given.
+    """
+    plain: Any = node
+    if OmegaConf.is_config(node):
+        plain = OmegaConf.to_container(node, resolve=True, throw_on_missing=True)
+    plain = dict(plain)
+    try:
+        accepted = constructor_arguments(get_class(plain["_target_"]))
+    except Exception:  # build_object has the message
+        accepted = None
+    if accepted is not None:
+        for key, default in DATA_MODULE_KEYS.items():
+            if key not in accepted and plain.pop(key, default) != default and key != "seed":
+                raise HeadstartError(
+                    f"data.{key}={node[key]}: {plain['_target_']} takes no such argument; leave it out"
+                )
+    return build_object(plain, "data")
 
 
 def clear_source_cache() -> None:
     """Files may have changed since the last command of this process."""
-    _load_source.cache_clear()
+    _load_cached_source.cache_clear()
 
 
 def resolve_run_name(cfg: DictConfig) -> str:
@@ -114,7 +169,7 @@ def compute_identity(cfg: DictConfig, data_digest: str) -> str:
         {
             **({"classes": foreign} if foreign else {}),
             "settings": settings,
-            "weights": [resolve.weights_sha256(resolved) for resolved in _resolve_backbones(cfg).values()],
+            "weights": [weights_sha256(resolved) for resolved in _resolve_backbones(cfg).values()],
             "data": data_digest,
             "labels_per_class": cfg.data.labels_per_class,
             "seed": cfg.seed,
@@ -126,12 +181,12 @@ def compute_identity(cfg: DictConfig, data_digest: str) -> str:
 
 def pretrained_origins(cfg: DictConfig) -> dict[str, dict[str, Any]]:
     """Where each pretrained network of the arm comes from, by its argument's name; see ``backbones.origin``."""
-    return {name: resolve.weights_provenance(resolved) for name, resolved in _resolve_backbones(cfg).items()}
+    return {name: weights_provenance(resolved) for name, resolved in _resolve_backbones(cfg).items()}
 
 
 def _resolve_backbones(cfg: DictConfig) -> dict[str, dict[str, Any]]:
     model = _to_plain(cfg.model)
-    return {name: resolve.resolve_backbone(model[name]) for name in sorted(PRETRAINED_ARGUMENTS & set(model))}
+    return {name: resolve_backbone(model[name]) for name in sorted(PRETRAINED_ARGUMENTS & set(model))}
 
 
 def _to_plain(node: Any) -> Any:

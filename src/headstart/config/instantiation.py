@@ -8,8 +8,7 @@ from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
-from headstart.errors import HeadstartError
-from headstart.process import find_headstart_error
+from headstart.errors import HeadstartError, find_headstart_error
 
 CONSTRUCTOR_ERRORS = (
     TypeError,

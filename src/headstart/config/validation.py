@@ -1,6 +1,5 @@
 """Whether a command's configuration is whole and each of its keys is read: checked before anything trains."""
 
-import inspect
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import fields
@@ -13,14 +12,17 @@ from omegaconf import DictConfig, OmegaConf
 
 from headstart.compare.declaration import Comparison
 from headstart.config.compose import ComposedCommand, format_suggestions, hint_at_unread_key, read_shipped_yaml
+from headstart.config.identity import DATA_MODULE_KEYS
 from headstart.config.overrides import override_key
 from headstart.config.trainer_options import check_trainer_options, list_logger_nodes
+from headstart.constructors import constructor_arguments
+from headstart.data.sources import find_source_class
 from headstart.errors import HeadstartError
 from headstart.file_names import expand_home
 
 # The keys that are read by their names; everything else goes to a constructor.
 REQUIRED_KEYS = {
-    "data": ("_target_", "labels_per_class", "folds", "fold", "seed"),
+    "data": ("_target_", *DATA_MODULE_KEYS),
     "model": ("_target_", "epochs"),
     "trainer": ("_target_", "max_epochs"),
     "tune": ("trials", "space"),
@@ -189,13 +191,14 @@ def _check_constructor_arguments(cfg: DictConfig, overrides: Sequence[str]) -> N
         if not further:
             continue
         try:
-            accepted = inspect.signature(get_class(cfg[node]._target_)).parameters
+            constructor = find_source_class(cfg[node]._target_) or get_class(cfg[node]._target_)
+            accepted = constructor_arguments(constructor)
         except Exception:  # the run says in one line that there is no such class
             continue
-        if any(parameter.kind is parameter.VAR_KEYWORD for parameter in accepted.values()):
+        if accepted is None:
             continue
         for key in further:
-            if key not in accepted:
+            if key not in accepted and not (node == "data" and key in DATA_MODULE_KEYS):
                 near = format_suggestions([f"{node}.{name}" for name in get_close_matches(key, accepted, n=1)])
                 end = near or f" ({', '.join(accepted)})"
                 raise HeadstartError(f"no key '{node}.{key}': {cfg[node]._target_} takes no such argument{end}")

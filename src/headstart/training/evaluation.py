@@ -11,28 +11,28 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 
-from headstart.runs.confident_errors import most_confident_errors
+from headstart.data.datamodule import build_eval_loader
+from headstart.runs.predictions import most_confident_errors
 
 if TYPE_CHECKING:
-    from headstart.data.datamodule import ImageDataModule
     from headstart.data.image_source import ImageSource
 
 THUMBNAIL_SIZE = 96  # pixels of a picture's side, at most
 
 
-def train_set_loss(trainer: L.Trainer, model: L.LightningModule, datamodule: "ImageDataModule") -> dict[str, float]:
+def train_set_loss(trainer: L.Trainer, model: L.LightningModule, source: "ImageSource") -> dict[str, float]:
     """How well the model knows the images that trained it, as they are.
 
     Args:
         trainer: has fitted the model.
         model: a classifier of raw images.
-        data: an ``ImageDataModule``.
+        source: the images, of which those of the training part are read as they are.
 
     Returns:
         ``loss``: its cross-entropy on them; ``label_entropy``: that of guessing by the share of each class; in nats.
     """
-    scores = torch.cat(trainer.predict(model, datamodule.train_eval_dataloader())).float()  # type: ignore[arg-type]
-    labels = torch.from_numpy(datamodule.source.catalog.labels[datamodule.source.split.train])
+    scores = torch.cat(trainer.predict(model, build_eval_loader(source, source.split.train))).float()  # type: ignore[arg-type]
+    labels = torch.from_numpy(source.catalog.labels[source.split.train])
     shares = torch.bincount(labels).double() / len(labels)
     return {
         "loss": F.cross_entropy(scores.double(), labels).item(),

@@ -10,7 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 from headstart.config.identity import arm_settings, load_source
 from headstart.errors import HeadstartError
 from headstart.file_names import quote_for_shell
-from headstart.sweep.planner import RunContext
+from headstart.training.context import RunContext
 
 
 def run_metadata(cfg: DictConfig, context: RunContext) -> dict[str, Any]:

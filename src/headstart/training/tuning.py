@@ -13,13 +13,14 @@ from omegaconf import DictConfig, OmegaConf
 
 from headstart.config.identity import tuned_settings
 from headstart.errors import DivergedError, HeadstartError
+from headstart.files import copy_atomically, write_json
 from headstart.runs import run_directory
 from headstart.seeding import derive_key
 
 if TYPE_CHECKING:
     from headstart.data.image_source import ImageSource
-    from headstart.sweep.planner import RunContext
     from headstart.train import TrainingSetup
+    from headstart.training.context import RunContext
 
 NUM_STARTUP_TRIALS = 4  # trials before the sampler begins to learn from those it has seen
 
@@ -107,10 +108,8 @@ def tune(
         except DivergedError as error:
             trials.append(_summarize_diverged_trial(ready, settings, error))
         if trials[-1] is best_trial(trials) and "diverged" not in trials[-1]:
-            run_directory.copy_atomically(
-                run_directory.best_checkpoint_path(place), run_directory.best_checkpoint_path(directory)
-            )
-        run_directory.write_json(directory / run_directory.TRIALS_FILE, trials)
+            copy_atomically(run_directory.best_checkpoint_path(place), run_directory.best_checkpoint_path(directory))
+        write_json(directory / run_directory.TRIALS_FILE, trials)
         shutil.rmtree(place)
     shutil.rmtree(directory / run_directory.TRIAL_FOLDER, ignore_errors=True)
     best = best_trial(trials)
