@@ -13,8 +13,8 @@ import torch
 from torch import nn
 
 from headstart.understand.receptive_field.fields import ReceptiveField, receptive_fields
+from headstart.understand.receptive_field.footprint import to_pair
 from headstart.understand.receptive_field.tracing import Call, Constant, Graph, NamedOutput, Value, trace_network
-from headstart.understand.receptive_field.window_rules import to_pair
 
 WINDOW_KINDS = {"convolution": "conv", "max_pool2d_with_indices": "max", "avg_pool2d": "avg"}
 GLOBAL_REDUCTIONS = {"mean", "amax", "_adaptive_avg_pool2d", "adaptive_max_pool2d"}
