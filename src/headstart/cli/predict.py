@@ -1,4 +1,4 @@
-"""`headstart predict`: predicts the classes of files, folders and patterns; a file that cannot be read is an error row."""
+"""`headstart predict`: predicts the classes of files, folders and patterns; unreadable files are error rows."""
 
 import json
 import sys

@@ -22,34 +22,6 @@ def seen(*layers):
     return [it.stack_field_sizes(run) for run in it.find_stacks(added(*layers))]
 
 
-@pytest.mark.parametrize(
-    ("rule", "measured", "verdict"),
-    [
-        (stride_growth_verdict, [2, 4, 8], "holds"),
-        (stride_growth_verdict, [2, 4, 4], "depends"),
-        (stride_growth_verdict, [4, 4], "fails"),
-        (stride_growth_verdict, [2], "not measured"),
-    ],
-)
-def test_a_verdict_fails_where_it_must(rule, measured, verdict):
-    assert rule(measured) == verdict
-
-
-@pytest.mark.parametrize(
-    ("sizes", "plain", "verdict"),
-    [
-        ([[3, 5, 7], [3, 5]], [True, True], "holds"),
-        ([[3, 5, 7], [3, 7]], [True, False], "depends"),
-        ([[3, 7, 11]], [False], "depends"),
-        ([[3, 5, 7], [3, 7]], [True, True], "fails"),
-        ([[3, 7, 11]], [True], "fails"),
-        ([], [], "not measured"),
-    ],
-)
-def test_a_stack_that_sees_otherwise_fails_the_lesson_unless_it_strides_or_dilates(sizes, plain, verdict):
-    assert stacks_verdict(sizes, plain) == verdict
-
-
 class TestTheoreticalStackField:
     def test_counts_layers_and_pools(self):
         assert [it.theoretical_stack_field(["3"] * n) for n in (1, 2, 3)] == [3, 5, 7]
@@ -115,3 +87,33 @@ class TestGrowthByStride:
         assert even == {1: 1.5, 2: 2}
         even = it.growth_by_stride(added(dilated, nn.MaxPool2d(2), conv()))
         assert even == {1: 2, 2: 2} and stride_growth_verdict(list(even.values())) == "fails"
+
+
+class TestStrideGrowthVerdict:
+    @pytest.mark.parametrize(
+        ("rule", "measured", "verdict"),
+        [
+            (stride_growth_verdict, [2, 4, 8], "holds"),
+            (stride_growth_verdict, [2, 4, 4], "depends"),
+            (stride_growth_verdict, [4, 4], "fails"),
+            (stride_growth_verdict, [2], "not measured"),
+        ],
+    )
+    def test_requires_growth_at_each_stride(self, rule, measured, verdict):
+        assert rule(measured) == verdict
+
+
+class TestStacksVerdict:
+    @pytest.mark.parametrize(
+        ("sizes", "plain", "verdict"),
+        [
+            ([[3, 5, 7], [3, 5]], [True, True], "holds"),
+            ([[3, 5, 7], [3, 7]], [True, False], "depends"),
+            ([[3, 7, 11]], [False], "depends"),
+            ([[3, 5, 7], [3, 7]], [True, True], "fails"),
+            ([[3, 7, 11]], [True], "fails"),
+            ([], [], "not measured"),
+        ],
+    )
+    def test_plain_stacks_must_see_3_5_7(self, sizes, plain, verdict):
+        assert stacks_verdict(sizes, plain) == verdict
