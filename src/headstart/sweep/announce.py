@@ -4,7 +4,8 @@ import shutil
 import sys
 from typing import TYPE_CHECKING
 
-from headstart.reporting.console import escape_control_characters, format_duration
+from headstart.reporting.console import escape_control_characters
+from headstart.reporting.formats import format_duration
 from headstart.sweep.plan import SweepPlan, TestSize
 
 if TYPE_CHECKING:

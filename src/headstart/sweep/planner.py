@@ -28,7 +28,7 @@ from headstart.config.validation import (
 from headstart.errors import HeadstartError
 from headstart.file_names import quote_for_shell
 from headstart.models.recipe import epochs_for
-from headstart.runs.result import delete_failed_results, format_arm_key, read_finished_result
+from headstart.runs.result import RunResult, delete_failed_results, read_finished_result
 from headstart.runs.sweep_file import PlannedRun, SweepCommand
 from headstart.sweep.announce import print_remarks
 from headstart.sweep.estimate import estimate_seconds, max_epochs_override, workers_and_threads
@@ -301,12 +301,12 @@ def _check_contrast_arms(arms: list[DictConfig], sources: list["ImageSource"]) -
     if contrast == DEFAULT_CONTRAST:  # the user did not declare it
         return
     results = [
-        {"arm": arm.hydra.runtime.choices.model, "settings": arm_settings(arm), "data": source.name}
+        RunResult("planned", arm.hydra.runtime.choices.model, source.name, arm.seed, settings=arm_settings(arm))
         for arm, source in zip(arms, sources, strict=True)
     ]
-    if len({format_arm_key(result["arm"], result["settings"]) for result in results}) < 2:
+    if len({result.arm_key for result in results}) < 2:
         return  # the recorded command of one run
-    names = sorted({*(result["arm"] for result in results), *arm_names(results)})
+    names = sorted({*(result.model for result in results), *arm_names(results)})
     for name in contrast:
         if name not in names:
             raise HeadstartError(
