@@ -3,7 +3,8 @@
 import io
 import logging
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from markupsafe import escape
@@ -57,6 +58,73 @@ def render_svg(
         figure.subplots_adjust(left=0.115, right=0.985, bottom=0.145, top=0.97)
         draw(figure.add_subplot())
         return _to_inline_svg(_save_svg(figure), description)
+
+
+@dataclass(frozen=True)
+class ChartLine:
+    """A line of a chart.
+
+    Args:
+        x, y: coordinates of its points.
+        label: in the legend; "": not in the legend.
+        style: a matplotlib format string for line and marker, such as ``"--o"``.
+        color: one of ``PALETTE``, or ``INK_COLOR``.
+        low, high: a band around the line, such as its 95 % intervals; (): no band.
+
+    Example:
+        >>> ChartLine([1, 2, 3], [0.9, 0.5, 0.3], label="training", style="--o")
+    """
+
+    x: Sequence[float]
+    y: Sequence[float]
+    label: str = ""
+    style: str = "-"
+    color: str = PALETTE[0]
+    low: Sequence[float] = ()
+    high: Sequence[float] = ()
+
+
+def render_line_chart(
+    name: str,
+    lines: Sequence[ChartLine],
+    description: str,
+    *,
+    x_label: str,
+    y_label: str,
+    x_ticks: Sequence[float] = (),
+    y_limits: tuple[float, float] | None = None,
+    log_y: bool = False,
+) -> str:
+    """A chart of lines as an inline <svg>.
+
+    Args:
+        name: of the chart, unique within a page.
+        lines: at least one with a label.
+        description: the chart in words.
+        x_label, y_label: of the axes.
+        x_ticks: positions; (): chosen by matplotlib.
+        y_limits: ends of the y axis; None: chosen by matplotlib.
+        log_y: whether the y axis is logarithmic.
+    """
+
+    def draw(axes: "Axes") -> None:
+        for line in lines:
+            if len(line.low):
+                axes.fill_between(line.x, line.low, line.high, color=line.color, alpha=0.15, linewidth=0)
+            size = 3.0 if line.style == "." else None
+            axes.plot(line.x, line.y, line.style, color=line.color, label=line.label or "_", markersize=size)
+        if log_y:
+            axes.set_yscale("log")
+            axes.yaxis.set_major_formatter(lambda value, position: f"{value:g}")
+            axes.yaxis.set_minor_formatter(lambda value, position: "")
+        if len(x_ticks):
+            axes.set_xticks(x_ticks)
+        if y_limits:
+            axes.set_ylim(*y_limits)
+        axes.set(xlabel=x_label, ylabel=y_label)
+        axes.legend(frameon=False)
+
+    return render_svg(name, draw, description)
 
 
 def _save_svg(figure: "Figure") -> str:
