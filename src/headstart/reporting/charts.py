@@ -1,4 +1,4 @@
-"""Charts as inline SVG by matplotlib, in the page's own colours and type, so that they follow light and dark."""
+"""Renders matplotlib charts as inline SVG in the colors and type of the page, which follow light and dark mode."""
 
 import io
 import logging
@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-NUM_COLORS = 6  # colours that tell lines apart; further ones take them again
-# Stand-ins, which become the page's own colours.
+NUM_COLORS = 6  # distinct line colors; further lines repeat them
+# Placeholders, which the page's own colors replace.
 INK_COLOR, LINE_COLOR = "#010203", "#040506"
 PALETTE = [f"#a1b2{i:02x}" for i in range(NUM_COLORS)]
 MATPLOTLIB_STYLE: dict[str, Any] = {
@@ -38,15 +38,16 @@ MATPLOTLIB_STYLE: dict[str, Any] = {
 def render_svg(
     name: str, draw: Callable[["Axes"], None], description: str | None, width: float = 5.0, height: float = 3.1
 ) -> str:
-    """The chart as an inline <svg>, the same bytes each time.
+    """Renders a chart as an inline <svg>, with equal bytes each time.
 
     Args:
-        name: of the chart; no two of a page share one.
+        name: of the chart, unique on its page.
         draw: draws on the axes.
-        described: the chart in words; None for an ornament.
-        width, height: in inches of 72 pixels.
+        description: alternative text; None for a decoration.
+        width: in inches of 72 pixels.
+        height: in inches of 72 pixels.
     """
-    # Where its folder cannot be written or its list of fonts is new, it says so: nothing that a reader needs.
+    # matplotlib logs that its folder is read-only or that it lists fonts: no reader needs that.
     logging.getLogger("matplotlib").setLevel(logging.ERROR)
     from matplotlib import style
     from matplotlib.backends.backend_svg import FigureCanvasSVG
@@ -128,24 +129,24 @@ def render_line_chart(
 
 
 def _save_svg(figure: "Figure") -> str:
-    out = io.StringIO()
-    nothing = dict.fromkeys(["Date", "Creator", "Format", "Type"])
-    figure.savefig(out, format="svg", transparent=True, metadata=nothing)
-    return out.getvalue()
+    file = io.StringIO()
+    no_metadata = dict.fromkeys(["Date", "Creator", "Format", "Type"])
+    figure.savefig(file, format="svg", transparent=True, metadata=no_metadata)
+    return file.getvalue()
 
 
 def _to_inline_svg(svg: str, description: str | None) -> str:
-    """The <svg> element alone, without what belongs to a file of its own, in the page's type and colours."""
+    """Strips an SVG file down to its <svg> element, in the type and colors of the page."""
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>", "", svg, flags=re.DOTALL)
     svg = re.sub(r" font-family: [^;\"]*;?", "", svg)
-    for i, colour in enumerate(PALETTE):
-        svg = svg.replace(colour, f"var(--arm-{i})")
+    for i, color in enumerate(PALETTE):
+        svg = svg.replace(color, f"var(--arm-{i})")
     svg = svg.replace(INK_COLOR, "currentColor").replace(LINE_COLOR, "var(--line)")
     used = set(re.findall(r"#([\w.-]+)", svg))
-    svg = re.sub(r' id="([\w.-]+)"', lambda found: found[0] if found[1] in used else "", svg)
+    svg = re.sub(r' id="([\w.-]+)"', lambda match: match[0] if match[1] in used else "", svg)
     svg = re.sub(r"\s*\n\s*", " ", svg)
-    spoken = f'role="img" aria-label="{escape(description)}"' if description else 'aria-hidden="true"'
+    role = f'role="img" aria-label="{escape(description)}"' if description else 'aria-hidden="true"'
     box = re.search(r'viewBox="[^"]*"', svg)
     assert box is not None
-    return re.sub(r"<svg[^>]*>", f"<svg {box[0]} {spoken}>", svg, count=1)
+    return re.sub(r"<svg[^>]*>", f"<svg {box[0]} {role}>", svg, count=1)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from headstart.compare.arm_names import arm_key, arm_names
+from headstart.compare.arm_names import arm_names
 from headstart.compare.declaration import DEFAULT_CONTRAST, Comparison
 from headstart.config import command_line
 from headstart.config.compose import format_suggestions, read_shipped_yaml
@@ -29,8 +29,8 @@ from headstart.config.validation import (
 )
 from headstart.errors import HeadstartError
 from headstart.models.recipe import epochs_for
-from headstart.reporting.console import format_duration
-from headstart.runs.result import delete_failed_results, read_finished_result
+from headstart.reporting.formats import format_duration
+from headstart.runs.result import RunResult, delete_failed_results, read_finished_result
 from headstart.sweep.estimate import estimate_seconds, max_epochs_override, workers_and_threads
 from headstart.training import tuning
 
@@ -211,12 +211,12 @@ def _check_contrast_arms(arms: list[DictConfig], sources: list["ImageSource"]) -
     if contrast == DEFAULT_CONTRAST:  # nobody needs to have asked for it
         return
     results = [
-        {"arm": arm.hydra.runtime.choices.model, "settings": arm_settings(arm), "data": source.name}
+        RunResult("planned", arm.hydra.runtime.choices.model, source.name, arm.seed, settings=arm_settings(arm))
         for arm, source in zip(arms, sources, strict=True)
     ]
-    if len({arm_key(result) for result in results}) < 2:  # one of a sweep's commands given alone, as it was recorded
+    if len({result.arm_key for result in results}) < 2:  # one of a sweep's commands given alone, as it was recorded
         return
-    there = sorted({*(result["arm"] for result in results), *arm_names(results)})
+    there = sorted({*(result.model for result in results), *arm_names(results)})
     for name in contrast:
         if name not in there:
             near = format_suggestions(get_close_matches(name, there, n=1))

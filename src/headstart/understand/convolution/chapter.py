@@ -32,8 +32,8 @@ from headstart.understand.convolution.sliding_sum import (
 )
 from headstart.understand.pictures import render_image, tile_images
 from headstart.understand.prose import render_paragraphs
+from headstart.understand.receptive_field.fields import receptive_fields
 from headstart.understand.subject import Subject
-from headstart.understand.translation.locality import MapUnit, unit_boxes
 
 CONVOLUTION_CLAIMS = {
     "sliding-sum": "A convolution is nothing but a small grid slid over an image: multiply what overlaps, add up.",
@@ -231,8 +231,8 @@ def _last_axis(value: object) -> object:
 
 def _add_dilation(chapter: Chapter) -> None:
     layers = [nn.Conv2d(1, 1, 3, padding=dilation, dilation=dilation) for dilation in (1, 2, 3, 4)]
-    boxes = [unit_boxes(layer, [MapUnit("", 7, 7)], (1, 15, 15))[0] for layer in layers]
-    widths, weights = [box.right - box.left for box in boxes], [layer.weight.numel() for layer in layers]
+    widths = [receptive_fields(nn.Sequential(layer), (1, 15, 15))[-1].size[1] for layer in layers]
+    weights = [layer.weight.numel() for layer in layers]
     covered = widths[-1] ** 2
     sizes = ", ".join(f"{width}×{width}" for width in widths)
     chapter.content += render_paragraphs(
