@@ -19,9 +19,9 @@ SOURCE = ROOT / "src"
 TESTS = ROOT / "tests"
 
 # A room imports from itself and from rooms of earlier lines. A room is a module or a folder of src/headstart.
-FOUNDATIONS = "errors version seeding constructors image_spec file_names files metrics reporting".split()
 LAYERS = [
-    *([room] for room in FOUNDATIONS),
+    *([room] for room in ("errors", "version", "seeding", "constructors", "image_spec", "file_names", "files")),
+    *([room] for room in ("metrics", "reporting")),
     ["runs", "networks", "decoding", "process"],
     ["backbones", "data", "compare", "understand"],
     ["models", "config"],
