@@ -4,12 +4,15 @@ import os
 import re
 import sys
 from collections.abc import Iterable, Sequence
+from typing import Literal
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 MIN_TABLE_WIDTH = 20  # characters; a narrower terminal does not know its width
+COLUMN_GAP = 2  # characters between columns
 UNLIMITED_WIDTH = 100_000  # characters; a file has no edge
 # Names are a user's: these move the cursor, start an escape sequence, end a line or turn the writing direction.
 CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -26,13 +29,23 @@ def print_table(headers: Sequence[str], rows: Iterable[Sequence[str]], right_ali
     console = Console()
     if not console.is_terminal or console.width < MIN_TABLE_WIDTH:  # COLUMNS=0: the width is unknown
         console = Console(width=UNLIMITED_WIDTH, color_system=None)
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    for header in headers:
-        is_number = header in right_aligned
-        table.add_column(header, justify="right" if is_number else "left", overflow="fold", no_wrap=is_number)
-    for row in rows:
-        table.add_row(*(Text(escape_control_characters(cell)) for cell in row))
+    cells = [[escape_control_characters(cell) for cell in row] for row in rows]
+    # A name or a number is never broken: each column is as wide as its longest word.
+    widths = [_longest_word((header, *column)) for header, *column in zip(headers, *cells, strict=True)]
+    if console.width < (min_width := sum(widths) + COLUMN_GAP * len(widths)):
+        console.width = min_width
+    table = Table(box=None, pad_edge=False, padding=(0, COLUMN_GAP, 0, 0), header_style="bold")
+    for header, width in zip(headers, widths, strict=True):
+        alignment: Literal["left", "right"] = "right" if header in right_aligned else "left"
+        table.add_column(header, justify=alignment, overflow="fold", min_width=width)
+    for row in cells:
+        table.add_row(*map(Text, row))
     console.print(table, soft_wrap=False)
+
+
+def _longest_word(texts: Iterable[str]) -> int:
+    """Width of the longest word in columns of the terminal."""
+    return max((cell_len(word) for text in texts for word in text.split(" ")), default=0)
 
 
 def print_path(path: str | os.PathLike[str]) -> None:

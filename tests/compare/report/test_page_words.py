@@ -18,12 +18,15 @@ class TestPageText:
         data = report["data"][0]
         answer, evaluation, split, run = data["answers"][0], data["closer"], data["splits"][0], report["runs"][0]
         pair, same, row = answer["pairs"][0], evaluation["agreement"][0], evaluation["confusion"]["recall"][0]
+        declared, recall = answer["declared"], format_percent(row["recall"])
+        low, high = (format_signed_points(declared[key]) for key in ("low", "high"))
+        shares = f"{format_percent(same['same'])} {format_percent(same['both_right'])}"
         parts = {
             "no verdict": "No verdict: there is none",
             "question": f"{answer['question']} {answer['helped']}",
             "declared contrast": "finetune minus scratch_backbone:",
             "difference of the verdict": f"{format_signed_points(answer['declared']['difference'])} points, ",
-            "interval of the verdict": f"{format_signed_points(answer['declared']['low'])} to {format_signed_points(answer['declared']['high'])}",
+            "interval of the verdict": f"{low} to {high}",
             "what nothing beat": f"Which arms did nothing beat? {answer['unbeaten']} 3 seeds, 60 test images",
             "frozen loss": answer["frozen_loss"],
             "price": "of memory",
@@ -33,16 +36,16 @@ class TestPageText:
             "heading of the pairs": "Differences of all pairs of arms first minus second labels per class",
             "pairs": f"{pair['first']} minus {pair['second']} 5 {format_signed_points(pair['difference'])} "
             f"{format_signed_points(pair['low'])} to {format_signed_points(pair['high'])} {pair['p_value']:.4f}",
-            "confusion": " ".join(map(str, [row["class"], *evaluation["confusion"]["counts"][0], format_percent(row["recall"])])),
+            "confusion": " ".join(map(str, [row["class"], *evaluation["confusion"]["counts"][0], recall])),
             "calibration": f"{evaluation['arm']} {format_percent(evaluation['calibration'][0]['ece'])}",
-            "agreement": f"{same['first']} and {same['second']} {format_percent(same['same'])} {format_percent(same['both_right'])}",
+            "agreement": f"{same['first']} and {same['second']} {shares}",
             "origins": "finetune and frozen start from: resnet18, weights embedded, trained on photographs, 45.5 %",
             "names in common": "It was trained on 3 classes; with names of yours: ant, bee",
             "splits": f"5 {split['train']} {split['val']} {split['test']} 3 20 1 0, 1, 2",
             "skipped": "1 file left out broken.png: is truncated",
             "command": run["command"],
             "versions": "cores 2, gpu none, system Linux; headstart 0.1.0, torch 2.13.0",
-        }  # fmt: skip
+        }
         text = visible(render_report({**report, "no_verdict": "there is none"}, {}))
         assert report["next_steps"] and report["cautions"]
         assert [section for section, part in parts.items() if part not in text] == []
@@ -51,14 +54,22 @@ class TestPageText:
         sweep = fake_sweep(budgets=(5,), compare={"metric": "balanced_accuracy"})
         text = visible(write_report(sweep).read_text())
         print_analysis(analyze_sweep(sweep))
-        for part in ("points of balanced accuracy, ", "points of balanced accuracy interval",
-                     "points of balanced accuracy (to", "Plain accuracy on the sealed",
-                     "Which arms did nothing beat by balanced accuracy?",
-                     "use balanced accuracy; the table shows plain accuracy."):  # fmt: skip
+        for part in (
+            "points of balanced accuracy, ",
+            "points of balanced accuracy interval",
+            "points of balanced accuracy (to",
+            "Plain accuracy on the sealed",
+            "Which arms did nothing beat by balanced accuracy?",
+            "use balanced accuracy; the table shows plain accuracy.",
+        ):
             assert part in text
         report = capsys.readouterr().out
-        for part in ("intervals in points of balanced accuracy", "beat by balanced accuracy?", "balanced accuracy (to",
-                     "use balanced accuracy; the table shows plain accuracy."):  # fmt: skip
+        for part in (
+            "intervals in points of balanced accuracy",
+            "beat by balanced accuracy?",
+            "balanced accuracy (to",
+            "use balanced accuracy; the table shows plain accuracy.",
+        ):
             assert part in report
         plain = fake_sweep(budgets=(5,), sweep="plain").with_name("plain")
         assert "balanced accuracy" not in visible(write_report(plain).read_text())

@@ -145,6 +145,6 @@ def _name_data_sets(results: Sequence[tuple[Path, RunResult]]) -> dict[Path, str
 
 
 def _resolve_classes(directory: Path, result: RunResult, lists: set[tuple[str, ...]]) -> tuple[str, ...]:
-    """Returns the classes of a run; those of a failed run, which only its split names, in the order of a finished one."""
+    """Returns the classes of a run; those of a failed run, which its split names, in the order of a finished one."""
     classes = tuple(load_class_names(directory, result))
     return classes if classes in lists else next((known for known in lists if set(known) == set(classes)), classes)

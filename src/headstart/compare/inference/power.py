@@ -1,4 +1,4 @@
-"""Computes which differences a number of test images and seeds can detect, and the sample that an open verdict needs."""
+"""Computes the differences that test images and seeds can detect, and the sample that an open verdict needs."""
 
 import math
 from collections.abc import Callable

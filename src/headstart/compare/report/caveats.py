@@ -83,8 +83,8 @@ def describe_verdict_caveats(verdicts: Sequence[Verdict], has_retrained_runs: bo
         reason = "Seeds or images were added, or runs trained anew," if has_retrained_runs else "Seeds were added"
         times = {1: "once", 2: "twice"}.get(looks - 1, f"{looks - 1} times")
         sentences.append(
-            f"{reason} {times} after results could be seen: {looks} looks, so that a false answer has a chance of up to "
-            f"{of_looks} instead of {of_all}."
+            f"{reason} {times} after results could be seen: {looks} looks, so that a false answer has a chance of up "
+            f"to {of_looks} instead of {of_all}."
         )
     if (metric := verdicts[0].metric) != "accuracy":
         sentences.append(f"The verdicts use {metric.replace('_', ' ')}; the table shows plain accuracy.")
@@ -127,8 +127,8 @@ def describe_superseded_runs(superseded: Sequence[LoadedRun]) -> list[str]:
         return []
     count = pluralize(len(superseded), "run is superseded", "runs are superseded")
     return [
-        f"{count} and not counted: images, weights or the version changed, and the same command trained anew. That is a "
-        f"further look, since the older results could be seen ({join_with_limit([run.name for run in superseded])})."
+        f"{count} and not counted: images, weights or the version changed, and the same command trained anew. That is "
+        f"a further look, since the older results could be seen ({join_with_limit([run.name for run in superseded])})."
     ]
 
 

@@ -22,8 +22,8 @@ def recommend_next_steps(verdicts: Sequence[Verdict]) -> list[str]:
     too_few = merge_by_budget(verdicts, _explain_tie_out_of_reach)
     if too_few and all(verdict.table.folds == 1 for verdict in verdicts):
         too_few.append(
-            "data.folds=5 tests each image once per seed, instead of a part of them; data with a test part of their own "
-            "have no folds."
+            "data.folds=5 tests each image once per seed, instead of a part of them; data with a test part of their "
+            "own have no folds."
         )
     return sentences + too_few
 
