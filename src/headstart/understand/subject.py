@@ -54,7 +54,7 @@ class Subject:
         return channels, height, width
 
     def held_out_indices(self, max_count: int) -> Tensor:
-        """Indices of held-out images, evenly spaced, int64 (n,), n ≤ ``max_count``; of all images if none is held out."""
+        """Indices of at most ``max_count`` held-out images, evenly spaced; of all images if none is held out."""
         indices = (~self.train_mask).nonzero().flatten()
         indices = indices if len(indices) else torch.arange(len(self.images))
         return indices[torch.linspace(0, len(indices) - 1, min(max_count, len(indices))).round().long()]

@@ -43,9 +43,11 @@ class TestUniformStackVariance:
         )
 
     def test_is_that_of_vgg16(self):
-        layers = [nn.MaxPool2d(2) if isinstance(each, nn.MaxPool2d) else nn.Conv2d(1, 1, 3, padding=1)
-                  for each in torchvision.models.vgg.make_layers(torchvision.models.vgg.cfgs["D"])
-                  if isinstance(each, (nn.MaxPool2d, nn.Conv2d))]  # fmt: skip
+        layers = [
+            nn.MaxPool2d(2) if isinstance(each, nn.MaxPool2d) else nn.Conv2d(1, 1, 3, padding=1)
+            for each in torchvision.models.vgg.make_layers(torchvision.models.vgg.cfgs["D"])
+            if isinstance(each, (nn.MaxPool2d, nn.Conv2d))
+        ]
         weights, layer = alike(nn.Sequential(*layers), (1, 224, 224))
         assert layer.size == (212, 212)
         for dim in (0, 1):
@@ -85,7 +87,7 @@ class TestSummarizeEffectiveField:
         assert found.r2.value > (0.95 if layers == 2 else 0.999)
 
     def test_intervals_are_over_images(self):
-        """Of 400 images half show a field of σ 1 and half one of σ 3: the variance is 1 + 8p, p the share of the wide."""
+        """Half of 400 images have σ 1 and half σ 3: the variance is 1 + 8p, p the share of the wide ones."""
         layer = last_of(nn.Sequential(nn.Conv2d(1, 1, 7)), (1, 7, 7))
         narrow, wide = torch.zeros(7, 7, dtype=torch.float64), torch.zeros(7, 7, dtype=torch.float64)
         narrow[2::2, 2::2][:2, :2], wide[::6, ::6] = 0.25, 0.25  # pixels 2 and 4, and pixels 0 and 6, of both axes

@@ -36,8 +36,11 @@ class TestBuildEffectiveFieldChapter:
         found = it.build_effective_field_chapter(replace(subject, pretrained_network=lesson(2)), lambda _: None)
         captions = [part.caption for part in found.content if isinstance(part, Picture)]
         assert [caption.split(":")[0] for caption in captions] == [
-            "Untrained", "Pretrained", "All weights alike", "Trained",
-        ]  # fmt: skip
+            "Untrained",
+            "Pretrained",
+            "All weights alike",
+            "Trained",
+        ]
         assert all("σ" in caption and "R²" in caption for caption in captions)
         states, stages = [part for part in found.content if isinstance(part, Table)]
         assert [row[0] for row in states.rows] == ["untrained", "pretrained", "all weights alike", "trained"]

@@ -86,8 +86,12 @@ class TestReceptiveFields:
 
         found = fields(Branches(), (1, 32, 32))
         assert [(name, each.size[0]) for name, each in found.items()] == [
-            ("wide", 7), ("small", 1), ("cat", 7), ("small_1", 1), ("mul", 1),
-        ]  # fmt: skip
+            ("wide", 7),
+            ("small", 1),
+            ("cat", 7),
+            ("small_1", 1),
+            ("mul", 1),
+        ]
 
     def test_upsampling_reduces_the_stride(self):
         found = stacked(

@@ -41,10 +41,13 @@ def state(network):
     """All that a measurement must leave alone."""
     return (
         {name: value.clone() for name, value in network.state_dict().items()},
-        [(name, each.training, len(vars(each)["_forward_hooks"]), sorted(vars(each))) for name, each in network.named_modules()],
+        [
+            (name, each.training, len(vars(each)["_forward_hooks"]), sorted(vars(each)))
+            for name, each in network.named_modules()
+        ],
         [(name, id(each), each.requires_grad) for name, each in network.named_parameters()],
         torch.get_rng_state(),
-    )  # fmt: skip
+    )
 
 
 def assert_same(before, after):
@@ -94,25 +97,49 @@ class TestSupportedOperations:
     @pytest.mark.parametrize(
         "function",
         [
-            torch.neg, torch.sign, torch.floor, torch.cos, torch.logit, torch.isnan, torch.detach,
-            lambda x: pooled(x) - x, lambda x: x + -pooled(x), lambda x: 2**x, lambda x: x % 2, lambda x: x // 2,
-            lambda x: x > 0, lambda x: torch.where(x > 0, x, -pooled(x)), lambda x: torch.heaviside(x, x),
-            lambda x: x.masked_fill(torch.ones(12, 10) > 0, 0), lambda x: x + (x.round() - x).detach(),
-            nn.PReLU(), nn.RReLU(), nn.LogSigmoid(), nn.Threshold(100.0, 0.0), nn.Softmin(1), nn.Tanhshrink(),
+            torch.neg,
+            torch.sign,
+            torch.floor,
+            torch.cos,
+            torch.logit,
+            torch.isnan,
+            torch.detach,
+            lambda x: pooled(x) - x,
+            lambda x: x + -pooled(x),
+            lambda x: 2**x,
+            lambda x: x % 2,
+            lambda x: x // 2,
+            lambda x: x > 0,
+            lambda x: torch.where(x > 0, x, -pooled(x)),
+            lambda x: torch.heaviside(x, x),
+            lambda x: x.masked_fill(torch.ones(12, 10) > 0, 0),
+            lambda x: x + (x.round() - x).detach(),
+            nn.PReLU(),
+            nn.RReLU(),
+            nn.LogSigmoid(),
+            nn.Threshold(100.0, 0.0),
+            nn.Softmin(1),
+            nn.Tanhshrink(),
             nn.Hardshrink(),
         ],
-    )  # fmt: skip
+    )
     def test_pointwise_ones_change_no_field(self, function):
         assert confirmed(Between(lambda maps: function(maps).to(maps.dtype))) >= 2
 
     @pytest.mark.parametrize(
         "function",
         [
-            lambda x: x / x.max(), lambda x: x / x.norm(), lambda x: x / x.norm(2, (2, 3), True), lambda x: x - x.mean(),
-            lambda x: x - torch.std_mean(x, (2, 3), keepdim=True)[0], lambda x: x * torch.logsumexp(x, (2, 3), True),
-            lambda x: x * x.nansum((2, 3), keepdim=True), nn.GroupNorm(1, 2), nn.InstanceNorm2d(2),
+            lambda x: x / x.max(),
+            lambda x: x / x.norm(),
+            lambda x: x / x.norm(2, (2, 3), True),
+            lambda x: x - x.mean(),
+            lambda x: x - torch.std_mean(x, (2, 3), keepdim=True)[0],
+            lambda x: x * torch.logsumexp(x, (2, 3), True),
+            lambda x: x * x.nansum((2, 3), keepdim=True),
+            nn.GroupNorm(1, 2),
+            nn.InstanceNorm2d(2),
         ],
-    )  # fmt: skip
+    )
     def test_gates_keep_the_local_field(self, function):
         network = Between(function)
         assert confirmed(network) >= 2 and ReceptiveFields(network, SHAPE).fields[-1].whole_image
@@ -120,21 +147,29 @@ class TestSupportedOperations:
     @pytest.mark.parametrize(
         ("function", "channels"),
         [
-            (lambda x: x.max(1, keepdim=True)[0], 1), (lambda x: x.norm(2, 1, True), 1), (lambda x: x.amax(1, True), 1),
+            (lambda x: x.max(1, keepdim=True)[0], 1),
+            (lambda x: x.norm(2, 1, True), 1),
+            (lambda x: x.amax(1, True), 1),
             (lambda x: F.max_pool2d(x, 2, return_indices=True)[0], 2),
             (lambda x: F.adaptive_max_pool2d(x, (7, 4), return_indices=True)[0], 2),
-            (lambda x: F.max_pool2d(x, 3, 2, 1, 2, ceil_mode=True), 2), (lambda x: F.lp_pool2d(x, 2, 3, ceil_mode=True), 2),
+            (lambda x: F.max_pool2d(x, 3, 2, 1, 2, ceil_mode=True), 2),
+            (lambda x: F.lp_pool2d(x, 2, 3, ceil_mode=True), 2),
             (lambda x: F.avg_pool2d(x, (3, 2), (2, 1), (1, 0), ceil_mode=True, count_include_pad=False), 2),
             (lambda x: F.conv_transpose2d(x, torch.ones(2, 2, 5, 5, dtype=x.dtype), None, 3, 2, 2), 2),
-            (lambda x: torch.cat([x[:, :, ::2, ::2], x[:, :, 1::2, 1::2]], 1), 4), (lambda x: x[..., 2:-2, 1:-3], 2),
-            (lambda x: F.pad(x, (-2, 3, -1, 0)), 2), (lambda x: F.pad(x, (9, 9, 11, 11), mode="reflect"), 2),
-            (lambda x: F.pad(x, (-2, 1, 3, 0), mode="replicate"), 2), (lambda x: F.channel_shuffle(x, 2), 2),
+            (lambda x: torch.cat([x[:, :, ::2, ::2], x[:, :, 1::2, 1::2]], 1), 4),
+            (lambda x: x[..., 2:-2, 1:-3], 2),
+            (lambda x: F.pad(x, (-2, 3, -1, 0)), 2),
+            (lambda x: F.pad(x, (9, 9, 11, 11), mode="reflect"), 2),
+            (lambda x: F.pad(x, (-2, 1, 3, 0), mode="replicate"), 2),
+            (lambda x: F.channel_shuffle(x, 2), 2),
             (lambda x: F.interpolate(x, scale_factor=1.3, mode="bilinear", recompute_scale_factor=True), 2),
             (lambda x: F.interpolate(x, scale_factor=1.3, mode="bilinear", align_corners=True), 2),
-            (lambda x: x[0], 2), (lambda x: x.transpose(2, 3), 2), (lambda x: torch.einsum("nchw->ncwh", x), 2),
+            (lambda x: x[0], 2),
+            (lambda x: x.transpose(2, 3), 2),
+            (lambda x: torch.einsum("nchw->ncwh", x), 2),
             (lambda x: x.flatten(2).unflatten(2, (12, 10)), 2),
         ],
-    )  # fmt: skip
+    )
     def test_include_slices_pools_and_permutations(self, function, channels):
         assert confirmed(Between(function, channels)) >= 2
 
@@ -183,12 +218,21 @@ class TestUnsupportedOperations:
         ("function", "named"),
         [
             (lambda x: F.pad(x, (2, 1, 3, 0), mode="circular"), "circular padding in the network is not known"),
-            (lambda x: F.interpolate(x, scale_factor=1.3, mode="nearest"), "upsample_nearest2d by a scale that the sizes"),
+            (
+                lambda x: F.interpolate(x, scale_factor=1.3, mode="nearest"),
+                "upsample_nearest2d by a scale that the sizes",
+            ),
             (lambda x: F.interpolate(x, scale_factor=1.3, mode="bilinear"), "upsample_bilinear2d by a scale that the"),
             (lambda x: F.interpolate(x, scale_factor=2, mode="bicubic"), "operation upsample_bicubic2d is not known"),
             (lambda x: x.as_strided((1, 2, 12, 10), (240, 120, 1, 12)), "operation as_strided of a map is not known"),
-            (lambda x: (x.unsqueeze(2) + x.unsqueeze(3)).amax(3), "operation add of maps with different dimensions is not known"),
-            (lambda x: x[:, :, :10] + x[:, :, :10].transpose(2, 3), "operation add of maps with different dimensions is not"),
+            (
+                lambda x: (x.unsqueeze(2) + x.unsqueeze(3)).amax(3),
+                "operation add of maps with different dimensions is not known",
+            ),
+            (
+                lambda x: x[:, :, :10] + x[:, :, :10].transpose(2, 3),
+                "operation add of maps with different dimensions is not",
+            ),
             (lambda x: x.mean(2, keepdim=True) * x, "operation mean over rows alone is not known"),
             (lambda x: F.fold(F.unfold(x, 3), (12, 10), 3), "operation im2col is not known"),
             (lambda x: torch.fft.irfft2(torch.fft.rfft2(x)), "operation _fft_r2c is not known"),
@@ -196,12 +240,15 @@ class TestUnsupportedOperations:
             (lambda x: torch.cat([x, x], 2), "operation cat along a map is not known"),
             (lambda x: F.fractional_max_pool2d(x, 2, output_ratio=(0.5, 0.5)), "fractional_max_pool2d is not known"),
             (lambda x: F.grid_sample(x, torch.zeros(1, 4, 4, 2), align_corners=False), "grid_sampler_2d is not known"),
-            (lambda x: torch._foreach_add_([torch.zeros_like(x)], [x]) or x, "operation _foreach_add, which gives nothing"),
+            (
+                lambda x: torch._foreach_add_([torch.zeros_like(x)], [x]) or x,
+                "operation _foreach_add, which gives nothing",
+            ),
             (lambda x: x if x.mean() > 0 else -x, "its control flow depends on pixel values"),
             (lambda x: x[x > 0], "its control flow depends on pixel values"),
             (written, "last reads a tensor of which a part was written over"),
         ],
-    )  # fmt: skip
+    )
     def test_are_named_in_one_line(self, function, named):
         assert named in refused(Between(function))
 
@@ -216,7 +263,7 @@ class TestUnsupportedNetworks:
         "network",
         [Attended(2, 1, batch_first=True), nn.Identity(), nn.ReLU(), Told(lambda x: {"out": x}), Told(torch.ones_like)],
         ids=lambda network: type(network).__name__,
-    )  # fmt: skip
+    )
     def test_without_tensor_outputs_are_refused(self, network):
         said = refused(network)
         assert said.startswith(f"{type(network).__name__} has no layers that give a tensor of the image")

@@ -243,8 +243,10 @@ def test_ways_are_the_gradients_of_a_network_whose_weights_are_1(js, seed):
     expected = torch.autograd.grad(now[0, 0, unit[0], unit[1]], images)[0][0, 0] if network["layers"] else None
     found = js(
         "(({ from, shape, values }) => ({ from, shape, values: [...values] }))(paths(table(n), layer, unit))",
-        n=network, layer=len(rows) - 1, unit=unit,
-    )  # fmt: skip
+        n=network,
+        layer=len(rows) - 1,
+        unit=unit,
+    )
     if expected is not None:
         whole = torch.zeros(network["size"], dtype=torch.float64)
         (y, x), (h, w) = found["from"], found["shape"]

@@ -8,12 +8,21 @@ from headstart.understand.simulation import TEMPLATE_FOLDER
 
 NAMES = ("lesson", "three", "dilated", "lenet", "alexnet", "vgg16", "resnet18")
 STATE = {
-    "tab": "stack", "layer": 3, "unit": [2, 5], "show": "paths", "axis": 0, "stack": {"depth": 7, "channels": 16},
+    "tab": "stack",
+    "layer": 3,
+    "unit": [2, 5],
+    "show": "paths",
+    "axis": 0,
+    "stack": {"depth": 7, "channels": 16},
     "convolution": {
-        "image": [[0, 1, 0.5, -2, 0]] * 5, "kernel": [[-1, 0, 1]] * 3,
-        "stride": 2, "padding": 1, "dilation": 2, "step": 3,
+        "image": [[0, 1, 0.5, -2, 0]] * 5,
+        "kernel": [[-1, 0, 1]] * 3,
+        "stride": 2,
+        "padding": 1,
+        "dilation": 2,
+        "step": 3,
     },
-}  # fmt: skip
+}
 
 
 def state(js, name, **more):

@@ -16,9 +16,11 @@ from headstart.understand.simulation import (
 
 OWN = {
     "title": "</script><b>mine",
-    "size": [8, 8], "channels": 1, "notes": [],
+    "size": [8, 8],
+    "channels": 1,
+    "notes": [],
     "layers": [{"kind": "conv", "kernel": [3, 3], "padding": [1, 1], "channels": 2, "name": "a", "names": ["a", "b"]}],
-}  # fmt: skip
+}
 
 
 def given(page):

@@ -15,9 +15,7 @@ def corner(js, *layers, **more):
 
 
 def stride(js, *layers, **more):
-    return js(
-        "strideWords({ ...n, layers: n.layers.map(complete) }, n.layers.length)", n=network(*layers, **more)
-    )  # fmt: skip
+    return js("strideWords({ ...n, layers: n.layers.map(complete) }, n.layers.length)", n=network(*layers, **more))
 
 
 def gap(js, *layers, **more):

@@ -353,10 +353,10 @@ def _add_permutation_section(
                 for kind, values in accuracy.items()
             ],
         ),
-        f"If each picture is shifted at random, the permutation costs the convolutional network "
+        "If each picture is shifted at random, the permutation costs the convolutional network "
         f"{_format_points(cnn.value)} ({_format_points(cnn.low)} to {_format_points(cnn.high)}) and the fully "
-        f"connected one {_format_points(mlp.value)} ({_format_points(mlp.low)} to {_format_points(mlp.high)}). If all pictures "
-        f"are aligned it costs the convolutional one {_format_points(aligned_cnn.value)}."
+        f"connected one {_format_points(mlp.value)} ({_format_points(mlp.low)} to {_format_points(mlp.high)}). "
+        f"If all pictures are aligned it costs the convolutional one {_format_points(aligned_cnn.value)}."
         + (" There, even a permuted order can be learned by heart." if is_memorized else ""),
     ]
     verdict = permutation_verdict(shifted)
