@@ -196,3 +196,18 @@ def command(tmp_path, capsys, monkeypatch):
         return SimpleNamespace(code=exit_info.value.code or 0, out=output.out, err=output.err, folder=folder)
 
     return run
+
+
+@pytest.fixture
+def plan_command():
+    """Checks a command as typed, and plans it where it is a sweep."""
+    from headstart.config.compose import compose_command
+    from headstart.config.overrides import quote_overrides
+    from headstart.sweep.planner import check_command, plan_sweep
+
+    def plan(*words):
+        command = compose_command(quote_overrides(list(words)))
+        check_command(command)
+        return plan_sweep(command) if command.multirun else None
+
+    return plan

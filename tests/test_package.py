@@ -190,7 +190,7 @@ class TestLayers:
 
     def test_commands_answer_without_torch(self):
         code = (
-            "import sys, headstart, headstart.cli.main, headstart.config.command_line, headstart.train,"
+            "import sys, headstart, headstart.cli.main, headstart.config.launch, headstart.train,"
             "headstart.sweep.planner, headstart.data.image_folder, headstart.data.digits, headstart.data.mnist,"
             "headstart.data.audit.audit, headstart.compare.report.html, headstart.compare.report.content;"
             "sys.exit(bool({'torch', 'lightning', 'timm'} & set(sys.modules)))"
