@@ -75,7 +75,7 @@ def call_hydra(task: Callable[[], Any], argv: list[str]) -> None:
 def print_one_line_errors(task: Callable[[DictConfig], Any]) -> Callable[[DictConfig], Any]:
     """Decorates a task function of Hydra: prints an exception in one line instead of Hydra's report.
 
-    A single run ends with exit code 1. In a sweep the error goes back to the sweeper, which goes on with the other runs;
+    A single run ends with exit code 1. In a sweep the error goes back to the sweeper, and the other runs go on;
     a full disk ends the sweep.
     """
 

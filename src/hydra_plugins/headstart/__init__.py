@@ -1,4 +1,4 @@
-"""Hydra plugins of Headstart: ``hydra/sweeper=headstart`` and ``hydra/launcher=local``. Hydra imports them at each start."""
+"""Hydra plugins ``hydra/sweeper=headstart`` and ``hydra/launcher=local``; Hydra imports this module at each start."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
