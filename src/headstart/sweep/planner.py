@@ -207,7 +207,8 @@ def _list_jobs(
     command: ComposedCommand, arms: dict[tuple[str, ...], DictConfig], sweeps: dict[str, list[str]], directory: Path
 ) -> list[_Job]:
     """The runs in Hydra's order: the last swept key varies fastest."""
-    typed = [word for word in command.overrides if override_key(word) not in ("hydra.sweep.dir", "hydra.mode")]
+    # Hydra adds the overrides of its own options to each job.
+    typed = [word for word in command.overrides if not override_key(word).startswith(("hydra.", "hydra/"))]
     axes = [key for key in sweeps if key not in WITHIN_ARM_KEYS]
     jobs = []
     for choices in product(*sweeps.values()):
