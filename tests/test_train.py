@@ -108,7 +108,7 @@ def test_a_finished_sweep_given_again_shows_its_table_and_launches_nothing(image
     sweep = ["-m", *TINY, f"data.root={images}", "seed=0,1"]
     first = command(*sweep)
     monkeypatch.setattr(
-        "headstart.config.command_line.launch", lambda *_: pytest.fail("Hydra was asked to run it again")
+        "headstart.config.command_line.launch_hydra", lambda *_: pytest.fail("Hydra was asked to run it again")
     )
     again = command(*sweep)
     assert again.code == 0 and "2 runs (2 seeds), 2 done" in again.err

@@ -181,7 +181,7 @@ def train_nothing(cfg, how):
     from headstart.config.identity import identify_run
 
     directory, identity = Path(HydraConfig.get().runtime.output_dir), identify_run(cfg)
-    with run_directory.lock_run_directory(directory, identity, how.wait):
+    with run_directory.lock_run_directory(directory, identity, how.wait_for_lock):
         if ended := run_directory.read_result(directory, identity):
             return ended
         result = {

@@ -17,8 +17,8 @@ def test_a_model_that_guesses_by_share_has_the_entropy_of_its_labels_as_loss():
     labels = np.array([0, 0, 0, 1])
     scores = torch.tensor([[math.log(3), 0.0]]).expand(4, -1)
     trainer = SimpleNamespace(predict=lambda model, loader: [scores[:3], scores[3:]])
-    source = SimpleNamespace(catalogue=SimpleNamespace(labels=labels), split=SimpleNamespace(train=np.arange(4)))
-    said = train_set_loss(trainer, None, SimpleNamespace(source=source, trained_dataloader=lambda: None))
+    source = SimpleNamespace(catalog=SimpleNamespace(labels=labels), split=SimpleNamespace(train=np.arange(4)))
+    said = train_set_loss(trainer, None, SimpleNamespace(source=source, train_eval_dataloader=lambda: None))
     assert said["loss"] == pytest.approx(said["label_entropy"]) == pytest.approx(0.5623, abs=1e-4)
 
 
@@ -30,8 +30,8 @@ def test_the_surest_mistakes_come_first_and_as_pictures():
     pixels = np.random.default_rng(0).integers(0, 256, (40, 3, 200, 120), dtype=np.uint8)
     source = SimpleNamespace(
         split=SimpleNamespace(test=np.arange(10, 40)),
-        catalogue=SimpleNamespace(names=[f"{i}.png" for i in range(40)]),
-        pixels=lambda positions: pixels[positions],
+        catalog=SimpleNamespace(names=[f"{i}.png" for i in range(40)]),
+        read_pixels=lambda positions: pixels[positions],
     )
     names, pictures = render_error_thumbnails(source, labels, probabilities)
     assert names[:2] == ["38.png", "37.png"] and len(names) == len(pictures) == MAX_CONFIDENT_ERRORS
