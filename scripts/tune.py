@@ -31,7 +31,7 @@ def tried(cfg: DictConfig) -> Any:
     source = instantiate(cfg.data)
     split = source.split
     used = np.concatenate([split.train, split.val, split.test])
-    rest = np.setdiff1d(np.arange(len(source.catalogue.labels)), used)
+    rest = np.setdiff1d(np.arange(len(source.catalog.labels)), used)
     if not len(rest):
         raise HeadstartError("nothing is left to judge by; give a smaller data.labels_per_class")
     source.split = replace(split, test=rest)

@@ -1,4 +1,4 @@
-"""Tiny images, a cache of the test's own, and commands run in the test's own process."""
+"""Tiny images, separate caches, and commands that run in the process of the test."""
 
 import os
 import socket
@@ -10,10 +10,10 @@ import pytest
 from hypothesis import settings
 from PIL import Image
 
-# Tiny networks are faster so, alone and in a sweep; set before torch is imported.
+# Tiny networks train fastest on one thread; set before torch is imported.
 os.environ.update(OMP_NUM_THREADS="1", LOKY_MAX_CPU_COUNT="1")
 
-# The same few examples each time, so that a failure is one for everybody.
+# The same few examples each time: a failure can be repeated.
 settings.register_profile("headstart", derandomize=True, database=None, deadline=None, max_examples=40)
 settings.load_profile("headstart")
 
@@ -26,8 +26,8 @@ def session_cache(tmp_path_factory):
 
 
 @pytest.fixture(autouse=True)
-def own_places(session_cache, tmp_path, monkeypatch):
-    """Nothing is read from or written to the places of the person who runs the tests."""
+def separate_caches(session_cache, tmp_path, monkeypatch):
+    """Caches of the tests' own: nothing is read from or written to the user's cache folders."""
     monkeypatch.setenv("HEADSTART_CACHE", str(session_cache))
     monkeypatch.setenv("HF_HOME", str(tmp_path / "huggingface"))
     monkeypatch.delenv("HYDRA_FULL_ERROR", raising=False)
@@ -35,37 +35,37 @@ def own_places(session_cache, tmp_path, monkeypatch):
 
 @pytest.fixture(autouse=True)
 def no_name_server(monkeypatch):
-    """pytest-socket refuses every connection but to loopback; where it allows hosts, it still lets names be asked."""
+    """Refuses to resolve host names: pytest-socket blocks connections, but not name servers."""
 
-    def guarded(resolve):
-        def resolved(host, *args, **kwargs):
+    def guard(resolve):
+        def resolve_loopback(host, *args, **kwargs):
             name = host.decode() if isinstance(host, bytes) else host
             if name not in LOOPBACK:
-                raise socket.gaierror(socket.EAI_NONAME, f"the tests are offline and know no {name}")
+                raise socket.gaierror(socket.EAI_NONAME, f"the tests are offline and cannot resolve {name}")
             return resolve(host, *args, **kwargs)
 
-        return resolved
+        return resolve_loopback
 
     for function in ("getaddrinfo", "gethostbyname"):
-        monkeypatch.setattr(socket, function, guarded(getattr(socket, function)))
+        monkeypatch.setattr(socket, function, guard(getattr(socket, function)))
 
 
 @pytest.fixture
 def image_folder(tmp_path):
     """A function that writes a folder of tiny PNG images, ``root/<class>/<index>.png``.
 
-    Each class has a brightness of its own in each channel, and each image its own noise.
+    Each class has its own brightness in each channel, each image its own noise.
     """
 
     def write(classes=2, per_class=10, size=16, root=None, seed=0) -> Path:
         root = root or tmp_path / "images"
-        draw = np.random.default_rng(seed)
+        generator = np.random.default_rng(seed)
         names = classes if isinstance(classes, list) else [f"class{k}" for k in range(classes)]
         for label, name in enumerate(names):
             (root / name).mkdir(parents=True)
             level = np.random.default_rng(label).integers(60, 200, size=3)
             for index in range(per_class):
-                noise = draw.integers(-40, 40, size=(size, size, 3))
+                noise = generator.integers(-40, 40, size=(size, size, 3))
                 pixels = (level + noise).clip(0, 255).astype(np.uint8)
                 Image.fromarray(pixels).save(root / name / f"{index}.png")
         return root
@@ -85,8 +85,8 @@ def loader(spec):
     """Batches of raw random images with labels."""
     import torch
 
-    draw = torch.Generator().manual_seed(0)
-    images = torch.randint(0, 256, (12, *spec.shape), generator=draw, dtype=torch.uint8)
+    generator = torch.Generator().manual_seed(0)
+    images = torch.randint(0, 256, (12, *spec.shape), generator=generator, dtype=torch.uint8)
     labels = torch.arange(12) % spec.num_classes
     return torch.utils.data.DataLoader(torch.utils.data.TensorDataset(images, labels), batch_size=6)
 
@@ -115,6 +115,33 @@ def fitted(loader):
     return fit
 
 
+@pytest.fixture(scope="session")
+def lesson():
+    """A function that gives a LeNet-like network for images of 1×28×28, its pools functions, with weights of ``seed``."""
+    import torch
+    import torch.nn.functional as F
+    from torch import nn
+
+    class Lesson(nn.Module):
+        def __init__(self, classes):
+            super().__init__()
+            self.conv1 = nn.Conv2d(1, 4, kernel_size=3, padding=1)
+            self.conv2 = nn.Conv2d(4, 8, kernel_size=3, padding=1)
+            self.fc1 = nn.Linear(8 * 7 * 7, 32)
+            self.fc2 = nn.Linear(32, classes)
+
+        def forward(self, images):
+            images = F.max_pool2d(F.relu(self.conv1(images)), 2, 2)
+            images = F.max_pool2d(F.relu(self.conv2(images)), 2, 2)
+            return self.fc2(F.relu(self.fc1(images.view(-1, 8 * 7 * 7))))
+
+    def build(seed=0, classes=4):
+        torch.manual_seed(seed)
+        return Lesson(classes).eval()
+
+    return build
+
+
 @pytest.fixture
 def images(image_folder):
     return image_folder(classes=3, per_class=12, size=16)
@@ -122,7 +149,7 @@ def images(image_folder):
 
 @pytest.fixture
 def command(tmp_path, capsys, monkeypatch):
-    """Runs ``headstart-train`` in this process and in a folder of its own: code, out, err, folder."""
+    """Runs ``headstart-train`` in this process, in its own folder; gives code, out, err and folder."""
     from headstart import train
 
     def run(*words, folder=None):
@@ -131,9 +158,9 @@ def command(tmp_path, capsys, monkeypatch):
         monkeypatch.chdir(folder)
         monkeypatch.setattr("sys.argv", ["headstart-train", *words])
         capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
+        with pytest.raises(SystemExit) as exit_info:
             train.main()
-        said = capsys.readouterr()
-        return SimpleNamespace(code=ended.value.code or 0, out=said.out, err=said.err, folder=folder)
+        output = capsys.readouterr()
+        return SimpleNamespace(code=exit_info.value.code or 0, out=output.out, err=output.err, folder=folder)
 
     return run

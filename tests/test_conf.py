@@ -1,4 +1,4 @@
-"""Configuration is the constructor: every YAML composes and every key is an argument."""
+"""Each YAML of conf/ composes, and its keys are the arguments of the constructor that it names."""
 
 import inspect
 import json
@@ -17,53 +17,52 @@ TARGETS = [p for p in GROUPS if "_target_" in yaml.safe_load((conf_dir() / p).re
 EXPERIMENTS = sorted(p.stem for p in FILES if p.parts[0] == "experiment")
 
 
-def options(path: Path) -> str:
+def override_of(path: Path) -> str:
+    """The override that chooses a file of a group: ``model=frozen``."""
     return f"{path.parent}={path.stem}"
 
 
-@pytest.mark.parametrize("path", GROUPS, ids=options)
-def test_every_choice_of_every_group_composes(path):
-    config = compose_command([options(path)]).config
-    assert config.hydra.runtime.choices[str(path.parent)] == path.stem
+class TestGroups:
+    @pytest.mark.parametrize("path", GROUPS, ids=override_of)
+    def test_each_choice_composes(self, path):
+        config = compose_command([override_of(path)]).config
+        assert config.hydra.runtime.choices[str(path.parent)] == path.stem
+
+    @pytest.mark.parametrize("path", TARGETS, ids=override_of)
+    def test_keys_are_the_arguments_of_the_constructor(self, path):
+        keys = yaml.safe_load((conf_dir() / path).read_text(encoding="utf-8"))
+        target = keys.pop("_target_")
+        arguments = set(inspect.signature(get_class(target)).parameters)
+        assert set(keys) <= arguments
+        if target.startswith("headstart."):
+            assert set(keys) == arguments - {"spec"}
+
+    @pytest.mark.parametrize("path", [path for path in TARGETS if path.parts[0] == "model"], ids=override_of)
+    def test_a_model_is_a_class_of_ours(self, path):
+        assert compose_command([override_of(path)]).config.model._target_.startswith("headstart.models.")
 
 
-@pytest.mark.parametrize("path", TARGETS, ids=options)
-def test_every_key_beside_a_target_is_an_argument(path):
-    kept = yaml.safe_load((conf_dir() / path).read_text())
-    target = kept.pop("_target_")
-    arguments = set(inspect.signature(get_class(target)).parameters)
-    assert set(kept) <= arguments
-    if target.startswith("headstart."):
-        assert set(kept) == arguments - {"spec"}
+class TestExperiments:
+    @pytest.mark.parametrize("experiment", EXPERIMENTS)
+    def test_the_header_has_the_command(self, experiment):
+        header = (conf_dir() / "experiment" / f"{experiment}.yaml").read_text(encoding="utf-8")
+        assert f"headstart-train experiment={experiment}" in header
 
-
-def test_a_run_of_each_model_needs_no_other_argument_than_the_configurations():
-    for path in TARGETS:
-        if path.parts[0] == "model":
-            assert compose_command([options(path)]).config.model._target_.startswith("headstart.models.")
-
-
-@pytest.mark.parametrize("experiment", EXPERIMENTS)
-def test_every_experiment_states_its_command(experiment):
-    header = (conf_dir() / "experiment" / f"{experiment}.yaml").read_text()
-    assert f"headstart-train experiment={experiment}" in header
-
-
-@pytest.mark.parametrize("experiment", EXPERIMENTS)
-def test_every_experiment_runs_on_tiny_images(experiment, image_folder, command):
-    images = image_folder(classes=2, per_class=30 if experiment == "compare_tuned" else 10, size=32)
-    for part in ("train", "val"):
-        image_folder(classes=2, per_class=8, size=32, root=images.parent / "parts" / part, seed=len(part))
-    root = images if experiment.startswith("compare") else images.parent / "parts"
-    narrowed = {
-        "arc": ["seed=0", "data.labels_per_class=null"],
-        "compare": ["seed=0"],
-        "compare_tuned": ["seed=0", "tune.trials=1"],
-        "distil_embedded": ["model.teacher.name=resnet10t", "~model.teacher.options.pad_type",
-                            "model.teacher.weights=none", "model.teacher_size=32"],
-        "transferability": ["seed=0", "model.kept=1", "data.labels_per_class=4"],
-    }.get(experiment, [])  # fmt: skip
-    done = command(f"experiment={experiment}", "data=folder", f"data.root={root}", "data.image_size=32",
-                   "model.epochs=1", *narrowed)  # fmt: skip
-    statuses = [json.loads(p.read_text())["status"] for p in done.folder.rglob(run_directory.RESULT_FILE)]
-    assert done.code == 0 and statuses and set(statuses) == {"finished"}
+    @pytest.mark.parametrize("experiment", EXPERIMENTS)
+    def test_runs_on_tiny_images(self, experiment, image_folder, command):
+        images = image_folder(classes=2, per_class=30 if experiment == "compare_tuned" else 10, size=32)
+        for part in ("train", "val"):
+            image_folder(classes=2, per_class=8, size=32, root=images.parent / "parts" / part, seed=len(part))
+        root = images if experiment.startswith("compare") else images.parent / "parts"
+        options = {
+            "arc": ["seed=0", "data.labels_per_class=null"],
+            "compare": ["seed=0"],
+            "compare_tuned": ["seed=0", "tune.trials=1"],
+            "distil_embedded": ["model.teacher.name=resnet10t", "~model.teacher.options.pad_type",
+                                "model.teacher.weights=none", "model.teacher_size=32"],
+            "transferability": ["seed=0", "model.kept=1", "data.labels_per_class=4"],
+        }.get(experiment, [])  # fmt: skip
+        done = command(f"experiment={experiment}", "data=folder", f"data.root={root}", "data.image_size=32",
+                       "model.epochs=1", *options)  # fmt: skip
+        statuses = [json.loads(p.read_text())["status"] for p in done.folder.rglob(run_directory.RESULT_FILE)]
+        assert done.code == 0 and statuses and set(statuses) == {"finished"}

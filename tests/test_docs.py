@@ -1,4 +1,4 @@
-"""The documents: what they state is held by a test."""
+"""Each statement of docs/inputs.md names a test that holds it."""
 
 import ast
 import re
@@ -19,8 +19,9 @@ def list_tests(path):
             yield from (f"{node.name}::{inner.name}" for inner in node.body if isinstance(inner, ast.FunctionDef))
 
 
-@pytest.mark.parametrize("statement", STATEMENTS, ids=lambda text: text[:40])
-def test_each_statement_on_inputs_names_a_test_that_exists(statement):
-    (named,) = re.findall(r"<!-- (\S+) -->", statement)
-    path, _, name = named.partition("::")
-    assert name in list(list_tests(TESTS / path))
+class TestInputs:
+    @pytest.mark.parametrize("statement", STATEMENTS, ids=lambda text: text[:40])
+    def test_each_statement_names_a_test_that_exists(self, statement):
+        (test,) = re.findall(r"<!-- (\S+) -->", statement)
+        path, _, name = test.partition("::")
+        assert name in list(list_tests(TESTS / path))

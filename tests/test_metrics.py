@@ -1,4 +1,4 @@
-"""The figures of a run, against scikit-learn's of the same predictions."""
+"""Metrics of a run, compared with those of scikit-learn."""
 
 import json
 
@@ -14,24 +14,24 @@ from headstart.errors import DivergedError
 from headstart.models.classifier import compute_metrics
 from headstart.runs import run_directory
 
-FIGURES = ("accuracy", "balanced_accuracy", "macro_f1", "log_loss")
+METRICS = ("accuracy", "balanced_accuracy", "macro_f1", "log_loss")
 
 
-def reference(labels, probabilities):
-    """What scikit-learn says of the rows of a ``predictions.parquet``."""
-    predicted, every = probabilities.argmax(axis=1), list(range(probabilities.shape[1]))
+def compute_reference(labels, probabilities):
+    """scikit-learn's metrics of the rows of a ``predictions.parquet``."""
+    predicted, classes = probabilities.argmax(axis=1), list(range(probabilities.shape[1]))
     rows = probabilities.astype(np.float64)
     present = sorted(set(labels.tolist()))
     return {
         "accuracy": sklearn.accuracy_score(labels, predicted),
         "balanced_accuracy": sklearn.recall_score(labels, predicted, labels=present, average="macro", zero_division=0),
         "macro_f1": sklearn.f1_score(labels, predicted, average="macro", zero_division=0),
-        "log_loss": sklearn.log_loss(labels, rows / rows.sum(axis=1, keepdims=True), labels=every),
+        "log_loss": sklearn.log_loss(labels, rows / rows.sum(axis=1, keepdims=True), labels=classes),
     }
 
 
 @st.composite
-def answers(draw):
+def scores_and_labels(draw):
     """Scores of 2 to 7 classes with many ties, in any precision, and labels of some of the classes."""
     classes, images = draw(st.integers(2, 7)), draw(st.integers(1, 30))
     dtype = draw(st.sampled_from([torch.float16, torch.bfloat16, torch.float32, torch.float64]))
@@ -42,19 +42,19 @@ def answers(draw):
     return scores, torch.tensor(draw(st.lists(st.sampled_from(present), min_size=images, max_size=images)))
 
 
-class TestEvaluate:
+class TestComputeMetrics:
     @settings(max_examples=20)
-    @given(answers())
+    @given(scores_and_labels())
     def test_equals_scikit_learn_for_any_predictions(self, pair):
         scores, labels = pair
         probabilities = scores.float().softmax(dim=1).numpy()
-        figures = {name: float(value) for name, value in compute_metrics(scores, labels).items()}
-        assert figures == pytest.approx(reference(labels.numpy(), probabilities), abs=2e-6)
+        values = {name: float(value) for name, value in compute_metrics(scores, labels).items()}
+        assert values == pytest.approx(compute_reference(labels.numpy(), probabilities), abs=2e-6)
 
     def test_balanced_accuracy_leaves_absent_classes_out(self):
         scores = torch.eye(3)[torch.tensor([0, 2, 2, 1])]
-        figures = compute_metrics(scores, torch.tensor([0, 0, 1, 1]))
-        assert float(figures["balanced_accuracy"]) == 0.5
+        values = compute_metrics(scores, torch.tensor([0, 0, 1, 1]))
+        assert float(values["balanced_accuracy"]) == 0.5
 
     def test_predicts_the_first_of_equal_probabilities(self):
         # The scores differ, the probabilities do not, and those are what predictions.parquet holds.
@@ -69,40 +69,40 @@ class TestEvaluate:
             compute_metrics(scores, torch.tensor([0, 0]))
 
 
-@settings(max_examples=20)
-@given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), min_size=1, max_size=40))
-def test_numpy_and_torch_agree_with_scikit_learn(pairs):
-    labels, predicted = np.array(pairs).T
-    counts = [np.bincount(each, minlength=5) for each in (labels[labels == predicted], labels, predicted)]
-    present = sorted(set(labels.tolist()))
-    wanted = (
-        sklearn.accuracy_score(labels, predicted),
-        sklearn.recall_score(labels, predicted, labels=present, average="macro", zero_division=0),
-        sklearn.f1_score(labels, predicted, average="macro", zero_division=0),
-    )
-    for arrays, close in ((counts, 1e-12), ([torch.from_numpy(each) for each in counts], 1e-6)):
-        right, images, named = arrays
-        said = (
-            metrics.accuracy(right, images),
-            metrics.balanced_accuracy(right, images),
-            metrics.macro_f1(right, images, named),
+class TestMetrics:
+    @settings(max_examples=20)
+    @given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), min_size=1, max_size=40))
+    def test_numpy_and_torch_equal_scikit_learn(self, pairs):
+        labels, predicted = np.array(pairs).T
+        counts = [np.bincount(each, minlength=5) for each in (labels[labels == predicted], labels, predicted)]
+        present = sorted(set(labels.tolist()))
+        expected = (
+            sklearn.accuracy_score(labels, predicted),
+            sklearn.recall_score(labels, predicted, labels=present, average="macro", zero_division=0),
+            sklearn.f1_score(labels, predicted, average="macro", zero_division=0),
         )
-        assert [float(value) for value in said] == pytest.approx(wanted, abs=close)
+        for arrays, tolerance in ((counts, 1e-12), ([torch.from_numpy(each) for each in counts], 1e-6)):
+            correct, actual, predictions = arrays
+            values = (
+                metrics.accuracy(correct, actual),
+                metrics.balanced_accuracy(correct, actual),
+                metrics.macro_f1(correct, actual, predictions),
+            )
+            assert [float(value) for value in values] == pytest.approx(expected, abs=tolerance)
 
 
-def test_a_run_with_an_absent_class_reports_scikit_learns_figures(command, image_folder):
-    # Classes 0 and 2 look alike, and class 2 has most training images but none to test.
-    root = image_folder(["train/a", "train/b"], per_class=8)
-    image_folder(["train/c"], per_class=24, root=root, seed=1)
-    image_folder(["test/a", "test/b"], per_class=6, root=root, seed=2)
-    ran = command(
-        "model=scratch_cnn", "data=folder", f"data.root={root}", "data.image_size=16", "data.validation=0",
-        "data.batch_size=8", "trainer.max_epochs=20", "hydra.run.dir=run",
-    )  # fmt: skip
-    assert ran.code == 0, ran.err
-    place = ran.folder / "run"
-    said = json.loads((place / run_directory.RESULT_FILE).read_text(encoding="utf-8"))["metrics"]
-    _, labels, predicted = run_directory.read_predictions(place)
-    assert 2 in predicted and 2 not in labels and said["test/accuracy"] > 0
-    wanted = reference(labels, run_directory.read_probabilities(place))
-    assert {name: said[f"test/{name}"] for name in FIGURES} == pytest.approx(wanted, abs=2e-6)
+class TestRun:
+    def test_metrics_leave_a_class_without_test_images_out(self, command, image_folder):
+        # Classes 0 and 2 look alike, and class 2 has most training images but none to test.
+        root = image_folder(["train/a", "train/b"], per_class=8)
+        image_folder(["train/c"], per_class=24, root=root, seed=1)
+        image_folder(["test/a", "test/b"], per_class=6, root=root, seed=2)
+        options = ["data=folder", f"data.root={root}", "data.image_size=16", "data.validation=0", "data.batch_size=8"]
+        done = command("model=scratch_cnn", *options, "trainer.max_epochs=20", "hydra.run.dir=run")
+        assert done.code == 0, done.err
+        run = done.folder / "run"
+        result = json.loads((run / run_directory.RESULT_FILE).read_text(encoding="utf-8"))["metrics"]
+        _, labels, predicted = run_directory.read_predictions(run)
+        assert 2 in predicted and 2 not in labels and result["test/accuracy"] > 0
+        expected = compute_reference(labels, run_directory.read_probabilities(run))
+        assert {name: result[f"test/{name}"] for name in METRICS} == pytest.approx(expected, abs=2e-6)

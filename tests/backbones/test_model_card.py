@@ -14,7 +14,9 @@ def test_an_exported_backbone_builds_and_loads_by_its_file_alone(spec, fitted, t
     fitted(model).save_checkpoint(tmp_path / "kept.ckpt", weights_only=True)
     out = model_card.export_backbone(tmp_path / "kept.ckpt", tmp_path / "mine.safetensors", terms="mine")
     resolved = resolve.resolve_backbone({"weights": str(out)})
-    assert resolved["name"] == model.architecture["name"] and resolved["mean"] == pytest.approx(model.start["mean"])
+    assert resolved["name"] == model.architecture["name"] and resolved["mean"] == pytest.approx(
+        model.backbone_settings["mean"]
+    )
     network = resolve.build_backbone(resolved)
     resolve.load_weights(network, resolved)
     for name, tensor in network.state_dict().items():

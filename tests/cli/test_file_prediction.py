@@ -95,7 +95,7 @@ class TestPredictFolder:
             assert found[name]["error"] and str(root) not in found[name]["error"]
         for name in names - bad:
             alone = network.predict(root / name)
-            assert (found[name]["class"], found[name]["label"]) == (alone.classes[0], alone.labels[0])
+            assert (found[name]["class"], found[name]["label"]) == (alone.predicted_classes[0], alone.labels[0])
             np.testing.assert_allclose(list(found[name]["probabilities"].values()), alone.probabilities[0], atol=1e-5)
 
     def test_writes_names_as_training_does(self, loaded, tmp_path, capsys, monkeypatch):

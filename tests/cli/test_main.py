@@ -31,7 +31,10 @@ def model(monkeypatch):
         given.append((images, batch_size))
         n = len(images)
         return SimpleNamespace(
-            labels=[1] * n, classes=["ant"] * n, probabilities=np.tile([0.25, 0.75], (n, 1)), names=("bee", "ant")
+            labels=[1] * n,
+            predicted_classes=["ant"] * n,
+            probabilities=np.tile([0.25, 0.75], (n, 1)),
+            class_names=("bee", "ant"),
         )
 
     monkeypatch.setattr(headstart, "load", lambda path: SimpleNamespace(predict=predict), raising=False)
@@ -198,7 +201,7 @@ class Net(Classifier):
         super().__init__(spec, epochs, lr, 0.0, 0.0, None)
         channels, height, width = self.spec.shape
         self.network = nn.Sequential(nn.Flatten(), nn.Linear(channels * height * width, self.spec.num_classes))
-        self.normalise_by(self.spec.mean, self.spec.std)
+        self.register_normalization(self.spec.mean, self.spec.std)
 """
 
     def test_loads_a_model_of_ones_own(self, spec, fitted, tmp_path, monkeypatch, capsys):

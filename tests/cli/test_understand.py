@@ -32,8 +32,11 @@ def chapters(monkeypatch):
         given.append(subject.sweep)
         raise headstart.HeadstartError("the network knows an operation that nobody knows")
 
-    rooms = {"easy": SimpleNamespace(chapter=easy), "hard": SimpleNamespace(chapter=hard, CLAIMS={"h": "It is hard."})}
-    monkeypatch.setattr(run_chapters, "CHAPTERS", ("easy", "hard"))
+    rooms = {
+        "easy": SimpleNamespace(build_easy_chapter=easy, CLAIMS={}),
+        "hard": SimpleNamespace(build_hard_chapter=hard, CLAIMS={"h": "It is hard."}),
+    }
+    monkeypatch.setattr(run_chapters, "CHAPTERS", {"easy": "easy", "hard": "hard"})
     monkeypatch.setattr(run_chapters, "import_module", lambda name: rooms[name.rpartition(".")[2]])
     return given
 
@@ -93,7 +96,7 @@ def test_the_subject_is_the_trained_network_beside_itself_before_and_without_any
     ]
     assert len({tuple(p.flatten().tolist()) for p in first}) == 3
     embedded = headstart.FineTuned(spec=model.spec)
-    headstart.backbones.resolve.load_weights(embedded.backbone, embedded.start)
+    headstart.backbones.resolve.load_weights(embedded.backbone, embedded.backbone_settings)
     assert torch.equal(first[1], next(embedded.backbone.parameters()))
 
 
@@ -114,7 +117,7 @@ def test_a_checkpoint_alone_needs_a_folder_and_says_what_it_does_not_know(
     assert "name a folder of them by --data" in capsys.readouterr().err
     assert main.run_cli(["understand", str(alone), "--data", str(folder)]) == 0
     assert "does not say which images trained it" in (tmp_path / "understanding.html").read_text()
-    assert not chapters[0].trained_on.any()
+    assert not chapters[0].train_mask.any()
 
 
 def test_images_of_other_classes_are_looked_at_without_their_labels(trained, image_folder, tmp_path):
@@ -190,7 +193,7 @@ def test_a_part_that_breaks_on_a_network_says_so_and_the_others_go_on(trained, c
     def breaks(subject, tell):
         raise IndexError("list index out of range\nand more")
 
-    room = SimpleNamespace(chapter=breaks, CLAIMS={"e": "It is easy."})
+    room = SimpleNamespace(build_easy_chapter=breaks, CLAIMS={"e": "It is easy."})
     real = run_chapters.import_module
     monkeypatch.setattr(run_chapters, "import_module", lambda name: room if name.endswith("easy") else real(name))
     assert main.run_cli(["understand", str(run)]) == 0
@@ -221,7 +224,7 @@ def test_a_stopped_run_keeps_its_finished_parts_beside_an_earlier_page(
         os.kill(os.getpid(), by)
 
     real = run_chapters.import_module
-    room = SimpleNamespace(chapter=stops)
+    room = SimpleNamespace(**{f"build_{stopped_in}_chapter": stops})
     monkeypatch.setattr(run_chapters, "import_module", lambda name: room if name.endswith(stopped_in) else real(name))
     capsys.readouterr()
     assert main.run_cli(["understand", str(run)]) == code and signal.getsignal(signal.SIGTERM) == handler

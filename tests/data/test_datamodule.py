@@ -57,8 +57,8 @@ def test_batches_are_raw_pixels_and_their_labels(data):
     assert (labels.dtype, tuple(labels.shape)) == (torch.int64, (7,))
     images, labels = next(iter(module.test_dataloader()))
     source = module.source
-    assert torch.equal(images, torch.from_numpy(source.pixels(source.split.test)))
-    assert labels.tolist() == source.catalogue.labels[source.split.test].tolist()
+    assert torch.equal(images, torch.from_numpy(source.read_pixels(source.split.test)))
+    assert labels.tolist() == source.catalog.labels[source.split.test].tolist()
 
 
 def test_an_epoch_has_every_training_image_once(data):

@@ -47,7 +47,7 @@ def test_a_writing_that_broke_off_is_made_good(tmp_path, monkeypatch):
         save(self, path)
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(Image.Image, "save_resume_point", breaks)
+        patch.setattr(Image.Image, "save", breaks)
         Digits(root=str(tmp_path / "digits"))._resolve_root()
     assert not (tmp_path / "digits").exists()
     Digits(root=str(tmp_path / "digits"))._resolve_root()

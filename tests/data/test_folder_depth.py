@@ -40,7 +40,7 @@ def source_of(root, **options):
 def plain_digest(source):
     """The digest as it was before images had depths."""
     rows = sorted((row["sha256"], row["class"], row["part"]) for row in source.split.rows())
-    return hashlib.sha256(json.dumps([source.catalogue.pixels.shape[1:], rows]).encode()).hexdigest()
+    return hashlib.sha256(json.dumps([source.catalog.pixels.shape[1:], rows]).encode()).hexdigest()
 
 
 class TestFolderDepth:

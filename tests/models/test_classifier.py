@@ -103,7 +103,7 @@ def test_predictions_come_from_raw_tensors_one_or_many(spec):
     model = ScratchCNN(spec)
     many = model.predict(torch.randint(0, 256, (5, *spec.shape), dtype=torch.uint8), batch_size=2)
     assert len(many) == 5 and many.probabilities.shape == (5, spec.num_classes)
-    assert many.classes == [spec.classes[i] for i in many.labels]
+    assert many.predicted_classes == [spec.classes[i] for i in many.labels]
     torch.testing.assert_close(many.probabilities.sum(dim=1), torch.ones(5))
     assert len(model.predict(torch.zeros(spec.shape, dtype=torch.uint8))) == 1
 

@@ -54,10 +54,10 @@ def test_the_teacher_stays_in_eval_mode_and_draws_nothing(model, fitted, loader)
     fitted(model)
     model.train()
     images, _ = next(iter(loader))
-    first = model._targets(images)
+    first = model._compute_teacher_features(images)
     assert not model._teacher[0].training
-    model._seen.clear()
-    assert torch.equal(first, model._targets(images))
+    model._teacher_features.clear()
+    assert torch.equal(first, model._compute_teacher_features(images))
 
 
 def test_a_teacher_is_neither_trained_nor_in_the_checkpoint(model, fitted, tmp_path):

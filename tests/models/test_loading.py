@@ -87,7 +87,9 @@ def test_hyperparameters_that_name_an_instantiator_are_refused(spec, kept):
         headstart.load(path)
 
 
-@pytest.mark.parametrize("named", ["os:system", "antigravity:geohash", "headstart.models.optimizer:groups", "nothing"])
+@pytest.mark.parametrize(
+    "named", ["os:system", "antigravity:geohash", "headstart.models.optimizer:build_parameter_groups", "nothing"]
+)
 def test_a_class_that_is_no_model_is_refused(spec, kept, named):
     path = tampered(kept(ScratchCNN(spec, epochs=1)), **{run_directory.CLASS_KEY: named})
     with pytest.raises(HeadstartError):

@@ -46,7 +46,7 @@ LOOKS = {
     "a network made in train mode": look_while_training,
     "a copy in train mode": lambda model: copy.deepcopy(model).train()(IMAGES),
     "a pickle in train mode": lambda model: pickle.loads(pickle.dumps(model)).train()(IMAGES),
-    "a copy of the network": lambda model: copy.deepcopy(model.network).train()(model.normalised(IMAGES / 255)),
+    "a copy of the network": lambda model: copy.deepcopy(model.network).train()(model.normalize(IMAGES / 255)),
     "a copy in half precision": lambda model: copy.deepcopy(model).half().predict(IMAGES),
     "a prediction in train mode": lambda model: (model.train().predict(IMAGES), model.eval()),
     "a gradient": lambda model: (model(IMAGES).sum().backward(), model.zero_grad(), copy.deepcopy(model)),
@@ -90,7 +90,7 @@ class TestLooks:
         for name in looks:
             LOOKS[name](model)
             assert not any(module.training for module in model.modules()) and not model.network.training
-            model.network(model.normalised(IMAGES / 255))
+            model.network(model.normalize(IMAGES / 255))
         assert_unchanged(model, *before)
 
     @settings(max_examples=10)

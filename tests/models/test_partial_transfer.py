@@ -56,7 +56,7 @@ def test_the_controls_random_stages_never_train_but_have_the_images_statistics(s
     torch.manual_seed(0)
     assert torch.equal(PartialTransfer(spec).backbone.conv1[0].weight, model.backbone.conv1[0].weight)
     images = torch.cat([images for images, _ in loader]).float() / 255
-    first = model.backbone.conv1[0](model.normalised(images))
+    first = model.backbone.conv1[0](model.normalize(images))
     torch.testing.assert_close(model.backbone.conv1[1].running_mean, first.mean(dim=(0, 2, 3)), rtol=1e-3, atol=1e-4)
 
 
@@ -108,5 +108,5 @@ def test_its_checkpoint_loads_by_itself(spec, fitted, tmp_path):
     model, _ = started(spec, fitted, kept=2, kept_as="finetuned")
     model.trainer.save_checkpoint(tmp_path / "kept.ckpt", weights_only=True)
     again = PartialTransfer.load_from_checkpoint(tmp_path / "kept.ckpt")
-    assert (again.kept_as, again.kept_modules) == ("finetuned", model.kept_modules)
+    assert (again.kept_as, again.transferred_module_names) == ("finetuned", model.transferred_module_names)
     assert torch.equal(again.backbone.conv1[0].weight, model.backbone.conv1[0].weight)

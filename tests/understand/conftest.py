@@ -1,40 +1,11 @@
-"""A small network and images to understand."""
+"""Images for the small network, and runs of a sweep."""
 
 import pytest
 import torch
-import torch.nn.functional as F
-from torch import nn
 
 from headstart.understand.architectures import skip_connections_chapter
 from headstart.understand.subject import Subject
 from headstart.understand.transfer.transfer_curve import MODE_LABELS
-
-
-class Lesson(nn.Module):
-    """The lesson's network, its pools functions, for images of 1×28×28."""
-
-    def __init__(self, classes=4):
-        super().__init__()
-        self.conv1 = nn.Conv2d(1, 4, kernel_size=3, padding=1)
-        self.conv2 = nn.Conv2d(4, 8, kernel_size=3, padding=1)
-        self.fc1 = nn.Linear(8 * 7 * 7, 32)
-        self.fc2 = nn.Linear(32, classes)
-
-    def forward(self, images):
-        images = F.max_pool2d(F.relu(self.conv1(images)), 2, 2)
-        images = F.max_pool2d(F.relu(self.conv2(images)), 2, 2)
-        return self.fc2(F.relu(self.fc1(images.view(-1, 8 * 7 * 7))))
-
-
-@pytest.fixture
-def lesson():
-    """A function that gives the lesson's network from random weights of ``seed``."""
-
-    def make(seed=0, classes=4):
-        torch.manual_seed(seed)
-        return Lesson(classes).eval()
-
-    return make
 
 
 @pytest.fixture

@@ -106,10 +106,10 @@ def _predict_or_split(predict: Callable[..., Any], paths: list[str], batch_size:
             "class": name,
             "label": label,
             "probability": row[label],
-            "probabilities": dict(zip(prediction.names, row, strict=True)),
+            "probabilities": dict(zip(prediction.class_names, row, strict=True)),
         }
         for path, name, label, row in zip(
-            paths, prediction.classes, prediction.labels, prediction.probabilities.tolist(), strict=True
+            paths, prediction.predicted_classes, prediction.labels, prediction.probabilities.tolist(), strict=True
         )
     ]
 

@@ -120,7 +120,7 @@ def list_model_layers(path: str | Path) -> dict[str, Any]:
     """
     checkpoint = run_directory.resolve_checkpoint(path)
     model = loading.load(checkpoint)
-    one = model.normalised(torch.zeros(1, *model.spec.shape))
+    one = model.normalize(torch.zeros(1, *model.spec.shape))
     return build_layer_list(
         _format_display_name(checkpoint, run_directory.run_of_checkpoint(checkpoint)),
         model.network,
@@ -145,8 +145,8 @@ def build_subject(
     """The network of ``model`` with images beside the sealed test part; and what to know before one trusts it."""
     settings = run_directory.read_config(run) if run else None
     source = _build_source(model, settings, data)
-    depth = source.catalogue.depth
-    if depth not in (None, model.spec.depth) and (data is not None or source.catalogue.reading):
+    depth = source.catalog.depth
+    if depth not in (None, model.spec.depth) and (data is not None or source.catalog.decoding_key):
         raise HeadstartError(
             f"{source.name}: images deeper than 8 bits, for which this network knows no range; "
             "give 8-bit images by --data, or train it anew"
@@ -155,8 +155,8 @@ def build_subject(
     trained = run_directory.read_training_hashes(run) if run else set()
     if not run:
         cautions.append("A checkpoint alone does not say which images trained it: all are taken for new ones.")
-    beside = np.setdiff1d(np.arange(len(source.catalogue.labels)), source.split.test)
-    seen = np.array([source.catalogue.digests[i] in trained for i in beside], dtype=bool)
+    beside = np.setdiff1d(np.arange(len(source.catalog.labels)), source.split.test)
+    seen = np.array([source.catalog.digests[i] in trained for i in beside], dtype=bool)
     chosen = np.concatenate(
         [
             _sample_balanced(beside[seen], source, MAX_TRAINING_IMAGES),
@@ -168,8 +168,8 @@ def build_subject(
             f"{source.name}: {len(chosen)} images beside the sealed test part are too few to look at; "
             f"name a folder with {MIN_IMAGES} or more by --data"
         )
-    pixels = torch.from_numpy(np.ascontiguousarray(source.pixels(chosen)))
-    known = tuple(source.catalogue.classes) == tuple(model.spec.classes)
+    pixels = torch.from_numpy(np.ascontiguousarray(source.read_pixels(chosen)))
+    known = tuple(source.catalog.classes) == tuple(model.spec.classes)
     if not known:
         cautions.append("These images have other classes than the network: what takes their labels is left out.")
     pretrained = _build_pretrained(model, settings, cautions)
@@ -178,11 +178,11 @@ def build_subject(
             name=display_name,
             network=model.network.eval(),
             random_network=_build_untrained(model).network.eval(),
-            images=model.normalised(pixels.float() / 255),
+            images=model.normalize(pixels.float() / 255),
             pictures=pixels,
-            labels=torch.from_numpy(source.catalogue.labels[chosen]) if known else None,
+            labels=torch.from_numpy(source.catalog.labels[chosen]) if known else None,
             classes=tuple(model.spec.classes),
-            train_mask=torch.tensor([source.catalogue.digests[i] in trained for i in chosen]),
+            train_mask=torch.tensor([source.catalog.digests[i] in trained for i in chosen]),
             pretrained_network=pretrained.network.eval() if pretrained else None,
             data_name=str(told["data"]) if run and (told := run_directory.read_finished_result(run)) else "",
         ),
@@ -214,11 +214,11 @@ def _build_source(model: Classifier, settings: dict[str, Any] | None, data: str 
 
 def _sample_balanced(indices: np.ndarray, source: Any, most: int) -> np.ndarray:
     """At most so many of the images, the classes as equal as they can be, the choice by content alone."""
-    order = sorted(indices.tolist(), key=lambda i: source.catalogue.digests[i])
+    order = sorted(indices.tolist(), key=lambda i: source.catalog.digests[i])
     turns: dict[int, int] = {}
     ranked = []
     for i in order:
-        label = int(source.catalogue.labels[i])
+        label = int(source.catalog.labels[i])
         turns[label] = turns.get(label, 0) + 1
         ranked.append((turns[label], i))
     return np.array(sorted(i for _, i in sorted(ranked)[:most]), dtype=np.int64)

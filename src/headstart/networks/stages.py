@@ -7,8 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from headstart.errors import HeadstartError
+from headstart.networks.copying import clone_network
 from headstart.networks.hooks import forward_hooks
-from headstart.understand.subject import clone_network
 
 BATCH_SIZE = 32  # images that go through a network together
 

@@ -108,7 +108,7 @@ def test_the_rate_is_a_tenth_of_its_own_in_the_first_step_and_whole_in_the_tenth
     rates = []
     step = torch.optim.SGD.step
     spied = lambda self: (rates.append(self.param_groups[0]["lr"]), step(self))  # noqa: E731
-    monkeypatch.setattr(torch.optim.SGD, "input_stride", spied)
+    monkeypatch.setattr(torch.optim.SGD, "step", spied)
     skip_connections.train_network(
         skip_connections.build_cifar_resnet(8, True, True, 1, 4), IMAGES, LABELS, steps=12, lr=0.5
     )

@@ -84,7 +84,7 @@ def test_the_chapter_shows_maps_and_patches_and_answers_every_claim(subject):
 
 
 def test_without_labels_or_unseen_images_the_pictures_stay_and_the_claims_say_what_is_missing(subject):
-    for blind in ({"labels": None}, {"trained_on": torch.ones(60, dtype=torch.bool)}):
+    for blind in ({"labels": None}, {"train_mask": torch.ones(60, dtype=torch.bool)}):
         said = build_hierarchy_chapter(dataclasses.replace(subject, **blind), lambda text: None)
         assert {claim.verdict for claim in said.claims} == {"not measured"}
         assert "--data" in said.claims[0].command and "share" not in said.numbers

@@ -198,7 +198,7 @@ def test_claims_that_this_network_cannot_answer_say_why(told):
 
 def test_gradients_that_see_otherwise_are_told(subject, monkeypatch):
     class Wrong(LinearizedNetwork):
-        def weights(self, layer, i, j):
+        def pixel_weights(self, layer, i, j):
             found = super().pixel_weights(layer, i, j)
             return torch.ones_like(found) if layer.name == "conv2" else found
 

@@ -110,7 +110,7 @@ def test_where_only_the_whole_is_seen_every_pixel_weighs_the_same():
 
 def test_layers_where_the_two_ways_differ_are_named(lesson):
     class Wrong(LinearizedNetwork):
-        def weights(self, layer, i, j):
+        def pixel_weights(self, layer, i, j):
             found = super().pixel_weights(layer, i, j)
             return torch.ones_like(found) if layer.name == "conv2" else found
 

@@ -60,7 +60,7 @@ def test_layers_with_a_pool_between_them_are_no_stack():
 
 def test_what_a_layer_adds_is_measured_by_gradients():
     class Blind(LinearizedNetwork):
-        def weights(self, layer, i, j):
+        def pixel_weights(self, layer, i, j):
             return super().pixel_weights(layer, i, j) * (torch.arange(40) < i)[:, None]
 
     assert [each.increment for each in added(conv(), conv())] == [2, 2]

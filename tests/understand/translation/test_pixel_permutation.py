@@ -45,7 +45,7 @@ def test_permuting_pixels_hurts_a_convolutional_network_and_not_a_fully_connecte
     threads, state = torch.get_num_threads(), torch.get_rng_state()
     found = run_permutation_test(images, labels, distance=4, repeats=1)
     assert permutation_verdict(found) == "holds"
-    assert found.mean_accuracy_loss("cnn")[0] > 0.1 > found.mean_accuracy_loss("mlp")[0]
+    assert found.mean_accuracy_loss("cnn").value > 0.1 > found.mean_accuracy_loss("mlp").value
     assert torch.get_num_threads() == threads and torch.equal(torch.get_rng_state(), state)
 
 

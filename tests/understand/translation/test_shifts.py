@@ -1,6 +1,7 @@
 import torch
 from torch import nn
 
+from headstart.understand.statistics import Estimate
 from headstart.understand.translation.shifts import (
     axis_shifts,
     chance_agreement,
@@ -39,7 +40,7 @@ def test_what_sameness_is_worth_is_how_often_two_images_share_a_class():
 
 
 def test_recognition_fails_at_chance_and_below_one_half():
-    assert recognition_verdict((0.96, 0.99), chance=0.1) == "holds"
-    assert recognition_verdict((0.6, 0.8), chance=0.1) == "depends"
-    assert recognition_verdict((0.3, 0.45), chance=0.1) == "fails"
-    assert recognition_verdict((0.97, 1.0), chance=1.0) == "fails"
+    assert recognition_verdict(Estimate(0.96, 0.96, 0.99), chance=0.1) == "holds"
+    assert recognition_verdict(Estimate(0.6, 0.6, 0.8), chance=0.1) == "depends"
+    assert recognition_verdict(Estimate(0.3, 0.3, 0.45), chance=0.1) == "fails"
+    assert recognition_verdict(Estimate(0.97, 0.97, 1.0), chance=1.0) == "fails"

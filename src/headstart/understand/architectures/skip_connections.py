@@ -197,13 +197,13 @@ def gradient_ratio_verdict(without_skips: Sequence[Estimate], with_skips: Sequen
         plain: by what factor the pulls differ without skips (``factor``), for each depth.
         skipped: with them.
     """
-    if any(each.bounds[0] > MAX_EVEN_RATIO for each in with_skips) or all(
-        each.bounds[1] <= MAX_EVEN_RATIO for each in without_skips
+    if any(each.as_exact().low > MAX_EVEN_RATIO for each in with_skips) or all(
+        each.as_exact().high <= MAX_EVEN_RATIO for each in without_skips
     ):
         return "fails"
     uneven, even = (
-        all(each.bounds[0] > MAX_EVEN_RATIO for each in without_skips),
-        all(each.bounds[1] <= MAX_EVEN_RATIO for each in with_skips),
+        all(each.as_exact().low > MAX_EVEN_RATIO for each in without_skips),
+        all(each.as_exact().high <= MAX_EVEN_RATIO for each in with_skips),
     )
     return "holds" if uneven and even else "depends"
 

@@ -8,12 +8,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from headstart.networks.copying import clone_network
 from headstart.networks.single_thread import single_threaded
 from headstart.reporting.charts import PALETTE, render_svg
 from headstart.understand.architectures import skip_connections
 from headstart.understand.claims import Chapter, Claim, ClaimVerdict, Picture, Table
 from headstart.understand.statistics import Estimate
-from headstart.understand.subject import Subject, clone_network
+from headstart.understand.subject import Subject
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

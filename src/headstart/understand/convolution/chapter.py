@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from headstart.networks.copying import clone_network
 from headstart.networks.hooks import LayerInfo, list_layers
 from headstart.understand.claims import Chapter, Claim, ClaimVerdict, Picture, Table
 from headstart.understand.convolution.kernel_drawing import format_short_number, render_kernel_positions
@@ -29,9 +30,8 @@ from headstart.understand.convolution.sliding_sum import (
     stride_halving_verdict,
 )
 from headstart.understand.pictures import render_image, tile_images
-from headstart.understand.subject import Subject, clone_network
+from headstart.understand.subject import Subject
 from headstart.understand.translation.locality import MapUnit, unit_boxes
-from headstart.understand.unseen import held_out_indices
 
 CLAIMS = {
     "sliding-sum": "A convolution is nothing but a small grid slid over an image: multiply what overlaps, add up.",
@@ -113,7 +113,7 @@ def _format_rows(values: Tensor) -> str:
 
 
 def _add_picture_edges(found: Chapter, subject: Subject) -> None:
-    pictures = subject.pictures[held_out_indices(subject, 50)].float().mean(dim=1, keepdim=True) / 255
+    pictures = subject.pictures[subject.held_out_indices(50)].float().mean(dim=1, keepdim=True) / 255
     side = min(PICTURE_SIZE, *pictures.shape[2:])
     response = convolve(F.interpolate(pictures, (side, side), mode="area"), torch.tensor(SOBEL)[None, None])
     strongest = response.abs() >= response.abs().flatten().quantile(0.9)

@@ -7,7 +7,6 @@ import torch
 from torch import Tensor
 
 from headstart.reporting.charts import PALETTE, render_svg
-from headstart.understand.bootstrap import bootstrap_interval
 from headstart.understand.claims import Chapter, Claim, ClaimVerdict, Picture, Table
 from headstart.understand.features.gabor_fit import (
     MIN_RELATIVE_NORM,
@@ -17,7 +16,7 @@ from headstart.understand.features.gabor_fit import (
     shuffle_filter_pixels,
 )
 from headstart.understand.pictures import render_image, tile_images
-from headstart.understand.statistics import Estimate, newcombe_interval, wilson_interval
+from headstart.understand.statistics import Estimate, bootstrap_mean, newcombe_interval, wilson_interval
 from headstart.understand.subject import Subject
 
 if TYPE_CHECKING:
@@ -137,7 +136,7 @@ def edge_filter_verdict(trained: FilterFits, shuffled: Tensor, untrained: Filter
 
 def _mean_with_interval(gains: Tensor) -> Estimate:
     """The mean of −1 to 1 a filter, and its interval."""
-    return Estimate(float(gains.mean()), *bootstrap_interval(gains))
+    return bootstrap_mean(gains)
 
 
 def _sample_filters(filters: Tensor) -> Tensor:

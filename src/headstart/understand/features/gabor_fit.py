@@ -18,8 +18,8 @@ import torch
 from torch import Tensor, nn
 
 from headstart.errors import HeadstartError
+from headstart.networks.copying import clone_network
 from headstart.seeding import derive_key
-from headstart.understand.subject import clone_network
 
 GABOR_PARAMETERS = 7  # numbers of a Gabor's shape: centre (2), angle, frequency, widths (2), phase
 BELL = 3  # of a blob's: centre (2), width

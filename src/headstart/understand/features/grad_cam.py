@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from headstart.errors import HeadstartError
-from headstart.understand.subject import clone_network
+from headstart.networks.copying import clone_network
 
 CAM_BATCH_SIZE = 16  # images that go forth and back together
 CORRELATION_GRID = 14  # a side, at which maps are compared

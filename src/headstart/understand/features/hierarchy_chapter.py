@@ -255,7 +255,7 @@ def _build_table(depths: StageStatistics, names: list[str], fields: dict[str, Re
             "stage", "a unit sees", "chance", "class", "scrambled", "class, untrained", "lost", "lost, untrained",
         ),
         rows=[
-            (name, seen(name), f"{html.format_percent(low)} to {html.format_percent(high)} %", *(one.percent() for one in figures))
+            (name, seen(name), f"{html.format_percent(low)} to {html.format_percent(high)} %", *(one.format_percent() for one in figures))
             for name, (low, high), *figures in zip(names, depths.chance, *by_stage, strict=True)
         ],
     )  # fmt: skip

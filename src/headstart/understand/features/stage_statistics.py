@@ -9,8 +9,7 @@ from torch import Tensor, nn
 from headstart.networks.stages import capture_activations
 from headstart.understand.features.class_selectivity import chance_selectivity_interval, class_selectivity
 from headstart.understand.features.tile_shuffle import shuffle_tiles, tile_shuffle_loss
-from headstart.understand.jackknife import jackknife_intervals
-from headstart.understand.statistics import Estimate
+from headstart.understand.statistics import Estimate, jackknife_intervals
 
 COARSE_TILES = 4  # tiles a side: no object stays whole
 

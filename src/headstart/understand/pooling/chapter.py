@@ -6,8 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from headstart.networks.copying import clone_network
 from headstart.networks.hooks import LayerInfo, capture_maps, list_layers
-from headstart.understand.bootstrap import bootstrap_interval
 from headstart.understand.claims import Chapter, Claim, ClaimVerdict, Table
 from headstart.understand.pooling.pooling import (
     POOLING_KINDS,
@@ -20,7 +20,8 @@ from headstart.understand.pooling.pooling import (
     retained_peak_share,
     roughness,
 )
-from headstart.understand.subject import Subject, clone_network
+from headstart.understand.statistics import Estimate, bootstrap_mean
+from headstart.understand.subject import Subject
 from headstart.understand.translation.shifts import (
     axis_shifts,
     chance_agreement,
@@ -28,7 +29,6 @@ from headstart.understand.translation.shifts import (
     shift_images,
     unchanged_predictions,
 )
-from headstart.understand.unseen import held_out_indices
 
 CLAIMS = {
     "pooling-gives-invariance": "Pooling makes a network blind to where exactly a pattern lies.",
@@ -49,7 +49,7 @@ def build_pooling_chapter(subject: Subject, report_progress: Callable[[str], Non
     shares = _add_impulse_response(found)
     report_progress("moving the pictures by a pixel")
     _add_shift_consistency(found, network, subject, shares)
-    images = subject.images[held_out_indices(subject, MAX_POOLED_IMAGES)]
+    images = subject.images[subject.held_out_indices(MAX_POOLED_IMAGES)]
     passed = [layer for layer in list_layers(network, images) if len(layer.output_shape) == 3]
     report_progress("the network's own maps")
     _add_global_average(found, network, passed, images)
@@ -105,13 +105,13 @@ def _add_impulse_response(found: Chapter) -> list[float]:
 
 
 def _add_shift_consistency(found: Chapter, network: nn.Module, subject: Subject, shares: list[float]) -> None:
-    images = subject.images[held_out_indices(subject, MAX_CLASSIFIED_IMAGES)]
+    images = subject.images[subject.held_out_indices(MAX_CLASSIFIED_IMAGES)]
     chance = chance_agreement(network, images)
     rows = []
     for shift in SHIFTS:
         stayed = unchanged_predictions(network, images, axis_shifts(shift)).float().mean(dim=0)
-        rows.append((shift, float(stayed.mean()), *bootstrap_interval(stayed)))
-    _, share, low, high = rows[0]
+        rows.append((shift, *bootstrap_mean(stayed)))
+    share, low, high = rows[0][1:]
     found.content += [
         f"Now your network. {len(images)} pictures are moved in four directions, a mirrored strip comes in, and the "
         f"network is asked again. Two different pictures get the same class in {100 * chance:.0f} %.",
@@ -123,7 +123,7 @@ def _add_shift_consistency(found: Chapter, network: nn.Module, subject: Subject,
     ]
     pooled = has_pooling(network, images)
     _add_claim(
-        found, "pooling-gives-invariance", recognition_verdict((low, high), chance) if pooled else "not measured",
+        found, "pooling-gives-invariance", recognition_verdict(Estimate(share, low, high), chance) if pooled else "not measured",
         f"your network keeps its class in {100 * share:.1f} % of shifts by a pixel"
         + ("" if pooled else ", and has no pool that could be the reason"),
         f"two different pictures: {100 * chance:.0f} %; an impulse moved by a pixel, in pools alone: "
@@ -203,7 +203,7 @@ def _add_pooled_maps(found: Chapter, network: nn.Module, passed: list[LayerInfo]
 def _roughness_reduction(most: Tensor, average: Tensor) -> tuple[float, float, float]:
     """By how many per cent the average's roughness is below the maximum's, and the interval of that over images."""
     share = 100 * (most - average) / most.mean().clamp(min=1e-12)
-    return float(share.mean()), *bootstrap_interval(share)
+    return bootstrap_mean(share)
 
 
 def _format_reduction(less: tuple[float, float, float]) -> str:

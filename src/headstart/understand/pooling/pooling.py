@@ -8,9 +8,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from headstart.networks.call_listener import CallRecorder
+from headstart.networks.copying import clone_network
 from headstart.networks.hooks import LayerInfo, list_layers
 from headstart.understand.claims import ClaimVerdict
-from headstart.understand.subject import clone_network
 from headstart.understand.translation.shifts import axis_shifts
 
 POOLING_KINDS = ("max", "average", "blur", "global")

@@ -70,7 +70,7 @@ def build_receptive_field_chapter(subject: Subject, report_progress: Callable[[s
     told.content += [_describe_agreement(checked, unequal), *([_build_growth_table(layers)] if layers else [])]
     told.claims = build_growth_claims(layers, unknown)
     told.numbers |= {
-        "added": [{**each._asdict(), "layer": each.layer.name, "adds": each.increment} for each in layers],
+        "added": [_growth_to_dict(each) for each in layers],
         "added_by_stride": growth_by_stride(layers),
         "stacks": [
             dict(zip((each.layer.name for each in run), stack_field_sizes(run), strict=True))
@@ -314,5 +314,24 @@ def _round_stride(stride: int | float) -> int | float:
 
 
 def _field_to_dict(layer: ReceptiveField) -> dict[str, Any]:
-    names = ("name", "kind", "shape", "size", "stride", "padding", "whole_image", "local")
-    return {name: getattr(layer, name) for name in names}
+    return {
+        "name": layer.name,
+        "kind": layer.kind,
+        "shape": layer.shape,
+        "size": layer.size,
+        "stride": layer.stride,
+        "padding": layer.padding,
+        "whole_image": layer.whole_image,
+        "local": layer.is_local,
+    }
+
+
+def _growth_to_dict(growth: FieldGrowth) -> dict[str, Any]:
+    return {
+        "layer": growth.layer.name,
+        "kernel": growth.kernel,
+        "step": growth.input_stride,
+        "read": growth.input_field_size,
+        "sees": growth.field_size,
+        "adds": growth.increment,
+    }

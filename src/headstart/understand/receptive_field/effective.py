@@ -13,11 +13,10 @@ from torch import Tensor, nn
 
 from headstart.errors import HeadstartError
 from headstart.networks.call_listener import CallRecorder
-from headstart.understand.jackknife import jackknife_intervals
+from headstart.networks.copying import clone_network
 from headstart.understand.receptive_field.fields import ReceptiveField
 from headstart.understand.receptive_field.gradient_support import select_unit
-from headstart.understand.statistics import Estimate
-from headstart.understand.subject import clone_network
+from headstart.understand.statistics import Estimate, jackknife_intervals
 
 BATCH_SIZE = 16
 # Luo's measure: pixels that weigh more than 1 − this of the heaviest; it is a Gaussian's share within two σ.

@@ -7,6 +7,7 @@ import torch
 
 from headstart.errors import HeadstartError
 from headstart.understand.claims import Chapter, Claim, ClaimVerdict, Picture, Table
+from headstart.understand.decision import decide
 from headstart.understand.pictures import color_heatmap, render_image
 from headstart.understand.receptive_field.effective import (
     EffectiveField,
@@ -150,37 +151,26 @@ def qualify_by_depth(verdict: ClaimVerdict, fields: Sequence[int]) -> ClaimVerdi
 
 
 def smaller_verdict(ratios: Sequence[Estimate], is_any_clipped: bool = False) -> ClaimVerdict:
-    """4σ over the field's side, by stage: holds where all are surely below a half, fails where all are surely not.
+    """The verdict on 4σ over the field's side, by stage: holds where all are below 0.5, fails where all are not.
 
-    The ratio falls with depth. So where the image cuts the fields of other stages, which are the deeper ones, it cannot
-    fail, and depends on them.
+    The ratio falls with depth, and the image clips the fields of deeper stages first. So the verdict depends on those
+    stages instead of failing where ``is_any_clipped``.
     """
-    verdict = _decide(ratios, lambda low, high: high < 0.5, lambda low, high: low >= 0.5)
+    verdict = decide([-ratio.as_exact() for ratio in ratios], -0.5)
     return "depends" if verdict == "fails" and is_any_clipped else verdict
 
 
 def central_verdict(shares: Sequence[Estimate]) -> ClaimVerdict:
-    """The share of the middle quarter, by stage: holds where all are surely a half, fails where all surely below 0.3.
+    """The verdict on the middle quarter's share of the weight: holds above 0.5, fails up to 0.3.
 
-    Where all pixels weigh the same it is 0.25.
+    Uniform weights have 0.25.
     """
-    return _decide(shares, lambda low, high: low >= 0.5, lambda low, high: high <= 0.3)
+    return decide([share.as_exact() for share in shares], 0.5, failure_margin=0.3)
 
 
 def gaussian_verdict(r2: Sequence[Estimate]) -> ClaimVerdict:
-    """R² for each stage: holds where all are surely 0.9 or more, fails where all are surely below 0.75."""
-    return _decide(r2, lambda low, high: low >= 0.9, lambda low, high: high < 0.75)
-
-
-def _decide(
-    values: Sequence[Estimate], is_success: Callable[[float, float], bool], is_failure: Callable[[float, float], bool]
-) -> ClaimVerdict:
-    if not values:
-        return "not measured"
-    ends = [value.bounds for value in values]
-    if all(is_success(*each) for each in ends):
-        return "holds"
-    return "fails" if all(is_failure(*each) for each in ends) else "depends"
+    """The verdict on R² of the Gaussian fit, by stage: holds above 0.9, fails up to 0.75."""
+    return decide([value.as_exact() for value in r2], 0.9, failure_margin=0.75)
 
 
 def _warn_few_images(count: int) -> list[str]:

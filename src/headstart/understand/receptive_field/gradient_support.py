@@ -17,11 +17,11 @@ from torch.overrides import TorchFunctionMode
 
 from headstart.errors import HeadstartError
 from headstart.networks.call_listener import CallRecorder
+from headstart.networks.copying import clone_network
 from headstart.understand.receptive_field.fields import ReceptiveField, ReceptiveFields
 from headstart.understand.receptive_field.footprint import COLUMNS, ROWS, dimension_size
 from headstart.understand.receptive_field.tracing import isolated_execution
 from headstart.understand.receptive_field.window_rules import to_pair
-from headstart.understand.subject import clone_network
 
 
 def _parse_names(text: str) -> frozenset[str]:

@@ -9,11 +9,12 @@ import torch
 from torch import nn
 
 from headstart.errors import HeadstartError
+from headstart.networks.copying import clone_network
 from headstart.understand.claims import ClaimVerdict
+from headstart.understand.decision import decide_cases
 from headstart.understand.receptive_field.effective import center_unit
 from headstart.understand.receptive_field.fields import ReceptiveField, last_fields_per_stride, receptive_fields
 from headstart.understand.receptive_field.gradient_support import LinearizedNetwork
-from headstart.understand.subject import clone_network
 
 MAX_STACK_DEPTH = 3  # layers of a stack that the lesson speaks of, and those that are measured at each stride
 
@@ -162,10 +163,4 @@ def stacks_verdict(sizes: Sequence[Sequence[int]], plain: Sequence[bool]) -> Cla
 
 def stride_growth_verdict(increments: Sequence[float]) -> ClaimVerdict:
     """What a layer adds, from the smallest stride to the largest: holds where each is more than the one before."""
-    return _verdict_of_cases([after > before for before, after in pairwise(increments)])
-
-
-def _verdict_of_cases(cases: Sequence[bool]) -> ClaimVerdict:
-    if not cases:
-        return "not measured"
-    return "holds" if all(cases) else "depends" if any(cases) else "fails"
+    return decide_cases([after > before for before, after in pairwise(increments)])

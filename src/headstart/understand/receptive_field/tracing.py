@@ -22,7 +22,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from headstart.errors import HeadstartError
 from headstart.networks.call_listener import CallRecorder
-from headstart.understand.subject import clone_network
+from headstart.networks.copying import clone_network
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,8 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from headstart.understand.jackknife import jackknife_intervals
-from headstart.understand.statistics import Estimate
+from headstart.understand.statistics import Estimate, jackknife_intervals
 
 MIN_CKA_IMAGES = 4  # images that the unbiased estimate needs
 JACKKNIFE_GROUPS = 10  # that the interval leaves out, one after the other

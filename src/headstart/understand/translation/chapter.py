@@ -6,11 +6,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from headstart.networks.copying import clone_network
 from headstart.networks.hooks import LayerInfo, list_layers, select_milestones
-from headstart.understand.bootstrap import bootstrap_interval
 from headstart.understand.claims import Chapter, Claim, ClaimVerdict, Picture, Table
 from headstart.understand.pictures import color_heatmap, render_image, tile_images
-from headstart.understand.subject import Subject, clone_network
+from headstart.understand.statistics import bootstrap_mean
+from headstart.understand.subject import Subject
 from headstart.understand.translation.equivariance import (
     EquivarianceResult,
     equivariance_error_map,
@@ -39,7 +40,6 @@ from headstart.understand.translation.shifts import (
     recognition_verdict,
     unchanged_predictions,
 )
-from headstart.understand.unseen import held_out_indices
 
 CLAIMS = {
     "translation-equivariance": "When a pattern moves in the image, its trace in a layer's map moves along, unchanged.",
@@ -58,12 +58,12 @@ RERUN_COMMAND = "headstart understand RUN --data FOLDER --only why_convolutions"
 def build_why_convolutions_chapter(subject: Subject, report_progress: Callable[[str], None]) -> Chapter:
     found = Chapter("why_convolutions", "Why convolutions")
     network = clone_network(subject.network)
-    few = subject.images[held_out_indices(subject, NUM_EXACT_IMAGES)]
+    few = subject.images[subject.held_out_indices(NUM_EXACT_IMAGES)]
     passed = list_layers(network, few)
     chosen = select_milestones([layer for layer in passed if len(layer.output_shape) == 3])
     report_progress("moving the image")
     _add_equivariance_section(found, network, chosen, few)
-    _add_recognition_section(found, network, subject.images[held_out_indices(subject, NUM_PREDICTION_IMAGES)])
+    _add_recognition_section(found, network, subject.images[subject.held_out_indices(NUM_PREDICTION_IMAGES)])
     report_progress("changing pixels outside and inside a field")
     _add_locality_section(found, network, chosen, few)
     _add_sharing_section(found, subject, [count_layer_parameters(layer) for layer in passed])
@@ -133,7 +133,15 @@ def _add_equivariance_section(chapter: Chapter, network: nn.Module, chosen: list
         "" if exact else "headstart understand RUN --only why_convolutions, at a larger data.image_size",
     )  # fmt: skip
     chapter.numbers["equivariance"] = [
-        {k: getattr(r, k) for k in ("layer", "stride", "shift", "interior", "everywhere", "unmoved")} for r in rows
+        {
+            "layer": row.layer,
+            "stride": row.stride,
+            "shift": row.shift,
+            "interior": row.interior_error,
+            "everywhere": row.overall_error,
+            "unmoved": row.unshifted_error,
+        }
+        for row in rows
     ]
 
 
@@ -166,20 +174,20 @@ def _draw_error_maps(
 def _add_recognition_section(chapter: Chapter, network: nn.Module, images: Tensor) -> None:
     distance = max(1, min(images.shape[2:]) // 4)
     stayed = unchanged_predictions(network, images, axis_shifts(distance)).float().mean(dim=0)
-    low, high = bootstrap_interval(stayed)
+    share = bootstrap_mean(stayed)
     chance = chance_agreement(network, images)
     chapter.content.append(
         f"Then {len(images)} pictures are moved by a quarter of their side ({distance} pixels) up, down, left and "
-        f"right. The network names the same class in {100 * stayed.mean():.0f} % of the cases (95 % interval "
-        f"{100 * low:.0f} to {100 * high:.0f} %). "
+        f"right. The network names the same class in {100 * share.value:.0f} % of the cases (95 % interval "
+        f"{100 * share.low:.0f} to {100 * share.high:.0f} %). "
         f"Two different pictures get the same class in {100 * chance:.0f} %."
     )
     _add_claim(
-        chapter, "recognised-elsewhere", recognition_verdict((low, high), chance),
-        f"same class after a shift by a quarter of the side: {100 * stayed.mean():.0f} %",
-        f"two different pictures: {100 * chance:.0f} %", interval=(100 * low, 100 * high),
+        chapter, "recognised-elsewhere", recognition_verdict(share, chance),
+        f"same class after a shift by a quarter of the side: {100 * share.value:.0f} %",
+        f"two different pictures: {100 * chance:.0f} %", interval=share.scaled_interval(100),
     )  # fmt: skip
-    told = {"share": float(stayed.mean()), "interval": [low, high], "by_chance": chance}
+    told = {"share": share.value, "interval": [share.low, share.high], "by_chance": chance}
     chapter.numbers["elsewhere"] = told | {"pictures": list(images.shape), "distance": distance}
 
 
@@ -246,7 +254,9 @@ def _add_sharing_section(chapter: Chapter, subject: Subject, rows: list[Paramete
     )
     if not rows:
         return _add_unmeasured_section(chapter, "parameter-sharing", "How much does sharing save?")
-    own, local, dense = (sum(getattr(row, kind) for row in rows) for kind in ("own", "local", "dense"))
+    own = sum(row.convolutional for row in rows)
+    local = sum(row.locally_connected for row in rows)
+    dense = sum(row.fully_connected for row in rows)
     chapter.content.append(
         Table(
             f"The weights of your network's {len(rows)} convolutions, biases left out, and of its twins",
@@ -283,7 +293,7 @@ def _add_permutation_section(chapter: Chapter, subject: Subject) -> None:
     pixels = F.interpolate(subject.images, (IMAGE_SIDE, IMAGE_SIDE), mode="area")
     lying, moving = (run_permutation_test(pixels, subject.labels, distance) for distance in (0, MAX_RANDOM_SHIFT))
     some = (
-        F.interpolate(subject.pictures[held_out_indices(subject, 4)].float(), (IMAGE_SIDE, IMAGE_SIDE), mode="area")
+        F.interpolate(subject.pictures[subject.held_out_indices(4)].float(), (IMAGE_SIDE, IMAGE_SIDE), mode="area")
     ).byte()
     cnn, mlp = moving.mean_accuracy_loss("cnn"), moving.mean_accuracy_loss("mlp")
     accuracy = {
@@ -309,30 +319,30 @@ def _add_permutation_section(chapter: Chapter, subject: Subject) -> None:
                 )
             ],
         ),
-        f"Where each picture lies somewhere else, the permutation costs the convolutional network {_format_points(cnn[0])} "
-        f"({_format_points(cnn[1][0])} to {_format_points(cnn[1][1])}) and the fully connected one {_format_points(mlp[0])} "
-        f"({_format_points(mlp[1][0])} to {_format_points(mlp[1][1])}). Where all pictures lie alike it costs the convolutional one "
-        f"{_format_points(lying.mean_accuracy_loss('cnn')[0])}."
+        f"Where each picture lies somewhere else, the permutation costs the convolutional network {_format_points(cnn.value)} "
+        f"({_format_points(cnn.low)} to {_format_points(cnn.high)}) and the fully connected one {_format_points(mlp.value)} "
+        f"({_format_points(mlp.low)} to {_format_points(mlp.high)}). Where all pictures lie alike it costs the convolutional one "
+        f"{_format_points(lying.mean_accuracy_loss('cnn').value)}."
         + (" There, even a scrambled order can be learned by heart." if _is_memorized(lying, moving) else ""),
     ]  # fmt: skip
     verdict = permutation_verdict(moving)
     _add_claim(
         chapter, name, verdict,
-        f"permuting the pixels costs the convolutional network {_format_points(cnn[0])}, the fully connected one "
-        f"{_format_points(mlp[0])}" + (" (it learned nothing to lose)" if verdict == "not measured" else ""),
-        f"pictures that all lie alike: {_format_points(lying.mean_accuracy_loss('cnn')[0])} and {_format_points(lying.mean_accuracy_loss('mlp')[0])}",
-        RERUN_COMMAND if verdict == "not measured" else "", (100 * cnn[1][0], 100 * cnn[1][1]),
+        f"permuting the pixels costs the convolutional network {_format_points(cnn.value)}, the fully connected one "
+        f"{_format_points(mlp.value)}" + (" (it learned nothing to lose)" if verdict == "not measured" else ""),
+        f"pictures that all lie alike: {_format_points(lying.mean_accuracy_loss('cnn').value)} and {_format_points(lying.mean_accuracy_loss('mlp').value)}",
+        RERUN_COMMAND if verdict == "not measured" else "", cnn.scaled_interval(100),
     )  # fmt: skip
     chapter.numbers["permutation"] = {
         "accuracy": {kind: dict(zip(("as_they_lie", "moved"), a, strict=True)) for kind, a in accuracy.items()},
-        "side": IMAGE_SIDE, "cnn_loss": [cnn[0], *cnn[1]], "mlp_loss": [mlp[0], *mlp[1]],
-        "loss_as_they_lie": [lying.mean_accuracy_loss("cnn")[0], lying.mean_accuracy_loss("mlp")[0]],
+        "side": IMAGE_SIDE, "cnn_loss": list(cnn), "mlp_loss": list(mlp),
+        "loss_as_they_lie": [lying.mean_accuracy_loss("cnn").value, lying.mean_accuracy_loss("mlp").value],
     }  # fmt: skip
 
 
 def _is_memorized(lying: PermutationResult, moving: PermutationResult) -> bool:
     """Permuting costs the convolutional network something for sure, but less where the pictures lie alike."""
-    return moving.mean_accuracy_loss("cnn")[1][0] > max(0.0, lying.mean_accuracy_loss("cnn")[0])
+    return moving.mean_accuracy_loss("cnn").low > max(0.0, lying.mean_accuracy_loss("cnn").value)
 
 
 def _format_points(share: float) -> str:

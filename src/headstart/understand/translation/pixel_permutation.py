@@ -8,8 +8,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from headstart.networks.single_thread import single_threaded
-from headstart.understand.bootstrap import bootstrap_interval
 from headstart.understand.claims import ClaimVerdict
+from headstart.understand.statistics import Estimate, bootstrap_mean
 from headstart.understand.translation.shifts import shift_images
 
 IMAGE_SIDE = 16
@@ -37,10 +37,9 @@ class PermutationResult:
         """What permuting costs ``"cnn"`` or ``"mlp"``, 1, 0 or −1 for each repeat and image."""
         return getattr(self, kind).double() - getattr(self, f"{kind}_permuted").double()
 
-    def mean_accuracy_loss(self, kind: str) -> tuple[float, tuple[float, float]]:
-        """Its mean, which is in accuracy, and the 95 % interval of that over images."""
-        lost = self.accuracy_loss(kind).mean(dim=0)
-        return float(lost.mean()), bootstrap_interval(lost)
+    def mean_accuracy_loss(self, kind: str) -> Estimate:
+        """The loss of accuracy, with its interval over images."""
+        return bootstrap_mean(self.accuracy_loss(kind).mean(dim=0))
 
 
 def permute_pixels(images: Tensor, seed: int = 0) -> Tensor:
@@ -135,9 +134,9 @@ def permutation_verdict(result: PermutationResult) -> ClaimVerdict:
     connected one; fails where it costs that one something for sure, and not surely less; depends where these images
     do not tell; not measured where the convolutional network did not even learn the plain images.
     """
-    if bootstrap_interval(result.cnn.double().mean(dim=0))[0] <= result.chance:
+    if bootstrap_mean(result.cnn.double().mean(dim=0)).low <= result.chance:
         return "not measured"
-    more, _ = bootstrap_interval((result.accuracy_loss("cnn") - result.accuracy_loss("mlp")).mean(dim=0))
-    if result.mean_accuracy_loss("cnn")[1][0] > 0 and more > 0:
+    excess = bootstrap_mean((result.accuracy_loss("cnn") - result.accuracy_loss("mlp")).mean(dim=0))
+    if result.mean_accuracy_loss("cnn").low > 0 and excess.low > 0:
         return "holds"
-    return "fails" if result.mean_accuracy_loss("mlp")[1][0] > 0 else "depends"
+    return "fails" if result.mean_accuracy_loss("mlp").low > 0 else "depends"

@@ -7,6 +7,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from headstart.understand.claims import ClaimVerdict
+from headstart.understand.decision import decide_by
+from headstart.understand.statistics import Estimate
 
 RECOGNITION_THRESHOLD = 0.95  # share of moved images that keep their class, from which on they are called recognised
 
@@ -47,13 +49,16 @@ def chance_agreement(network: nn.Module, images: Tensor) -> float:
     return float((counts * (counts - 1)).sum() / (total * (total - 1)).clamp(min=1))
 
 
-def recognition_verdict(interval: tuple[float, float], chance: float) -> ClaimVerdict:
-    """Whether moved images keep their class, by the 95 % interval of the share that does.
+def recognition_verdict(share: Estimate, chance: float) -> ClaimVerdict:
+    """The verdict on the claim that shifted images keep their class.
 
-    Holds where it lies above 95 %; fails where it reaches down to what two different images have in common, or lies
-    below one half; depends in between.
+    Holds where the interval lies at 95 % or above; fails where it includes the chance level or lies below one half.
+
+    Args:
+        share: of shifted images that keep their class.
+        chance: share of pairs of different images with the same class.
     """
-    low, high = interval
-    if low <= chance or high < 0.5:
-        return "fails"
-    return "holds" if low >= RECOGNITION_THRESHOLD else "depends"
+    return decide_by(
+        holds=share.low >= RECOGNITION_THRESHOLD,
+        fails=share.low <= chance or share.high < 0.5,
+    )
