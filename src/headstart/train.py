@@ -2,7 +2,7 @@
 
 import sys
 import time
-from dataclasses import dataclass
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,8 +10,6 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from headstart.config.identity import compute_identity, format_run_title, load_source, pretrained_origins
-from headstart.config.instantiation import build_object
-from headstart.config.trainer_options import build_callbacks, build_trainer, check_monitors, quiet_lightning
 from headstart.process import format_error, prepare_process
 from headstart.runs import run_directory
 from headstart.sweep.estimate import max_epochs_override
@@ -19,12 +17,7 @@ from headstart.sweep.planner import RunContext
 from headstart.training.run_metadata import run_metadata
 
 if TYPE_CHECKING:
-    import lightning as L
-
-    from headstart.data.datamodule import ImageDataModule
     from headstart.data.image_source import ImageSource
-    from headstart.models.classifier import Classifier
-    from headstart.training.callbacks.run_checkpoint import RunCheckpoint
 
 
 def main() -> None:
@@ -82,115 +75,19 @@ def fit_and_test(
 ) -> dict[str, Any]:
     """Trains, after the search for its settings where one is asked for; tests once; says what came out."""
     from headstart.training.cost import PeakMemory
+    from headstart.training.evaluation import evaluate_run
+    from headstart.training.setup import build_training_setup
+    from headstart.training.tuning import tune
 
-    began, weights = time.monotonic(), pretrained_origins(cfg)
-    with PeakMemory() as memory:
-        if cfg.tune.trials:
-            from headstart.training.tuning import tune
-
-            ready = tune(cfg, source, directory, identity, title, context, build_training_setup)
-        else:
-            ready = build_training_setup(cfg, source, directory, identity, title, context)
-            ready.fit()
-        told = evaluate_run(ready, source, directory)
-    seconds = ready.run_checkpoint.seconds_before_resume + time.monotonic() - began
-    told["cost"] |= {"seconds_in_all": round(seconds, 3), "peak_memory_bytes": memory.bytes}
-    return {"starts": weights, **told}
-
-
-@dataclass
-class TrainingSetup:
-    """A model, its data and the trainer that brings them together, in a directory."""
-
-    trainer: "L.Trainer"
-    model: "Classifier"
-    datamodule: "ImageDataModule"
-    run_checkpoint: "RunCheckpoint"
-
-    def fit(self) -> None:
-        """Fits on the training part, going on from ``last.ckpt`` where there is one."""
-        from headstart.training.callbacks.run_checkpoint import find_resume_point
-
-        point = find_resume_point(self.run_checkpoint.directory, self.run_checkpoint.identity)
-        self.trainer.fit(self.model, self.datamodule, ckpt_path=point, weights_only=True)
-
-
-def build_training_setup(
-    cfg: DictConfig, source: "ImageSource", directory: Path, identity: str, title: str, context: RunContext
-) -> TrainingSetup:
-    """Builds what a training needs; nothing is trained yet."""
-    import torch
-
-    from headstart.data.datamodule import ImageDataModule
-    from headstart.seeding import derive_key
-    from headstart.training.callbacks.progress_line import ProgressLine
-    from headstart.training.callbacks.run_checkpoint import RunCheckpoint, build_best_checkpoint
-
-    if context.threads:
-        torch.set_num_threads(context.threads)
-    callbacks = build_callbacks(cfg.trainer)
-    quiet_lightning()
-    data = ImageDataModule(source)
-    data.setup()
-    torch.manual_seed(derive_key(cfg.seed, "init"))
-    model = build_object(cfg.model, "model", spec=data.spec)
-    model.epochs = max_epochs_override(cfg) or model.epochs
-    validates = len(source.split.val) > 0
-    check_monitors(cfg, callbacks, validates)
-    record = RunCheckpoint(directory, identity, validates)
-    trainer = build_trainer(
-        cfg,
-        directory,
-        model.epochs,
-        [
-            ProgressLine(title, len(source.split.train), context.seconds_left),
-            *callbacks,
-            *([build_best_checkpoint(directory)] if validates else []),
-            record,
-        ],
-    )
-    return TrainingSetup(trainer, model, data, record)
-
-
-def evaluate_run(setup: TrainingSetup, source: "ImageSource", directory: Path) -> dict[str, Any]:
-    """Tests the chosen epoch, once, and writes the predictions; what ``result.json`` says of it."""
-    import torch
-
-    from headstart.runs.environment import environment_info
-    from headstart.training.cost import forward_flops
-    from headstart.training.evaluation import render_error_thumbnails, train_set_loss
-
-    trainer, model, data, record = setup.trainer, setup.model, setup.datamodule, setup.run_checkpoint
-    chosen = torch.load(run_directory.best_checkpoint_path(directory), weights_only=True)
-    model.load_state_dict(chosen["state_dict"])
-    trainer.test(model, data, verbose=False)
-    metrics = {k: float(v) for k, v in trainer.callback_metrics.items() if k.startswith("test/")}
-    row = next((r for r in record.rows if r["epoch"] == chosen["epoch"]), record.rows[-1])  # not all may validate
-    metrics |= {k: v for k, v in row.items() if k.startswith("val/")}
-    images = [row["image"] for row in source.split.rows() if row["part"] == "test"]
-    labels, probabilities = model.test_labels.numpy(), model.test_probabilities.numpy()
-    run_directory.write_predictions(directory, images, labels, probabilities)
-    run_directory.write_thumbnails(directory, *render_error_thumbnails(source, labels, probabilities))
-    parameters = list(model.parameters())
-    return {
-        "classes": list(data.spec.classes),
-        "depth": data.spec.depth,
-        "metrics": metrics,
-        "test_reads": data.test_reads,
-        "training": train_set_loss(trainer, model, data),
-        "epoch": row["epoch"],
-        "epochs": len(record.rows),
-        "trials": record.trials,
-        "skipped": [{"image": name, "reason": reason} for name, reason in source.skipped],
-        "ignored": source.ignored,
-        "cost": {
-            "seconds": round(record.seconds, 3),
-            "parameters": sum(p.numel() for p in parameters),
-            "trainable_parameters": sum(p.numel() for p in parameters if p.requires_grad),
-            "flops": forward_flops(model),
-        },
-        **environment_info(trainer),
-    }
+    start_time, weights = time.monotonic(), pretrained_origins(cfg)
+    build = tune if cfg.tune.trials else build_training_setup
+    with PeakMemory() as memory, closing(build(cfg, source, directory, identity, title, context)) as setup:
+        if not cfg.tune.trials:  # a search has trained each of its trials
+            setup.fit()
+        measured = evaluate_run(setup, source, directory)
+    seconds = setup.run_checkpoint.seconds_before_resume + time.monotonic() - start_time
+    measured["cost"] |= {"seconds_in_all": round(seconds, 3), "peak_memory_bytes": memory.bytes}
+    return {"starts": weights, **measured}
 
 
 if __name__ == "__main__":

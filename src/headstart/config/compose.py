@@ -29,6 +29,7 @@ from headstart.version import __version__
 
 CONFIG_NAME = "train"
 VERSION_BASE = "1.3"
+OPTIONAL_GROUPS = ("experiment", "debug")  # their choice may be null
 # Flags of Hydra's that would run another configuration than the one that was looked at.
 REFUSED_FLAGS = {
     "--config-path": "the configuration is the package's own; name a folder of further choices by --config-dir",
@@ -194,7 +195,7 @@ def _compose_config(overrides: list[str], args: Namespace, loader: ConfigLoader)
     name = args.config_name or CONFIG_NAME
     for key, _, choice in (word.partition("=") for word in overrides):
         options = loader.get_group_options(key)
-        if options and key != "experiment" and choice not in options and re.fullmatch(r"null|\d*", choice):
+        if options and key not in OPTIONAL_GROUPS and choice not in options and re.fullmatch(r"null|\d*", choice):
             raise build_choice_error(key, choice, options)  # Hydra would call it a value of the wrong type
     try:
         return loader.load_configuration(name, overrides, run_mode=RunMode.RUN)
@@ -212,7 +213,7 @@ def _compose_config(overrides: list[str], args: Namespace, loader: ConfigLoader)
                 near = format_suggestions(_find_near_keys(override.key_or_group, _list_keys(args, loader, chosen)))
                 # Nothing reads a key that is new elsewhere.
                 new = hint_at_unread_key(override.key_or_group)
-                if override.key_or_group.startswith(("trainer.", "logger.")):
+                if override.key_or_group.startswith(("trainer.", "callbacks.", "logger.")):
                     new = f"; a new key is written +{override.input_line}"
                 raise HeadstartError(f"no key '{override.key_or_group}'{near or new}") from error
             if f"Could not delete from config. '{override.key_or_group}'" in str(error):
@@ -223,9 +224,7 @@ def _compose_config(overrides: list[str], args: Namespace, loader: ConfigLoader)
 def hint_at_unread_key(key: str) -> str:
     """What to do instead of a key that nothing reads."""
     hints = {
-        "callbacks": "callbacks are written +trainer.callbacks=[{_target_: CLASS, ...}]",
         "ckpt_path": "the same command goes on where it stopped; backbone.weights=PATH starts from another run",
-        "debug": "to try something out, give trainer.max_epochs=1 data.labels_per_class=5",
     }
     return f"; {hints.get(key, 'nothing would read it; --help shows what there is')}"
 
@@ -248,7 +247,7 @@ def _check_choices(sweeps: dict[str, list[str]], loader: ConfigLoader) -> None:
     for key, choices in sweeps.items():
         options = loader.get_group_options(key)
         for choice in choices:
-            if options and choice not in options and (choice != "null" or key != "experiment"):
+            if options and choice not in options and (choice != "null" or key not in OPTIONAL_GROUPS):
                 raise build_choice_error(key, choice, options)
 
 

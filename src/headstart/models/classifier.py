@@ -197,7 +197,7 @@ class Classifier(L.LightningModule):
         figures = compute_metrics(scores, labels)
         self.log_dict({f"val/{name}": value for name, value in figures.items()})
         # Of two epochs equally accurate the later one is kept: the schedule has ended further down.
-        self.log("val/choice", figures["accuracy"] + 1e-5 * self.current_epoch / max(self.epochs, 1))
+        self.log("val/choice", figures["accuracy"] + 1e-5 * self.current_epoch / max(self.epochs, 1), logger=False)
 
     def on_test_epoch_end(self) -> None:
         scores, labels = self._gather_outputs()

@@ -19,7 +19,6 @@ from headstart.config import command_line
 from headstart.config.compose import format_suggestions, read_shipped_yaml
 from headstart.config.identity import arm_settings, clear_source_cache, format_run_name, identify_run, load_source
 from headstart.config.overrides import override_key, quote_overrides
-from headstart.config.trainer_options import build_callbacks, check_monitors
 from headstart.config.validation import (
     check_config,
     check_directories,
@@ -32,6 +31,7 @@ from headstart.reporting.console import format_duration
 from headstart.runs import run_directory as runs
 from headstart.sweep.estimate import estimate_seconds, max_epochs_override, resolve_epochs, workers_and_threads
 from headstart.training import tuning
+from headstart.training.trainer import check_callbacks
 
 if TYPE_CHECKING:
     from headstart.data.image_source import ImageSource
@@ -113,7 +113,7 @@ def plan_sweep(argv: list[str]) -> SweepPlan:
         identity, directory = identify_run(cfg), Path(cfg.hydra.run.dir)
         check_outside_images(directory, load_source(cfg))
         check_validation_share([load_source(cfg)], asked.overrides)
-        _check_trainer(cfg, [load_source(cfg)])
+        check_callbacks(cfg, [load_source(cfg)])
         runs.read_finished_result(directory, identity)  # refuses the place of another run
         return SweepPlan(argv)
     sweeps, argv = dict(asked.sweeps), list(argv)
@@ -147,7 +147,7 @@ def plan_sweep(argv: list[str]) -> SweepPlan:
     ]
     check_validation_share((_load_arm_source(arm, k) for arm, k in product(arms, budgets)), asked.overrides)
     for arm in arms:
-        _check_trainer(arm, [_load_arm_source(arm, k) for k in budgets])
+        check_callbacks(arm, [_load_arm_source(arm, k) for k in budgets])
     typed = cfg.hydra.sweep.dir != read_shipped_yaml("train")["hydra"]["sweep"]["dir"]
     directory = Path(cfg.hydra.sweep.dir if typed else f"runs/{_name_sweep(cfg, sweeps)}")
     for source in sources:
@@ -220,13 +220,6 @@ def _check_settings(cfg: DictConfig) -> None:
     max_epochs_override(cfg)
     resolve_epochs(cfg.model.epochs, 1)
     tuning.check_tuning(cfg)
-
-
-def _check_trainer(cfg: DictConfig, sources: list["ImageSource"]) -> None:
-    """Raises HeadstartError for callbacks that cannot be built, or need what the images of a budget do not give."""
-    callbacks = build_callbacks(cfg.trainer) if "callbacks" in cfg.trainer else []
-    for source in sources:
-        check_monitors(cfg, callbacks, len(source.split.val) > 0)
 
 
 def _check_contrast_arms(arms: list[DictConfig], sources: list["ImageSource"]) -> None:

@@ -1,4 +1,4 @@
-"""What a run says of itself, by its configuration alone: also one that fails before it trains. Torch-free."""
+"""Collects the fields of ``result.json`` that follow from the configuration, also for a run that fails. Torch-free."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -8,15 +8,16 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from headstart.config.identity import arm_settings, load_source
+from headstart.config.trainer_options import find_debug_reason
 from headstart.errors import HeadstartError
 from headstart.file_names import quote_for_shell
 from headstart.sweep.planner import RunContext
 
 
 def run_metadata(cfg: DictConfig, context: RunContext) -> dict[str, Any]:
-    """What ``result.json`` says of a run whether it comes to its end or not; its time is now.
+    """Collects the fields that a finished and a failed run have alike.
 
-    What cannot be known, since the images or the weights are not to be found, is called by its choice or left empty.
+    Where images or weights are missing, ``data`` is the name of its choice and ``settings`` is empty.
     """
     chosen = HydraConfig.get().runtime.choices
     return {
@@ -32,6 +33,7 @@ def run_metadata(cfg: DictConfig, context: RunContext) -> dict[str, Any]:
         "asked_seeds": list(context.requested_seeds),
         "asked_budgets": context.num_budgets,
         "asked_arms": context.num_arms,
+        "debug": find_debug_reason(cfg),
         "started": datetime.now(UTC).isoformat(timespec="milliseconds"),
         "command": " ".join(["headstart-train", *map(quote_for_shell, HydraConfig.get().overrides.task)]),
     }
