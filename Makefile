@@ -1,11 +1,11 @@
-# make compare and make test are the two commands; both make .venv by themselves.
+# Two commands: make compare and make test. Both create .venv.
 PYTHON ?= python3
 UV := uv==0.13.9
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 ARGS ?=
-# The stamp is written last. An install without one was cut short, and uv takes a half-copied package for a whole one.
-CUT_SHORT := $(if $(wildcard .venv),$(if $(wildcard $(INSTALLED)),,--reinstall))
+# The stamp is written last. Without it an earlier install was interrupted: uv would keep its half-copied packages.
+REINSTALL := $(if $(wildcard .venv),$(if $(wildcard $(INSTALLED)),,--reinstall))
 
 .PHONY: compare test lint format bench lock
 
@@ -36,7 +36,7 @@ $(INSTALLED): requirements.lock pyproject.toml
 	@test -e $@ || $(PYTHON) -m venv .venv
 	@rm -f $@
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check $(UV)
-	@$(BIN)/uv pip install --python $(BIN)/python --quiet --link-mode=copy --compile-bytecode $(CUT_SHORT) \
+	@$(BIN)/uv pip install --python $(BIN)/python --quiet --link-mode=copy --compile-bytecode $(REINSTALL) \
 		--require-hashes -r requirements.lock
 	@$(BIN)/uv pip install --python $(BIN)/python --quiet --no-deps --no-build-isolation --editable .
 	@touch $@

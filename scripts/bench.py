@@ -1,8 +1,8 @@
-"""Images per second of each model while training and while predicting, on this machine.
+"""Measures images per second of each model in training and prediction, on this machine.
 
     make bench
 
-Prints medians of interleaved repeats, since machines are noisy: each repeat times every model once.
+Prints medians of interleaved repeats: each repeat times every model once, since timings vary over time.
 """
 
 import statistics
@@ -28,21 +28,21 @@ def main() -> None:
     for repeat in range(REPEATS + 1):
         for name, model in models.items():
             model.train()
-            began = time.perf_counter()
+            start = time.perf_counter()
             for _ in range(STEPS):
                 optimizers[name].zero_grad()
                 torch.nn.functional.cross_entropy(model(images), labels).backward()
                 optimizers[name].step()
-            trained = time.perf_counter()
+            trained_at = time.perf_counter()
             model.eval()
             with torch.inference_mode():
                 for _ in range(STEPS):
                     model(images)
-            if repeat:  # the first warms up
-                seconds[name, "train"].append((trained - began) / STEPS / BATCH)
-                seconds[name, "predict"].append((time.perf_counter() - trained) / STEPS / BATCH)
+            if repeat:  # the first is a warm-up
+                seconds[name, "train"].append((trained_at - start) / STEPS / BATCH)
+                seconds[name, "predict"].append((time.perf_counter() - trained_at) / STEPS / BATCH)
     rows = [
-        [name, *(f"{1 / statistics.median(seconds[name, what]):,.0f}" for what in ("train", "predict"))]
+        [name, *(f"{1 / statistics.median(seconds[name, phase]):,.0f}" for phase in ("train", "predict"))]
         for name in models
     ]
     print(f"images per second at {SIZE} pixels, batches of {BATCH}, {torch.get_num_threads()} threads")

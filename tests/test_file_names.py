@@ -16,8 +16,10 @@ from jinja2 import Environment
 from headstart.cli import main
 from headstart.config.instantiation import build_object
 from headstart.file_names import decode_name, encode_name, expand_home, quote_for_shell
+from headstart.files import write_json, write_text
 from headstart.reporting import html
 from headstart.runs import run_directory
+from headstart.runs.predictions import read_predictions, read_thumbnails, write_predictions, write_thumbnails
 
 LATIN_1 = ["caf\udce9", "caf\udce8"]  # as Python gives b"caf\xe9" and b"caf\xe8"
 UNUSUAL = [
@@ -90,20 +92,20 @@ class TestFiles:
         folder = tmp_path_factory.mktemp("run")
         texts = [encode_name(os.fsdecode(name)) for name in raw]
         n = len(texts)
-        run_directory.write_json(folder / run_directory.SPLIT_FILE, texts)
+        write_json(folder / run_directory.SPLIT_FILE, texts)
         assert json.loads((folder / run_directory.SPLIT_FILE).read_text(encoding="utf-8")) == texts
-        run_directory.write_predictions(folder, texts, np.zeros(n, np.int64), np.ones((n, 1), np.float32))
-        assert run_directory.read_predictions(folder)[0] == texts
-        run_directory.write_thumbnails(folder, texts, [b""] * n)
-        assert list(run_directory.read_thumbnails(folder)) == texts
+        write_predictions(folder, texts, np.zeros(n, np.int64), np.ones((n, 1), np.float32))
+        assert read_predictions(folder).images == texts
+        write_thumbnails(folder, texts, [b""] * n)
+        assert list(read_thumbnails(folder)) == texts
         template = Environment(autoescape=True).from_string("{% for name in names %}<p>{{ name }}</p>{% endfor %}")
-        run_directory.write_text(folder / "page.html", template.render(names=map(html.shorten_name, texts)))
+        write_text(folder / "page.html", template.render(names=map(html.shorten_name, texts)))
         with (folder / "page.html").open(encoding="utf-8", newline="") as page:
             page_texts = PageText(page.read()).texts
         assert set(texts) <= set(page_texts)
 
     def test_a_result_may_hold_a_lone_surrogate(self, tmp_path):
-        run_directory.write_json(tmp_path / "result.json", {"error": "caf\udce9: cannot be read"})
+        write_json(tmp_path / "result.json", {"error": "caf\udce9: cannot be read"})
         assert json.loads((tmp_path / "result.json").read_text(encoding="utf-8"))["error"][3] == "\udce9"
 
 
@@ -127,7 +129,7 @@ class TestTraining:
         files = {decode_name(row["image"]) for row in rows}
         assert files == {f"{name}/{i}.png" for name in UNUSUAL for i in range(4)}
         tested = [row["image"] for row in rows if row["part"] == "test"]
-        assert run_directory.read_predictions(run)[0] == tested
+        assert read_predictions(run).images == tested
         photos = [str(root / decode_name(name)) for name in tested]
         capsys.readouterr()
         assert main.run_cli(["predict", str(run), *photos, "--json"]) == 0

@@ -6,8 +6,7 @@ import stat
 import pytest
 
 from headstart.errors import HeadstartError
-from headstart.files import write_atomically
-from headstart.runs.run_directory import write_text
+from headstart.files import write_atomically, write_text
 
 
 class TestWriteAtomically:

@@ -13,6 +13,7 @@ from headstart import metrics
 from headstart.errors import DivergedError
 from headstart.models.classifier import compute_metrics
 from headstart.runs import run_directory
+from headstart.runs.predictions import read_predictions, read_probabilities
 
 METRICS = ("accuracy", "balanced_accuracy", "macro_f1", "log_loss")
 
@@ -102,7 +103,8 @@ class TestRun:
         assert done.code == 0, done.err
         run = done.folder / "run"
         result = json.loads((run / run_directory.RESULT_FILE).read_text(encoding="utf-8"))["metrics"]
-        _, labels, predicted = run_directory.read_predictions(run)
+        predictions = read_predictions(run)
+        labels, predicted = predictions.labels, predictions.predicted
         assert 2 in predicted and 2 not in labels and result["test/accuracy"] > 0
-        expected = compute_reference(labels, run_directory.read_probabilities(run))
+        expected = compute_reference(labels, read_probabilities(run))
         assert {name: result[f"test/{name}"] for name in METRICS} == pytest.approx(expected, abs=2e-6)

@@ -10,7 +10,7 @@ from omegaconf import OmegaConf
 
 from headstart.errors import HeadstartError
 from headstart.process import format_error, raise_on_sigterm, run_command
-from headstart.runs.run_directory import resolve_checkpoint
+from headstart.runs.checkpoint import resolve_checkpoint
 
 
 def refuse_directory():

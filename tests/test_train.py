@@ -15,6 +15,7 @@ from headstart.data.datamodule import ImageDataModule
 from headstart.models import classifier
 from headstart.models.classifier import Classifier
 from headstart.runs import run_directory
+from headstart.runs.result import read_finished_result
 from headstart.training.callbacks import run_checkpoint
 
 TINY = ["model=scratch_cnn", "data=folder", "data.image_size=16", "model.epochs=3"]
@@ -132,7 +133,7 @@ class TestRunDirectory:
     def test_cost_counts_trainable_parameters(self, images, command):
         options = ["data=folder", "data.image_size=32", f"data.root={images}", "model.epochs=1"]
         done = command("-m", *options, "model=frozen,finetune")
-        costs = {r["model"]: r["cost"] for r in (run_directory.read_finished_result(p) for p in find_runs(done.folder))}
+        costs = {r.model: r.cost for r in (read_finished_result(p) for p in find_runs(done.folder))}
         frozen, finetune = costs["frozen"], costs["finetune"]
         assert frozen["trainable_parameters"] == 257 * 3
         assert finetune["trainable_parameters"] == finetune["parameters"] == frozen["parameters"]
@@ -150,11 +151,6 @@ class TestReproducibility:
         results = [json.loads((path / run_directory.RESULT_FILE).read_text()) for path in (run, other)]
         assert results[0]["metrics"] == results[1]["metrics"]
 
-    def test_another_seed_trains_another_network(self, images, command):
-        done = command("-m", *TINY, f"data.root={images}", "seed=0,1")
-        weights, others = map(load_weights, find_runs(done.folder))
-        assert not are_equal(weights, others)
-
     def test_another_seed_starts_from_other_weights(self, images, command):
         done = command("-m", *TINY, f"data.root={images}", "seed=0,1", "model.lr=1e-12", "model.weight_decay=0")
         weights, others = map(load_weights, find_runs(done.folder))
@@ -162,7 +158,7 @@ class TestReproducibility:
 
     def test_a_run_is_the_same_alone_and_in_a_sweep(self, images, command, tmp_path):
         alone = find_run(command(*TINY, f"data.root={images}", "seed=1", folder=tmp_path / "alone").folder)
-        words = ["-m", *TINY, f"data.root={images}", "model=frozen,scratch_cnn", "seed=0,1"]
+        words = ["-m", *TINY, f"data.root={images}", "model=frozen,scratch_cnn", "seed=1"]
         runs = find_runs(command(*words, folder=tmp_path / "sweep").folder)
         (last,) = [run for run in runs if run.name.startswith("scratch_cnn-folder-all-seed1")]
         assert are_equal(load_weights(alone), load_weights(last))
@@ -202,15 +198,18 @@ class TestFinishedRuns:
 
 
 class TestResume:
-    @pytest.mark.parametrize("batch", [0, 1], ids=["between epochs", "within an epoch"])
-    @pytest.mark.parametrize("model", ["scratch_cnn", "finetune"])
+    @pytest.mark.parametrize(
+        ("model", "batch"),
+        [("scratch_cnn", 0), ("scratch_cnn", 1), ("finetune", 1)],
+        ids=["between epochs", "within an epoch", "with batch norm and stochastic depth"],
+    )
     def test_an_interrupted_run_ends_with_the_same_weights(
         self, images, command, interrupted_command, tmp_path, monkeypatch, model, batch
     ):
-        words = ["data=folder", "data.image_size=32", "data.batch_size=8", f"model={model}", "model.epochs=4"]
+        words = ["data=folder", "data.image_size=32", "data.batch_size=8", f"model={model}", "model.epochs=3"]
         words += [f"data.root={images}", *(["backbone.options.drop_path_rate=0.2"] if model == "finetune" else [])]
         whole = find_run(command(*words, folder=tmp_path / "whole").folder)
-        interrupted_command(*words, epoch=2, batch=batch, folder=tmp_path / "stopped")
+        interrupted_command(*words, epoch=1, batch=batch, folder=tmp_path / "stopped")
         epochs = []
 
         def record_epoch(self):
@@ -218,7 +217,7 @@ class TestResume:
 
         monkeypatch.setattr(Classifier, "on_train_epoch_start", record_epoch, raising=False)
         resumed = find_run(command(*words, folder=tmp_path / "stopped").folder)
-        assert epochs == [2, 3]
+        assert epochs == [1, 2]
         assert are_equal(load_weights(whole), load_weights(resumed))
         assert_same_files(whole, resumed, run_directory.PREDICTIONS_FILE, run_directory.METRICS_FILE)
 

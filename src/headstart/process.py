@@ -1,6 +1,5 @@
-"""Every failure is one line: what is wrong, with which thing, and the mend."""
+"""Process-level set-up of the console commands: streams, signals, exit codes and one-line errors."""
 
-import errno
 import io
 import logging
 import os
@@ -11,58 +10,55 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import NoReturn
 
-from headstart.errors import HeadstartError
+from headstart.errors import NOT_WRITABLE_ERRNOS, HeadstartError, is_out_of_space, iterate_causes
 
-EXIT_INTERRUPTED, EXIT_TERMINATED = 130, 143  # the shell's codes for a program ended by Ctrl-C, and by SIGTERM
-EXIT_DISK_FULL = 74  # of sysexits.h, for trouble of input or output: the disk is full
+EXIT_INTERRUPTED, EXIT_TERMINATED = 130, 143  # the shell's exit codes after SIGINT and SIGTERM
+EXIT_DISK_FULL = 74  # EX_IOERR of sysexits.h
 
-# A run that has no resume point yet, as in its first seconds, is trained from its beginning.
+# A run without a resume point, as in its first seconds, starts anew.
 RESUME_HINT = "; the same command keeps finished runs, and starts others at their last resume point or anew"
-
-NOT_WRITABLE_ERRNOS = {errno.EACCES, errno.EPERM, errno.EROFS, errno.EEXIST, errno.ENOTDIR}
 
 
 def prepare_process() -> None:
-    """Makes a console command independent of its terminal's encoding, of closed streams and of a notebook's settings.
+    """Makes a console command independent of the terminal's encoding, closed streams and a notebook's settings.
 
-    Only the console commands and the processes that they start call this: ``import headstart`` changes nothing.
+    Console commands and their worker processes call it; ``import headstart`` changes nothing.
     """
     _open_standard_streams()
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # what the terminal cannot show is spelt out, such as \u732b
+        if isinstance(stream, io.TextIOWrapper):  # characters outside of the encoding become escapes such as \u732b
             stream.reconfigure(errors="backslashreplace")
-    # A notebook exports the name of its own backend, which need not be installed here. Charts are drawn as SVG.
+    # A notebook exports its own backend, which may not be installed here.
     os.environ["MPLBACKEND"] = "agg"
-    # Where its folder cannot be written or its list of fonts is new, it says so: nothing that a reader needs.
-    logging.getLogger("matplotlib").setLevel(logging.ERROR)
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it reports new font lists and unwritable caches
 
 
 def _open_standard_streams() -> None:
-    """Opens the null device where a standard stream is closed: its number would go to the next file that is opened."""
+    """Opens the null device for each closed standard stream; otherwise the next file would get its descriptor."""
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         try:
             os.fstat(number)
         except OSError:
-            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest free descriptor
         if getattr(sys, name) is None:
             mode = "r" if number == 0 else "w"
             setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115
 
 
 class TerminationExit(SystemExit):
-    """What SIGTERM raises within :func:`terminable`, of the kind that Lightning raises in a training."""
+    """Raised for SIGTERM within :func:`raise_on_sigterm`; a subclass of SystemExit like Lightning's own exception."""
 
 
 @contextmanager
 def raise_on_sigterm() -> Iterator[None]:
-    """Within it SIGTERM raises :class:`Terminated`, so that what is finished can be kept, as at Ctrl-C."""
+    """Raises :class:`TerminationExit` for SIGTERM, so that finished work is kept as after Ctrl-C."""
 
-    def raises(*_: object) -> NoReturn:
+    def handle_signal(*_: object) -> NoReturn:
         raise TerminationExit
 
     before = signal.getsignal(signal.SIGTERM)
-    if before != signal.SIG_IGN:  # what a person has the process ignore stays ignored
-        signal.signal(signal.SIGTERM, raises)
+    if before != signal.SIG_IGN:  # an ignored signal stays ignored
+        signal.signal(signal.SIGTERM, handle_signal)
     try:
         yield
     finally:
@@ -70,25 +66,31 @@ def raise_on_sigterm() -> Iterator[None]:
 
 
 def run_command(program: str, command: Callable[[], int], resume_hint: str = RESUME_HINT) -> int:
-    """Does the work; whatever it raises is told in one line. The exit code.
+    """Runs a console command and prints any exception in one line, after its traceback if ``HYDRA_FULL_ERROR=1``.
 
-    ``HYDRA_FULL_ERROR=1`` shows the trace as well.
+    Args:
+        program: name of the command, for the messages.
+        command: does the work and returns the exit code.
+        resume_hint: added to the message after an interruption.
+
+    Returns:
+        The exit code: that of the command, 1 after an exception, 130 after Ctrl-C, 143 after SIGTERM.
     """
     trace = is_trace_enabled()
     try:
         code = command()
-        sys.stdout.flush()  # at the program's end a failure would have no line of its own
+        sys.stdout.flush()  # a failure at the interpreter's exit would print a traceback
         return code
     except (KeyboardInterrupt, SystemExit) as end:
-        # Lightning turns Ctrl-C into an exit with code 1, and SIGTERM into an exit of its own kind.
+        # Lightning raises SystemExit(1) for Ctrl-C and a subclass of SystemExit for SIGTERM.
         terminated = isinstance(end, SystemExit) and type(end) is not SystemExit
-        if isinstance(end.__context__, BrokenPipeError):  # what rich makes of a reader that has seen enough
+        if isinstance(end.__context__, BrokenPipeError):  # rich raises SystemExit for a closed pipe
             return 0
         if isinstance(end, SystemExit) and not terminated and not isinstance(end.__context__, KeyboardInterrupt):
             raise
         print(f"\n{program}: interrupted{resume_hint}", file=sys.stderr)
         return EXIT_TERMINATED if terminated else EXIT_INTERRUPTED
-    except BrokenPipeError:  # a reader such as `head` has seen enough
+    except BrokenPipeError:  # a reader such as `head` has closed the pipe
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except Exception as error:
@@ -97,6 +99,7 @@ def run_command(program: str, command: Callable[[], int], resume_hint: str = RES
 
 
 def print_error(program: str, error: Exception, with_trace: bool) -> None:
+    """Prints an exception to stderr in one line, after its traceback if ``with_trace``."""
     if with_trace:
         traceback.print_exception(error)
     from headstart.reporting.console import escape_control_characters
@@ -105,15 +108,16 @@ def print_error(program: str, error: Exception, with_trace: bool) -> None:
 
 
 def is_trace_enabled() -> bool:
+    """Whether errors are printed with their traceback."""
     return os.environ.get("HYDRA_FULL_ERROR") == "1"
 
 
 def format_error(error: BaseException) -> str:
-    """What a person needs to know of an exception, out of whatever other libraries wrapped it in."""
-    for cause in _iterate_causes(error):
+    """One line on an exception: the cause that a user can act on, without the layers of other libraries."""
+    for cause in iterate_causes(error):
         if isinstance(cause, HeadstartError):
             return _join_lines(str(cause))
-        if isinstance(cause, OSError) and _is_out_of_space(cause):
+        if isinstance(cause, OSError) and is_out_of_space(cause):
             where = f" ({cause.filename})" if cause.filename else ""
             return f"the disk is full{where}; make room, then give the same command again"
         if type(cause).__name__ == "OutOfMemoryError" or isinstance(cause, MemoryError):
@@ -129,28 +133,8 @@ def format_error(error: BaseException) -> str:
     return f"{place}{type(origin).__name__}: {_join_lines(str(origin))}; HYDRA_FULL_ERROR=1 shows where"
 
 
-def find_headstart_error(error: BaseException) -> HeadstartError | None:
-    """The line that was meant for a person, out of whatever other libraries wrapped it in."""
-    return next((cause for cause in _iterate_causes(error) if isinstance(cause, HeadstartError)), None)
-
-
-def is_disk_full(error: BaseException) -> bool:
-    return any(isinstance(cause, OSError) and _is_out_of_space(cause) for cause in _iterate_causes(error))
-
-
-def _is_out_of_space(error: OSError) -> bool:
-    return error.errno in (errno.ENOSPC, errno.EDQUOT)
-
-
-def _iterate_causes(error: BaseException | None) -> Iterator[BaseException]:
-    """The exception and what led to it; also what OmegaConf hides, since a HeadstartError may be behind it."""
-    while error is not None:
-        yield error
-        error = error.__cause__ or error.__context__
-
-
 def _root_cause(error: BaseException) -> BaseException:
-    """What the libraries between have wrapped. What merely came before an exception says less than it does."""
+    """The innermost explicit cause; an implicit context is not followed."""
     return error if error.__cause__ is None else _root_cause(error.__cause__)
 
 

@@ -1,23 +1,23 @@
-"""`headstart-train`: one run, from its configuration to a run directory. It reads from top to bottom."""
+"""`headstart-train`: trains and tests one run, from its configuration to its run directory."""
 
 import sys
 import time
 from contextlib import closing
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
 
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from headstart.config.identity import compute_identity, format_run_title, load_source, pretrained_origins
+from headstart.data.image_source import ImageSource
+from headstart.files import write_json, write_text
 from headstart.process import format_error, prepare_process
 from headstart.runs import run_directory
+from headstart.runs.lock import lock_run_directory
+from headstart.runs.result import RunResult, read_result, write_result
 from headstart.sweep.estimate import max_epochs_override
-from headstart.sweep.planner import RunContext
-from headstart.training.run_metadata import run_metadata
-
-if TYPE_CHECKING:
-    from headstart.data.image_source import ImageSource
+from headstart.training.context import RunContext
+from headstart.training.run_metadata import describe_run
 
 
 def main() -> None:
@@ -33,61 +33,55 @@ def main() -> None:
     )
 
 
-def train(cfg: DictConfig, context: RunContext) -> dict[str, Any]:
-    """Trains and tests what ``cfg`` describes, unless its directory says how that ended.
-
-    Returns:
-        What ``result.json`` holds.
+def train(cfg: DictConfig, context: RunContext) -> RunResult:
+    """Trains and tests one run, unless its directory has the result.
 
     Raises:
-        HeadstartError: whatever is wrong with the settings or the images, before training where it can
-            be known then.
+        HeadstartError: settings or images are wrong; before training where it can be known then.
     """
     max_epochs_override(cfg)
     source = load_source(cfg)
     return train_in_directory(cfg, source, compute_identity(cfg, source.digest), context)
 
 
-def train_in_directory(cfg: DictConfig, source: "ImageSource", identity: str, context: RunContext) -> dict[str, Any]:
-    """Makes the run directory this run's own, trains in it, and writes down how it ended; last of all the result."""
-    directory = Path(HydraConfig.get().runtime.output_dir)
-    with run_directory.lock_run_directory(directory, identity, context.wait_for_lock):
-        if ended := run_directory.read_result(directory, identity):
-            return ended
-        run_directory.write_text(directory / run_directory.CONFIG_FILE, OmegaConf.to_yaml(cfg, resolve=True))
-        run_directory.write_json(directory / run_directory.SPLIT_FILE, source.split.rows())
-        what = run_metadata(cfg, context) | {"identity": identity}
-        title = context.position + format_run_title(cfg, HydraConfig.get().runtime.choices)
+def train_in_directory(cfg: DictConfig, source: ImageSource, identity: str, context: RunContext) -> RunResult:
+    """Locks the run directory, trains in it, and writes the result last of all."""
+    directory = context.directory
+    with lock_run_directory(directory, identity, context.wait_for_lock):
+        if result := read_result(directory, identity):
+            return result
+        write_text(directory / run_directory.CONFIG_FILE, OmegaConf.to_yaml(cfg, resolve=True))
+        write_json(directory / run_directory.SPLIT_FILE, source.split.rows())
+        run = describe_run(cfg, context, identity)
         try:
-            result = {"status": "finished", **what, **fit_and_test(cfg, source, directory, identity, title, context)}
+            result = fit_and_test(cfg, source, run, context)
         except Exception as error:
-            run_directory.write_json(
-                directory / run_directory.RESULT_FILE, {"status": "failed", "error": format_error(error), **what}
-            )
+            write_result(directory, replace(run, error=format_error(error)))
             raise
-        run_directory.write_json(directory / run_directory.RESULT_FILE, result)
+        write_result(directory, result)
         run_directory.last_checkpoint_path(directory).unlink(missing_ok=True)
         return result
 
 
-def fit_and_test(
-    cfg: DictConfig, source: "ImageSource", directory: Path, identity: str, title: str, context: RunContext
-) -> dict[str, Any]:
-    """Trains, after the search for its settings where one is asked for; tests once; says what came out."""
+def fit_and_test(cfg: DictConfig, source: ImageSource, run: RunResult, context: RunContext) -> RunResult:
+    """Searches the settings where that is asked for, fits the model, and tests its best epoch once."""
     from headstart.training.cost import PeakMemory
     from headstart.training.evaluation import evaluate_run
     from headstart.training.setup import build_training_setup
     from headstart.training.tuning import tune
 
-    start_time, weights = time.monotonic(), pretrained_origins(cfg)
+    start_time, starts = time.monotonic(), pretrained_origins(cfg)
+    title = context.position + format_run_title(cfg, HydraConfig.get().runtime.choices)
     build = tune if cfg.tune.trials else build_training_setup
-    with PeakMemory() as memory, closing(build(cfg, source, directory, identity, title, context)) as setup:
+    with PeakMemory() as memory, closing(build(cfg, source, context, run.identity, title)) as setup:
         if not cfg.tune.trials:  # a search has trained each of its trials
             setup.fit()
-        measured = evaluate_run(setup, source, directory)
+        result = evaluate_run(setup, source, replace(run, status="finished", starts=starts))
     seconds = setup.run_checkpoint.seconds_before_resume + time.monotonic() - start_time
-    measured["cost"] |= {"seconds_in_all": round(seconds, 3), "peak_memory_bytes": memory.bytes}
-    return {"starts": weights, **measured}
+    result.cost |= {"seconds_in_all": round(seconds, 3), "peak_memory_bytes": memory.bytes}
+    if result.debug:
+        print(f"{title}: debug run ({result.debug}): it counts in no verdict", file=sys.stderr)
+    return result
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""A real browser for pages, where one is installed: Chromium without a window, told what to do over a pipe."""
+"""A headless Chromium, controlled over a pipe; tests that use it are skipped if none is installed."""
 
 import json
 import os
@@ -15,7 +15,9 @@ KEYS = {
 
 
 class Browser:
-    """One tab. ``complaints`` are what the console said and what was thrown; ``asked`` the addresses of requests.
+    """One tab of Chromium.
+
+    ``errors`` has console messages and exceptions, ``requests`` the addresses of requests.
 
     Protocol: chromedevtools.github.io/devtools-protocol, messages ended by a zero byte on descriptors 3 and 4.
     """
@@ -30,8 +32,8 @@ class Browser:
             pass_fds=(read, write), stderr=subprocess.DEVNULL,
         )  # fmt: skip
         os.close(read), os.close(write)
-        self._count, self._left, self._session = 0, b"", None
-        self.complaints, self.asked = [], []
+        self._count, self._buffer, self._session = 0, b"", None
+        self.errors, self.requests = [], []
         (target,) = [t for t in self("Target.getTargets")["targetInfos"] if t["type"] == "page"]
         self._session = self("Target.attachToTarget", targetId=target["targetId"], flatten=True)["sessionId"]
         for domain in ("Page", "Runtime", "Network", "Log", "DOM"):
@@ -50,46 +52,46 @@ class Browser:
                 return answer["result"]
 
     def _next(self):
-        while b"\0" not in self._left:
-            self._left += os.read(self._in, 1 << 16)
-        message, self._left = self._left.split(b"\0", 1)
+        while b"\0" not in self._buffer:
+            self._buffer += os.read(self._in, 1 << 16)
+        message, self._buffer = self._buffer.split(b"\0", 1)
         message = json.loads(message)
         method, params = message.get("method"), message.get("params", {})
         if method == "Network.requestWillBeSent":
-            self.asked.append(params["request"]["url"])
+            self.requests.append(params["request"]["url"])
         elif method == "Runtime.exceptionThrown":
-            self.complaints.append(params["exceptionDetails"].get("exception", {}).get("description", "thrown"))
+            self.errors.append(params["exceptionDetails"].get("exception", {}).get("description", "thrown"))
         elif method == "Runtime.consoleAPICalled" or method == "Log.entryAdded":
-            self.complaints.append(json.dumps(params))
+            self.errors.append(json.dumps(params))
         return message
 
     def open(self, address, width=1440, height=900, reduced=False):
-        self.sized(width, height)
+        self.resize(width, height)
         motion = {"name": "prefers-reduced-motion", "value": "reduce" if reduced else "no-preference"}
         self("Emulation.setEmulatedMedia", features=[motion])
         self("Page.navigate", url="about:blank")
         self("Page.navigate", url=address)
-        self.complaints, self.asked = [], []
-        self.until("document.readyState === 'complete' && location.href !== 'about:blank'")
-        self.settled()
+        self.errors, self.requests = [], []
+        self.wait_for("document.readyState === 'complete' && location.href !== 'about:blank'")
+        self.wait_for_drawing()
 
-    def sized(self, width, height):
+    def resize(self, width, height):
         self("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
 
     def evaluate(self, expression):
-        found = self("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
-        assert "exceptionDetails" not in found, found["exceptionDetails"]
-        return found["result"].get("value")
+        answer = self("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
+        assert "exceptionDetails" not in answer, answer["exceptionDetails"]
+        return answer["result"].get("value")
 
-    def until(self, condition, tries=600):
+    def wait_for(self, condition, tries=600):
         for _ in range(tries):
             if self.evaluate(condition):
                 return
             time.sleep(0.02)
-        raise AssertionError(f"never came: {condition}")
+        raise AssertionError(f"the condition never became true: {condition}")
 
-    def settled(self):
-        """Two frames later: what was asked for is drawn."""
+    def wait_for_drawing(self):
+        """Waits two frames, until pending changes are drawn."""
         self.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done(1))))")
 
     def key(self, key, shift=False):
@@ -97,16 +99,16 @@ class Browser:
         params = {"key": key, "windowsVirtualKeyCode": KEYS.get(key, ord(key[0].upper())), "modifiers": 8 * shift}
         self("Input.dispatchKeyEvent", type="keyDown", **params, **({"text": text} if text else {}))
         self("Input.dispatchKeyEvent", type="keyUp", **params)
-        self.settled()
+        self.wait_for_drawing()
 
     def mouse(self, kind, x, y):
-        pressed = {} if kind == "mouseMoved" else {"button": "left", "clickCount": 1}
-        self("Input.dispatchMouseEvent", type=kind, x=x, y=y, **pressed)
+        button = {} if kind == "mouseMoved" else {"button": "left", "clickCount": 1}
+        self("Input.dispatchMouseEvent", type=kind, x=x, y=y, **button)
 
     def click(self, x, y):
         for kind in ("mouseMoved", "mousePressed", "mouseReleased"):
             self.mouse(kind, x, y)
-        self.settled()
+        self.wait_for_drawing()
 
     def close(self):
         self._session = None

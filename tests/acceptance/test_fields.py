@@ -1,4 +1,4 @@
-"""Both ways of counting receptive fields, on networks from torchvision and timm with random weights; no data needed."""
+"""Both computations of receptive fields, on networks of torchvision and timm with random weights; needs no data."""
 
 import re
 
@@ -12,7 +12,7 @@ from headstart.understand.receptive_field.fields import ReceptiveFields
 from headstart.understand.receptive_field.gradient_support import LinearizedNetwork
 
 pytestmark = pytest.mark.acceptance
-ASKED = 12  # layers of each network
+NUM_LAYERS = 12  # compared in each network
 TORCHVISION = [
     "alexnet", "vgg11_bn", "resnet18", "googlenet", "inception_v3", "densenet121", "squeezenet1_1",
     "shufflenet_v2_x0_5", "mobilenet_v3_small", "convnext_tiny",
@@ -23,7 +23,7 @@ TIMM = [
     "repvgg_a0", "hrnet_w18_small", "dla34", "cspresnet50", "vovnet39a", "xception41", "hgnetv2_b0", "convnextv2_atto",
     "inception_next_atto", "poolformer_s12", "starnet_s1", "dpn48b",
 ]  # fmt: skip
-UNKNOWN = {
+UNSUPPORTED = {
     "timm tresnet_m": "view that parts rows in body.s2d",
     "timm vit_tiny_patch16_224": "cat along a map",
     "timm mobilevit_xxs": "view that parts rows in stages.2.1",
@@ -32,7 +32,7 @@ UNKNOWN = {
 }
 
 
-def built(name):
+def build_network(name):
     package, name = name.split()
     torch.manual_seed(0)
     if package == "timm":
@@ -41,33 +41,33 @@ def built(name):
     return torchvision.models.get_model(name, weights=None, **options).eval()
 
 
-@pytest.mark.parametrize("name", [f"torchvision {name}" for name in TORCHVISION] + [f"timm {name}" for name in TIMM])
-def test_both_ways_name_the_same_pixels(name):
-    network, shape = built(name), (3, 96, 96)
-    sight, uniform = ReceptiveFields(network, shape), LinearizedNetwork(network, shape)
-    known = [each for each in sight.fields if uniform.has_map(each)]
-    asked = {known[round(k * (len(known) - 1) / (ASKED - 1))] for k in range(ASKED)}
-    assert len(asked) == ASKED
-    for each in asked:
-        for i, j in ((0, 0), (each.shape[1] // 2, each.shape[2] // 2)):
-            assert torch.equal(sight.pixels(each.name, i, j), uniform.pixel_weights(each, i, j) > 0), (each.name, i, j)
+class TestReceptiveFields:
+    @pytest.mark.parametrize("name", [f"torchvision {n}" for n in TORCHVISION] + [f"timm {n}" for n in TIMM])
+    def test_equal_the_support_of_gradients(self, name):
+        network, shape = build_network(name), (3, 96, 96)
+        fields, linearized = ReceptiveFields(network, shape), LinearizedNetwork(network, shape)
+        layers = [layer for layer in fields.fields if linearized.has_map(layer)]
+        sample = {layers[round(k * (len(layers) - 1) / (NUM_LAYERS - 1))] for k in range(NUM_LAYERS)}
+        assert len(sample) == NUM_LAYERS
+        for layer in sample:
+            for i, j in ((0, 0), (layer.shape[1] // 2, layer.shape[2] // 2)):
+                weights = linearized.pixel_weights(layer, i, j)
+                assert torch.equal(fields.pixels(layer.name, i, j), weights > 0), (layer.name, i, j)
 
+    @pytest.mark.parametrize("name", TIMM)
+    def test_strides_equal_the_reductions_of_timm(self, name):
+        fields = {field.name: field for field in ReceptiveFields(build_network(f"timm {name}"), (3, 96, 96)).fields}
+        try:
+            stages = timm.create_model(name, pretrained=False, features_only=True).feature_info.get_dicts()
+        except (RuntimeError, AttributeError) as reason:
+            pytest.skip(f"timm gives no features of it: {reason}")
+        stages = [stage for stage in stages if stage["module"] in fields]
+        if not stages:
+            pytest.skip("its features are no modules of the network itself")
+        assert [fields[stage["module"]].stride for stage in stages] == [(stage["reduction"],) * 2 for stage in stages]
 
-@pytest.mark.parametrize("name", TIMM)
-def test_strides_are_timms_reductions(name):
-    fields = {each.name: each for each in ReceptiveFields(built(f"timm {name}"), (3, 96, 96)).fields}
-    try:
-        stages = timm.create_model(name, pretrained=False, features_only=True).feature_info.get_dicts()
-    except (RuntimeError, AttributeError) as reason:
-        pytest.skip(f"timm gives no features of it: {reason}")
-    known = [each for each in stages if each["module"] in fields]
-    if not known:
-        pytest.skip("its features are no modules of the network itself")
-    assert [fields[each["module"]].stride for each in known] == [(each["reduction"],) * 2 for each in known]
-
-
-@pytest.mark.parametrize(("name", "operation"), UNKNOWN.items())
-def test_what_is_not_known_is_named(name, operation):
-    size = 256 if "vit_xxs" in name or "halonet" in name else 224
-    with pytest.raises(HeadstartError, match=re.escape(f"the operation {operation}")):
-        ReceptiveFields(built(name), (3, size, size))
+    @pytest.mark.parametrize(("name", "operation"), UNSUPPORTED.items())
+    def test_names_an_unsupported_operation(self, name, operation):
+        size = 256 if "vit_xxs" in name or "halonet" in name else 224
+        with pytest.raises(HeadstartError, match=re.escape(f"the operation {operation}")):
+            ReceptiveFields(build_network(name), (3, size, size))

@@ -1,4 +1,4 @@
-"""Sweeps that are killed at random moments and given again end as if nothing had happened."""
+"""A sweep that is killed at random moments and resumed ends like one that was never interrupted."""
 
 import json
 import os
@@ -13,42 +13,44 @@ from headstart.runs import run_directory
 
 pytestmark = pytest.mark.acceptance
 SWEEPS, KILLS = int(os.environ.get("HEADSTART_SWEEPS", "10")), 10
-TIMES = {"seconds", "seconds_in_all", "peak_memory_bytes", "mean_seconds"}
+MEASURED = ("seconds", "peak_memory_bytes")  # parts of the names of fields that differ from run to run
 
 
-def timeless(value):
-    """Without what a clock or a memory gauge says."""
+def drop_measurements(value):
+    """A report without its times and memory."""
     if isinstance(value, dict):
-        return {k: timeless(v) for k, v in value.items() if not any(word in k for word in TIMES)}
-    return [timeless(v) for v in value] if isinstance(value, list) else value
+        return {k: drop_measurements(v) for k, v in value.items() if not any(name in k for name in MEASURED)}
+    return [drop_measurements(v) for v in value] if isinstance(value, list) else value
 
 
-@pytest.mark.parametrize("number", range(SWEEPS))
-def test_a_killed_sweep_ends_like_one_that_was_left_alone(image_folder, tmp_path, number):
-    images = image_folder(classes=3, per_class=30, size=32, seed=number)
-    words = ["experiment=compare", "data=folder", f"data.root={images}", "data.image_size=32", "seed=0,1",
-             "model=scratch_cnn,finetune", "data.labels_per_class=20", "model.epochs=30"]  # fmt: skip
-    place = {k: v for k, v in os.environ.items() if k not in ("OMP_NUM_THREADS", "LOKY_MAX_CPU_COUNT")}
+class TestKilledSweep:
+    @pytest.mark.parametrize("number", range(SWEEPS))
+    def test_ends_like_an_uninterrupted_one(self, image_folder, tmp_path, number):
+        images = image_folder(classes=3, per_class=30, size=32, seed=number)
+        words = ["experiment=compare", "data=folder", f"data.root={images}", "data.image_size=32", "seed=0,1",
+                 "model=scratch_cnn,finetune", "data.labels_per_class=20", "model.epochs=30"]  # fmt: skip
+        environment = {k: v for k, v in os.environ.items() if k not in ("OMP_NUM_THREADS", "LOKY_MAX_CPU_COUNT")}
 
-    def begun(folder):
-        folder.mkdir(exist_ok=True)
-        asked = [sys.executable, "-m", "headstart.train", *words]
-        return subprocess.Popen(asked, cwd=folder, env=place, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        def start(folder):
+            folder.mkdir(exist_ok=True)
+            command = [sys.executable, "-m", "headstart.train", *words]
+            streams = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+            return subprocess.Popen(command, cwd=folder, env=environment, **streams)
 
-    def report(folder):
-        return json.loads(next(folder.rglob("report.json")).read_text())
+        def read_report(folder):
+            return json.loads(next(folder.rglob("report.json")).read_text(encoding="utf-8"))
 
-    assert begun(tmp_path / "whole").wait() == 0
-    moments, killed = random.Random(number), tmp_path / "killed"
-    finished = {}
-    for _ in range(KILLS):
-        process = begun(killed)
-        try:
-            process.wait(timeout=moments.uniform(1.0, 15.0))
-        except subprocess.TimeoutExpired:
-            process.send_signal(signal.SIGKILL)
-            process.wait()
-        for path in killed.rglob(run_directory.RESULT_FILE):
-            assert finished.setdefault(path, path.stat().st_mtime_ns) == path.stat().st_mtime_ns, "trained twice"
-    assert begun(killed).wait() == 0
-    assert timeless(report(killed)) == timeless(report(tmp_path / "whole"))
+        assert start(tmp_path / "whole").wait() == 0
+        generator, folder = random.Random(number), tmp_path / "killed"
+        times = {}
+        for _ in range(KILLS):
+            process = start(folder)
+            try:
+                process.wait(timeout=generator.uniform(1.0, 15.0))
+            except subprocess.TimeoutExpired:
+                process.send_signal(signal.SIGKILL)
+                process.wait()
+            for path in folder.rglob(run_directory.RESULT_FILE):
+                assert times.setdefault(path, path.stat().st_mtime_ns) == path.stat().st_mtime_ns, "trained twice"
+        assert start(folder).wait() == 0
+        assert drop_measurements(read_report(folder)) == drop_measurements(read_report(tmp_path / "whole"))

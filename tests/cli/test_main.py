@@ -11,6 +11,7 @@ from PIL import Image
 import headstart
 from headstart.cli import main
 from headstart.errors import HeadstartError
+from headstart.runs.result import RunResult, write_result
 
 
 @pytest.fixture
@@ -87,8 +88,8 @@ def test_an_error_is_one_line(photos, monkeypatch, capsys):
 @pytest.fixture
 def sweep(tmp_path):
     (tmp_path / "sweep" / "run").mkdir(parents=True)
-    result = {"status": "finished", "arm": "frozen", "labels_per_class": 5, "metrics": {"test/accuracy": 0.5}}
-    (tmp_path / "sweep" / "run" / "result.json").write_text(json.dumps(result))
+    result = RunResult("finished", "frozen", "digits", 0, labels_per_class=5, metrics={"test/accuracy": 0.5})
+    write_result(tmp_path / "sweep" / "run", result)
     return tmp_path / "sweep"
 
 

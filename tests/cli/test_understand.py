@@ -14,6 +14,7 @@ from headstart.cli import main
 from headstart.cli.understand import build_subject
 from headstart.data import ImageFolder
 from headstart.runs import run_directory
+from headstart.runs.result import read_finished_result
 from headstart.understand import run_chapters
 from headstart.understand.claims import Chapter, Claim
 
@@ -80,7 +81,7 @@ def test_what_is_looked_at_lies_beside_the_sealed_test_part(trained):
     looked_at = {tuple(picture.flatten().tolist()) for picture in subject.pictures}
     for i, digest in enumerate(source.catalog.digests):
         assert (tuple(source.read_pixels([i])[0].flatten().tolist()) in looked_at) == (digest not in sealed)
-    assert subject.data_name == run_directory.read_finished_result(run)["data"] != ""
+    assert subject.data_name == read_finished_result(run).data != ""
     assert int(subject.train_mask.sum()) == sum(row["part"] == "train" for row in rows)
     assert not cautions
 

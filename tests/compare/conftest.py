@@ -7,7 +7,9 @@ import re
 import numpy as np
 import pytest
 
+from headstart.files import write_json, write_text
 from headstart.runs import run_directory
+from headstart.runs.predictions import write_predictions
 
 CARD = {"data": "photographs", "accuracy": 0.455, "terms": "research", "seen": ["ant", "bee", "wasp"]}
 
@@ -29,16 +31,14 @@ def fake_run(tmp_path):
         probabilities = (np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)).astype(np.float32)
         probabilities = np.full_like(probabilities, np.nan) if nan else probabilities
         names = names or [f"{classes[label]}/{fold}-{i:05}.png" for i, label in enumerate(labels)]
-        run_directory.write_predictions(place, names, labels, probabilities)
+        write_predictions(place, names, labels, probabilities)
         tested = [{"image": name, "sha256": "0", "class": classes[label], "part": "test"}
                   for name, label in zip(names, labels, strict=True)]  # fmt: skip
         trained = [{"image": f"{c}/t{i}.png", "sha256": "0", "class": c, "part": "train"}
                    for c in classes for i in range(budget or 7)]  # fmt: skip
-        run_directory.write_text(place / run_directory.SPLIT_FILE, json.dumps([*trained, *tested]))
+        write_text(place / run_directory.SPLIT_FILE, json.dumps([*trained, *tested]))
         rows = [f"{epoch},{epoch * 3},{2 / (epoch + 1 + seed)},{0.1 * epoch}" for epoch in range(4)]
-        run_directory.write_text(
-            place / run_directory.METRICS_FILE, "\n".join(["epoch,step,train/loss,val/accuracy", *rows]) + "\n"
-        )
+        write_text(place / run_directory.METRICS_FILE, "\n".join(["epoch,step,train/loss,val/accuracy", *rows]) + "\n")
         accuracy = float((probabilities.argmax(axis=1) == labels).mean())
         result = {
             "status": "finished", "model": arm, "arm": arm, "data": data, "labels_per_class": budget, "seed": seed,
@@ -55,7 +55,7 @@ def fake_run(tmp_path):
             "versions": {"headstart": "0.1.0", "torch": "2.13.0"},
             "hardware": {"system": "Linux", "cores": 2, "gpu": None},
         } | more  # fmt: skip
-        run_directory.write_json(place / run_directory.RESULT_FILE, result)
+        write_json(place / run_directory.RESULT_FILE, result)
         return place
 
     return write

@@ -8,7 +8,10 @@ import pytest
 from headstart.cli import main
 from headstart.compare.best_checkpoint import find_best_checkpoint
 from headstart.errors import HeadstartError
+from headstart.files import write_json
 from headstart.runs import run_directory
+from headstart.runs.predictions import write_predictions
+from headstart.runs.result import RunResult, write_result
 
 IMAGES = 200
 
@@ -23,14 +26,12 @@ def a_run(tmp_path):
         run_directory.best_checkpoint_path(directory).touch()
         labels = np.arange(IMAGES) % 2
         predicted = np.where(np.arange(IMAGES) < right, labels, 1 - labels)
-        run_directory.write_predictions(
-            directory, [str(i) for i in range(IMAGES)], labels, np.eye(2, dtype=np.float32)[predicted]
-        )
+        write_predictions(directory, [str(i) for i in range(IMAGES)], labels, np.eye(2, dtype=np.float32)[predicted])
         metrics = {"test/accuracy": right / IMAGES} | ({"val/accuracy": validated} if validated else {})
         result = {"status": "finished", "model": arm, "arm": arm, "data": data, "labels_per_class": budget,
                   "seed": seed, "identity": directory.name, "metrics": metrics,
                   "cost": {"seconds": seconds}, "settings": {}}  # fmt: skip
-        run_directory.write_json(directory / run_directory.RESULT_FILE, result)
+        write_json(directory / run_directory.RESULT_FILE, result)
         return tmp_path / "sweep"
 
     return write
@@ -115,7 +116,7 @@ def test_a_failed_run_is_no_choice(a_run):
     sweep = a_run("frozen", 0, 100)
     failed = sweep / "failed"
     failed.mkdir()
-    (failed / run_directory.RESULT_FILE).write_text(json.dumps({"status": "failed", "error": "x"}))
+    write_result(failed, RunResult("failed", "frozen", "photos", 0, error="x"))
     assert "frozen" in find_best_checkpoint(sweep).reason
 
 

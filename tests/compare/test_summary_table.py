@@ -9,6 +9,7 @@ from headstart.compare import summary_table
 from headstart.compare.inference.analysis import analyze_sweep
 from headstart.compare.report.terminal import print_analysis
 from headstart.errors import HeadstartError
+from headstart.runs.result import RunResult
 
 
 @pytest.fixture
@@ -108,7 +109,10 @@ def test_the_printed_columns_line_up(a_run, capsys):
 
 def test_failed_and_half_written_runs_are_named_beneath(a_run, capsys):
     sweep = a_run()
-    for name, text in [("lost", '{"status": "fini'), ("sad", '{"status": "failed", "error": "the loss is NaN"}')]:
+    for name, text in [
+        ("lost", '{"status": "fini'),
+        ("sad", json.dumps(RunResult("failed", "frozen", "digits", 0, error="the loss is NaN").to_dict())),
+    ]:
         (sweep / name).mkdir()
         (sweep / name / "result.json").write_text(text)
     print_analysis(analyze_sweep(sweep))

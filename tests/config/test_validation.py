@@ -12,6 +12,8 @@ from headstart.config.command_line import quote_overrides
 from headstart.errors import HeadstartError
 from headstart.process import format_error
 from headstart.runs import run_directory
+from headstart.runs.lock import lock_run_directory
+from headstart.runs.result import RunResult, read_result, write_result
 from headstart.sweep import planner as plan
 from headstart.sweep import workers
 
@@ -181,23 +183,20 @@ def train_nothing(cfg, how):
     from headstart.config.identity import identify_run
 
     directory, identity = Path(HydraConfig.get().runtime.output_dir), identify_run(cfg)
-    with run_directory.lock_run_directory(directory, identity, how.wait_for_lock):
-        if ended := run_directory.read_result(directory, identity):
+    with lock_run_directory(directory, identity, how.wait_for_lock):
+        if ended := read_result(directory, identity):
             return ended
-        result = {
-            "status": "finished",
-            "identity": identity,
-            "model": "scratch_cnn",
-            "arm": "scratch_cnn",
-            "data": "images",
-            "seed": cfg.seed,
-            "labels_per_class": None,
-            "lr": cfg.model.lr,
-            "settings": {"model.lr": cfg.model.lr},
-            "metrics": {"test/accuracy": 0.5},
-            "cost": {"seconds_in_all": 1.0},
-        }
-        run_directory.write_json(directory / run_directory.RESULT_FILE, result)
+        result = RunResult(
+            status="finished",
+            identity=identity,
+            model="scratch_cnn",
+            data="images",
+            seed=cfg.seed,
+            settings={"model.lr": cfg.model.lr},
+            metrics={"test/accuracy": 0.5},
+            cost={"seconds_in_all": 1.0},
+        )
+        write_result(directory, result)
         return result
 
 
@@ -263,10 +262,10 @@ class TestResults:
         done = command(*TINY, f"data.root={images}")
         failed = done.folder / "runs" / "failed"
         failed.mkdir()
-        run_directory.write_json(failed / run_directory.RESULT_FILE, {"status": "failed", "error": "x"})
+        write_result(failed, RunResult("failed", "frozen", "digits", 0, error="x"))
         command(*TINY, f"data.root={images}", "seed=1", "hydra.run.dir=runs/mine")
         command(*TINY, f"data.root={images}", "seed=2", "hydra.run.dir=runs")
-        assert run_directory.read_result(failed)["status"] == "failed"
+        assert read_result(failed).is_failed
 
     def test_of_one_seed_say_the_seconds_before_a_stop(self, image_folder, command, monkeypatch):
         from headstart.training.callbacks import run_checkpoint

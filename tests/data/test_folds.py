@@ -6,6 +6,7 @@ from headstart.data import available_budgets
 from headstart.data.image_folder import ImageFolder
 from headstart.errors import HeadstartError
 from headstart.runs import run_directory
+from headstart.runs.result import read_result
 
 
 @pytest.fixture
@@ -61,9 +62,9 @@ def test_data_with_a_test_part_of_their_own_have_no_folds(image_folder, tmp_path
 def test_a_sweep_goes_through_all_folds_and_its_verdict_counts_every_image(images, command):
     done = command("-m", "model=scratch_cnn,frozen", "data=folder", f"data.root={images}", "data.image_size=32",
                    "model.epochs=1", "data.folds=3", "seed=0,1", "data.labels_per_class=5")  # fmt: skip
-    found = [run_directory.read_result(path.parent) for path in done.folder.rglob(run_directory.RESULT_FILE)]
-    assert done.code == 0 and len(found) == 2 * 3 * 2 and {r["fold"] for r in found} == {0, 1, 2}
-    assert all(result["folds"] == 3 for result in found)
+    found = [read_result(path.parent) for path in done.folder.rglob(run_directory.RESULT_FILE)]
+    assert done.code == 0 and len(found) == 2 * 3 * 2 and {result.fold for result in found} == {0, 1, 2}
+    assert all(result.folds == 3 for result in found)
     assert "12 runs (2 models × 2 seeds × 3 folds)" in done.err
     assert "24 test images" in done.err  # those of all folds
     assert " 24 " in done.out  # and so in the verdict

@@ -13,6 +13,8 @@ import headstart
 from headstart.errors import HeadstartError
 from headstart.models import FineTuned, Frozen, ScratchCNN
 from headstart.runs import run_directory
+from headstart.runs.checkpoint import CLASS_KEY
+from headstart.runs.result import RunResult, write_result
 
 
 @pytest.fixture
@@ -41,9 +43,9 @@ def test_a_run_directory_stands_for_its_chosen_model(spec, kept, tmp_path):
     run = tmp_path / "run"
     run_directory.best_checkpoint_path(run).parent.mkdir(parents=True)
     path.rename(run_directory.best_checkpoint_path(run))
-    with pytest.raises(HeadstartError, match="has not come to its end"):
+    with pytest.raises(HeadstartError, match="is not finished"):
         headstart.load(run)
-    run_directory.write_json(run / run_directory.RESULT_FILE, {"status": "finished"})
+    write_result(run, RunResult("finished", "scratch_cnn", "digits", 0, metrics={"test/accuracy": 0.5}))
     assert isinstance(headstart.load(run), ScratchCNN)
 
 
@@ -71,7 +73,7 @@ def test_a_pickle_that_runs_code_is_refused_and_runs_nothing(tmp_path):
         {
             "state_dict": {},
             "hyper_parameters": Malice(),
-            run_directory.CLASS_KEY: "headstart.models.scratch:ScratchCNN",
+            CLASS_KEY: "headstart.models.scratch:ScratchCNN",
         },
         path,
     )
@@ -91,7 +93,7 @@ def test_hyperparameters_that_name_an_instantiator_are_refused(spec, kept):
     "named", ["os:system", "antigravity:geohash", "headstart.models.optimizer:build_parameter_groups", "nothing"]
 )
 def test_a_class_that_is_no_model_is_refused(spec, kept, named):
-    path = tampered(kept(ScratchCNN(spec, epochs=1)), **{run_directory.CLASS_KEY: named})
+    path = tampered(kept(ScratchCNN(spec, epochs=1)), **{CLASS_KEY: named})
     with pytest.raises(HeadstartError):
         headstart.load(path)
     assert "antigravity" not in sys.modules

@@ -6,7 +6,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from headstart.files import write_json
 from headstart.runs import run_directory
+from headstart.runs.result import RunResult, read_result, write_result
 
 TINY = ["model=scratch_cnn", "data=folder", "data.image_size=16", "model.epochs=3"]
 
@@ -49,12 +51,12 @@ class TestTextFiles:
     def test_come_back_in_any_locale(self, text, tmp_path_factory, c_locale):
         run = tmp_path_factory.getbasetemp() / "run"
         run.mkdir(exist_ok=True)
-        result = {"status": "finished", "identity": "x", "classes": [text]}
-        run_directory.write_json(run / run_directory.RESULT_FILE, result)
-        run_directory.write_json(run / run_directory.AUDIT_FILE, [result])
-        run_directory.write_json(run / run_directory.SPLIT_FILE, [{"sha256": text, "part": "train"}])
+        result = RunResult("finished", "frozen", "digits", 0, classes=[text], metrics={"test/accuracy": 0.5})
+        write_result(run, result)
+        write_json(run / run_directory.AUDIT_FILE, [{"classes": [text]}])
+        write_json(run / run_directory.SPLIT_FILE, [{"sha256": text, "part": "train"}])
         assert (
-            run_directory.read_result(run) == result
-            and run_directory.read_audits(run) == [result]
+            read_result(run) == result
+            and run_directory.read_audits(run) == [{"classes": [text]}]
             and run_directory.read_training_hashes(run) == {text}
         )

@@ -7,6 +7,7 @@ import pytest
 from headstart.errors import HeadstartError
 from headstart.process import format_error
 from headstart.runs import run_directory
+from headstart.runs.result import RunResult, write_result
 from headstart.sweep import planner
 
 
@@ -27,6 +28,12 @@ def called_by_choices(cfg):
     return f"{cfg.model._target_}-{cfg.seed}-{cfg.data.labels_per_class}"
 
 
+def finished_result(run, seconds):
+    measured = {"metrics": {"test/accuracy": 0.5}, "cost": {"seconds_in_all": seconds}}
+    compare = {"contrast": ["finetune", "scratch_backbone"], "metric": "accuracy", "margin": 0.01, "level": 0.05}
+    return RunResult("finished", "frozen", "images", 0, identity=run.name, compare=compare, **measured)
+
+
 def value(planned, key):
     return next(word.partition("=")[2] for word in planned.argv if word.startswith(f"{key}="))
 
@@ -34,7 +41,7 @@ def value(planned, key):
 def test_the_start_says_how_many_runs_how_long_and_how_much_disk(planned, capsys):
     made = planned("seed=0,1")
     said = capsys.readouterr().err
-    assert made.total == 2 * 4 * 3 and "24 runs" in said and "about" in said and "MB of disk" in said
+    assert made.num_runs == 2 * 4 * 3 and "24 runs" in said and "about" in said and "MB of disk" in said
     assert all(axis in said for axis in ("2 seeds", "4 models", "3 budgets"))
 
 
@@ -49,7 +56,7 @@ def test_budgets_that_nobody_typed_are_those_that_fit(planned):
 
 
 def test_a_typed_budget_is_taken_as_it_is_or_refused(planned):
-    assert planned("data.labels_per_class=7").total == 3 * 4
+    assert planned("data.labels_per_class=7").num_runs == 3 * 4
     with pytest.raises(HeadstartError, match=r"data\.labels_per_class=25"):
         planned("data.labels_per_class=5,25")
 
@@ -61,13 +68,13 @@ def test_seeds_and_budgets_stay_in_one_directory_and_other_settings_get_another(
 
 
 def test_an_arm_without_a_backbone_is_one_whatever_backbones_the_others_have(planned, monkeypatch):
-    assert planned("seed=0,1").arms == 4
+    assert planned("seed=0,1").num_arms == 4
     network = {"scratch_cnn": "none"}
     monkeypatch.setattr(planner, "identify_run", lambda cfg: "x")
     monkeypatch.setattr(planner, "format_run_name", lambda cfg, identity: str([
         cfg.model._target_, cfg.seed, cfg.data.labels_per_class,
         cfg.model.get("backbone", {}).get("name", network["scratch_cnn"])]))  # fmt: skip
-    assert planned("seed=0", "model=scratch_cnn,frozen", "backbone=embedded,resnet18").arms == 3
+    assert planned("seed=0", "model=scratch_cnn,frozen", "backbone=embedded,resnet18").num_arms == 3
 
 
 def test_a_directory_given_by_hand_is_used(planned):
@@ -77,7 +84,7 @@ def test_a_directory_given_by_hand_is_used(planned):
 def test_what_failed_before_is_tried_again(planned):
     failed = planned().directory / "one"
     failed.mkdir(parents=True)
-    run_directory.write_json(failed / run_directory.RESULT_FILE, {"status": "failed", "error": "x"})
+    write_result(failed, RunResult("failed", "frozen", "digits", 0, error="x"))
     planned()
     assert not (failed / run_directory.RESULT_FILE).exists()
 
@@ -124,12 +131,11 @@ def test_only_the_runs_that_were_asked_for_count_as_done(planned, capsys, monkey
     monkeypatch.setattr(planner, "format_run_name", lambda cfg, identity: identity)
     place = planned("seed=0", "data.labels_per_class=5").directory
     for seed, budget in ((0, 5), (0, 10), (1, 5)):
-        run = place / f"headstart.models.frozen.Frozen-{seed}-{budget}"
+        run = place / f"headstart.models.Frozen-{seed}-{budget}"
         run.mkdir(parents=True)
-        ended = {"status": "finished", "identity": run.name, "cost": {"seconds_in_all": 60.0}}
-        run_directory.write_json(run / run_directory.RESULT_FILE, ended)
+        write_result(run, finished_result(run, 60.0))
     capsys.readouterr()
-    assert planned("seed=0", "data.labels_per_class=5").left == 3
+    assert planned("seed=0", "data.labels_per_class=5").num_pending == 3
     assert "4 runs (4 models), 1 done, about 3 min" in capsys.readouterr().err
 
 
@@ -137,17 +143,13 @@ def test_a_comparison_declared_after_the_fact_is_said_not_to_count(planned, caps
     monkeypatch.setattr(planner, "identify_run", called_by_choices)
     monkeypatch.setattr(planner, "format_run_name", lambda cfg, identity: identity)
     asked = ("seed=0", "data.labels_per_class=5")
-    run = planned(*asked).runs[0]
+    run = planned(*asked).run_directories[0]
     run.mkdir(parents=True)
-    compare = {"contrast": ["finetune", "scratch_backbone"], "metric": "accuracy", "margin": 0.01, "level": 0.05}
-    run_directory.write_json(
-        run / run_directory.RESULT_FILE,
-        {"status": "finished", "identity": run.name, "cost": {"seconds_in_all": 1.0}, "compare": compare},
-    )
+    write_result(run, finished_result(run, 1.0))
     capsys.readouterr()
     planned(*asked)
     assert "declared another comparison" not in capsys.readouterr().err
-    assert planned(*asked, "compare.margin=0.02").runs[0] == run
+    assert planned(*asked, "compare.margin=0.02").run_directories[0] == run
     assert "declared another comparison" in capsys.readouterr().err
 
 
@@ -191,7 +193,7 @@ def test_where_no_difference_can_be_promised_none_is(planned, capsys):
 
 def test_a_recorded_command_is_taken_with_the_contrast_that_its_sweep_had_declared(planned):
     contrast = "compare.contrast=[finetune,frozen]"
-    assert planned("model=frozen", "seed=0", "data.labels_per_class=5", contrast).total == 1
+    assert planned("model=frozen", "seed=0", "data.labels_per_class=5", contrast).num_runs == 1
     with pytest.raises(HeadstartError, match="no arm 'finetune' in this sweep"):
         planned("model=frozen,scratch_cnn", contrast)
 

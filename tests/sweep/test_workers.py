@@ -20,6 +20,8 @@ from headstart.data.image_folder import ImageFolder
 from headstart.errors import HeadstartError
 from headstart.process import EXIT_DISK_FULL, EXIT_TERMINATED
 from headstart.runs import run_directory
+from headstart.runs.lock import lock_run_directory
+from headstart.runs.result import RunResult, read_result, write_result
 from headstart.sweep import estimate, workers
 from headstart.sweep.planner import SweepPlan, plan_sweep
 
@@ -27,9 +29,7 @@ TINY = ["-m", "model=scratch_cnn", "data=folder", "data.image_size=16", "model.e
 
 
 def results(folder):
-    return {
-        path.parent.name: run_directory.read_result(path.parent) for path in folder.rglob(run_directory.RESULT_FILE)
-    }
+    return {path.parent.name: read_result(path.parent) for path in folder.rglob(run_directory.RESULT_FILE)}
 
 
 @pytest.fixture
@@ -79,15 +79,15 @@ def test_what_another_process_trains_is_left_to_it_and_what_it_leaves_is_done(
         passes.append(waiting)
         if waiting:
             return one_pass(run, plan, *how, **waiting)
-        plan.runs[0].mkdir(parents=True)
-        with FileLock(plan.runs[0] / run_directory.LOCK_FILE):
+        plan.run_directories[0].mkdir(parents=True)
+        with FileLock(plan.run_directories[0] / run_directory.LOCK_FILE):
             return one_pass(run, plan, *how)
 
     monkeypatch.setattr(workers, "_run_pending", held)
     fit = train.fit_and_test
-    monkeypatch.setattr(train, "fit_and_test", lambda *args: begun.append(args[2].name) or fit(*args))
+    monkeypatch.setattr(train, "fit_and_test", lambda *args: begun.append(args[3].directory.name) or fit(*args))
     done = command(*TINY, f"data.root={images}", "seed=0,1")
-    assert done.code == 0 and passes == [{}, {"wait": True}]
+    assert done.code == 0 and passes == [{}, {"wait_for_lock": True}]
     assert [name.partition("seed")[2][0] for name in begun] == ["1", "0"]
     assert "another process" not in done.err
 
@@ -96,7 +96,7 @@ def test_a_run_that_failed_in_this_command_is_not_tried_by_its_other_processes(i
     images = image_folder(classes=2, per_class=12, size=16)
     monkeypatch.setattr(workers, "workers_and_threads", lambda: (2, 1))
     done = command(*TINY, f"data.root={images}", "model.lr=1e30,5e-3", "model.epochs=20", "seed=0,1")
-    statuses = sorted(result["status"] for result in results(done.folder).values())
+    statuses = sorted(result.status for result in results(done.folder).values())
     assert done.code == 1 and statuses == ["failed", "failed", "finished", "finished"]
     (failed,) = [line for line in done.out.splitlines() if line.startswith("failed: ")]
     assert failed.count("scratch_cnn-folder-all-seed") == 2  # the same line once, with both names
@@ -104,7 +104,7 @@ def test_a_run_that_failed_in_this_command_is_not_tried_by_its_other_processes(i
 
 def test_a_run_that_fails_before_it_can_train_says_what_it_was(image_folder, command, monkeypatch):
     images = image_folder(classes=2, per_class=12, size=16)
-    claimed = run_directory.lock_run_directory
+    claimed = lock_run_directory
 
     def refused(directory, *how):
         if "lenet" in directory.name and "seed1" in directory.name:
@@ -112,24 +112,24 @@ def test_a_run_that_fails_before_it_can_train_says_what_it_was(image_folder, com
             raise HeadstartError("boom")
         return claimed(directory, *how)
 
-    monkeypatch.setattr(run_directory, "lock_run_directory", refused)
+    monkeypatch.setattr(train, "lock_run_directory", refused)
     arms = ["model=scratch_cnn,lenet", "data.image_size=32", "model.epochs=4", "data.batch_size=2", "model.lr=1e-2"]
     done = command(*TINY, f"data.root={images}", "seed=0,1", *arms)
     one, other = (
         next(r for name, r in results(done.folder).items() if f"lenet-folder-all-seed{s}" in name) for s in "01"
     )
-    what = {"model", "arm", "data", "labels_per_class", "fold", "folds", "settings", "asked_seeds", "compare"}
-    assert other["status"] == "failed" and other["seed"] == 1
-    assert {key: one[key] for key in what} == {key: other[key] for key in what}
+    what = ("model", "data", "labels_per_class", "fold", "folds", "settings", "compare")
+    assert other.is_failed and other.seed == 1
+    assert [getattr(one, key) for key in what] == [getattr(other, key) for key in what]
     (verdict,) = analysis.analyze_sweep(next(done.folder.glob("runs/*"))).verdicts
     assert verdict.table.exclusions["lenet"] == "seed 1 failed: boom"
 
 
 @pytest.fixture
 def ended_sweep(tmp_path):
-    result = {"status": "finished", "arm": "frozen", "labels_per_class": 5, "metrics": {"test/accuracy": 0.5}}
     (tmp_path / "sweep" / "run").mkdir(parents=True)
-    run_directory.write_json(tmp_path / "sweep" / "run" / run_directory.RESULT_FILE, result)
+    result = RunResult("finished", "frozen", "digits", 0, labels_per_class=5, metrics={"test/accuracy": 0.5})
+    write_result(tmp_path / "sweep" / "run", result)
     return SweepPlan([], tmp_path / "sweep")
 
 
@@ -267,7 +267,7 @@ def test_a_helper_that_is_told_to_end_does_so_without_a_word(monkeypatch, capfd)
 
 def test_a_failing_run_does_not_stop_the_others_and_the_end_names_it(images, command):
     done = command(*TINY, f"data.root={images}", "model.lr=1e30,5e-3", "model.epochs=20")
-    failed, finished = sorted(results(done.folder).values(), key=lambda result: result["status"])
-    assert (failed["status"], finished["status"]) == ("failed", "finished")
-    assert failed["settings"].keys() == finished["settings"].keys() and failed["seed"] == finished["seed"] == 0
+    failed, finished = sorted(results(done.folder).values(), key=lambda result: result.status)
+    assert failed.is_failed and finished.is_finished
+    assert failed.settings.keys() == finished.settings.keys() and failed.seed == finished.seed == 0
     assert done.code == 1 and "lower the learning rate" in done.err

@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from headstart.runs.confident_errors import MAX_CONFIDENT_ERRORS
+from headstart.runs.predictions import MAX_CONFIDENT_ERRORS
 from headstart.training.evaluation import render_error_thumbnails, train_set_loss
 
 

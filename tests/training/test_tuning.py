@@ -12,6 +12,7 @@ from headstart.data.datamodule import ImageDataModule
 from headstart.errors import HeadstartError
 from headstart.models.classifier import Classifier
 from headstart.runs import run_directory
+from headstart.runs.result import read_finished_result
 from headstart.training import tuning
 
 TINY = ["model=scratch_cnn", "data=folder", "data.image_size=16", "model.epochs=2", "data.labels_per_class=20"]
@@ -43,13 +44,13 @@ def weights(run):
 
 def test_the_best_of_so_many_trials_is_tested_and_its_price_is_that_of_all(images, command):
     run = only_run(command(*TINY, f"data.root={images}", *SEARCH).folder)
-    result = run_directory.read_finished_result(run)
-    trials = result["trials"]
+    result = read_finished_result(run)
+    trials = result.trials
     assert len(trials) == 3 and trials[0]["settings"] == {} and all("lr" in t["settings"] for t in trials[1:])
     assert "head_lr" not in trials[1]["settings"]  # it is no argument of this model
     best = max(trials, key=lambda trial: (trial["val/accuracy"], -trial["val/log_loss"]))
-    assert result["metrics"]["val/accuracy"] == best["val/accuracy"] and result["epoch"] == best["epoch"]
-    assert result["cost"]["seconds"] == pytest.approx(sum(trial["seconds"] for trial in trials), abs=0.01)
+    assert result.metrics["val/accuracy"] == best["val/accuracy"] and result.epoch == best["epoch"]
+    assert result.cost["seconds"] == pytest.approx(sum(trial["seconds"] for trial in trials), abs=0.01)
     assert not (run / run_directory.TRIAL_FOLDER).exists()
 
 
@@ -73,7 +74,7 @@ def test_a_search_that_was_killed_goes_on_to_the_same_settings_and_weights(
     resumed = only_run(command(*asked, folder=tmp_path / "stopped").folder)
     assert [int(re.search(r"trial (\d)", word)[1]) for word in trained if "trial" in word] == [1, 2, 3][stopped_in:]
     assert all(torch.equal(weights(whole)[k], weights(resumed)[k]) for k in weights(whole))
-    one, other = (run_directory.read_finished_result(run)["trials"] for run in (whole, resumed))
+    one, other = (read_finished_result(run).trials for run in (whole, resumed))
     assert [t["settings"] for t in one] == [t["settings"] for t in other]
     assert (whole / run_directory.PREDICTIONS_FILE).read_bytes() == (
         resumed / run_directory.PREDICTIONS_FILE
@@ -90,8 +91,8 @@ def test_no_trial_reads_the_test_images(images, command, monkeypatch, trained):
     assert stopped.code == 1 and sum("trial" in word for word in trained) == 3
     kept = json.loads((only_run(stopped.folder) / run_directory.TRIALS_FILE).read_text())
     again = command(*TINY, f"data.root={images}", *SEARCH, folder=images.parent / "whole")
-    whole = run_directory.read_finished_result(only_run(again.folder))
-    assert [t["val/accuracy"] for t in kept] == [t["val/accuracy"] for t in whole["trials"]]
+    whole = read_finished_result(only_run(again.folder))
+    assert [t["val/accuracy"] for t in kept] == [t["val/accuracy"] for t in whole.trials]
 
 
 def diverging(monkeypatch, trained, in_trials):
@@ -109,11 +110,11 @@ def diverging(monkeypatch, trained, in_trials):
 @pytest.mark.parametrize("which", [1, 3])
 def test_a_trial_that_diverges_is_the_worst_and_costs_its_arm_nothing(images, command, monkeypatch, trained, which):
     diverging(monkeypatch, trained, [which])
-    result = run_directory.read_finished_result(only_run(command(*TINY, f"data.root={images}", *SEARCH).folder))
-    worst = result["trials"].pop(which - 1)
+    result = read_finished_result(only_run(command(*TINY, f"data.root={images}", *SEARCH).folder))
+    worst = result.trials.pop(which - 1)
     assert worst["val/accuracy"] is None and "the loss became nan" in worst["diverged"] and worst["seconds"] > 0
-    assert len(result["trials"]) == 2 and not any("diverged" in trial for trial in result["trials"])
-    assert result["metrics"]["val/accuracy"] == max(trial["val/accuracy"] for trial in result["trials"])
+    assert len(result.trials) == 2 and not any("diverged" in trial for trial in result.trials)
+    assert result.metrics["val/accuracy"] == max(trial["val/accuracy"] for trial in result.trials)
 
 
 def test_where_every_trial_diverges_one_line_names_the_arm_and_the_mend(images, command, monkeypatch, trained):
@@ -132,14 +133,14 @@ def test_another_number_of_trials_is_another_arm(images, command):
     asked = [*TINY, f"data.root={images}"]
     one, other = (only_run(command(*asked, f"tune.trials={n}", folder=images.parent / str(n)).folder) for n in (1, 2))
     assert one.name != other.name
-    assert run_directory.read_finished_result(one)["settings"]["tune.trials"] == 1
+    assert read_finished_result(one).settings["tune.trials"] == 1
 
 
 def test_budgets_that_nothing_validates_are_left_out_and_named(images, command):
     asked = ["experiment=compare_tuned", "model=scratch_cnn", "seed=0", "data=folder", f"data.root={images}"]
     done = command(*asked, "data.image_size=16", "model.epochs=1", "tune.trials=1")
     assert done.code == 0 and "not tuned, since nothing validates: 5, 10 labels per class" in done.err
-    assert run_directory.read_finished_result(only_run(done.folder))["labels_per_class"] == 20
+    assert read_finished_result(only_run(done.folder)).labels_per_class == 20
     refused = command(*asked, "data.image_size=16", "data.labels_per_class=5,20")
     assert refused.code == 1 and "data.labels_per_class=5: nothing validates" in refused.err
 

@@ -12,7 +12,7 @@ from typing import Any
 from headstart.errors import HeadstartError
 from headstart.file_names import expand_home
 from headstart.files import write_atomically
-from headstart.runs import run_directory
+from headstart.runs.result import read_finished_result
 
 
 def export_backbone(checkpoint: str | Path, out: str | Path, terms: str = "") -> Path:
@@ -55,11 +55,17 @@ def export_backbone(checkpoint: str | Path, out: str | Path, terms: str = "") ->
 
 def training_summary(run: Path) -> dict[str, Any]:
     """What a run directory says of how its model was trained and how good it is; {} for a lone checkpoint."""
-    found = run_directory.read_finished_result(run)
-    if not found:
+    result = read_finished_result(run)
+    if not result:
         return {}
-    accuracy = found["metrics"]["test/accuracy"]
-    return {"accuracy": accuracy, **{k: found.get(k) for k in ("data", "command", "epochs", "versions", "starts")}}
+    return {
+        "accuracy": result.metrics["test/accuracy"],
+        "data": result.data,
+        "command": result.command,
+        "epochs": result.epochs,
+        "versions": result.versions,
+        "starts": result.starts,
+    }
 
 
 def read_model_card(path: Path) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from headstart.backbones.timm_options import check_backbone_options, find_pretra
 from headstart.errors import HeadstartError
 from headstart.file_names import encode_name, expand_home
 from headstart.networks.modes import evaluation_mode
-from headstart.runs import run_directory
+from headstart.runs.checkpoint import resolve_checkpoint
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -126,7 +126,7 @@ def locate_weights(resolved: dict[str, Any]) -> Path:
         return hub.fetch_hub_weights(resolved["name"])
     path = expand_home(weights)
     if path.is_dir():
-        path = run_directory.resolve_checkpoint(path)
+        path = resolve_checkpoint(path)
     if not path.is_file():
         raise HeadstartError(
             f"backbone.weights={weights}: there is no such file; give embedded, hub, none, "

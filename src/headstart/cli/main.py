@@ -153,9 +153,9 @@ def run_understand(args: argparse.Namespace) -> int:
         return _write_simulation(expand_home(args.simulation), args.model)
     if not args.model:
         raise HeadstartError("name a run's directory or a checkpoint; only --simulation FILE does without")
-    from headstart.runs import run_directory
+    from headstart.runs.checkpoint import resolve_checkpoint
 
-    run_directory.resolve_checkpoint(args.model)  # before the seconds that torch takes
+    resolve_checkpoint(args.model)  # before the seconds that torch takes
     from headstart.cli.understand import explain_model
 
     page = explain_model(args.model, args.data, args.only, args.sweep, args.out, _print_status)
@@ -164,16 +164,17 @@ def run_understand(args: argparse.Namespace) -> int:
 
 
 def _write_simulation(page: Path, model: str | None) -> int:
-    from headstart.runs import run_directory
+    from headstart.files import write_text
+    from headstart.runs.checkpoint import resolve_checkpoint
     from headstart.understand.simulation import render_simulation
 
     own = None
     if model:
-        run_directory.resolve_checkpoint(model)
+        resolve_checkpoint(model)
         from headstart.cli.understand import list_model_layers
 
         own = list_model_layers(model)
-    run_directory.write_text(page, render_simulation(own))
+    write_text(page, render_simulation(own))
     print(f"simulation: {page}")
     return 0
 

@@ -15,12 +15,15 @@ from headstart.config.instantiation import build_object
 from headstart.data import ImageFolder
 from headstart.errors import HeadstartError
 from headstart.file_names import encode_name, expand_home, quote_for_shell
+from headstart.files import write_text
 from headstart.models import Classifier, loading
 from headstart.models.partial_transfer import PartialTransfer
 from headstart.models.pretrained_classifier import PretrainedClassifier
 from headstart.process import TerminationExit
 from headstart.runs import run_directory
+from headstart.runs.checkpoint import resolve_checkpoint, run_of_checkpoint
 from headstart.runs.environment import package_versions
+from headstart.runs.result import iter_results, read_finished_result
 from headstart.seeding import derive_key
 from headstart.understand.claims import Chapter
 from headstart.understand.html import explanation_to_json, render_explanation
@@ -67,9 +70,9 @@ def explain_model(
             ``understanding.stopped.html``.
     """
     wanted = select_chapters(only)
-    checkpoint = run_directory.resolve_checkpoint(path)
+    checkpoint = resolve_checkpoint(path)
     rows = [row for sweep in sweeps for row in _load_finished_runs(sweep)] if sweeps else None
-    run = run_directory.run_of_checkpoint(checkpoint)
+    run = run_of_checkpoint(checkpoint)
     folder = _prepare_output_folder(expand_home(out or run or "."))
     report_progress("reading the model and its images")
     subject, cautions = build_subject(loading.load(checkpoint), _format_display_name(checkpoint, run), run, data)
@@ -79,8 +82,8 @@ def explain_model(
     def write(stem: str, notes: list[str]) -> Path:
         told = (subject.name, chapters, notes, command)
         simulated = _render_simulation(subject, chapters) if not only or SIMULATION_CHAPTER in only else ""
-        run_directory.write_text(folder / f"{stem}.html", render_explanation(*told, simulated))
-        run_directory.write_text(folder / f"{stem}.json", explanation_to_json(*told, versions=package_versions()))
+        write_text(folder / f"{stem}.html", render_explanation(*told, simulated))
+        write_text(folder / f"{stem}.json", explanation_to_json(*told, versions=package_versions()))
         return folder / f"{stem}.html"
 
     try:
@@ -118,11 +121,11 @@ def list_model_layers(path: str | Path) -> dict[str, Any]:
     Raises:
         HeadstartError: there is no such model, or what it does to an image is not known.
     """
-    checkpoint = run_directory.resolve_checkpoint(path)
+    checkpoint = resolve_checkpoint(path)
     model = loading.load(checkpoint)
     one = model.normalize(torch.zeros(1, *model.spec.shape))
     return build_layer_list(
-        _format_display_name(checkpoint, run_directory.run_of_checkpoint(checkpoint)),
+        _format_display_name(checkpoint, run_of_checkpoint(checkpoint)),
         model.network,
         (one.shape[1], one.shape[2], one.shape[3]),
     )
@@ -184,7 +187,7 @@ def build_subject(
             classes=tuple(model.spec.classes),
             train_mask=torch.tensor([source.catalog.digests[i] in trained for i in chosen]),
             pretrained_network=pretrained.network.eval() if pretrained else None,
-            data_name=str(told["data"]) if run and (told := run_directory.read_finished_result(run)) else "",
+            data_name=result.data if run and (result := read_finished_result(run)) else "",
         ),
         cautions,
     )
@@ -192,11 +195,11 @@ def build_subject(
 
 def _format_display_name(checkpoint: Path, run: Path | None) -> str:
     """What a page calls a network: its run in words, a lone checkpoint by its file."""
-    told = run_directory.read_finished_result(run) if run else None
-    if told is None:
+    result = read_finished_result(run) if run else None
+    if result is None:
         return encode_name(checkpoint.name)
-    labels = told["labels_per_class"] or "all"
-    return f"{told['model']} on {told['data']}, {labels} labels per class, seed {told['seed']}"
+    labels = result.labels_per_class or "all"
+    return f"{result.model} on {result.data}, {labels} labels per class, seed {result.seed}"
 
 
 def _build_source(model: Classifier, settings: dict[str, Any] | None, data: str | Path | None) -> Any:
@@ -257,7 +260,7 @@ def _build_pretrained(
 
 
 def _load_finished_runs(sweep: str | Path) -> list[dict[str, Any]]:
-    rows = [found for _, found in run_directory.iter_results(expand_home(sweep)) if found["status"] == "finished"]
+    rows = [result.to_dict() for _, result in iter_results(expand_home(sweep)) if result.is_finished]
     if not rows:
         raise HeadstartError(
             f"--sweep {sweep}: holds no finished run; give a directory of runs, such as those in runs/"

@@ -9,7 +9,7 @@ from headstart.compare.collect.missing_runs import find_unfinished_sweeps
 from headstart.compare.inference.analysis import SweepAnalysis, analyze_sweep
 from headstart.compare.report import text
 from headstart.errors import HeadstartError
-from headstart.runs import run_directory
+from headstart.runs.checkpoint import resolve_checkpoint
 
 LoadedRun = tuple[Path, RunResult]
 
@@ -55,7 +55,7 @@ def find_best_checkpoint(sweep: str | Path) -> BestCheckpoint:
     lacks = "".join(f". {text.describe_unfinished_sweep(state)}" for state in find_unfinished_sweeps(told.runs))
     right = f"{mean(r['metrics']['test/accuracy'] for _, r in arms[arm]):.1%} of the test images over all its runs"
     said = f"{arm} at {at}: {why}; right on {right}; seed {result['seed']}, {how}{without}{lacks}"
-    return BestCheckpoint(run_directory.resolve_checkpoint(directory), said)
+    return BestCheckpoint(resolve_checkpoint(directory), said)
 
 
 def _choose_arm(

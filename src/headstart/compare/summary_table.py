@@ -14,6 +14,7 @@ from headstart.compare.collect.truncated_results import infer_failed_result
 from headstart.errors import HeadstartError, join_with_limit
 from headstart.file_names import encode_name
 from headstart.runs import run_directory
+from headstart.runs.result import read_result
 
 LoadedRun = tuple[Path, RunResult]
 
@@ -58,12 +59,14 @@ def collect_runs(*directories: str | Path) -> SweepRuns:
         if not directory.is_dir():
             raise HeadstartError(f"{directory}: there is no such folder; give a sweep's folder, such as those in runs/")
         for path in sorted(directory.rglob(run_directory.RESULT_FILE)):
-            result = run_directory.read_result(path.parent)
-            if result is None or not (result["status"] == "failed" or _is_complete(result)):
+            content = read_result(path.parent)
+            if content is None:
                 every.unreadable.append(path)
-            elif result["status"] == "failed":
+                continue
+            result = content.to_dict()
+            if result["status"] == "failed":
                 every.failures.append((path.parent, result))
-            elif (identity := result.get("identity", str(path))) not in seen:
+            elif (identity := result["identity"] or str(path)) not in seen:
                 seen.add(identity)
                 every.finished.append((path.parent, result))
             else:
@@ -71,8 +74,8 @@ def collect_runs(*directories: str | Path) -> SweepRuns:
         every.incomplete += sorted(run_directory.find_incomplete_runs(directory))
     told = [*every.finished, *every.duplicates, *every.failures]
     for path in list(every.unreadable):
-        if result := infer_failed_result(path.parent, told):
-            every.failures.append((path.parent, result))
+        if inferred := infer_failed_result(path.parent, told):
+            every.failures.append((path.parent, inferred))
             every.unreadable.remove(path)
     every.failure_messages = [
         (encode_name(place.name), str(result.get("error", "it says no reason"))) for place, result in every.failures
@@ -115,11 +118,6 @@ def _resolve_classes(place: Path, result: RunResult, lists: set[tuple[str, ...]]
     """The run's classes; those of a failed run, which only its split names, in the order of the list that has them."""
     classes = tuple(load_class_names(place, result))
     return classes if classes in lists else next((known for known in lists if set(known) == set(classes)), classes)
-
-
-def _is_complete(result: RunResult) -> bool:
-    kinds = {"metrics": dict, "cost": dict, "settings": dict, "seed": int}
-    return "metrics" in result and all(isinstance(result.get(name, kind()), kind) for name, kind in kinds.items())
 
 
 def summarize_arms(results: list[RunResult]) -> pd.DataFrame:

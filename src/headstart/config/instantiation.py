@@ -9,8 +9,7 @@ from hydra.errors import InstantiationException
 from hydra.utils import get_object, instantiate
 from omegaconf import DictConfig, OmegaConf
 
-from headstart.errors import HeadstartError
-from headstart.process import find_headstart_error
+from headstart.errors import HeadstartError, find_headstart_error
 
 CONSTRUCTOR_ERRORS = (
     TypeError,

@@ -22,8 +22,7 @@ from headstart.decoding import bit_depth as depths
 from headstart.decoding import decoder as images
 from headstart.decoding.bit_depth import DepthError, Extent
 from headstart.errors import HeadstartError
-from headstart.files import write_atomically
-from headstart.runs import run_directory
+from headstart.files import write_atomically, write_json
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -189,7 +188,7 @@ def _write_cache(
                     troubles[i], result = troubles.get(i, result), np.zeros(shape, np.uint8)
                 out.write(result.tobytes())
             notes = {"troubles": troubles, "depth": asdict(depth), "decoder": decoder}
-            run_directory.write_json(path.with_suffix(".json"), notes)
+            write_json(path.with_suffix(".json"), notes)
 
 
 def try_decode(

@@ -16,7 +16,7 @@ from headstart.models import optimizer
 from headstart.models.augmentation import augment_images, parse_augmentation
 from headstart.models.prediction import Prediction, predict_images
 from headstart.runs import checkpoint as checkpoints
-from headstart.runs import run_directory
+from headstart.runs.checkpoint import CLASS_KEY
 from headstart.seeding import derive_key
 from headstart.sweep.estimate import resolve_epochs
 
@@ -141,7 +141,7 @@ class Classifier(L.LightningModule):
             self.trainer.fit_loop.max_epochs = self.epochs
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        checkpoint[run_directory.CLASS_KEY] = f"{type(self).__module__}:{type(self).__qualname__}"
+        checkpoint[CLASS_KEY] = f"{type(self).__module__}:{type(self).__qualname__}"
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Raises HeadstartError where the checkpoint has other classes: in its tensors only their number shows."""

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from headstart.errors import HeadstartError
-from headstart.runs import checkpoint, run_directory
+from headstart.runs import checkpoint
+from headstart.runs.checkpoint import CLASS_KEY, resolve_checkpoint
 
 if TYPE_CHECKING:
     from headstart.models import Classifier
@@ -21,10 +22,10 @@ def load(path: str | Path) -> "Classifier":
     Raises:
         HeadstartError: there is no such checkpoint, or it is not one of ours, or it asks for more.
     """
-    found = run_directory.resolve_checkpoint(path)
+    found = resolve_checkpoint(path)
     from headstart.models import Classifier  # seconds, and not needed to see that there is nothing to load
 
-    named = str(checkpoint.read_checkpoint(found)[run_directory.CLASS_KEY])
+    named = str(checkpoint.read_checkpoint(found)[CLASS_KEY])
     module, _, name = named.partition(":")
     # A checkpoint may not choose what is imported: our own rooms, or what the person imported already.
     if not module.startswith("headstart.models.") and module not in sys.modules:

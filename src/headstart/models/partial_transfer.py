@@ -16,8 +16,7 @@ from headstart.models import optimizer
 from headstart.models.classifier import check_positive
 from headstart.models.pretrained_classifier import PretrainedClassifier
 from headstart.networks.modes import lock_eval_mode, unlock_eval_mode
-from headstart.networks.stage_groups import direct_tensor_names, modules_by_stage
-from headstart.networks.stages import find_stages
+from headstart.networks.stages import direct_tensor_names, find_stages, modules_by_stage
 
 TRANSFER_MODES = ("frozen", "finetuned", "random_frozen")
 

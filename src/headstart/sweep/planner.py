@@ -28,7 +28,7 @@ from headstart.config.validation import (
 )
 from headstart.errors import HeadstartError
 from headstart.reporting.console import format_duration
-from headstart.runs import run_directory as runs
+from headstart.runs.result import delete_failed_results, read_finished_result
 from headstart.sweep.estimate import estimate_seconds, max_epochs_override, resolve_epochs, workers_and_threads
 from headstart.training import tuning
 from headstart.training.trainer import check_callbacks
@@ -40,29 +40,6 @@ BUDGET_KEY, FOLD_KEY = "data.labels_per_class", "data.fold"
 WITHIN_ARM_KEYS = {"seed", BUDGET_KEY, FOLD_KEY}  # what runs of one arm differ by
 AXIS_NAMES = {"data": "data set", BUDGET_KEY: "budget", FOLD_KEY: "fold"}  # other keys are words already
 DISK_BYTES_PER_RUN = 20_000_000  # a checkpoint of the embedded backbone, predictions and the rest
-
-
-@dataclass(frozen=True)
-class RunContext:
-    """In what circumstances a run is carried out, which change nothing of what it is.
-
-    Args:
-        place: which run of how many, for the progress line.
-        left: seconds that the runs after it will take; None if unknown.
-        threads: torch's, on a CPU; None: as many as torch takes by itself.
-        wait: for another process that is training this run.
-        seeds: what the command had asked for.
-        budgets: how many it had asked for.
-        arms: likewise, of all data sets; 0: this run alone.
-    """
-
-    position: str = ""
-    seconds_left: float | None = None
-    threads: int | None = None
-    wait_for_lock: bool = False
-    requested_seeds: tuple[int, ...] = ()
-    num_budgets: int = 1
-    num_arms: int = 0
 
 
 @dataclass(frozen=True)
@@ -114,7 +91,7 @@ def plan_sweep(argv: list[str]) -> SweepPlan:
         check_outside_images(directory, load_source(cfg))
         check_validation_share([load_source(cfg)], asked.overrides)
         check_callbacks(cfg, [load_source(cfg)])
-        runs.read_finished_result(directory, identity)  # refuses the place of another run
+        read_finished_result(directory, identity)  # refuses the place of another run
         return SweepPlan(argv)
     sweeps, argv = dict(asked.sweeps), list(argv)
     for key, choices in sweeps.items():
@@ -155,7 +132,7 @@ def plan_sweep(argv: list[str]) -> SweepPlan:
     # Hydra would resolve it once a run, and a time that stands in it would change.
     argv = [a for a in argv if override_key(a.partition("=")[0]) != "hydra.sweep.dir"]
     argv += quote_overrides([f"hydra.sweep.dir={directory}"])
-    runs.delete_failed_results(directory)
+    delete_failed_results(directory)
     configured = [
         _merge_values(arm, seed=seed, data={"labels_per_class": k, "fold": fold})
         for arm, seed, k, fold in product(arms, seeds, budgets, folds)
@@ -167,9 +144,9 @@ def plan_sweep(argv: list[str]) -> SweepPlan:
     done = [
         result
         for place, identity in zip(places, identities, strict=True)
-        if (result := runs.read_finished_result(place, identity))
+        if (result := read_finished_result(place, identity))
     ]
-    took = [result["cost"]["seconds_in_all"] for result in done]
+    took = [result.cost["seconds_in_all"] for result in done]
     folders = {(arm.data._target_, arm.data.root): arm for arm in reversed(arms)}
     looked_at = tuple(_merge_values(arm, seed=0, data={"labels_per_class": None}) for arm in reversed(folders.values()))
     left = len(places) - len(took)
@@ -177,7 +154,7 @@ def plan_sweep(argv: list[str]) -> SweepPlan:
     apart = len(set(places)) // (len(seeds) * len(budgets) * len(folds))
     plan = SweepPlan(argv, directory, places, left, tuple(seeds), len(budgets), apart, looked_at)
     asks = OmegaConf.to_container(cfg.compare)
-    if any(result.get("compare", asks) != asks for result in done):
+    if any(result.compare != asks for result in done):
         print(
             "compare: runs of this sweep declared another comparison before they trained, and are judged by that; "
             "to ask anew, train anew in a folder of its own (hydra.sweep.dir=PATH)",

@@ -7,31 +7,43 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from headstart.config import command_line
 from headstart.config.identity import identify_run, load_source
+from headstart.errors import is_disk_full
 from headstart.file_names import quote_for_shell
+from headstart.files import write_json
 from headstart.process import (
     EXIT_DISK_FULL,
     EXIT_INTERRUPTED,
     EXIT_TERMINATED,
     format_error,
-    is_disk_full,
     prepare_process,
 )
 from headstart.reporting.console import escape_control_characters
 from headstart.reporting.finding_kinds import FINDING_KINDS
 from headstart.runs import run_directory
+from headstart.runs.lock import BusyError
+from headstart.runs.result import (
+    RunResult,
+    delete_failed_result,
+    iter_results,
+    read_finished_result,
+    read_result,
+    write_result,
+)
 from headstart.sweep.estimate import workers_and_threads
-from headstart.sweep.planner import RunContext, SweepPlan, plan_sweep
-from headstart.training.run_metadata import run_metadata
+from headstart.sweep.planner import SweepPlan, plan_sweep
+from headstart.training.context import RunContext
+from headstart.training.run_metadata import describe_run
 
 if TYPE_CHECKING:
     from headstart.compare.inference.analysis import SweepAnalysis
@@ -39,7 +51,7 @@ if TYPE_CHECKING:
 
 STOP_CODES = (EXIT_INTERRUPTED, EXIT_TERMINATED, EXIT_DISK_FULL)  # codes after which nothing more is tried
 
-TrainFunction = Callable[..., dict[str, Any]]
+TrainFunction = Callable[..., RunResult]
 
 
 def run_sweep(train: TrainFunction, argv: list[str]) -> int:
@@ -72,7 +84,7 @@ def _audit_sources(plan: SweepPlan) -> None:
             print(f"the images: {counts}; {escape_control_characters(command)} names them", file=sys.stderr)
     if told and told != [*before.values()]:
         plan.directory.mkdir(parents=True, exist_ok=True)
-        run_directory.write_json(plan.directory / run_directory.AUDIT_FILE, told)
+        write_json(plan.directory / run_directory.AUDIT_FILE, told)
 
 
 def _print_remarks(source: "ImageSource") -> None:
@@ -84,12 +96,10 @@ def _print_remarks(source: "ImageSource") -> None:
 def _run_single(train: TrainFunction, cfg: DictConfig) -> None:
     _print_remarks(load_source(cfg))
     directory = Path(HydraConfig.get().runtime.output_dir)
-    run_directory.delete_failed_result(directory)
-    before = (
-        "done before, nothing trained: " if run_directory.read_finished_result(directory, identify_run(cfg)) else ""
-    )
-    result = train(cfg, RunContext(requested_seeds=(cfg.seed,)))
-    print(f"{before}accuracy {result['metrics']['test/accuracy']:.1%} on the test images; run: {directory}")
+    delete_failed_result(directory)
+    before = "done before, nothing trained: " if read_finished_result(directory, identify_run(cfg)) else ""
+    result = train(cfg, RunContext(directory, requested_seeds=(cfg.seed,)))
+    print(f"{before}accuracy {result.metrics['test/accuracy']:.1%} on the test images; run: {directory}")
 
 
 # -- several at once ----------------------------------------------------------------------------------
@@ -114,14 +124,13 @@ def _train_pending(train: TrainFunction, plan: SweepPlan) -> int:
             helper.kill()
     if codes[0] in STOP_CODES:
         return codes[0]
-    if any(run_directory.read_result(directory) is None for directory in plan.run_directories):
+    if any(read_result(directory) is None for directory in plan.run_directories):
         # Another command holds these, or a helper was killed: whoever comes last waits, and does what is left.
         codes.append(_run_pending(train, plan, 1, threads, wait_for_lock=True))
         if codes[-1] in STOP_CODES:
             return codes[-1]
-    failed = any(
-        (run_directory.read_result(directory) or {}).get("status") == "failed" for directory in plan.run_directories
-    )
+    results = map(read_result, plan.run_directories)
+    failed = any(result.is_failed for result in results if result)
     return max(*codes, int(failed))
 
 
@@ -153,18 +162,23 @@ def _run_pending(train: TrainFunction, plan: SweepPlan, at_once: int, threads: i
         directory, number = Path(HydraConfig.get().runtime.output_dir), HydraConfig.get().job.num + 1
         if full:  # the others would fail alike
             return
-        if run_directory.read_result(
-            directory, identify_run(cfg)
-        ):  # finished, or failed: this command does not try that again
+        if read_result(directory, identify_run(cfg)):  # finished, or failed: this command does not try that again
             return
         left = sum(took) / len(took) * (plan.num_runs - number) / at_once if took else None
         began = time.monotonic()
         how = RunContext(
-            f"[{number}/{plan.num_runs}] ", left, threads, wait_for_lock, plan.seeds, plan.num_budgets, plan.num_arms
+            directory,
+            wait_for_lock,
+            f"[{number}/{plan.num_runs}] ",
+            left,
+            threads,
+            plan.seeds,
+            plan.num_budgets,
+            plan.num_arms,
         )
         try:
             train(cfg, how)
-        except run_directory.BusyError:
+        except BusyError:
             if wait_for_lock:
                 raise
             return
@@ -174,11 +188,8 @@ def _run_pending(train: TrainFunction, plan: SweepPlan, at_once: int, threads: i
                 if multiprocessing.parent_process():  # which will meet it as well, and say so once for all
                     return
                 raise
-            if directory.is_dir() and not run_directory.read_result(
-                directory
-            ):  # it failed before it could say so itself
-                told = {"status": "failed", "error": format_error(error), **run_metadata(cfg, how)}
-                run_directory.write_json(directory / run_directory.RESULT_FILE, told)
+            if directory.is_dir() and not read_result(directory):  # it failed before it could say so itself
+                write_result(directory, replace(describe_run(cfg, how), error=format_error(error)))
             raise
         took.append(time.monotonic() - began)
 
@@ -190,7 +201,7 @@ def _finish_sweep(plan: SweepPlan, code: int) -> int:
     """Prints the sweep's table, which names what failed, and writes its report; the exit code."""
     directory = plan.directory
     assert directory is not None
-    if code in (0, 1) and any(run_directory.iter_results(directory)):
+    if code in (0, 1) and any(iter_results(directory)):
         from headstart.compare.inference.analysis import analyze_sweep
         from headstart.compare.report.terminal import print_analysis
 

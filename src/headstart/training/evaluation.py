@@ -2,8 +2,8 @@
 
 import io
 import math
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import lightning as L
 import numpy as np
@@ -12,8 +12,9 @@ import torch.nn.functional as F
 from PIL import Image
 
 from headstart.runs import run_directory
-from headstart.runs.confident_errors import most_confident_errors
 from headstart.runs.environment import environment_info
+from headstart.runs.predictions import most_confident_errors, write_predictions, write_thumbnails
+from headstart.runs.result import RunResult
 from headstart.training.cost import forward_flops
 
 if TYPE_CHECKING:
@@ -24,50 +25,52 @@ if TYPE_CHECKING:
 THUMBNAIL_SIZE = 96  # longest side of a picture, in pixels
 
 
-def evaluate_run(setup: "TrainingSetup", source: "ImageSource", directory: Path) -> dict[str, Any]:
+def evaluate_run(setup: "TrainingSetup", source: "ImageSource", run: RunResult) -> RunResult:
     """Tests the chosen epoch, once, and writes the predictions.
 
     Args:
         setup: a fitted model with its trainer.
         source: the images.
-        directory: the run directory, with ``best.ckpt``.
+        run: the run's description.
 
     Returns:
-        The fields of ``result.json`` that are measured.
+        The description with what was measured.
     """
     trainer, model, run_checkpoint = setup.trainer, setup.model, setup.run_checkpoint
+    directory, spec = run_checkpoint.directory, setup.datamodule.spec
     best = torch.load(run_directory.best_checkpoint_path(directory), weights_only=True)
     model.load_state_dict(best["state_dict"])
     trainer.test(model, setup.datamodule, verbose=False)
-    metrics = {name: float(v) for name, v in trainer.callback_metrics.items() if name.startswith("test/")}
+    metrics = {name: float(value) for name, value in trainer.callback_metrics.items() if name.startswith("test/")}
     rows = run_checkpoint.rows
     row = next((row for row in rows if row["epoch"] == best["epoch"]), rows[-1])  # not every epoch may validate
     metrics |= {name: value for name, value in row.items() if name.startswith("val/")}
     labels, probabilities = model.test_labels.numpy(), model.test_probabilities.numpy()
     # A debug run may test the first batches alone.
-    images = [row["image"] for row in source.split.rows() if row["part"] == "test"][: len(labels)]
-    run_directory.write_predictions(directory, images, labels, probabilities)
-    run_directory.write_thumbnails(directory, *render_error_thumbnails(source, labels, probabilities))
+    images = [image["image"] for image in source.split.rows() if image["part"] == "test"][: len(labels)]
+    write_predictions(directory, images, labels, probabilities)
+    write_thumbnails(directory, *render_error_thumbnails(source, labels, probabilities))
     parameters = list(model.parameters())
-    return {
-        "classes": list(setup.datamodule.spec.classes),
-        "depth": setup.datamodule.spec.depth,
-        "metrics": metrics,
-        "test_reads": setup.datamodule.test_reads,
-        "training": train_set_loss(trainer, model, setup.datamodule),
-        "epoch": row["epoch"],
-        "epochs": len(rows),
-        "trials": run_checkpoint.trials,
-        "skipped": [{"image": name, "reason": reason} for name, reason in source.skipped],
-        "ignored": source.ignored,
-        "cost": {
+    return replace(
+        run,
+        classes=list(spec.classes),
+        depth=spec.depth,
+        metrics=metrics,
+        test_reads=setup.datamodule.test_reads,
+        training=train_set_loss(trainer, model, setup.datamodule),
+        epoch=int(row["epoch"]),
+        epochs=len(rows),
+        trials=run_checkpoint.trials,
+        skipped=[{"image": name, "reason": reason} for name, reason in source.skipped],
+        ignored=source.ignored,
+        cost={
             "seconds": round(run_checkpoint.seconds, 3),
             "parameters": sum(p.numel() for p in parameters),
             "trainable_parameters": sum(p.numel() for p in parameters if p.requires_grad),
             "flops": forward_flops(model),
         },
         **environment_info(trainer),
-    }
+    )
 
 
 def train_set_loss(trainer: L.Trainer, model: L.LightningModule, datamodule: "ImageDataModule") -> dict[str, float]:

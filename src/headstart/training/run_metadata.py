@@ -1,4 +1,4 @@
-"""Collects the fields of ``result.json`` that follow from the configuration, also for a run that fails. Torch-free."""
+"""Collects the fields of a result that follow from the configuration, also for a run that fails. Torch-free."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -11,32 +11,37 @@ from headstart.config.identity import arm_settings, load_source
 from headstart.config.trainer_options import find_debug_reason
 from headstart.errors import HeadstartError
 from headstart.file_names import quote_for_shell
-from headstart.sweep.planner import RunContext
+from headstart.runs.result import RunResult
+from headstart.training.context import RunContext
 
 
-def run_metadata(cfg: DictConfig, context: RunContext) -> dict[str, Any]:
-    """Collects the fields that a finished and a failed run have alike.
+def describe_run(cfg: DictConfig, context: RunContext, identity: str = "") -> RunResult:
+    """Describes a run that has just started: a result without any measurement, with the status ``failed``.
 
     Where images or weights are missing, ``data`` is the name of its choice and ``settings`` is empty.
     """
-    chosen = HydraConfig.get().runtime.choices
-    return {
-        "model": chosen["model"],
-        "arm": chosen["model"],
-        "data": _find_or_default(lambda: load_source(cfg).name, chosen["data"]),
-        "labels_per_class": cfg.data.labels_per_class,
-        "seed": cfg.seed,
-        "fold": cfg.data.fold,
-        "folds": cfg.data.folds,
-        "settings": _find_or_default(lambda: arm_settings(cfg), {}),
-        "compare": OmegaConf.to_container(cfg.compare, resolve=True),
-        "asked_seeds": list(context.requested_seeds),
-        "asked_budgets": context.num_budgets,
-        "asked_arms": context.num_arms,
-        "debug": find_debug_reason(cfg),
-        "started": datetime.now(UTC).isoformat(timespec="milliseconds"),
-        "command": " ".join(["headstart-train", *map(quote_for_shell, HydraConfig.get().overrides.task)]),
-    }
+    hydra = HydraConfig.get()
+    compare: Any = OmegaConf.to_container(cfg.compare, resolve=True)
+    return RunResult(
+        status="failed",
+        model=hydra.runtime.choices["model"],
+        data=_find_or_default(lambda: load_source(cfg).name, hydra.runtime.choices["data"]),
+        seed=cfg.seed,
+        labels_per_class=cfg.data.labels_per_class,
+        fold=cfg.data.fold,
+        folds=cfg.data.folds,
+        settings=_find_or_default(lambda: arm_settings(cfg), {}),
+        compare=compare,
+        started=datetime.now(UTC).isoformat(timespec="milliseconds"),
+        command=" ".join(["headstart-train", *map(quote_for_shell, hydra.overrides.task)]),
+        identity=identity,
+        debug=find_debug_reason(cfg),
+        extra={
+            "asked_seeds": list(context.requested_seeds),
+            "asked_budgets": context.num_budgets,
+            "asked_arms": context.num_arms,
+        },
+    )
 
 
 def _find_or_default(find: Callable[[], Any], default: Any) -> Any:

@@ -1,7 +1,6 @@
 """Builds what a training needs: data module, model, callbacks and trainer."""
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import lightning as L
@@ -25,7 +24,7 @@ from headstart.training.trainer import (
 if TYPE_CHECKING:
     from headstart.data.image_source import ImageSource
     from headstart.models.classifier import Classifier
-    from headstart.sweep.planner import RunContext
+    from headstart.training.context import RunContext
 
 
 @dataclass
@@ -33,7 +32,7 @@ class TrainingSetup:
     """A trainer with the model, the data module and the run's checkpoint that it works with.
 
     Example:
-        >>> setup = build_training_setup(cfg, source, directory, identity, "finetune", context)
+        >>> setup = build_training_setup(cfg, source, RunContext(directory), identity, "finetune")
         >>> setup.fit()
     """
 
@@ -53,24 +52,23 @@ class TrainingSetup:
 
 
 def build_training_setup(
-    cfg: DictConfig, source: "ImageSource", directory: Path, identity: str, title: str, context: "RunContext"
+    cfg: DictConfig, source: "ImageSource", context: "RunContext", identity: str, title: str
 ) -> TrainingSetup:
     """Builds the setup of a run, or of a trial of its search.
 
     Args:
         cfg: the configuration of the run or trial.
         source: its images.
-        directory: the directory for its files.
+        context: its directory, and what the sweep gives it.
         identity: its identity, for the resume point.
         title: its name, for the progress line.
-        context: what the sweep gives it.
 
     Raises:
         HeadstartError: a class refuses its settings, or a callback watches what the run does not log.
     """
     if context.threads:
         torch.set_num_threads(context.threads)
-    has_validation = len(source.split.val) > 0
+    directory, has_validation = context.directory, len(source.split.val) > 0
     # Callbacks are built before the seed is set, so that none of them can shift the model's weights.
     callbacks = build_callbacks(
         cfg,

@@ -13,12 +13,13 @@ from omegaconf import DictConfig, OmegaConf
 
 from headstart.config.identity import tuned_settings
 from headstart.errors import DivergedError, HeadstartError
+from headstart.files import copy_atomically, write_json
 from headstart.runs import run_directory
 from headstart.seeding import derive_key
 
 if TYPE_CHECKING:
     from headstart.data.image_source import ImageSource
-    from headstart.sweep.planner import RunContext
+    from headstart.training.context import RunContext
     from headstart.training.setup import TrainingSetup
 
 NUM_STARTUP_TRIALS = 4  # random trials before the sampler uses the scores
@@ -117,9 +118,7 @@ def require_validation_split(source: "ImageSource") -> None:
         )
 
 
-def tune(
-    cfg: DictConfig, source: "ImageSource", directory: Path, identity: str, title: str, context: "RunContext"
-) -> "TrainingSetup":
+def tune(cfg: DictConfig, source: "ImageSource", context: "RunContext", identity: str, title: str) -> "TrainingSetup":
     """Trains with the settings of each trial and returns the best one; the first trial has the defaults.
 
     An interrupted search continues after its last complete trial and ends with the same settings: those of a trial
@@ -129,10 +128,9 @@ def tune(
         cfg: the run's configuration. ``cfg.tune.space`` has the ends of each searched argument of the model, which are
             sampled on a logarithmic scale.
         source: the images.
-        directory: the run directory.
+        context: the run directory, and what the sweep gives the run.
         identity: the run's identity.
         title: name of the run, for the progress line.
-        context: what the sweep gives the run.
 
     Returns:
         The setup of the best trial, with its rows; its chosen epoch is in the run's ``best.ckpt``.
@@ -143,6 +141,7 @@ def tune(
     from headstart.training.setup import build_training_setup
 
     require_validation_split(source)
+    directory = context.directory
     trials = _read_trials(directory)
     seconds_before = sum(trial.seconds for trial in trials)
     while len(trials) < cfg.tune.trials:
@@ -152,10 +151,9 @@ def tune(
         setup = build_training_setup(
             _merge_model_settings(cfg, settings),
             source,
-            folder,
+            replace(context, directory=folder),
             f"{identity} trial {len(trials)}",
             f"{title}, trial {len(trials) + 1}/{cfg.tune.trials}",
-            context,
         )
         with closing(setup):
             try:
@@ -166,10 +164,8 @@ def tune(
                 seconds, rows = setup.run_checkpoint.elapsed_seconds(), setup.run_checkpoint.rows
                 trials.append(Trial(settings, None, None, None, round(seconds, 3), rows, str(error)))
         if trials[-1] is best_trial(trials) and not trials[-1].diverged:
-            run_directory.copy_atomically(
-                run_directory.best_checkpoint_path(folder), run_directory.best_checkpoint_path(directory)
-            )
-        run_directory.write_json(directory / run_directory.TRIALS_FILE, [trial.to_dict() for trial in trials])
+            copy_atomically(run_directory.best_checkpoint_path(folder), run_directory.best_checkpoint_path(directory))
+        write_json(directory / run_directory.TRIALS_FILE, [trial.to_dict() for trial in trials])
         shutil.rmtree(folder)
     shutil.rmtree(directory / run_directory.TRIAL_FOLDER, ignore_errors=True)
     best = best_trial(trials)
@@ -179,7 +175,7 @@ def tune(
             "give tune.space lower rates"
         )
     best_cfg = _merge_model_settings(cfg, best.settings)
-    setup = build_training_setup(best_cfg, source, directory, identity, title, replace(context, seconds_left=None))
+    setup = build_training_setup(best_cfg, source, replace(context, seconds_left=None), identity, title)
     run_checkpoint = setup.run_checkpoint
     run_checkpoint.rows = best.rows
     run_checkpoint.seconds_before_resume = seconds_before

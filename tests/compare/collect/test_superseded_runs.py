@@ -7,6 +7,7 @@ from headstart.compare.inference.analysis import analyze_sweep
 from headstart.compare.report.content import build_report
 from headstart.compare.report.terminal import print_analysis
 from headstart.compare.summary_table import collect_runs
+from headstart.files import write_text
 from headstart.runs import run_directory
 
 OLD, NEW = "2026-11-01T10:00:00+00:00", "2026-11-02T10:00:00+00:00"
@@ -21,7 +22,7 @@ def generation(fake_run):
             for seed in seeds:
                 told = {"started": day, "identity": f"{arm}{seed}{day}{root}", "asked_seeds": list(seeds)} | more
                 place = fake_run(arm, seed, images=images, right=0.9 if arm == "finetune" else 0.2, data=data, **told)
-                run_directory.write_text(place / run_directory.CONFIG_FILE, OmegaConf.to_yaml({"data": {"root": root}}))
+                write_text(place / run_directory.CONFIG_FILE, OmegaConf.to_yaml({"data": {"root": root}}))
                 place.rename(place.with_name(f"{place.name}-{told['identity']}"))
 
     return write

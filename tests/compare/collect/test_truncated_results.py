@@ -6,6 +6,7 @@ from omegaconf import OmegaConf
 from headstart.compare.inference.analysis import analyze_sweep
 from headstart.compare.report.content import build_report
 from headstart.compare.report.terminal import print_analysis
+from headstart.files import write_text
 from headstart.runs import run_directory
 
 
@@ -20,7 +21,7 @@ def sweep(fake_run, tmp_path):
                 settings = {"model.lr": lr, **({"model.b": 1} if arm == "other" else {})}
                 place = fake_run(model, seed, budget, settings=settings)
                 data = {"root": "photos", "labels_per_class": budget, "fold": 0, "num_workers": 0}
-                run_directory.write_text(
+                write_text(
                     place / run_directory.CONFIG_FILE,
                     OmegaConf.to_yaml({"model": settings, "data": data, "seed": seed}),
                 )

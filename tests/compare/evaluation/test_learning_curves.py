@@ -4,6 +4,7 @@ import pytest
 
 from headstart.compare.evaluation.learning_curves import load_learning_curve
 from headstart.compare.report.content import build_report
+from headstart.files import write_text
 from headstart.runs import run_directory
 
 
@@ -14,7 +15,7 @@ def trained(fake_run):
     def write(arm, losses, **how):
         place = fake_run(arm, **how)
         rows = [f"{epoch},{epoch},{loss}" for epoch, loss in enumerate(losses)]
-        run_directory.write_text(place / run_directory.METRICS_FILE, "\n".join(["epoch,step,train/loss", *rows]) + "\n")
+        write_text(place / run_directory.METRICS_FILE, "\n".join(["epoch,step,train/loss", *rows]) + "\n")
         return place
 
     return write

@@ -10,6 +10,7 @@ from headstart.compare.inference.correctness import build_correctness_tables
 from headstart.compare.report.terminal import print_analysis
 from headstart.compare.summary_table import collect_runs
 from headstart.runs import run_directory
+from headstart.runs.predictions import write_predictions
 
 LABELS = np.arange(200) % 2
 
@@ -28,7 +29,7 @@ def a_run(tmp_path):
         predicted = np.where(np.arange(200) < right, LABELS, 1 - LABELS)
         predicted = np.zeros_like(LABELS) if constant else predicted
         probabilities = np.eye(2, dtype=np.float32)[predicted]
-        run_directory.write_predictions(directory, images or [f"{i}.png" for i in range(200)], LABELS, probabilities)
+        write_predictions(directory, images or [f"{i}.png" for i in range(200)], LABELS, probabilities)
         return tmp_path / "sweep"
 
     return write

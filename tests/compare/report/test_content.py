@@ -3,6 +3,7 @@
 import csv
 import json
 import shutil
+from dataclasses import replace
 
 import pytest
 
@@ -10,7 +11,9 @@ from headstart.compare.inference.analysis import analyze_sweep
 from headstart.compare.report.content import build_report, write_report
 from headstart.compare.report.terminal import print_analysis
 from headstart.errors import HeadstartError
+from headstart.files import write_json
 from headstart.runs import run_directory
+from headstart.runs.result import RunResult, read_result, write_result
 
 
 def read(page):
@@ -80,26 +83,21 @@ def test_an_order_that_changes_is_found_between_its_budgets(fake_run, tmp_path):
 
 def test_results_that_say_hardly_anything_are_reported_as_far_as_they_go(tmp_path):
     (tmp_path / "run").mkdir()
-    result = {"status": "finished", "arm": "frozen", "labels_per_class": 5, "metrics": {"test/accuracy": 0.5}}
-    run_directory.write_json(tmp_path / "run" / run_directory.RESULT_FILE, result)
+    result = RunResult("finished", "frozen", "digits", 0, labels_per_class=5, metrics={"test/accuracy": 0.5})
+    write_result(tmp_path / "run", result)
     assert "50.0 ± –" in write_report(tmp_path).read_text()
 
 
 def test_a_sweep_whose_runs_all_failed_is_reported_too(tmp_path):
     (tmp_path / "run").mkdir()
-    run_directory.write_json(
-        tmp_path / "run" / run_directory.RESULT_FILE, {"status": "failed", "error": "the loss is NaN"}
-    )
+    write_result(tmp_path / "run", RunResult("failed", "frozen", "digits", 0, error="the loss is NaN"))
     assert "the loss is NaN" in write_report(tmp_path).read_text()
 
 
 def test_an_arm_that_failed_somewhere_is_refused_and_named(fake_sweep):
     sweep = fake_sweep(budgets=(5,))
     place = next(sweep.glob("finetune-photos-5-seed1*"))
-    whole = run_directory.read_result(place)
-    run_directory.write_json(
-        place / run_directory.RESULT_FILE, {**whole, "status": "failed", "error": "the loss is NaN"}
-    )
+    write_result(place, replace(read_result(place), status="failed", error="the loss is NaN"))
     (answer,) = build_report(sweep)["data"][0]["answers"]
     assert "finetune" in answer["refused"] and answer["declared"] is None and "finetune" not in answer["left"]
     assert answer["question"] == "Did pretraining help?"
@@ -184,7 +182,7 @@ def test_the_audit_beside_the_runs_is_told(fake_sweep):
         {"name": name, "counts": {"exact_duplicate": 1}, "findings": {"exact_duplicate": [finding]}}
         for name in ("photos", "others")
     ]
-    run_directory.write_json(sweep / run_directory.AUDIT_FILE, audits)
+    write_json(sweep / run_directory.AUDIT_FILE, audits)
     told = {"sweep": "sweep", "counts": {"exact_duplicate": 1}, "findings": [{"kind": "exact_duplicate", **finding}]}
     page = write_report(sweep)
     assert read(page)["audits"] == [{**told, "data": "photos"}, {**told, "data": "others"}]

@@ -11,7 +11,9 @@ import pytest
 
 from headstart.compare.report import text as words
 from headstart.compare.report.content import write_report
+from headstart.files import write_json
 from headstart.runs import run_directory
+from headstart.runs.predictions import write_thumbnails
 
 HOSTILE = (
     "<script>alert(1)</script>",
@@ -160,7 +162,7 @@ def test_every_number_of_every_sentence_is_too(fake_sweep, fake_run, tmp_path):
     fake_run("frozen", 3, 5, images=150, compare={"margin": 0.02}, started="2026-02-01", asked_seeds=[0, 1, 2, 3])
     stuck = next(sweep.glob("scratch_cnn-photos-20-seed1-*")) / run_directory.RESULT_FILE
     training = {"training": {"loss": 1.0873, "label_entropy": 1.0986}}
-    run_directory.write_json(stuck, {**json.loads(stuck.read_text()), **training})
+    write_json(stuck, {**json.loads(stuck.read_text()), **training})
     page = write_report(sweep)
     said = json.loads(page.with_name("report.json").read_text())
     told = " ".join([*said["cautions"], *said["next_steps"], *(state["text"] for state in said["unfinished"])])
@@ -252,7 +254,7 @@ def test_pictures_that_a_run_kept_stand_beside_its_mistakes(fake_sweep):
     page = write_report(sweep)
     first = json.loads(page.with_name("report.json").read_text())["data"][0]["closer"]["mistakes"][0]["image"]
     assert "no picture kept" in page.read_text()
-    run_directory.write_thumbnails(next(sweep.glob("finetune-*")), [first, "other.png"], [b"RIFF", b"else"])
+    write_thumbnails(next(sweep.glob("finetune-*")), [first, "other.png"], [b"RIFF", b"else"])
     again = write_report(sweep)
     assert [link for link in shown(again).loads if link.startswith("data:")] == ["data:image/webp;base64,UklGRg=="]
 

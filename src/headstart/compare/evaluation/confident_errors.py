@@ -5,8 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from headstart.compare.evaluation.predictions import ArmPredictions
-from headstart.runs import run_directory
-from headstart.runs.confident_errors import most_confident_errors
+from headstart.runs.predictions import most_confident_errors, read_thumbnails
 
 
 def find_misclassified_images(predictions: ArmPredictions) -> list[str]:
@@ -39,5 +38,5 @@ def load_thumbnails(directories: Iterable[Path], images: Iterable[str]) -> dict[
     for directory in directories:
         if not wanted - found.keys():
             break
-        found |= {image: webp for image, webp in run_directory.read_thumbnails(directory).items() if image in wanted}
+        found |= {image: webp for image, webp in read_thumbnails(directory).items() if image in wanted}
     return found

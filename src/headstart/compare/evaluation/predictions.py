@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from headstart.errors import HeadstartError
-from headstart.runs import run_directory as runs
+from headstart.runs.predictions import read_predictions, read_probabilities
 
 FoldSeed = tuple[int, int]  # of a run at its budget: its fold and its seed
 
@@ -62,8 +62,9 @@ def load_predictions(run_directories: Sequence[tuple[FoldSeed, Path]]) -> ArmPre
     folds: dict[int, tuple[list[str], np.ndarray]] = {}
     sums: dict[int, np.ndarray] = {}
     for (fold, seed), directory in sorted(run_directories):
-        images, labels, predicted = runs.read_predictions(directory)
-        probabilities = runs.read_probabilities(directory)
+        content = read_predictions(directory)
+        images, labels, predicted = content.images, content.labels, content.predicted
+        probabilities = read_probabilities(directory)
         before, true = folds.setdefault(fold, (images, labels))
         if before != images or not np.array_equal(true, labels):
             raise HeadstartError(f"{directory}: tested on other images than the runs beside it; they do not compare")

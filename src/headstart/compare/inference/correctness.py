@@ -12,7 +12,7 @@ from headstart.compare.collect.superseded_runs import group_by_generation
 from headstart.compare.inference.eligibility import count_looks, exclusion_reason
 from headstart.errors import HeadstartError
 from headstart.file_names import encode_name
-from headstart.runs import run_directory
+from headstart.runs.predictions import read_predictions
 
 REQUIRED_FIELDS = {"model", "data", "labels_per_class", "seed"}  # a result without them is none of a comparison's
 
@@ -178,10 +178,10 @@ def _read_predicted_row(by_fold: dict[int, LoadedRun], tested: _TestImages) -> n
     """What one seed's run, or its runs of all folds, took each image for, int64 (n,)."""
     images, labels, predicted = [], [], []
     for _, (place, _) in sorted(by_fold.items()):
-        named, true, taken = run_directory.read_predictions(place)
-        images += named
-        labels += true.tolist()
-        predicted.append(taken)
+        answers = read_predictions(place)
+        images += answers.images
+        labels += answers.labels.tolist()
+        predicted.append(answers.predicted)
     if tested.images is None:
         tested.images, tested.labels = images, labels
     elif (tested.images, tested.labels) != (images, labels):

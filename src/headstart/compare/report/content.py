@@ -24,10 +24,9 @@ from headstart.compare.report.caveats import collect_caveats
 from headstart.compare.report.fingerprint import report_fingerprint
 from headstart.compare.report.recommendations import recommend_next_steps
 from headstart.compare.summary_table import GROUP_COLUMNS, summarize_arms
-from headstart.errors import HeadstartError
+from headstart.errors import NOT_WRITABLE_ERRNOS, HeadstartError
 from headstart.file_names import encode_name
-from headstart.process import NOT_WRITABLE_ERRNOS
-from headstart.runs import run_directory
+from headstart.files import write_json, write_text
 
 REPORT_HTML, REPORT_JSON, REPORT_CSV = "report.html", "report.json", "report.csv"
 TEST_METRICS = ("accuracy", "balanced_accuracy", "macro_f1", "log_loss")
@@ -76,9 +75,9 @@ def write_report(directory: str | Path, analysis: SweepAnalysis | None = None) -
     page = render_report(said, load_thumbnails((place for place, _ in analysis.runs.finished), shown), marker)
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        run_directory.write_json(directory / REPORT_JSON, said)
-        run_directory.write_text(directory / REPORT_CSV, to_csv(said["runs"]))
-        run_directory.write_text(directory / REPORT_HTML, page)
+        write_json(directory / REPORT_JSON, said)
+        write_text(directory / REPORT_CSV, to_csv(said["runs"]))
+        write_text(directory / REPORT_HTML, page)
     except OSError as error:
         if error.errno not in NOT_WRITABLE_ERRNOS:
             raise

@@ -10,7 +10,7 @@ import lightning as L
 from lightning.pytorch.callbacks import Checkpoint, ModelCheckpoint
 
 from headstart.errors import HeadstartError
-from headstart.files import write_atomically
+from headstart.files import write_atomically, write_text
 from headstart.runs import checkpoint, run_directory
 
 
@@ -87,7 +87,7 @@ class RunCheckpoint(Checkpoint):
         writer = csv.DictWriter(out, list(dict.fromkeys(k for row in self.rows for k in row)), lineterminator="\n")
         writer.writeheader()
         writer.writerows(self.rows)
-        run_directory.write_text(self.directory / run_directory.METRICS_FILE, out.getvalue())
+        write_text(self.directory / run_directory.METRICS_FILE, out.getvalue())
 
     def save_resume_point(self, trainer: L.Trainer) -> None:
         """Writes ``last.ckpt`` and the rows so far."""

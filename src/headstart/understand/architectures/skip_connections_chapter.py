@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from headstart.networks.copying import clone_network
-from headstart.networks.single_thread import single_threaded
+from headstart.networks.isolation import single_threaded
 from headstart.reporting.charts import PALETTE, render_svg
 from headstart.understand.architectures import skip_connections
 from headstart.understand.claims import Chapter, Claim, ClaimVerdict, Picture, Table

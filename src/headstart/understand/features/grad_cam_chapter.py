@@ -6,7 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from headstart.networks.stages import capture_activations, find_stages
+from headstart.networks.hooks import capture_activations
+from headstart.networks.stages import find_stages
 from headstart.understand.claims import Chapter, Claim, ClaimVerdict, Picture
 from headstart.understand.features.grad_cam import confidence_drop, grad_cam, rank_correlation
 from headstart.understand.features.top_patches import fit_to_square

@@ -10,7 +10,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from headstart.errors import HeadstartError
-from headstart.networks.stages import capture_activations, find_stages
+from headstart.networks.hooks import capture_activations
+from headstart.networks.stages import find_stages
 from headstart.reporting import html
 from headstart.reporting.charts import PALETTE, render_svg
 from headstart.understand.claims import Chapter, Claim, ClaimVerdict, Picture, Table

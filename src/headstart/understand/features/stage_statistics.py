@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from headstart.networks.stages import capture_activations
+from headstart.networks.hooks import capture_activations
 from headstart.understand.features.class_selectivity import chance_selectivity_interval, class_selectivity
 from headstart.understand.features.tile_shuffle import shuffle_tiles, tile_shuffle_loss
 from headstart.understand.statistics import Estimate, jackknife_intervals

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from headstart.networks.copying import clone_network
-from headstart.networks.hooks import LayerInfo, capture_maps, list_layers
+from headstart.networks.hooks import LayerInfo, capture_outputs, list_layers
 from headstart.understand.claims import Chapter, Claim, ClaimVerdict, Table
 from headstart.understand.pooling.pooling import (
     POOLING_KINDS,
@@ -142,7 +142,7 @@ def _add_global_average(found: Chapter, network: nn.Module, passed: list[LayerIn
     if not passed:
         return
     last = passed[-1]
-    before, after = (capture_maps(network, x, [last.name])[last.name] for x in (images, shift_images(images, 0, 1)))
+    before, after = (capture_outputs(network, x, [last.name])[last.name] for x in (images, shift_images(images, 0, 1)))
     local, whole = _relative_change(before, after), _relative_change(before.mean(dim=(2, 3)), after.mean(dim=(2, 3)))
     size = f"{last.output_shape[1]}×{last.output_shape[2]}"
     found.content.append(
@@ -168,7 +168,7 @@ def _add_pooled_maps(found: Chapter, network: nn.Module, passed: list[LayerInfo]
         for name in ("max-keeps-strongest", "average-is-smoother"):
             _add_claim(found, name, "not measured", "the network has no map of 4×4 or more", command=OTHER_RUN_COMMAND)
         return
-    own = F.relu(capture_maps(network, images, [wide[0].name])[wide[0].name])
+    own = F.relu(capture_outputs(network, images, [wide[0].name])[wide[0].name])
     peaks = {kind: retained_peak_share(own, kind) for kind in ("max", "average")}
     rough = {kind: roughness(own, kind) for kind in ("max", "average")}
     less, relative = (

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from headstart.networks.call_listener import CallRecorder
+from headstart.networks.call_recorder import CallRecorder
 from headstart.networks.copying import clone_network
 from headstart.networks.hooks import LayerInfo, list_layers
 from headstart.understand.claims import ClaimVerdict

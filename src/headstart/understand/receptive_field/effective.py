@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from headstart.errors import HeadstartError
-from headstart.networks.call_listener import CallRecorder
+from headstart.networks.call_recorder import CallRecorder
 from headstart.networks.copying import clone_network
 from headstart.understand.receptive_field.fields import ReceptiveField
 from headstart.understand.receptive_field.gradient_support import select_unit

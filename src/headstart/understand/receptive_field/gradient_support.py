@@ -16,11 +16,11 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from headstart.errors import HeadstartError
-from headstart.networks.call_listener import CallRecorder
+from headstart.networks.call_recorder import CallRecorder
 from headstart.networks.copying import clone_network
+from headstart.networks.isolation import isolated_execution
 from headstart.understand.receptive_field.fields import ReceptiveField, ReceptiveFields
 from headstart.understand.receptive_field.footprint import COLUMNS, ROWS, dimension_size
-from headstart.understand.receptive_field.tracing import isolated_execution
 from headstart.understand.receptive_field.window_rules import to_pair
 
 

@@ -21,8 +21,9 @@ from torch._subclasses.fake_tensor import (
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from headstart.errors import HeadstartError
-from headstart.networks.call_listener import CallRecorder
+from headstart.networks.call_recorder import CallRecorder
 from headstart.networks.copying import clone_network
+from headstart.networks.isolation import isolated_execution
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,14 +121,6 @@ def trace_network(network: nn.Module, shape: tuple[int, int, int]) -> Graph:
         size = "x".join(map(str, shape))
         raise HeadstartError(f"{type(network).__name__} cannot be traced on an image of {size}: {reason}") from error
     return Graph(recorder.image, recorder.calls, recorder.named_outputs)
-
-
-@contextmanager
-def isolated_execution(device: torch.device) -> Iterator[None]:
-    """Nothing is compiled meanwhile, and whatever a network draws, the random streams are as before afterwards."""
-    streams = [device] if device.type == "cuda" else []
-    with torch.compiler.set_stance("force_eager"), torch.random.fork_rng(streams):
-        yield
 
 
 @contextmanager

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from headstart.networks.stages import BATCH_SIZE, capture_activations
+from headstart.networks.hooks import BATCH_SIZE, capture_activations
 from headstart.understand.statistics import Estimate, wilson_interval
 
 MAX_FEATURES = 512  # numbers of an image that a probe sees, at most, from every stage alike

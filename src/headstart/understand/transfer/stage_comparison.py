@@ -10,7 +10,8 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import update_bn
 
 from headstart.networks.copying import clone_network
-from headstart.networks.stages import BATCH_SIZE, find_stages
+from headstart.networks.hooks import BATCH_SIZE
+from headstart.networks.stages import find_stages
 from headstart.understand.statistics import NO_ESTIMATE, Estimate
 from headstart.understand.subject import Subject
 from headstart.understand.transfer.cka import cka_drop, cka_interval

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from headstart.networks.stage_groups import direct_tensor_names, modules_by_stage
+from headstart.networks.stages import direct_tensor_names, modules_by_stage
 
 
 def relative_weight_change(before: nn.Module, after: nn.Module, stages: Sequence[str]) -> list[float]:

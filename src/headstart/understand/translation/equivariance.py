@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from headstart.networks.hooks import capture_maps
+from headstart.networks.hooks import capture_outputs
 from headstart.understand.claims import ClaimVerdict
 from headstart.understand.translation.locality import nan_dependency
 from headstart.understand.translation.shifts import shift_images
@@ -92,10 +92,10 @@ def measure_equivariance(
     """
     steps = estimate_strides(network, names, images)
     inner = interior_masks(network, steps, images)
-    before = capture_maps(network, images, names)
+    before = capture_outputs(network, images, names)
     found = []
     for shift in shifts:
-        after = capture_maps(network, shift_images(images, 0, shift), names)
+        after = capture_outputs(network, shift_images(images, 0, shift), names)
         for name, step in steps.items():
             low = shift // step
             tries = {min(n, before[name].shape[-1] - 1) for n in (low, low + (shift % step > 0))}
@@ -126,8 +126,8 @@ def _relative_error(new: Tensor, old: Tensor) -> float:
 @torch.no_grad()
 def equivariance_error_map(network: nn.Module, name: str, images: Tensor, shift: int, stride: int) -> Tensor:
     """Where a layer's map did not move along: the size of the difference, mean over images and channels, (H', W')."""
-    before = capture_maps(network, images, [name])[name]
-    after = capture_maps(network, shift_images(images, 0, shift), [name])[name]
+    before = capture_outputs(network, images, [name])[name]
+    after = capture_outputs(network, shift_images(images, 0, shift), [name])[name]
     step = shift // stride
     wrong = torch.zeros(before.shape[-2:])
     wrong[:, step:] = (after[..., step:] - before[..., : before.shape[-1] - step]).abs().mean(dim=(0, 1))

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from headstart.networks.hooks import capture_maps
+from headstart.networks.hooks import capture_outputs
 from headstart.understand.claims import ClaimVerdict
 
 LOCALITY_TOLERANCE = 1e-6  # relative change that is rounding alone
@@ -60,7 +60,7 @@ def nan_dependency(network: nn.Module, images: Tensor, masks: Tensor, names: Seq
         images: (N, C, H, W); their values matter only in not being stained.
     """
     spoiled = images.masked_fill(masks[:, None], torch.nan)
-    return {name: values.isnan().any(dim=1) for name, values in capture_maps(network, spoiled, names).items()}
+    return {name: values.isnan().any(dim=1) for name, values in capture_outputs(network, spoiled, names).items()}
 
 
 def unit_boxes(network: nn.Module, units: Sequence[MapUnit], shape: tuple[int, int, int]) -> list[Box]:
@@ -72,7 +72,7 @@ def unit_boxes(network: nn.Module, units: Sequence[MapUnit], shape: tuple[int, i
     """
     draw = torch.Generator().manual_seed(0)
     noise = torch.randn(2, *shape, generator=draw).requires_grad_()
-    given = capture_maps(network, noise, list(dict.fromkeys(unit.layer for unit in units)))
+    given = capture_outputs(network, noise, list(dict.fromkeys(unit.layer for unit in units)))
     found = []
     for unit in units:
         value = given[unit.layer][:, :, unit.row, unit.column].abs().sum()
@@ -110,7 +110,7 @@ def relative_change(network: nn.Module, unit: MapUnit, images: Tensor, pixels: T
     """How much a unit changes, relative to itself, when these pixels, bool (H, W), become another image's."""
     other = torch.where(pixels, images.roll(1, 0) + 1, images)
     before, after = (
-        capture_maps(network, x, [unit.layer])[unit.layer][:, :, unit.row, unit.column] for x in (images, other)
+        capture_outputs(network, x, [unit.layer])[unit.layer][:, :, unit.row, unit.column] for x in (images, other)
     )
     return float((after - before).norm() / before.norm().clamp(min=1e-12))
 

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from headstart.networks.single_thread import single_threaded
+from headstart.networks.isolation import single_threaded
 from headstart.understand.claims import ClaimVerdict
 from headstart.understand.statistics import Estimate, bootstrap_mean
 from headstart.understand.translation.shifts import shift_images

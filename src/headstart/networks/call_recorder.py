@@ -1,4 +1,4 @@
-"""What runs in a network, by name: its modules, and the functions that stand beside them."""
+"""Records calls of a network's modules, and of torch functions beside them, by unique names."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -8,7 +8,7 @@ from typing import Any
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
-# Functions that stand beside a network's modules by a name of their own; the rest (activations, views) change no field.
+# Functions that a network calls beside its modules and that get a name. Others (activations, views) change no field.
 NAMED_FUNCTIONS = {
     "conv2d": "conv2d",
     "conv_transpose2d": "conv_transpose2d",
@@ -29,14 +29,22 @@ NAMED_FUNCTIONS = {
 
 
 class CallRecorder(TorchFunctionMode):
-    """While it is on, tells what each module of a network gives, and each function beside them, by its name.
+    """Context manager that reports each call of a network's modules and of the functions beside them.
+
+    A function's name is its module's and its own (``"layer1.0.add"``); repeated calls are numbered: ``"relu_1"``.
 
     Args:
-        copy: of a network; it bears hooks meanwhile.
-        tell: is called with a point's name, kind, output and whether it is a layer.
+        network: a copy, since it has hooks meanwhile.
+        record: called with name, kind (class or function name), output, and whether it is a leaf (a module without
+            children, or a function).
 
     Attributes:
-        function: that is running, ``""`` for none.
+        current_function: name of the running torch function, ``""`` for none.
+
+    Example:
+        >>> names = []
+        >>> with CallRecorder(copy, lambda name, kind, output, is_leaf: names.append(name)):
+        ...     copy(images)
     """
 
     def __init__(self, network: nn.Module, record: Callable[[str, str, Any, bool], None]) -> None:
@@ -45,7 +53,7 @@ class CallRecorder(TorchFunctionMode):
 
     def __enter__(self) -> "CallRecorder":
         self._counts = Counter[str]()
-        self._path: list[tuple[str, bool]] = [("", False)]
+        self._stack: list[tuple[str, bool]] = [("", False)]
         modules = [(name, module) for name, module in self._network.named_modules() if name]
         self._hooks = [module.register_forward_pre_hook(partial(self._enter_module, name)) for name, module in modules]
         self._hooks += [module.register_forward_hook(partial(self._exit_module, name)) for name, module in modules]
@@ -59,25 +67,25 @@ class CallRecorder(TorchFunctionMode):
 
     @property
     def current_module(self) -> str:
-        """The module that is running, ``""`` for the network itself."""
-        return self._path[-1][0]
+        """Name of the running module, ``""`` for the network itself."""
+        return self._stack[-1][0]
 
     def _enter_module(self, name: str, module: nn.Module, _inputs: Any) -> None:
-        self._path.append((name, not any(True for _ in module.children())))
+        self._stack.append((name, not any(True for _ in module.children())))
 
     def _exit_module(self, name: str, module: nn.Module, _inputs: Any, output: Any) -> None:
-        _, leaf = self._path.pop()
-        self._record(self._unique_name(name), type(module).__name__, output, leaf)
+        _, is_leaf = self._stack.pop()
+        self._record(self._unique_name(name), type(module).__name__, output, is_leaf)
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         name = getattr(func, "__name__", "").strip("_")
-        self.current_function, before = name, self.current_function
+        self.current_function, caller = name, self.current_function
         output = func(*args, **(kwargs or {}))
-        self.current_function = before
-        where, leaf = self._path[-1]
+        self.current_function = caller
+        module_name, is_leaf = self._stack[-1]
         kind = NAMED_FUNCTIONS.get(name)
-        if kind is not None and not leaf:
-            self._record(self._unique_name(f"{where}.{kind}".lstrip(".")), kind, output, True)
+        if kind is not None and not is_leaf:
+            self._record(self._unique_name(f"{module_name}.{kind}".lstrip(".")), kind, output, True)
         return output
 
     def _unique_name(self, name: str) -> str:
