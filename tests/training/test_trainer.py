@@ -12,6 +12,7 @@ from omegaconf import OmegaConf
 from headstart.config.trainer_options import check_trainer_options
 from headstart.errors import HeadstartError
 from headstart.runs import run_directory
+from headstart.runs.result import read_finished_result
 from headstart.training.trainer import (
     TRAINING_METRICS,
     VALIDATION_METRICS,
@@ -185,7 +186,7 @@ class TestCheckCallbacks:
 
     def test_rejects_a_callback_that_lacks_its_logger(self):
         node = {"_target_": "lightning.pytorch.callbacks.LearningRateMonitor"}
-        with pytest.raises(HeadstartError, match="LearningRateMonitor writes to a logger.*; add logger=csv"):
+        with pytest.raises(HeadstartError, match=r"LearningRateMonitor writes to a logger.*; add logger=csv"):
             check_callbacks(configure(node), [make_source()])
 
 
@@ -222,9 +223,9 @@ class TestRun:
     def test_stops_early_with_a_callback(self, images, command, words):
         done = command(*TINY, f"data.root={images}", "trainer.max_epochs=5", *words)
         (run,) = (path.parent for path in done.folder.rglob(run_directory.RESULT_FILE))
-        result = run_directory.read_finished_result(run)
-        assert done.code == 0 and result["epochs"] == 2
-        assert any("callbacks" in key and "monitor" in str(value) for key, value in result["settings"].items())
+        result = read_finished_result(run)
+        assert done.code == 0 and result.epochs == 2
+        assert any("callbacks" in key and "monitor" in str(value) for key, value in result.settings.items())
 
     @pytest.mark.parametrize(
         ("written", "line"),
@@ -270,7 +271,7 @@ class TestDebugRun:
         images = image_folder(classes=2, per_class=30)
         done = command(*TINY[:-1], f"data.root={images}", *words)
         (run,) = (path.parent for path in done.folder.rglob(run_directory.RESULT_FILE))
-        assert done.code == 0 and run_directory.read_finished_result(run)["debug"] == reason
+        assert done.code == 0 and read_finished_result(run).debug == reason
         assert f"debug run ({reason}): it counts in no verdict" in done.err
 
     def test_is_another_run_than_the_real_one(self, images, command):
