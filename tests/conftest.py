@@ -103,6 +103,7 @@ def fitted(loader):
                     on_start(pl_module)
 
         trainer = L.Trainer(
+            max_epochs=model.epochs,
             logger=False,
             enable_checkpointing=False,
             enable_progress_bar=False,

@@ -9,7 +9,7 @@ import yaml
 from hydra.utils import get_class
 
 from headstart.config.compose import compose_command, conf_dir
-from headstart.config.instantiation import constructor_arguments
+from headstart.constructors import constructor_arguments
 from headstart.runs import run_directory
 
 FILES = sorted(p.relative_to(conf_dir()) for p in conf_dir().rglob("*.yaml") if p.parent.name != "help")
@@ -36,13 +36,13 @@ class TestGroups:
         for name, node in nodes.items():
             if name == "defaults":
                 continue
-            assert set(node) - {"_target_"} <= constructor_arguments(node["_target_"])
+            assert set(node) - {"_target_"} <= set(inspect.signature(get_class(node["_target_"])).parameters)
 
     @pytest.mark.parametrize("path", TARGETS, ids=override_of)
     def test_keys_are_the_arguments_of_the_constructor(self, path):
         keys = yaml.safe_load((conf_dir() / path).read_text(encoding="utf-8"))
         target = keys.pop("_target_")
-        arguments = set(inspect.signature(get_class(target)).parameters)
+        arguments = set(constructor_arguments(get_class(target)) or ())
         assert set(keys) <= arguments
         if target.startswith("headstart."):
             assert set(keys) == arguments - {"spec"}
@@ -65,12 +65,12 @@ class TestExperiments:
             image_folder(classes=2, per_class=8, size=32, root=images.parent / "parts" / part, seed=len(part))
         root = images if experiment.startswith("compare") else images.parent / "parts"
         options = {
-            "arc": ["seed=0", "data.labels_per_class=null"],
+            "architectures": ["seed=0", "data.labels_per_class=null"],
             "compare": ["seed=0"],
             "compare_tuned": ["seed=0", "tune.trials=1"],
             "distil_embedded": ["model.teacher.name=resnet10t", "~model.teacher.options.pad_type",
                                 "model.teacher.weights=none", "model.teacher_size=32"],
-            "transferability": ["seed=0", "model.kept=1", "data.labels_per_class=4"],
+            "transferability": ["seed=0", "model.num_stages=1", "data.labels_per_class=4"],
         }.get(experiment, [])  # fmt: skip
         done = command(f"experiment={experiment}", "data=folder", f"data.root={root}", "data.image_size=32",
                        "model.epochs=1", *options)  # fmt: skip

@@ -1,4 +1,4 @@
-"""Each statement of docs/inputs.md names a test that holds it."""
+"""Documents: statements have tests, links lead to files, and tables list what there is."""
 
 import ast
 import re
@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 TESTS = Path(__file__).parent
-STATEMENTS = re.findall(r"^- (.+?)(?=^- |^#|\Z)", (TESTS.parent / "docs" / "inputs.md").read_text("utf-8"), re.M | re.S)
+ROOT = TESTS.parent
+PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]
+STATEMENTS = re.findall(r"^- (.+?)(?=^- |^#|\Z)", (ROOT / "docs" / "inputs.md").read_text("utf-8"), re.M | re.S)
 
 
 def list_tests(path):
@@ -25,3 +27,22 @@ class TestInputs:
         (test,) = re.findall(r"<!-- (\S+) -->", statement)
         path, _, name = test.partition("::")
         assert name in list(list_tests(TESTS / path))
+
+
+class TestLinks:
+    @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+    def test_lead_to_files(self, page):
+        links = re.findall(r"\]\(([^):#]+)\)", page.read_text(encoding="utf-8"))
+        assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+class TestReadme:
+    @pytest.mark.parametrize("group", ["callbacks", "debug", "logger", "trainer"])
+    def test_lists_each_choice_of_a_group(self, group):
+        (row,) = re.findall(rf"^\| `{group}=` \|(.*)$", (ROOT / "README.md").read_text(encoding="utf-8"), re.M)
+        choices = {path.stem for path in (ROOT / "conf" / group).glob("*.yaml")}
+        assert {choice for choice in choices if f"`{choice}`" not in row} == set()
+
+    def test_output_fits_80_columns(self):
+        blocks = re.findall(r"^```\n(.*?)^```$", (ROOT / "README.md").read_text(encoding="utf-8"), re.M | re.S)
+        assert [line for line in blocks[0].splitlines() if len(line) > 80] == []

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from jinja2 import Environment
 
 from headstart.cli import main
-from headstart.config.instantiation import build_object
+from headstart.config.identity import build_source
 from headstart.file_names import decode_name, encode_name, expand_home, quote_for_shell
 from headstart.files import write_json, write_text
 from headstart.reporting import html
@@ -149,7 +149,7 @@ class TestTraining:
         with (run / "report.html").open(encoding="utf-8", newline="") as page:
             page_texts = set(PageText(page.read()).texts)
         assert {*expected, encode_name(root.name), result["command"]} <= page_texts
-        source = build_object(run_directory.read_config(run)["data"], "data")  # what headstart understand looks at
+        source = build_source(run_directory.read_config(run)["data"])  # what headstart understand looks at
         assert source.root == str(root) and list(source.catalog.classes) == expected
 
 

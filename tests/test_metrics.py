@@ -11,7 +11,7 @@ from sklearn import metrics as sklearn
 
 from headstart import metrics
 from headstart.errors import DivergedError
-from headstart.models.classifier import compute_metrics
+from headstart.models.evaluation import compute_metrics
 from headstart.runs import run_directory
 from headstart.runs.predictions import read_predictions, read_probabilities
 

@@ -7,8 +7,11 @@ from headstart.version import __version__
 if TYPE_CHECKING:
     from headstart.data import MNIST as MNIST
     from headstart.data import Digits as Digits
+    from headstart.data import DigitsDataModule as DigitsDataModule
     from headstart.data import ImageDataModule as ImageDataModule
     from headstart.data import ImageFolder as ImageFolder
+    from headstart.data import ImageFolderDataModule as ImageFolderDataModule
+    from headstart.data import MNISTDataModule as MNISTDataModule
     from headstart.models import AlexNet as AlexNet
     from headstart.models import Distilled as Distilled
     from headstart.models import FineTuned as FineTuned
@@ -26,6 +29,7 @@ _MODULES = {
     "ImageSpec": "headstart.image_spec",
     "HeadstartError": "headstart.errors",
     **dict.fromkeys(["ImageFolder", "Digits", "MNIST", "ImageDataModule"], "headstart.data"),
+    **dict.fromkeys(["ImageFolderDataModule", "DigitsDataModule", "MNISTDataModule"], "headstart.data"),
     **dict.fromkeys(["ScratchCNN", "ScratchBackbone", "Frozen", "FineTuned", "Distilled"], "headstart.models"),
     **dict.fromkeys(["LeNet", "AlexNet", "PlainResNet", "PartialTransfer", "Prediction"], "headstart.models"),
 }

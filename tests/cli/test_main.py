@@ -199,7 +199,8 @@ from headstart.models import Classifier
 
 class Net(Classifier):
     def __init__(self, spec, epochs=1, lr=1e-2):
-        super().__init__(spec, epochs, lr, 0.0, 0.0, None)
+        super().__init__(spec, epochs=epochs, augment=None)
+        self.lr = lr
         channels, height, width = self.spec.shape
         self.network = nn.Sequential(nn.Flatten(), nn.Linear(channels * height * width, self.spec.num_classes))
         self.register_normalization(self.spec.mean, self.spec.std)

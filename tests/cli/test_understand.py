@@ -259,6 +259,6 @@ def test_a_folder_that_cannot_be_written_is_told_before_anything_is_measured(tra
 
 
 def test_a_transplanted_network_is_compared_with_no_beginning(trained):
-    run, _ = trained("transplanted", "model.kept=1")
+    run, _ = trained("partial_transfer", "model.num_stages=1")
     subject, cautions = build_subject(headstart.load(run), "it", run, None)
     assert subject.pretrained_network is None and any("partly from random weights" in caution for caution in cautions)

@@ -4,8 +4,8 @@ import lightning as L
 import pytest
 import torch
 
-from headstart.data import ImageDataModule, ImageFolder
-from headstart.data.datamodule import EpochSampler, NoSingletonBatchSampler
+from headstart.data import ImageFolderDataModule
+from headstart.data.datasets import EpochSampler, NoSingletonBatchSampler
 
 
 @pytest.fixture
@@ -13,7 +13,7 @@ def data(image_folder):
     root = str(image_folder(classes=2, per_class=30, size=8))
 
     def make(**settings):
-        module = ImageDataModule(ImageFolder(root=root, image_size=8, batch_size=7, **settings))
+        module = ImageFolderDataModule(root=root, image_size=8, batch_size=7, **settings)
         module.setup()
         return module
 

@@ -5,14 +5,14 @@ import pytest
 from PIL import Image
 from sklearn.datasets import load_digits
 
-from headstart.data import Digits, available_budgets, paths
+from headstart.data import Digits, paths
 from headstart.errors import HeadstartError
 
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory):
     root = tmp_path_factory.mktemp("data") / "digits"
-    Digits(root=str(root))._resolve_root()
+    Digits(root=str(root)).prepare()
     return root
 
 
@@ -28,12 +28,12 @@ def test_they_are_a_source_like_any_other(root):
     source = Digits(root=str(root), labels_per_class=20)
     assert source.spec.shape == (1, 32, 32) and source.spec.classes == tuple("0123456789")
     assert not source.spec.mirror and len(source.split.train) == 160 and len(source.split.test) == 359
-    assert available_budgets(source) == [5, 10, 20]
+    assert source.available_budgets() == [5, 10, 20]
 
 
 def test_they_are_written_once(root):
     before = (root / "3" / "0003.png").stat().st_mtime_ns
-    Digits(root=str(root))._resolve_root()
+    Digits(root=str(root)).prepare()
     assert (root / "3" / "0003.png").stat().st_mtime_ns == before
 
 
@@ -48,16 +48,16 @@ def test_a_writing_that_broke_off_is_made_good(tmp_path, monkeypatch):
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(Image.Image, "save", breaks)
-        Digits(root=str(tmp_path / "digits"))._resolve_root()
+        Digits(root=str(tmp_path / "digits")).prepare()
     assert not (tmp_path / "digits").exists()
-    Digits(root=str(tmp_path / "digits"))._resolve_root()
+    Digits(root=str(tmp_path / "digits")).prepare()
     assert len(list((tmp_path / "digits").rglob("*.png"))) == 1797
 
 
 def test_a_place_that_cannot_be_written_is_one_line(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(HeadstartError, match="the digits cannot be written here"):
-        Digits(root=str(tmp_path / "file" / "digits"))._resolve_root()
+        Digits(root=str(tmp_path / "file" / "digits")).prepare()
 
 
 def test_outside_a_clone_they_lie_in_the_cache(tmp_path, monkeypatch):

@@ -2,7 +2,6 @@
 
 import pytest
 
-from headstart.data import available_budgets
 from headstart.data.image_folder import ImageFolder
 from headstart.errors import HeadstartError
 from headstart.runs import run_directory
@@ -35,7 +34,7 @@ def test_a_budget_must_fit_in_every_fold(image_folder, tmp_path):
     assert len(ImageFolder(root=str(root), image_size=16, folds=2, fold=1, labels_per_class=7).split.test) == 12
     with pytest.raises(HeadstartError, match="largest budget that fits is 6"):
         _ = ImageFolder(root=str(root), image_size=16, folds=2, fold=0, labels_per_class=7).split
-    assert available_budgets(ImageFolder(root=str(root), image_size=16, folds=2, fold=1)) == [5]
+    assert ImageFolder(root=str(root), image_size=16, folds=2, fold=1).available_budgets() == [5]
 
 
 @pytest.mark.parametrize(

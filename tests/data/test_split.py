@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from headstart.data import ImageFolder, available_budgets
+from headstart.data import ImageFolder
 from headstart.data.image_source import Catalog
 from headstart.data.split import make_split
 from headstart.errors import HeadstartError
@@ -262,4 +262,4 @@ def test_a_split_is_written_down_with_hashes(image_folder):
 def test_up_to_three_budgets_fit_the_rarest_class(image_folder, per_class, budgets):
     root = image_folder(classes=["rare"], per_class=per_class)
     image_folder(classes=["plenty"], per_class=60, root=root, seed=1)
-    assert available_budgets(ImageFolder(root=str(root))) == budgets
+    assert ImageFolder(root=str(root)).available_budgets() == budgets

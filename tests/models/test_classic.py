@@ -8,7 +8,9 @@ from headstart.backbones import resolve
 from headstart.errors import HeadstartError
 from headstart.image_spec import ImageSpec
 from headstart.models import AlexNet, LeNet, PlainResNet, ScratchBackbone
-from headstart.models.classic import lenet5, remove_skip_connections, small_alexnet
+from headstart.models.networks.alexnet import small_alexnet
+from headstart.models.networks.lenet import lenet5
+from headstart.models.networks.plain_resnet import remove_skip_connections
 
 GREY = ImageSpec((1, 32, 32), tuple("0123456789"), (0.13,), (0.31,), mirror=False, labels_per_class=5)
 ARC = [LeNet, AlexNet, PlainResNet]

@@ -9,10 +9,21 @@ import torch
 from headstart.errors import HeadstartError
 from headstart.image_spec import ImageSpec
 from headstart.models import FineTuned, Frozen, ScratchBackbone, ScratchCNN
-from headstart.models.classifier import compute_metrics
+from headstart.models.evaluation import compute_metrics
 
 ALL = [ScratchCNN, ScratchBackbone, Frozen, FineTuned]
 PLAIN_RESNET = {"name": "resnet18", "options": {}, "weights": "none"}  # the embedded network's name, not its options
+
+
+def quiet_trainer(max_epochs=1, **settings):
+    return L.Trainer(
+        max_epochs=max_epochs,
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        **settings,
+    )
 
 
 @pytest.mark.parametrize(
@@ -79,11 +90,18 @@ def test_the_epochs_table_gives_the_row_of_the_largest_count_not_above_the_datas
     assert ScratchCNN(small, epochs={5: 100, 10: 50, 40: 20}).epochs == epochs
 
 
-def test_a_bare_trainer_trains_as_long_as_the_recipe(spec, loader):
-    model = ScratchCNN(spec, epochs=2)
-    trainer = L.Trainer(logger=False, enable_checkpointing=False, enable_progress_bar=False)
-    trainer.fit(model, loader)
-    assert trainer.current_epoch == 2
+class TestSchedule:
+    @pytest.mark.parametrize("epochs", [1, 3])
+    def test_is_as_long_as_the_trainer_trains(self, spec, loader, epochs):
+        trainer = quiet_trainer(max_epochs=epochs)
+        trainer.fit(ScratchCNN(spec, epochs=2), loader)
+        (scheduler,) = trainer.lr_scheduler_configs
+        assert trainer.current_epoch == epochs
+        assert scheduler.scheduler.get_last_lr()[0] == pytest.approx(0, abs=1e-9)
+
+    def test_needs_an_end(self, spec, loader):
+        with pytest.raises(HeadstartError, match=r"trainer\.max_epochs=-1: .*give max_epochs=model\.epochs"):
+            quiet_trainer(max_epochs=-1).fit(ScratchCNN(spec), loader)
 
 
 @pytest.mark.parametrize("wrong", [{"lr": -1.0}, {"lr": 0.0}, {"weight_decay": -0.1}, {"epochs": 0}])
@@ -93,10 +111,8 @@ def test_a_wrong_number_is_named(spec, wrong):
 
 
 def test_a_loss_that_is_not_a_number_ends_in_one_line(spec, loader):
-    model = ScratchCNN(spec, lr=1e30, epochs=5)
-    trainer = L.Trainer(logger=False, enable_checkpointing=False, enable_progress_bar=False)
     with pytest.raises(HeadstartError, match="lower the learning rate"):
-        trainer.fit(model, loader)
+        quiet_trainer(max_epochs=5).fit(ScratchCNN(spec, lr=1e30), loader)
 
 
 def test_predictions_come_from_raw_tensors_one_or_many(spec):
@@ -145,9 +161,7 @@ def test_no_two_batches_draw_the_same(spec, loader):
             seeds.append(torch.initial_seed())
             return super().loss(images, labels)
 
-    L.Trainer(max_epochs=3, logger=False, enable_checkpointing=False, enable_progress_bar=False).fit(
-        Watched(spec), loader
-    )
+    quiet_trainer(max_epochs=3).fit(Watched(spec), loader)
     assert len(set(seeds)) == len(seeds) == 6
 
 
@@ -212,13 +226,6 @@ class FakeData(L.LightningDataModule):
     test_dataloader = val_dataloader = predict_dataloader = train_dataloader
 
 
-def quiet_trainer(**settings):
-    return L.Trainer(
-        max_epochs=1, logger=False, enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False,
-        **settings,
-    )  # fmt: skip
-
-
 class TestSetup:
     @pytest.mark.parametrize("stage", ["fit", "validate", "test", "predict"])
     @pytest.mark.parametrize("classes", [("bee", "cat", "dog"), ("bee", "ant", "cat"), ("ant", "bee")])
@@ -254,7 +261,7 @@ class TestSetup:
 
     def test_leaves_out_an_interrupted_test(self, spec, loader):
         model, trainer = ScratchCNN(spec), quiet_trainer()
-        model._outputs.append((torch.zeros(5, 3), torch.zeros(5, dtype=torch.int64)))
+        model.test_step((torch.zeros(5, *spec.shape, dtype=torch.uint8), torch.zeros(5, dtype=torch.int64)), 0)
         trainer.test(model, loader, verbose=False)
         assert len(model.test_labels) == 12
 

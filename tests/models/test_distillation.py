@@ -44,7 +44,7 @@ def test_the_teacher_sees_each_image_once(model, fitted, loader):
     calls = []
 
     def listen(m):
-        m._teacher[0].register_forward_hook(lambda module, inputs, output: calls.append(len(output)))
+        m.teacher.register_forward_hook(lambda module, inputs, output: calls.append(len(output)))
 
     fitted(model, on_start=listen)
     assert model.epochs == 2 and sum(calls) == len(loader.dataset)
@@ -54,20 +54,19 @@ def test_the_teacher_stays_in_eval_mode_and_draws_nothing(model, fitted, loader)
     fitted(model)
     model.train()
     images, _ = next(iter(loader))
-    first = model._compute_teacher_features(images)
-    assert not model._teacher[0].training
-    model._teacher_features.clear()
-    assert torch.equal(first, model._compute_teacher_features(images))
+    state = torch.get_rng_state()
+    model.teacher_features(images.flip(0) // 2)  # images that it has not seen
+    assert not model.teacher.training and torch.equal(torch.get_rng_state(), state)
 
 
 def test_a_teacher_is_neither_trained_nor_in_the_checkpoint(model, fitted, tmp_path):
     before = {}
 
     def remember(m):
-        before.update({k: v.clone() for k, v in m._teacher[0].state_dict().items()})
+        before.update({k: v.clone() for k, v in m.teacher.state_dict().items()})
 
     trainer = fitted(model, on_start=remember)
-    assert all(torch.equal(v, before[k]) for k, v in model._teacher[0].state_dict().items())
+    assert all(torch.equal(v, before[k]) for k, v in model.teacher.state_dict().items())
     trainer.save_checkpoint(tmp_path / "model.ckpt", weights_only=True)
     kept = torch.load(tmp_path / "model.ckpt", weights_only=True)["state_dict"]
     assert {k.split(".")[0] for k in kept} == {"backbone", "head", "projection", "pixel_mean", "pixel_std"}

@@ -127,12 +127,3 @@ def test_a_fresh_process_without_a_network_gives_the_same_logits(spec, kept, tmp
     )
     said = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
     assert json.loads(said.splitlines()[-1]) == headstart.load(path)(images).tolist()
-
-
-def test_a_small_network_from_before_its_layers_had_a_module_of_their_own_still_loads(spec, kept, tmp_path):
-    model = ScratchCNN(spec=spec)
-    stored = torch.load(kept(model), weights_only=True)
-    stored["state_dict"] = {key.removeprefix("network."): value for key, value in stored["state_dict"].items()}
-    assert "conv1.weight" in stored["state_dict"]
-    torch.save(stored, tmp_path / "old.ckpt")
-    assert torch.equal(headstart.load(tmp_path / "old.ckpt").network.conv1.weight, model.network.conv1.weight)

@@ -80,7 +80,7 @@ class TestLooks:
         loaded(Frozen, backbone=TINY),
         loaded(FineTuned, backbone=TINY, batch_norm="batch"),
         loaded(FineTuned, backbone=TINY, batch_norm="fixed"),
-        loaded(PartialTransfer, backbone=TINY, kept=2),
+        loaded(PartialTransfer, backbone=TINY, num_stages=2),
     )
 
     @settings(max_examples=10)

@@ -26,7 +26,7 @@ def test_only_the_head_of_a_frozen_model_is_optimised(spec):
 
 def test_weight_decay_spares_biases_and_normalisation():
     module = nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2))
-    decayed, spared = optim.build_parameter_groups(module, 0.1, 0.5)
+    spared, decayed = optim.build_parameter_groups(module, 0.1, 0.5)
     assert [p.ndim for p in decayed["params"]] == [4] and decayed["weight_decay"] == 0.5
     assert all(p.ndim == 1 for p in spared["params"]) and spared["weight_decay"] == 0.0
 

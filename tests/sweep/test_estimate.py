@@ -4,7 +4,8 @@ import pytest
 
 from headstart.config.compose import compose_command
 from headstart.errors import HeadstartError
-from headstart.sweep.estimate import estimate_seconds, resolve_epochs
+from headstart.models.recipe import epochs_for
+from headstart.sweep.estimate import estimate_seconds
 
 
 def about(*words, images=100, labels=10, size=32):
@@ -30,13 +31,13 @@ def test_a_typed_length_counts():
 
 
 def test_the_table_is_read_as_the_models_read_it():
-    assert [resolve_epochs({5: 9, 20: 3}, k) for k in (1, 5, 19, 20, 999)] == [9, 9, 9, 3, 3]
+    assert [epochs_for({5: 9, 20: 3}, k) for k in (1, 5, 19, 20, 999)] == [9, 9, 9, 3, 3]
 
 
 @pytest.mark.parametrize("epochs", ["many", 1.5, 0, {}, {"five": 1}, {5: 100, 20: 0}])
 def test_a_length_that_is_none_is_named(epochs):
     with pytest.raises(HeadstartError, match=r"model\.epochs=.*: give a whole number of 1 or more, or a table"):
-        resolve_epochs(epochs, 5)
+        epochs_for(epochs, 5)
 
 
 @pytest.mark.parametrize("typed", ["0", "-1", "1.5", "many", "true"])

@@ -17,8 +17,8 @@ def test_a_model_that_guesses_by_share_has_the_entropy_of_its_labels_as_loss():
     labels = np.array([0, 0, 0, 1])
     scores = torch.tensor([[math.log(3), 0.0]]).expand(4, -1)
     trainer = SimpleNamespace(predict=lambda model, loader: [scores[:3], scores[3:]])
-    source = SimpleNamespace(catalog=SimpleNamespace(labels=labels), split=SimpleNamespace(train=np.arange(4)))
-    said = train_set_loss(trainer, None, SimpleNamespace(source=source, train_eval_dataloader=lambda: None))
+    catalog, split = SimpleNamespace(labels=labels), SimpleNamespace(train=np.arange(4))
+    said = train_set_loss(trainer, None, SimpleNamespace(catalog=catalog, split=split, num_workers=0))
     assert said["loss"] == pytest.approx(said["label_entropy"]) == pytest.approx(0.5623, abs=1e-4)
 
 

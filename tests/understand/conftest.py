@@ -36,11 +36,11 @@ def transplanted():
     def run(kept, way, seed, accuracy, labels=5):
         return {
             "status": "finished",
-            "model": "transplanted",
+            "model": "partial_transfer",
             "data": "digits",
             "labels_per_class": labels,
             "seed": seed,
-            "settings": {"model.kept": kept, "model.kept_as": way},
+            "settings": {"model.num_stages": kept, "model.mode": way},
             "metrics": {"test/accuracy": accuracy + 0.01 * seed},
         }
 

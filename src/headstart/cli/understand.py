@@ -1,6 +1,5 @@
 """`headstart understand`: from a run to the page that explains its network. It reads from top to bottom."""
 
-import inspect
 import tempfile
 from collections.abc import Callable, Collection
 from dataclasses import replace
@@ -11,7 +10,8 @@ import numpy as np
 import torch
 
 from headstart.backbones import resolve
-from headstart.config.instantiation import build_object
+from headstart.config.identity import build_source
+from headstart.constructors import constructor_arguments
 from headstart.data import ImageFolder
 from headstart.errors import HeadstartError
 from headstart.file_names import encode_name, expand_home, quote_for_shell
@@ -210,7 +210,7 @@ def _build_source(model: Classifier, settings: dict[str, Any] | None, data: str 
     elif not settings:
         raise HeadstartError("a checkpoint outside of its run has no images with it; name a folder of them by --data")
     else:
-        source = build_object(settings["data"], "data")
+        source = build_source(settings["data"])
     source.depth = model.spec.depth  # whatever other files there are by now, images are read as in training
     return source
 
@@ -231,8 +231,8 @@ def _build_untrained(model: Classifier) -> Classifier:
     """The same model before any training, from weights of a seed of its own."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive_key(0, "untrained"))
-        asked = inspect.signature(type(model)).parameters
-        fresh = type(model)(**{name: value for name, value in model.hparams.items() if name in asked})
+        accepted = constructor_arguments(type(model))
+        fresh = type(model)(**{k: v for k, v in model.hparams.items() if accepted is None or k in accepted})
         if isinstance(fresh, PretrainedClassifier):
             fresh.head.reset_parameters()  # it begins at zero, where nothing behind it has a gradient
         return fresh

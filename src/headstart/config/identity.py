@@ -5,7 +5,7 @@ import json
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
@@ -13,11 +13,10 @@ from headstart.backbones import resolve
 from headstart.config.callback_options import callback_settings
 from headstart.config.instantiation import build_object
 from headstart.config.trainer_options import is_single_device
+from headstart.data.image_source import ImageSource
+from headstart.data.sources import find_source_class
 from headstart.errors import HeadstartError
 from headstart.version import __version__
-
-if TYPE_CHECKING:
-    from headstart.data.image_source import ImageSource
 
 # Where a run computes and what it shows meanwhile: none of it changes the outcome. Callbacks have a rule of their own.
 IGNORED_TRAINER_KEYS = {
@@ -62,19 +61,45 @@ def tuned_settings(cfg: DictConfig) -> dict[str, Any]:
     return {name: ends for name, ends in _to_plain(cfg.tune.space).items() if name in cfg.model}
 
 
-def load_source(cfg: DictConfig) -> "ImageSource":
-    """The source that ``cfg.data`` describes; a sweep's arms share it, so that files are looked through once."""
-    return _load_source(json.dumps(OmegaConf.to_container(cfg.data, resolve=True, throw_on_missing=True)))
+def load_source(cfg: DictConfig) -> ImageSource:
+    """The image source of the data module that ``cfg.data`` describes.
+
+    The arms of a sweep share it, so that its files are listed and hashed once.
+
+    Raises:
+        HeadstartError: there is no such data module, or it refuses its settings.
+    """
+    return _load_cached_source(json.dumps(OmegaConf.to_container(cfg.data, resolve=True, throw_on_missing=True)))
 
 
 @lru_cache(maxsize=16)
-def _load_source(data: str) -> "ImageSource":
-    return build_object(json.loads(data), "data")
+def _load_cached_source(data: str) -> ImageSource:
+    return build_source(json.loads(data))
+
+
+def build_source(node: Mapping[str, Any]) -> ImageSource:
+    """A new image source of the data module that plain values describe.
+
+    Args:
+        node: resolved values of ``cfg.data``, with their ``_target_``.
+
+    Raises:
+        HeadstartError: there is no such data module, or it refuses its settings.
+    """
+    target = node["_target_"]
+    if source_class := find_source_class(target):
+        return build_object({**node, "_target_": f"{source_class.__module__}.{source_class.__qualname__}"}, "data")
+    module = build_object(node, "data")
+    if isinstance(module, ImageSource):
+        raise HeadstartError(f"data: {target} is an image source; name its data module, such as {target}DataModule")
+    if not isinstance(getattr(module, "source", None), ImageSource):
+        raise HeadstartError(f"data: {target} is no data module with an image source")
+    return module.source
 
 
 def clear_source_cache() -> None:
     """Files may have changed since the last command of this process."""
-    _load_source.cache_clear()
+    _load_cached_source.cache_clear()
 
 
 def resolve_run_name(cfg: DictConfig) -> str:

@@ -1,12 +1,11 @@
 """Builds objects from nodes of the configuration. Torch-free."""
 
-import inspect
 import json
 from collections.abc import Mapping
 from typing import Any
 
 from hydra.errors import InstantiationException
-from hydra.utils import get_object, instantiate
+from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from headstart.errors import HeadstartError, find_headstart_error
@@ -56,16 +55,6 @@ def build_object(node: DictConfig | Mapping[str, Any], key: str, **more: Any) ->
         if not (isinstance(error, CONSTRUCTOR_ERRORS) or type(error).__name__ == "MisconfigurationException"):
             raise
         raise HeadstartError(f"{key}: {target.rpartition('.')[2]} refuses its settings ({error})") from error
-
-
-def constructor_arguments(constructor: Any) -> set[str]:
-    """Names the arguments of a class or function, or of the one that a dotted path names.
-
-    Raises:
-        Exception: there is none at the path.
-    """
-    target = get_object(constructor) if isinstance(constructor, str) else constructor
-    return set(inspect.signature(target).parameters) - {"self", "args", "kwargs"}
 
 
 def _build_nested(value: Any) -> Any:

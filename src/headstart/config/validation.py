@@ -1,6 +1,5 @@
 """Whether a command's configuration is whole and each of its keys is read: checked before anything trains."""
 
-import inspect
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import fields
@@ -17,6 +16,8 @@ from headstart.config.compose import ComposedCommand, format_suggestions, hint_a
 from headstart.config.logger_options import check_loggers
 from headstart.config.overrides import override_key
 from headstart.config.trainer_options import check_trainer_options
+from headstart.constructors import constructor_arguments
+from headstart.data.sources import find_source_class
 from headstart.errors import HeadstartError
 from headstart.file_names import expand_home
 
@@ -192,10 +193,11 @@ def _check_constructor_arguments(cfg: DictConfig, overrides: Sequence[str]) -> N
         if not further:
             continue
         try:
-            accepted = inspect.signature(get_class(cfg[node]._target_)).parameters
+            constructor = find_source_class(cfg[node]._target_) or get_class(cfg[node]._target_)
+            accepted = constructor_arguments(constructor)
         except Exception:  # the run says in one line that there is no such class
             continue
-        if any(parameter.kind is parameter.VAR_KEYWORD for parameter in accepted.values()):
+        if accepted is None:
             continue
         for key in further:
             if key not in accepted:

@@ -1,34 +1,55 @@
-"""The LightningDataModule: whole uint8 batches of a source, in an order that (seed, epoch) alone decide."""
+"""LightningDataModules: loaders around an image source."""
 
-from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import lightning as L
 import numpy as np
-import torch
-from torch import Tensor
-from torch.utils.data import BatchSampler, DataLoader, Dataset, Sampler
+from torch.utils.data import DataLoader
 
+from headstart.data.datasets import EpochSampler, ImageDataset, NoSingletonBatchSampler
+from headstart.data.digits import Digits
+from headstart.data.image_folder import ImageFolder
 from headstart.data.image_source import ImageSource
+from headstart.data.mnist import MNIST
 from headstart.image_spec import ImageSpec
-from headstart.seeding import derive_key
 
 EVAL_BATCH_SIZE = 256
 
 
 class ImageDataModule(L.LightningDataModule):
-    """The images of a source as Lightning wants them; batches are uint8 (N, C, H, W) and int64 (N,).
+    """The images of a source in batches of uint8 (N, C, H, W) and int64 (N,).
 
-    After ``setup`` there is ``spec``, what the data tell a model. Where the split has no validation part,
-    there is no validation loader. ``test_reads`` counts how often the sealed part was opened.
+    After ``setup`` the attribute ``spec`` describes the images to a model. There is no validation loader where the
+    split has no validation part. ``test_reads`` counts how often the test part was opened. The order of the training
+    images depends on the seed and the epoch alone.
+
+    A subclass names its source. Its arguments are those of the source, which checks them.
+
+    Args:
+        settings: the arguments of ``source_class``.
+
+    Raises:
+        HeadstartError: an argument has no valid value.
+
+    Example:
+        >>> class ShapesDataModule(ImageDataModule):
+        ...     source_class = Shapes  # a subclass of ImageSource
     """
 
+    source_class: type[ImageSource]
     spec: ImageSpec
     test_reads = 0
 
-    def __init__(self, source: ImageSource) -> None:
+    def __init__(self, **settings: Any) -> None:
         super().__init__()
-        self.source = source
+        # Lightning collects the arguments of the subclass's constructor.
+        self.save_hyperparameters(logger=False)
+        self.source = self.source_class(**self.hparams)
+
+    def prepare_data(self) -> None:
+        """Downloads or writes the images where the source makes them itself."""
+        self.source.prepare()
 
     def setup(self, stage: str | None = None) -> None:
         self.spec = self.source.spec
@@ -43,82 +64,133 @@ class ImageDataModule(L.LightningDataModule):
 
     def train_dataloader(self) -> DataLoader:
         images = ImageDataset(self.source, self.source.split.train)
-        order = EpochSampler(len(images), self.source.seed)
-        # The first batches are drawn before Lightning says which epoch a resumed run is in.
-        order.set_epoch(self.first_epoch)
-        return self._build_loader(
-            images, batch_sampler=NoSingletonBatchSampler(order, self.source.batch_size, drop_last=False)
-        )
+        sampler = EpochSampler(len(images), self.source.seed)
+        # A resumed run draws its first batches before Lightning sets the epoch.
+        sampler.set_epoch(self.first_epoch)
+        batches = NoSingletonBatchSampler(sampler, self.source.batch_size, drop_last=False)
+        return _build_loader(self.source.num_workers, images, batch_sampler=batches)
 
     def val_dataloader(self) -> DataLoader | list[Any]:
-        part = self.source.split.val
-        return self._build_loader(ImageDataset(self.source, part), batch_size=EVAL_BATCH_SIZE) if len(part) else []
-
-    def train_eval_dataloader(self) -> DataLoader:
-        """The training images once and in the split's order."""
-        return self._build_loader(ImageDataset(self.source, self.source.split.train), batch_size=EVAL_BATCH_SIZE)
+        return build_eval_loader(self.source, self.source.split.val) if len(self.source.split.val) else []
 
     def test_dataloader(self) -> DataLoader:
         self.test_reads += 1
-        return self._build_loader(ImageDataset(self.source, self.source.split.test), batch_size=EVAL_BATCH_SIZE)
-
-    def _build_loader(self, images: "ImageDataset", **options: Any) -> DataLoader:
-        workers = self.source.num_workers
-        return DataLoader(
-            images, num_workers=workers, persistent_workers=workers > 0, collate_fn=_return_batch, **options
-        )
+        return build_eval_loader(self.source, self.source.split.test)
 
 
-class ImageDataset(Dataset):
-    """Some of a source's images; a batch is fetched as a whole."""
+class ImageFolderDataModule(ImageDataModule):
+    """A folder of images, ``root/<class>/*`` or ``root/{train,val,test}/<class>/*``.
 
-    def __init__(self, source: ImageSource, indices: np.ndarray) -> None:
-        self.source, self.indices = source, indices
-        self.labels = torch.from_numpy(source.catalog.labels[indices])
+    See :class:`headstart.data.ImageSource` for the arguments.
 
-    def __len__(self) -> int:
-        return len(self.indices)
+    Example:
+        >>> data = ImageFolderDataModule(root="photos", image_size=64)
+        >>> data.setup("fit")
+        >>> data.spec.classes
+        ('bee', 'wasp')
+    """
 
-    def __getitems__(self, positions: list[int]) -> tuple[Tensor, Tensor]:
-        return torch.from_numpy(np.array(self.source.read_pixels(self.indices[positions]))), self.labels[positions]
+    source_class = ImageFolder
 
-    def __getitem__(self, position: int) -> tuple[Tensor, Tensor]:
-        images, labels = self.__getitems__([position])
-        return images[0], labels[0]
-
-
-class EpochSampler(Sampler[int]):
-    """Positions in an order that depends on the seed and the epoch, which Lightning tells, alone."""
-
-    def __init__(self, num_images: int, seed: int) -> None:
-        self.num_images, self.seed, self.epoch = num_images, seed, 0
-
-    def set_epoch(self, epoch: int) -> None:
-        self.epoch = epoch
-
-    def __len__(self) -> int:
-        return self.num_images
-
-    def __iter__(self) -> Iterator[int]:
-        yield from (
-            np.random.default_rng(derive_key(self.seed, "order", self.epoch)).permutation(self.num_images).tolist()
-        )
+    def __init__(
+        self,
+        root: str | Path | None = None,
+        image_size: int | None = 64,
+        channels: int | None = None,
+        labels_per_class: int | None = None,
+        test: str | None = None,
+        folds: int | None = None,
+        fold: int = 0,
+        validation: float = 0.2,
+        mirror: bool = True,
+        batch_size: int = 32,
+        num_workers: int = 0,
+        on_bad_file: str = "error",
+        on_copies: str = "error",
+        seed: int = 0,
+    ) -> None:
+        root = None if root is None else str(root)  # a checkpoint holds no Path
+        super().__init__()
 
 
-class NoSingletonBatchSampler(BatchSampler):
-    """Every position once an epoch; a last batch of one image joins the one before it, since BatchNorm
-    has no statistics of a single image."""
+class MNISTDataModule(ImageDataModule):
+    """MNIST from its four original files; see :class:`headstart.data.MNIST` for the arguments.
 
-    def __iter__(self) -> Iterator[list[int]]:
-        batches = list(super().__iter__())
-        if len(batches) > 1 and len(batches[-1]) == 1:
-            last = batches.pop()
-            batches[-1] += last
-        return iter(batches)
+    Example:
+        >>> data = MNISTDataModule(labels_per_class=20)
+        >>> data.prepare_data()  # downloads the files where they are missing
+    """
 
-    def __len__(self) -> int:
-        full, rest = divmod(len(self.sampler), self.batch_size)  # type: ignore[arg-type]
-        return max(full + (rest > 1), 1)
+    source_class = MNIST
+
+    def __init__(
+        self,
+        root: str | Path | None = None,
+        image_size: int | None = None,
+        channels: int | None = 1,
+        labels_per_class: int | None = None,
+        test: str | None = None,
+        folds: int | None = None,
+        fold: int = 0,
+        validation: float = 0.2,
+        mirror: bool = False,
+        batch_size: int = 128,
+        num_workers: int = 0,
+        on_bad_file: str = "error",
+        on_copies: str = "error",
+        seed: int = 0,
+    ) -> None:
+        root = None if root is None else str(root)
+        super().__init__()
+
+
+class DigitsDataModule(ImageDataModule):
+    """scikit-learn's 1,797 handwritten digits; see :class:`headstart.data.Digits` for the arguments.
+
+    Example:
+        >>> data = DigitsDataModule(labels_per_class=20)
+        >>> data.setup("fit")
+        >>> data.spec.shape
+        (1, 32, 32)
+    """
+
+    source_class = Digits
+
+    def __init__(
+        self,
+        root: str | Path | None = None,
+        image_size: int | None = 32,
+        channels: int | None = 1,
+        labels_per_class: int | None = None,
+        test: str | None = None,
+        folds: int | None = None,
+        fold: int = 0,
+        validation: float = 0.2,
+        mirror: bool = False,
+        batch_size: int = 32,
+        num_workers: int = 0,
+        on_bad_file: str = "error",
+        on_copies: str = "error",
+        seed: int = 0,
+    ) -> None:
+        root = None if root is None else str(root)
+        super().__init__()
+
+
+def build_eval_loader(source: ImageSource, indices: np.ndarray) -> DataLoader:
+    """A loader of some images of a source, once and in this order.
+
+    Args:
+        source: the images.
+        indices: int64 (N,), positions in the source's catalog.
+    """
+    return _build_loader(source.num_workers, ImageDataset(source, indices), batch_size=EVAL_BATCH_SIZE)
+
+
+def _build_loader(num_workers: int, images: ImageDataset, **options: Any) -> DataLoader:
+    return DataLoader(
+        images, num_workers=num_workers, persistent_workers=num_workers > 0, collate_fn=_return_batch, **options
+    )
 
 
 def _return_batch(batch: Any) -> Any:

@@ -31,14 +31,20 @@ class Digits(ImageFolder):
     def audit(self) -> None:
         return None
 
-    def _resolve_root(self) -> Path:
-        root = expand_home(self.root) if self.root else paths.default_data_dir("digits")
+    def prepare(self) -> None:
+        root = self._locate_root()
         try:
             write_digits(root)
         except OSError as error:
             reason = error.strerror or error
             raise HeadstartError(f"{root}: the digits cannot be written here ({reason}); give a data.root") from error
-        return paths.resolve_root(root)
+
+    def _resolve_root(self) -> Path:
+        self.prepare()
+        return paths.resolve_root(self._locate_root())
+
+    def _locate_root(self) -> Path:
+        return expand_home(self.root) if self.root else paths.default_data_dir("digits")
 
 
 def write_digits(root: Path) -> None:

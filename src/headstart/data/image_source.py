@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from headstart.data.ignored import describe_ignored, group_ignored
-from headstart.data.split import Split, make_split
+from headstart.data.split import Split, list_budgets, make_split
 from headstart.errors import HeadstartError, hint_at_text
 from headstart.image_spec import ImageSpec
 
@@ -127,6 +127,13 @@ class ImageSource(ABC):
         """What a table calls the data."""
         return type(self).__name__.lower()
 
+    def prepare(self) -> None:  # noqa: B027
+        """Downloads or writes the images where the source makes them itself, once; else does nothing.
+
+        Raises:
+            HeadstartError: they cannot be made.
+        """
+
     @cached_property
     @abstractmethod
     def catalog(self) -> Catalog:
@@ -153,6 +160,14 @@ class ImageSource(ABC):
             self.folds,
             self.fold,
         )
+
+    def available_budgets(self) -> list[int]:
+        """Up to three of 5, 10, 20, 40, … labels per class that the images allow.
+
+        Raises:
+            HeadstartError: there is no such test part.
+        """
+        return list_budgets(self.catalog, self.test_part, self.validation, self.on_copies == "skip", self.folds)
 
     @property
     def test_part(self) -> str | None:

@@ -12,8 +12,7 @@ from pathlib import Path
 import numpy as np
 from filelock import FileLock
 
-from headstart.data import paths as places
-from headstart.data import pixel_cache
+from headstart.data import paths, pixel_cache
 from headstart.data.image_source import Catalog, ImageSource
 from headstart.decoding import decoder
 from headstart.errors import HeadstartError
@@ -37,17 +36,23 @@ class MNIST(ImageSource):
     mirror: bool = False
     batch_size: int = 128
 
+    def prepare(self) -> None:
+        if not self._find_files():
+            _download(*reversed(self._folders()))
+
     @cached_property
     def catalog(self) -> Catalog:
-        return _build_catalog(self._locate_files(), self.image_size or 28, self.channels or 1)
+        self.prepare()
+        return _build_catalog(self._find_files(), self.image_size or 28, self.channels or 1)
 
-    def _locate_files(self) -> tuple[Path, ...]:
-        """The four files, in the order of ``NAMES``."""
-        kept = places.default_data_dir("mnist")
-        wanted = kept if self.root is None else places.resolve_root(self.root)
-        if not (_find_files(wanted) or _find_files(kept)):
-            _download(kept, wanted)
-        return _find_files(wanted) or _find_files(kept)
+    def _find_files(self) -> tuple[Path, ...]:
+        """The four files in the order of ``FILE_NAMES``; none unless all are there."""
+        return next(filter(None, map(_find_files, self._folders())), ())
+
+    def _folders(self) -> tuple[Path, Path]:
+        """The folder that a person named, and the one that a download fills."""
+        default = paths.default_data_dir("mnist")
+        return default if self.root is None else paths.resolve_root(self.root), default
 
 
 def _find_files(root: Path) -> tuple[Path, ...]:
@@ -57,8 +62,8 @@ def _find_files(root: Path) -> tuple[Path, ...]:
 
 
 def _find_file(root: Path, name: str) -> Path | None:
-    places = [root / place / (name + packed) for place in SUBFOLDERS for packed in ("", ".gz")]
-    return next((path for path in places if path.is_file()), None)
+    candidates = [root / folder / (name + suffix) for folder in SUBFOLDERS for suffix in ("", ".gz")]
+    return next((path for path in candidates if path.is_file()), None)
 
 
 def _download(folder: Path, requested: Path) -> None:

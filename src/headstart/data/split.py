@@ -11,7 +11,7 @@ from headstart.errors import HeadstartError
 from headstart.seeding import derive_key
 
 if TYPE_CHECKING:
-    from headstart.data.image_source import Catalog, ImageSource
+    from headstart.data.image_source import Catalog
 
 TEST_SHARE = 0.2
 MIN_LABELS_TO_VALIDATE = 20  # labels per class; with fewer, too few images would be left to choose by
@@ -99,13 +99,17 @@ def make_split(
     return Split(catalog, train, val, sealed, skipped)
 
 
-def available_budgets(source: "ImageSource") -> list[int]:
-    """Up to three of 5, 10, 20, 40, …: the first that the rarest class fills beside the test part."""
-    skip, folds = source.on_copies == "skip", source.folds
+def list_budgets(
+    catalog: "Catalog", test: str | None, validation: float, skip_copies: bool, folds: int | None
+) -> list[int]:
+    """Up to three of 5, 10, 20, 40, …: the smallest that the rarest class has images for beside any test part.
+
+    The arguments are those of :func:`make_split`.
+    """
     pools = [
         pool
         for fold in range(folds or 1)
-        for pool in _split_off_test(source.catalog, source.test_part, source.validation, skip, folds, fold)[1]
+        for pool in _split_off_test(catalog, test, validation, skip_copies, folds, fold)[1]
     ]
     most = min(pool.largest_budget for pool in pools)
     budgets = takewhile(lambda k: k <= most, (SMALLEST_BUDGET * 2**n for n in count()))

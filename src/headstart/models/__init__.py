@@ -1,16 +1,16 @@
-"""The models: each a LightningModule that takes raw pixels and an ``ImageSpec``."""
+"""Models: LightningModules that take raw pixels and an ``ImageSpec``."""
 
 from importlib import import_module
 from typing import Any
 
 _MODULES = {
     "Classifier": "classifier",
-    "Prediction": "classifier",
+    "Prediction": "prediction",
     "ScratchCNN": "scratch",
     "ScratchBackbone": "scratch",
     "LeNet": "classic",
     "AlexNet": "classic",
-    "PlainResNet": "classic",
+    "PlainResNet": "scratch",
     "Frozen": "frozen",
     "FineTuned": "finetune",
     "Distilled": "distillation",

@@ -1,4 +1,4 @@
-"""What every model on a backbone is made of: the backbone and a linear head, one after the other."""
+"""Base class of the models on a timm backbone: the backbone followed by a linear head."""
 
 from collections import OrderedDict
 from typing import Any
@@ -10,10 +10,10 @@ from headstart.models.classifier import Classifier
 
 
 class BackboneAndHead(nn.Sequential):
-    """Logits of normalised images: a backbone and a linear head, in the mode that the head has now.
+    """Backbone and linear head: normalized images, float (N, C, H, W), to logits. Its mode is the head's mode.
 
-    Of the two only the head is never locked in eval mode. A mode of its own would say nothing of theirs: who puts the
-    network back into it (exporters do) would change them.
+    Parts of the backbone may be locked in eval mode, the head never is. A separate mode of this module would not
+    describe them, and restoring it (as exporters do) would change them.
     """
 
     head: nn.Linear
@@ -24,17 +24,17 @@ class BackboneAndHead(nn.Sequential):
 
     @training.setter
     def training(self, mode: bool) -> None:
-        """``train`` sets the mode of the parts, which is that of the whole."""
+        """``train`` sets the modes of backbone and head; there is nothing else to set."""
 
 
 class BackboneClassifier(Classifier):
-    """A timm backbone and a linear head; a subclass calls ``put_together`` in its constructor."""
+    """A timm backbone and a linear head. A subclass calls ``build_backbone_and_head`` in its constructor."""
 
     backbone: nn.Module
     head: nn.Linear
 
     def build_backbone_and_head(self, architecture: dict[str, Any]) -> None:
-        """Builds backbone and head from random weights.
+        """Builds backbone and head with random weights.
 
         Args:
             architecture: ``{"name", "options"}`` of the backbone, resolved.
@@ -43,14 +43,13 @@ class BackboneClassifier(Classifier):
             HeadstartError: timm cannot build it, or it does not take images of this size.
         """
         self.backbone = self.build_backbone(architecture)
-        self.head = nn.Linear(
-            resolve.feature_width(self.backbone, architecture, self.spec.shape[1:]), self.spec.num_classes
-        )
+        width = resolve.feature_width(self.backbone, architecture, self.spec.shape[1:])
+        self.head = nn.Linear(width, self.spec.num_classes)
 
     def build_backbone(self, architecture: dict[str, Any]) -> nn.Module:
         return resolve.build_backbone(architecture)
 
     @property
     def network(self) -> nn.Module:  # type: ignore[override]
-        # Made anew each time: registered, it would name every parameter a second time in the checkpoint.
+        # A new object each time: as a submodule, it would add each parameter to the checkpoint a second time.
         return BackboneAndHead(OrderedDict(backbone=self.backbone, head=self.head))

@@ -1,13 +1,13 @@
-"""What a model says of images that nobody prepared: files, their bytes, PIL images, arrays or tensors, one or many."""
+"""Inference on paths, file contents, PIL images, arrays or tensors, one or several."""
 
 import io
 import operator
 import os
 import warnings
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Callable, Iterable, Mapping, Set
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,21 +18,23 @@ from headstart.decoding import decoder as decoding
 from headstart.decoding.bit_depth import PixelError
 from headstart.errors import HeadstartError
 from headstart.file_names import expand_home
-from headstart.networks.modes import evaluation_mode
-
-if TYPE_CHECKING:
-    from headstart.models.classifier import Classifier
+from headstart.image_spec import ImageSpec
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """Answers in the order of the images.
+    """Predictions in the order of the images.
 
     Args:
-        labels: the likeliest class of each image, as a number.
-        classes: the same by name.
+        labels: index of the most probable class of each image.
+        predicted_classes: name of the most probable class of each image.
         probabilities: float32 (N, num_classes), rows sum to 1.
-        names: names of all classes, in the order of the columns.
+        class_names: names of all classes, in the order of the columns.
+
+    Example:
+        >>> prediction = headstart.load("runs/…").predict(["one.jpg", "two.png"])
+        >>> prediction.predicted_classes
+        ['rose', 'tulip']
     """
 
     labels: list[int]
@@ -45,31 +47,37 @@ class Prediction:
 
 
 @torch.inference_mode()
-def predict_images(model: "Classifier", images: Any, batch_size: int) -> Prediction:
-    """Runs ``model`` in eval mode on ``images`` in batches, decoded as its training images were.
+def predict_images(
+    forward: Callable[[Tensor], Tensor],
+    spec: ImageSpec,
+    images: Any,
+    batch_size: int,
+    device: torch.device | str = "cpu",
+) -> Prediction:
+    """Runs ``forward`` on ``images`` in batches, decoded as the training images were.
 
     Args:
-        model: it stays as it is.
+        forward: class scores, float (N, num_classes), of raw images, uint8 (N, C, H, W); such as a model in eval mode.
+        spec: specification of the images that the model was trained on.
         images: one image or several. An image is a path, the bytes of a file or an open binary file, a PIL image, an
-            array (H, W) or (H, W, C), or a tensor (C, H, W); several are anything that yields images in an order, an
-            array (N, H, W, C) or a tensor (N, C, H, W). Values that are not uint8 are read by the depth of the
-            training images.
-        batch_size: images at a time.
+            array (H, W) or (H, W, C), or a tensor (C, H, W). Several images are an ordered iterable of them, an array
+            (N, H, W, C) or a tensor (N, C, H, W). Values that are not uint8 are read by the depth of the training
+            images.
+        batch_size: number of images at a time.
+        device: device on which ``forward`` runs.
 
     Raises:
-        HeadstartError: an image that cannot be read, or that may be meant in two ways.
+        HeadstartError: an image cannot be read or is ambiguous, or ``batch_size`` is not a whole number of 1 or more.
     """
     batch_size = _check_batch_size(batch_size)
-    many = [*enumerate(_list_inputs(images))]
-    with evaluation_mode(model):
-        parts = [
-            model(_decode_batch(many[i : i + batch_size], model).to(model.device)).softmax(dim=1).cpu()
-            for i in range(0, len(many), batch_size)
-        ]
-    probabilities = torch.cat(parts) if parts else torch.empty(0, model.spec.num_classes)
+    inputs = [*enumerate(_list_inputs(images))]
+    batches = [
+        forward(_decode_batch(inputs[i : i + batch_size], spec).to(device)).softmax(dim=1).cpu()
+        for i in range(0, len(inputs), batch_size)
+    ]
+    probabilities = torch.cat(batches) if batches else torch.empty(0, spec.num_classes)
     labels = probabilities.argmax(dim=1).tolist()
-    names = model.spec.classes
-    return Prediction(labels, [names[i] for i in labels], probabilities, names)
+    return Prediction(labels, [spec.classes[i] for i in labels], probabilities, spec.classes)
 
 
 def _check_batch_size(batch_size: Any) -> int:
@@ -83,16 +91,12 @@ def _check_batch_size(batch_size: Any) -> int:
 
 
 def _list_inputs(images: Any) -> list[Any]:
-    if isinstance(images, Tensor):
-        return list(images) if images.ndim == 4 else [images]
-    if isinstance(images, np.ndarray) and images.dtype.kind in "biuf":
+    if isinstance(images, Tensor) or (isinstance(images, np.ndarray) and images.dtype.kind in "biuf"):
         return list(images) if images.ndim == 4 else [images]
     if isinstance(images, Mapping | Set):
-        raise HeadstartError(f"a {type(images).__name__} of images has no order that answers could keep; give a list")
-    one = isinstance(images, str | os.PathLike | bytes | bytearray | memoryview | Image.Image) or _is_binary_file(
-        images
-    )
-    if one or not isinstance(images, Iterable):
+        raise HeadstartError(f"a {type(images).__name__} of images has no order; give a list")
+    is_single = isinstance(images, str | os.PathLike | bytes | bytearray | memoryview | Image.Image)
+    if is_single or _is_binary_file(images) or not isinstance(images, Iterable):
         return [images]
     return list(images)
 
@@ -101,21 +105,21 @@ def _is_binary_file(image: Any) -> bool:
     return hasattr(image, "read") and hasattr(image, "seek")
 
 
-def _decode_batch(images: list[tuple[int, Any]], model: "Classifier") -> Tensor:
+def _decode_batch(images: list[tuple[int, Any]], spec: ImageSpec) -> Tensor:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Pillow on odd metadata, or on a photograph that is merely large
-        return torch.from_numpy(np.stack([_decode_input(image, model, f"images[{i}]") for i, image in images]))
+        warnings.simplefilter("ignore")  # Pillow warns of odd metadata and of large photographs
+        return torch.from_numpy(np.stack([_decode_input(image, spec, f"images[{i}]") for i, image in images]))
 
 
-def _decode_input(image: Any, model: "Classifier", name: str) -> np.ndarray:
-    """One image as the model wants it, uint8 (C, H, W)."""
-    channels, height, _ = model.spec.shape
+def _decode_input(image: Any, spec: ImageSpec, name: str) -> np.ndarray:
+    """One image in the model's shape, uint8 (C, H, W)."""
+    channels, height, _ = spec.shape
     if isinstance(image, Tensor | np.ndarray):
-        array = _to_channels_last(image, model.spec.shape)
-        if array.dtype == np.uint8 and isinstance(image, Tensor) and tuple(image.shape) == model.spec.shape:
+        array = _to_channels_last(image, spec.shape)
+        if array.dtype == np.uint8 and isinstance(image, Tensor) and tuple(image.shape) == spec.shape:
             return np.ascontiguousarray(array.transpose(2, 0, 1))
         try:
-            image = decoding.from_array(array, model.spec.depth)
+            image = decoding.from_array(array, spec.depth)
         except PixelError as error:
             raise HeadstartError(f"{name}, {_describe_array(image)}: {error}") from error
     elif isinstance(image, str | os.PathLike):
@@ -128,26 +132,24 @@ def _decode_input(image: Any, model: "Classifier", name: str) -> np.ndarray:
         raise HeadstartError(
             f"a {type(image).__name__} is no image; give paths, bytes, binary files, PIL images, arrays or tensors"
         )
-    return decoding.decode(image, height, channels, model.spec.depth, name)
+    return decoding.decode(image, height, channels, spec.depth, name)
 
 
 def _to_channels_last(image: Tensor | np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:
     """A tensor (C, H, W) or an array (H, W) or (H, W, C) as an array (H, W) or (H, W, C).
 
     Raises:
-        HeadstartError: it has another shape, or one that may be meant either way.
+        HeadstartError: it has another shape, or an ambiguous one.
     """
     sides = tuple(image.shape)
     is_tensor = isinstance(image, Tensor)
-    wanted = "(C, H, W) or (N, C, H, W)" if is_tensor else "(H, W), (H, W, C) or (N, H, W, C)"
+    shapes = "(C, H, W) or (N, C, H, W)" if is_tensor else "(H, W), (H, W, C) or (N, H, W, C)"
     channels, other = (sides[0], sides[-1]) if is_tensor else (sides[-1], sides[0])
     if len(sides) != 3 or not 1 <= channels <= 4:
         if not (len(sides) == 2 and not is_tensor):
-            raise HeadstartError(f"{_describe_array(image)} is no image; give {wanted}, C of 1 to 4")
+            raise HeadstartError(f"{_describe_array(image)} is no image; give {shapes}, C of 1 to 4")
     elif 1 <= other <= 4 and sides != shape:
-        raise HeadstartError(
-            f"{_describe_array(image)}: which of the sides holds the channels cannot be told; give a PIL image"
-        )
+        raise HeadstartError(f"{_describe_array(image)}: which side holds the channels is ambiguous; give a PIL image")
     if isinstance(image, np.ndarray):
         return image
     try:
@@ -163,16 +165,16 @@ def _describe_array(image: Tensor | np.ndarray) -> str:
 
 
 def _read_file(file: Any) -> bytes:
-    """All bytes of an open binary file, which stays at the place where it is.
+    """All bytes of an open binary file, whose position stays the same.
 
     Raises:
         HeadstartError: it cannot be read, or is open as text.
     """
     try:
-        place = file.tell()
+        position = file.tell()
         file.seek(0)
         content = file.read()
-        file.seek(place)
+        file.seek(position)
     except (OSError, ValueError, io.UnsupportedOperation) as error:
         raise HeadstartError(f"an open file cannot be read from its beginning ({error}); give its bytes") from error
     if not isinstance(content, bytes):

@@ -1,49 +1,56 @@
-"""What frozen and fine-tuned share, so that both are the same network from the same weights."""
+"""Base class of the models that start from pretrained weights."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Unpack
 
 from torch import nn
 
 from headstart.backbones import resolve
 from headstart.image_spec import ImageSpec
 from headstart.models.backbone_classifier import BackboneClassifier
-from headstart.models.classifier import check_positive
+from headstart.models.recipe import RecipeArguments, check_positive
 
 
 class PretrainedClassifier(BackboneClassifier):
     """A pretrained timm backbone and a new linear head.
 
-    The weights are read in ``setup("fit")`` and never in the constructor: a checkpoint holds them
-    already and loads without their file, a network or an argument.
+    ``setup("fit")`` reads the weights, the constructor never does: a checkpoint holds them already and loads without
+    their file, without a network connection and without arguments.
+
+    Args:
+        backbone: the settings of ``conf/backbone``; None: the embedded backbone.
+        head_lr: AdamW's peak learning rate of the head.
+        recipe: see ``Recipe``.
     """
 
     def __init__(
         self,
         spec: ImageSpec | Mapping[str, Any],
         backbone: dict[str, Any] | None,
-        epochs: int | Mapping[int, int],
         head_lr: float,
-        weight_decay: float,
-        label_smoothing: float,
-        augment: str | dict[str, float] | None,
+        **recipe: Unpack[RecipeArguments],
     ) -> None:
         resolved = resolve.resolve_backbone(backbone)
-        super().__init__(spec, epochs, check_positive("head_lr", head_lr), weight_decay, label_smoothing, augment)
+        super().__init__(spec, **recipe)
+        self.lr = check_positive("head_lr", head_lr)
         mean, std = resolve.input_normalization(resolved)
         self.backbone_settings = {**resolved, "mean": mean, "std": std}
-        self.architecture = {"name": self.backbone_settings["name"], "options": self.backbone_settings["options"]}
+        self.architecture = {"name": resolved["name"], "options": resolved["options"]}
         self.save_hyperparameters({"backbone": {**self.backbone_settings, "weights": "none"}}, logger=False)
-        self.build_backbone_and_head(self.backbone_settings)
-        # At zero every class is equally likely, and the first steps move the head alone: its errors
-        # reach a pretrained backbone only once it has learned something.
+        self.build_backbone_and_head(self.architecture)
+        # With a head of zeros all classes are equally likely, and the first steps change the head alone: a pretrained
+        # backbone gets gradients only after the head has learned something.
         nn.init.zeros_(self.head.weight)
         nn.init.zeros_(self.head.bias)
         self.register_normalization(mean, std)
         self._weights_loaded = False
 
+    def default_backbone_lr(self) -> float:
+        """AdamW's peak learning rate of the backbone where none is given; figures in ``conf/backbone``."""
+        return 1e-3 if resolve.is_embedded_architecture(self.backbone_settings) else 1e-4
+
     def setup(self, stage: str) -> None:
         if stage == "fit" and not self._weights_loaded:
             resolve.load_weights(self.backbone, self.backbone_settings)
-            self._weights_loaded = True  # a second fit goes on from where the first ended
+            self._weights_loaded = True  # a second fit continues from the end of the first
         super().setup(stage)

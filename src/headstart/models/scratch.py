@@ -1,72 +1,88 @@
-"""The arms without pretraining: the lesson's small network, and the transfer arms' own from random weights."""
+"""The models without pretraining: the lesson's small network, and the transfer models' network."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Unpack
+
+from torch import nn
 
 from headstart.backbones import resolve
 from headstart.image_spec import ImageSpec
 from headstart.models.backbone_classifier import BackboneClassifier
 from headstart.models.classifier import Classifier
+from headstart.models.networks.plain_resnet import remove_skip_connections
 from headstart.models.networks.simple_cnn import ConvolutionalNetwork
+from headstart.models.recipe import Recipe, RecipeArguments, check_positive
 
 
 class ScratchCNN(Classifier):
-    """The lesson's ConvolutionalNetwork for any image shape and number of classes.
+    """The lesson's ConvolutionalNetwork for any image shape and number of classes, from random weights.
 
     Args:
         pooling, gap: of ``ConvolutionalNetwork``.
-        epochs, lr, weight_decay, label_smoothing, augment: as in ``Classifier``.
+        lr: AdamW's peak learning rate.
+        recipe: see ``Recipe``.
+
+    Example:
+        >>> model = ScratchCNN(spec=datamodule.spec, pooling="blur")
     """
+
+    DEFAULTS = Recipe(epochs=100, weight_decay=1e-2)
 
     def __init__(
         self,
         spec: ImageSpec | Mapping[str, Any],
         pooling: str = "max",
         gap: bool = False,
-        epochs: int | Mapping[int, int] = 100,
         lr: float = 5e-3,
-        weight_decay: float = 1e-2,
-        label_smoothing: float = 0.0,
-        augment: str | dict[str, float] | None = "auto",
+        **recipe: Unpack[RecipeArguments],
     ) -> None:
-        super().__init__(spec, epochs, lr, weight_decay, label_smoothing, augment)
+        super().__init__(spec, **recipe)
+        self.lr = check_positive("lr", lr)
         self.network = ConvolutionalNetwork(self.spec.shape, self.spec.num_classes, pooling, gap)
         self.register_normalization(self.spec.mean, self.spec.std)
 
-    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        # Its layers once were the model's own: conv1.weight is network.conv1.weight now.
-        layers = {f"{name}.": f"network.{name}." for name in ("conv1", "conv2", "fc1", "fc2")}
-        checkpoint["state_dict"] = {
-            next((new + key.removeprefix(old) for old, new in layers.items() if key.startswith(old)), key): tensor
-            for key, tensor in checkpoint["state_dict"].items()
-        }
-        super().on_load_checkpoint(checkpoint)
-
 
 class ScratchBackbone(BackboneClassifier):
-    """The network of the transfer models, from random weights.
+    """The transfer models' network from random weights.
 
     Args:
-        architecture: a backbone's settings, of which the network alone counts, never its weights.
+        architecture: a backbone's settings; only the network counts, its weights are not read.
+        lr: AdamW's peak learning rate.
+        recipe: see ``Recipe``.
+
+    Example:
+        >>> model = ScratchBackbone(spec=datamodule.spec, architecture={"name": "resnet18", "weights": "none"})
     """
+
+    DEFAULTS = Recipe(epochs=100, weight_decay=5e-2)
 
     def __init__(
         self,
         spec: ImageSpec | Mapping[str, Any],
         architecture: dict[str, Any] | None = None,
-        epochs: int | Mapping[int, int] = 100,
         lr: float = 2e-3,
-        weight_decay: float = 5e-2,
-        label_smoothing: float = 0.0,
-        augment: str | dict[str, float] | None = "auto",
+        **recipe: Unpack[RecipeArguments],
     ) -> None:
-        network = resolve.resolve_architecture(architecture)
-        super().__init__(spec, epochs, lr, weight_decay, label_smoothing, augment)
-        self.architecture = network
-        self.save_hyperparameters({"architecture": {**network, "weights": "none"}}, logger=False)
-        self.build_backbone_and_head(network)
-        # Nothing was pretrained, so nothing expects another normalisation than that of the data.
-        grey = self.spec.shape[0] == 1
-        self.register_normalization(
-            self.spec.mean * 3 if grey else self.spec.mean, self.spec.std * 3 if grey else self.spec.std
-        )
+        resolved = resolve.resolve_architecture(architecture)
+        super().__init__(spec, **recipe)
+        self.lr = check_positive("lr", lr)
+        self.architecture = resolved
+        self.save_hyperparameters({"architecture": {**resolved, "weights": "none"}}, logger=False)
+        self.build_backbone_and_head(resolved)
+        # Without pretrained weights, the data's own normalization is right.
+        repeats = 3 if self.spec.shape[0] == 1 else 1
+        self.register_normalization(self.spec.mean * repeats, self.spec.std * repeats)
+
+
+class PlainResNet(ScratchBackbone):
+    """``ScratchBackbone``'s network without its skip connections: the plain network of He et al. 2015.
+
+    Depth, widths and, for the same seed, random weights are the same. Only the 1×1 projections of the shortcuts, 1.6 %
+    of the embedded architecture's parameters, are missing.
+
+    Example:
+        >>> model = PlainResNet(spec=datamodule.spec, architecture={"name": "resnet18", "weights": "none"})
+    """
+
+    def build_backbone(self, architecture: dict[str, Any]) -> nn.Module:
+        return remove_skip_connections(resolve.build_backbone(architecture), architecture["name"])

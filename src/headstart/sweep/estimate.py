@@ -6,12 +6,12 @@ their own seconds are the better guess, and the progress line goes by them.
 """
 
 import os
-from typing import Any
 
 from omegaconf import DictConfig
 
 from headstart.backbones import resolve
 from headstart.errors import HeadstartError, hint_at_text
+from headstart.models.recipe import epochs_for
 
 # Seconds to train on one image with one thread, at a number of pixels a side. The work grows with their square, the
 # time less, since small images leave more of it to what each step costs anyway.
@@ -42,7 +42,7 @@ def estimate_seconds(cfg: DictConfig, num_images: int, labels_per_class: int, im
     else:
         each, at = EMBEDDED_COST if resolve.is_embedded_architecture(dict(settings)) else BACKBONE_COST
     frozen = FORWARD_SHARE if "backbone" in cfg.model and "backbone_lr" not in cfg.model else 1.0
-    epochs = max_epochs_override(cfg) or resolve_epochs(cfg.model.epochs, labels_per_class)
+    epochs = max_epochs_override(cfg) or epochs_for(cfg.model.epochs, labels_per_class)
     return OVERHEAD_SECONDS + epochs * num_images * each * (image_size / at) ** SIZE_EXPONENT * frozen
 
 
@@ -72,23 +72,3 @@ def max_epochs_override(cfg: DictConfig) -> int | None:
         f"trainer.max_epochs={epochs}: give a whole number of 1 or more, or null for the model's own"
         f"{hint_at_text(epochs)}"
     )
-
-
-def resolve_epochs(epochs: Any, labels_per_class: int) -> int:
-    """The recipe's length: a number, or from a table the row of the largest key not above the labels.
-
-    Raises:
-        HeadstartError: neither of them.
-    """
-    try:
-        table = {0: epochs} if isinstance(epochs, int) else {int(k): int(v) for k, v in epochs.items()}
-    except (AttributeError, TypeError, ValueError):
-        table = {}
-    mixed = not isinstance(epochs, int) and table and len({type(key) for key in epochs}) > 1
-    if mixed:
-        raise HeadstartError(f"model.epochs={epochs}: give the whole table, such as model.epochs='{{5: 100, 20: 50}}'")
-    if not table or min(table.values()) < 1:
-        raise HeadstartError(
-            f"model.epochs={epochs}: give a whole number of 1 or more, or a table such as {{5: 100, 20: 50}}"
-        )
-    return table[max((k for k in table if k <= labels_per_class), default=min(table))]

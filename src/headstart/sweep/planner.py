@@ -27,9 +27,10 @@ from headstart.config.validation import (
     check_validation_share,
 )
 from headstart.errors import HeadstartError
+from headstart.models.recipe import epochs_for
 from headstart.reporting.console import format_duration
 from headstart.runs.result import delete_failed_results, read_finished_result
-from headstart.sweep.estimate import estimate_seconds, max_epochs_override, resolve_epochs, workers_and_threads
+from headstart.sweep.estimate import estimate_seconds, max_epochs_override, workers_and_threads
 from headstart.training import tuning
 from headstart.training.trainer import check_callbacks
 
@@ -104,9 +105,7 @@ def plan_sweep(argv: list[str]) -> SweepPlan:
     sources = [_load_arm_source(arm) for arm in arms]
     _check_contrast_arms(arms, sources)
     if BUDGET_KEY not in sweeps and cfg.data.labels_per_class == "auto":
-        from headstart.data import available_budgets
-
-        fitting = set.intersection(*(set(available_budgets(source)) for source in sources))
+        fitting = set.intersection(*(set(source.available_budgets()) for source in sources))
         if cfg.tune.trials:
             fitting = _select_tunable_budgets(fitting)
         sweeps[BUDGET_KEY] = [str(k) for k in sorted(fitting)] or ["null"]
@@ -195,7 +194,7 @@ def _check_settings(cfg: DictConfig) -> None:
     """Raises HeadstartError for settings that make no sense, as far as is seen without torch."""
     Comparison(**OmegaConf.to_container(cfg.compare))  # type: ignore[arg-type]
     max_epochs_override(cfg)
-    resolve_epochs(cfg.model.epochs, 1)
+    epochs_for(cfg.model.epochs, 1)
     tuning.check_tuning(cfg)
 
 

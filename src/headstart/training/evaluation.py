@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 
+from headstart.data.datamodule import build_eval_loader
 from headstart.runs import run_directory
 from headstart.runs.environment import environment_info
 from headstart.runs.predictions import most_confident_errors, write_predictions, write_thumbnails
@@ -18,7 +19,6 @@ from headstart.runs.result import RunResult
 from headstart.training.cost import forward_flops
 
 if TYPE_CHECKING:
-    from headstart.data.datamodule import ImageDataModule
     from headstart.data.image_source import ImageSource
     from headstart.training.setup import TrainingSetup
 
@@ -57,7 +57,7 @@ def evaluate_run(setup: "TrainingSetup", source: "ImageSource", run: RunResult) 
         depth=spec.depth,
         metrics=metrics,
         test_reads=setup.datamodule.test_reads,
-        training=train_set_loss(trainer, model, setup.datamodule),
+        training=train_set_loss(trainer, model, source),
         epoch=int(row["epoch"]),
         epochs=len(rows),
         trials=run_checkpoint.trials,
@@ -73,19 +73,19 @@ def evaluate_run(setup: "TrainingSetup", source: "ImageSource", run: RunResult) 
     )
 
 
-def train_set_loss(trainer: L.Trainer, model: L.LightningModule, datamodule: "ImageDataModule") -> dict[str, float]:
+def train_set_loss(trainer: L.Trainer, model: L.LightningModule, source: "ImageSource") -> dict[str, float]:
     """Computes the cross-entropy of a model on its training images, without augmentation.
 
     Args:
         trainer: the trainer that fitted the model.
         model: a classifier of raw images.
-        datamodule: its data.
+        source: its images.
 
     Returns:
         ``loss``: the cross-entropy; ``label_entropy``: that of guessing by class frequency; both in nats.
     """
-    scores = torch.cat(trainer.predict(model, datamodule.train_eval_dataloader())).float()  # type: ignore[arg-type]
-    labels = torch.from_numpy(datamodule.source.catalog.labels[datamodule.source.split.train])[: len(scores)]
+    scores = torch.cat(trainer.predict(model, build_eval_loader(source, source.split.train))).float()  # type: ignore[arg-type]
+    labels = torch.from_numpy(source.catalog.labels[source.split.train])[: len(scores)]
     shares = torch.bincount(labels).double() / len(labels)
     return {
         "loss": F.cross_entropy(scores.double(), labels).item(),

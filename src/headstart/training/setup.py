@@ -83,14 +83,17 @@ def build_training_setup(
     )
     check_callbacks(cfg, [source])
     quiet_lightning()
-    datamodule = ImageDataModule(source)
+    datamodule = build_object(cfg.data, "data")
+    if isinstance(datamodule, ImageDataModule):
+        datamodule.source = source  # its files are listed and hashed already
+    datamodule.prepare_data()
     datamodule.setup("fit")
     torch.manual_seed(derive_key(cfg.seed, "init"))
     model = build_object(cfg.model, "model", spec=datamodule.spec)
-    model.epochs = max_epochs_override(cfg) or model.epochs
+    max_epochs = max_epochs_override(cfg) or model.epochs
     run_checkpoint = _take_run_checkpoint(callbacks) or RunCheckpoint(directory, identity, has_validation)
     best = [build_best_checkpoint(directory)] if has_validation else []
-    trainer = build_trainer(cfg, directory, model.epochs, [*callbacks, *best, run_checkpoint])
+    trainer = build_trainer(cfg, directory, max_epochs, [*callbacks, *best, run_checkpoint])
     log_configuration(trainer, cfg)
     return TrainingSetup(trainer, model, datamodule, run_checkpoint)
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hydra.utils import get_class
 from omegaconf import DictConfig, OmegaConf
 
 from headstart.config.callback_options import (
@@ -15,9 +16,10 @@ from headstart.config.callback_options import (
     is_own_callback,
     list_callback_nodes,
 )
-from headstart.config.instantiation import build_object, constructor_arguments
+from headstart.config.instantiation import build_object
 from headstart.config.logger_options import list_logger_nodes
 from headstart.config.trainer_options import ONE_DEVICE_HINT, expand_precision
+from headstart.constructors import constructor_arguments
 from headstart.errors import HeadstartError
 
 if TYPE_CHECKING:
@@ -50,7 +52,7 @@ def build_callbacks(cfg: DictConfig, run: Mapping[str, Any] | None = None) -> "l
     for key, node in list_callback_nodes(cfg).items():
         if is_own_callback(node):
             if run is not None:
-                accepted = constructor_arguments(node._target_)
+                accepted = constructor_arguments(get_class(node._target_)) or ()
                 values = {name: value for name, value in run.items() if name in accepted}
                 callbacks.append(build_object(node, key, **values))
             continue

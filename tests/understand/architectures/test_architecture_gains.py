@@ -37,4 +37,4 @@ def test_the_largest_budget_that_has_all_three_counts():
 
 def test_without_all_three_nothing_is_measured():
     said = build_architecture_claim(collect_paired_accuracies(runs(lenet=[0.7, 0.7])))
-    assert said.verdict == "not measured" and "experiment=arc" in said.command
+    assert said.verdict == "not measured" and "experiment=architectures" in said.command

@@ -22,7 +22,7 @@ def test_each_choice_is_held_against_fine_tuning_all_seed_by_seed(transplanted):
 
 def test_a_curve_of_another_network_or_with_holes_says_nothing(transplanted):
     assert gains_over_full_finetuning(build_transfer_sweep(transplanted()), 3) == []
-    holes = [row for row in transplanted() if row["settings"] != {"model.kept": 1, "model.kept_as": "frozen"}]
+    holes = [row for row in transplanted() if row["settings"] != {"model.num_stages": 1, "model.mode": "frozen"}]
     assert gains_over_full_finetuning(build_transfer_sweep(holes), 2) == []
 
 

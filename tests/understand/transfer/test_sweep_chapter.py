@@ -26,7 +26,7 @@ def result(model, seed, accuracy=0.8, loss=0.5, data="digits", labels=5, **setti
 def curve(first=0.8):
     ways = {"frozen": [0.8, first, 0.4], "finetuned": [0.8, 0.805, 0.9], "random_frozen": [0.8, 0.5, 0.2]}
     return [
-        result("transplanted", seed, accuracies[kept] + 0.001 * (seed * kept % 2), kept=kept, kept_as=way)
+        result("partial_transfer", seed, accuracies[kept] + 0.001 * (seed * kept % 2), num_stages=kept, mode=way)
         for way, accuracies in ways.items()
         for kept in range(3)
         for seed in range(3)
@@ -126,10 +126,10 @@ def test_a_checkpoint_that_does_not_say_its_images_is_held_to_its_classes_alone(
 
 
 def test_a_curve_without_depth_decides_nothing(said):
-    shallow = [row for row in curve() if row["settings"]["model.kept"] < 2]
-    assert said([row for row in shallow if row["settings"]["model.kept"]])[0]["only-higher-layers-adapt"].verdict == (
-        "not measured"
-    )
+    shallow = [row for row in curve() if row["settings"]["model.num_stages"] < 2]
+    assert said([row for row in shallow if row["settings"]["model.num_stages"]])[0][
+        "only-higher-layers-adapt"
+    ].verdict == ("not measured")
 
 
 def test_the_curve_is_that_of_the_smallest_budget(said):

@@ -5,7 +5,7 @@ def any_images(row):
     return True
 
 
-def run(seed=0, labels=5, data="digits", model="transplanted", **settings):
+def run(seed=0, labels=5, data="digits", model="partial_transfer", **settings):
     return {
         "model": model,
         "data": data,
@@ -17,8 +17,8 @@ def run(seed=0, labels=5, data="digits", model="transplanted", **settings):
 
 
 def test_the_runs_of_the_commonest_data_and_settings_are_comparable_whatever_stages_they_keep():
-    points = [run(kept=kept, kept_as="frozen") for kept in (0, 1, 2)]
-    others = [run(kept=1, kept_as="frozen", lr=1.0), run(data="flowers", kept=1, kept_as="frozen")]
+    points = [run(num_stages=kept, mode="frozen") for kept in (0, 1, 2)]
+    others = [run(num_stages=1, mode="frozen", lr=1.0), run(data="flowers", num_stages=1, mode="frozen")]
     assert select_comparable_runs(points + others, any_images) == points
 
 
@@ -34,7 +34,7 @@ def test_images_of_one_name_and_other_classes_are_others():
 
 
 def test_the_curve_is_that_of_the_smallest_budget_and_says_what_it_was_measured_on():
-    rows = [run(seed, labels, kept=1, kept_as="frozen") for seed in (0, 1) for labels in (None, 20, 5)]
+    rows = [run(seed, labels, num_stages=1, mode="frozen") for seed in (0, 1) for labels in (None, 20, 5)]
     found = build_transfer_sweep([*rows, run(labels=1, model="finetune")])
     assert (found.data, found.labels_per_class, found.num_runs, found.num_seeds) == ("digits", 5, 2, 2)
     assert found.curve.depths("frozen") == [1]

@@ -25,7 +25,7 @@ BASE = {
 def rows(base=BASE, seeds=3):
     """Runs of three stages; each seed is a point above the last, and the ways jitter by a tenth of one."""
     return [
-        {"kept": kept, "kept_as": way, "seed": seed, "accuracy": accuracy + 0.01 * seed + 0.001 * (seed * i % 2)}
+        {"num_stages": kept, "mode": way, "seed": seed, "accuracy": accuracy + 0.01 * seed + 0.001 * (seed * i % 2)}
         for i, (way, accuracies) in enumerate(base.items())
         for kept, accuracy in enumerate(accuracies)
         for seed in range(seeds)
@@ -109,9 +109,9 @@ def test_the_rules():
 
 
 def test_a_curve_of_one_depth_has_no_lower_stages():
-    assert TransferCurve([row for row in rows() if row["kept"] == 1]).lower_depths() == []
+    assert TransferCurve([row for row in rows() if row["num_stages"] == 1]).lower_depths() == []
     assert "fine-tuned: 82.0 at 1" in render_transfer_curve(
-        TransferCurve([r for r in rows(seeds=1) if r["kept_as"] == "finetuned"]), "one"
+        TransferCurve([r for r in rows(seeds=1) if r["mode"] == "finetuned"]), "one"
     )
 
 

@@ -19,7 +19,7 @@ MODEL_DESCRIPTIONS = {  # of the models, for whoever meets their names
     "scratch_backbone": "the network of the pretrained arms, trained from random weights",
     "scratch_cnn": "a small network, trained from random weights",
     "distilled": "a pretrained network that goes on training and learns from a larger one, too",
-    "transplanted": "the first stages of a pretrained network, the others from random weights",
+    "partial_transfer": "the first stages of a pretrained network, the others from random weights",
 }
 MIN_IMAGES_OF_A_CLASS = 10  # test images of a class: its accuracy is then hardly known
 

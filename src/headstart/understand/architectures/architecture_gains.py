@@ -15,7 +15,7 @@ CLAIM_NAME, CLAIM_SENTENCE = (
     "LeNet, AlexNet, ResNet: each is more accurate than the one before.",
 )
 ARCHITECTURES = ("lenet", "alexnet", "scratch_backbone")
-COMMAND = "headstart-train experiment=arc, then headstart understand RUN --sweep DIR"
+COMMAND = "headstart-train experiment=architectures, then headstart understand RUN --sweep DIR"
 
 
 def collect_paired_accuracies(rows: Sequence[dict[str, Any]]) -> list[list[float]]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from headstart.understand.transfer.transfer_curve import TransferCurve
 
-CURVE_SETTINGS = ("model.kept", "model.kept_as")  # what a curve's runs differ in
+CURVE_SETTINGS = ("model.num_stages", "model.mode")  # what a curve's runs differ in
 
 RunRow = dict[str, Any]
 
@@ -52,7 +52,7 @@ def select_comparable_runs(rows: Sequence[RunRow], is_own: Callable[[RunRow], bo
 
 def is_curve_run(row: RunRow) -> bool:
     """Whether a run is a point of a transferability curve."""
-    return "model.kept" in row["settings"]
+    return "model.num_stages" in row["settings"]
 
 
 def build_transfer_sweep(rows: Sequence[RunRow]) -> TransferSweep | None:
@@ -71,8 +71,8 @@ def build_transfer_sweep(rows: Sequence[RunRow]) -> TransferSweep | None:
 def _build_curve_row(row: RunRow) -> RunRow:
     settings = row["settings"]
     return {
-        "kept": settings["model.kept"],
-        "kept_as": settings["model.kept_as"],
+        "num_stages": settings["model.num_stages"],
+        "mode": settings["model.mode"],
         "seed": row["seed"],
         "accuracy": row["metrics"]["test/accuracy"],
     }

@@ -27,7 +27,7 @@ class TransferCurve:
     """Accuracies by way, number of stages kept, and seed.
 
     Args:
-        rows: a dict a run: ``kept`` (stages), ``kept_as`` (one of ``WAYS``), ``seed`` and ``accuracy`` (of 1). Where
+        rows: a dict a run: ``num_stages``, ``mode`` (one of ``WAYS``), ``seed`` and ``accuracy`` (of 1). Where
             nothing is kept, the ways are one and the same, and one of them is enough. Runs that differ in none of
             these (folds) are averaged.
     """
@@ -35,8 +35,8 @@ class TransferCurve:
     def __init__(self, rows: Sequence[CurveRow]) -> None:
         runs: dict[tuple[str, int], dict[int, list[float]]] = defaultdict(lambda: defaultdict(list))
         for row in rows:
-            for way in MODE_LABELS if row["kept"] == 0 else (row["kept_as"],):
-                runs[way, row["kept"]][row["seed"]].append(row["accuracy"])
+            for way in MODE_LABELS if row["num_stages"] == 0 else (row["mode"],):
+                runs[way, row["num_stages"]][row["seed"]].append(row["accuracy"])
         self._runs = {at: {seed: fmean(some) for seed, some in by.items()} for at, by in runs.items()}
 
     def depths(self, mode: str) -> list[int]:
