@@ -7,12 +7,14 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from hydra.utils import get_class
 from omegaconf import DictConfig, OmegaConf
 
 from headstart.backbones import resolve
 from headstart.config.callback_options import callback_settings
 from headstart.config.instantiation import build_object
 from headstart.config.trainer_options import is_single_device
+from headstart.constructors import constructor_arguments
 from headstart.data.image_source import ImageSource
 from headstart.data.sources import find_source_class
 from headstart.errors import HeadstartError
@@ -33,6 +35,8 @@ IGNORED_TRAINER_KEYS = {
 # Which images, not how they are used: no two arms differ by it.
 DATA_SELECTION_KEYS = {"_target_", "root", "labels_per_class", "num_workers", "on_copies", "seed", "folds", "fold"}
 LIGHTNING_TRAINERS = ("lightning.Trainer", "lightning.pytorch.Trainer", "lightning.pytorch.trainer.trainer.Trainer")
+# The keys of cfg.data that Headstart itself reads, with their defaults.
+DATA_MODULE_KEYS = {"labels_per_class": None, "folds": None, "fold": 0, "seed": 0}
 # The arguments of a model that name pretrained weights.
 PRETRAINED_ARGUMENTS = {"backbone", "teacher"}
 
@@ -89,12 +93,37 @@ def build_source(node: Mapping[str, Any]) -> ImageSource:
     target = node["_target_"]
     if source_class := find_source_class(target):
         return build_object({**node, "_target_": f"{source_class.__module__}.{source_class.__qualname__}"}, "data")
-    module = build_object(node, "data")
+    module = build_data_module(node)
     if isinstance(module, ImageSource):
         raise HeadstartError(f"data: {target} is an image source; name its data module, such as {target}DataModule")
-    if not isinstance(getattr(module, "source", None), ImageSource):
-        raise HeadstartError(f"data: {target} is no data module with an image source")
-    return module.source
+    from headstart.data.module_source import DataModuleSource
+
+    if isinstance(getattr(module, "source", None), ImageSource):
+        return module.source
+    return DataModuleSource(module=module, **{key: node[key] for key in DATA_MODULE_KEYS})
+
+
+def build_data_module(node: DictConfig | Mapping[str, Any]) -> Any:
+    """The data module that a node describes; a user's own is given only the arguments that it takes.
+
+    Raises:
+        HeadstartError: there is no such class, it refuses its settings, or it takes no budget or folds that were given.
+    """
+    plain: Any = node
+    if OmegaConf.is_config(node):
+        plain = OmegaConf.to_container(node, resolve=True, throw_on_missing=True)
+    plain = dict(plain)
+    try:
+        accepted = constructor_arguments(get_class(plain["_target_"]))
+    except Exception:  # build_object has the message
+        accepted = None
+    if accepted is not None:
+        for key, default in DATA_MODULE_KEYS.items():
+            if key not in accepted and plain.pop(key, default) != default and key != "seed":
+                raise HeadstartError(
+                    f"data.{key}={node[key]}: {plain['_target_']} takes no such argument; leave it out"
+                )
+    return build_object(plain, "data")
 
 
 def clear_source_cache() -> None:

@@ -13,6 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 from headstart.compare.declaration import Comparison
 from headstart.config.callback_options import list_callback_nodes
 from headstart.config.compose import ComposedCommand, format_suggestions, hint_at_unread_key, read_shipped_yaml
+from headstart.config.identity import DATA_MODULE_KEYS
 from headstart.config.logger_options import check_loggers
 from headstart.config.overrides import override_key
 from headstart.config.trainer_options import check_trainer_options
@@ -23,7 +24,7 @@ from headstart.file_names import expand_home
 
 # The keys that are read by their names; everything else goes to a constructor.
 REQUIRED_KEYS = {
-    "data": ("_target_", "labels_per_class", "folds", "fold", "seed"),
+    "data": ("_target_", *DATA_MODULE_KEYS),
     "model": ("_target_", "epochs"),
     "trainer": ("_target_", "max_epochs"),
     "tune": ("trials", "space"),
@@ -200,7 +201,7 @@ def _check_constructor_arguments(cfg: DictConfig, overrides: Sequence[str]) -> N
         if accepted is None:
             continue
         for key in further:
-            if key not in accepted:
+            if key not in accepted and not (node == "data" and key in DATA_MODULE_KEYS):
                 near = format_suggestions([f"{node}.{name}" for name in get_close_matches(key, accepted, n=1)])
                 end = near or f" ({', '.join(accepted)})"
                 raise HeadstartError(f"no key '{node}.{key}': {cfg[node]._target_} takes no such argument{end}")

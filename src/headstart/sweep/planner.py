@@ -146,7 +146,7 @@ def plan_sweep(argv: list[str]) -> SweepPlan:
         if (result := read_finished_result(place, identity))
     ]
     took = [result.cost["seconds_in_all"] for result in done]
-    folders = {(arm.data._target_, arm.data.root): arm for arm in reversed(arms)}
+    folders = {(arm.data._target_, arm.data.get("root")): arm for arm in reversed(arms)}
     looked_at = tuple(_merge_values(arm, seed=0, data={"labels_per_class": None}) for arm in reversed(folders.values()))
     left = len(places) - len(took)
     # An arm without a backbone is one, whatever backbones the others have.

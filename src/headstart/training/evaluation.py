@@ -56,7 +56,7 @@ def evaluate_run(setup: "TrainingSetup", source: "ImageSource", run: RunResult) 
         classes=list(spec.classes),
         depth=spec.depth,
         metrics=metrics,
-        test_reads=setup.datamodule.test_reads,
+        test_reads=getattr(setup.datamodule, "test_reads", None),
         training=train_set_loss(trainer, model, source),
         epoch=int(row["epoch"]),
         epochs=len(rows),

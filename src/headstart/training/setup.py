@@ -7,6 +7,7 @@ import lightning as L
 import torch
 from omegaconf import DictConfig
 
+from headstart.config.identity import build_data_module
 from headstart.config.instantiation import build_object
 from headstart.data.datamodule import ImageDataModule
 from headstart.seeding import derive_key
@@ -83,7 +84,7 @@ def build_training_setup(
     )
     check_callbacks(cfg, [source])
     quiet_lightning()
-    datamodule = build_object(cfg.data, "data")
+    datamodule = build_data_module(cfg.data)
     if isinstance(datamodule, ImageDataModule):
         datamodule.source = source  # its files are listed and hashed already
     datamodule.prepare_data()
