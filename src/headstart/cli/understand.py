@@ -149,7 +149,7 @@ def build_subject(
     settings = run_directory.read_config(run) if run else None
     source = _build_source(model, settings, data)
     depth = source.catalog.depth
-    if depth not in (None, model.spec.depth) and (data is not None or source.catalog.decoding_key):
+    if depth not in (None, model.spec.depth):
         raise HeadstartError(
             f"{source.name}: images deeper than 8 bits, for which this network knows no range; "
             "give 8-bit images by --data, or train it anew"
