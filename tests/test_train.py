@@ -10,8 +10,8 @@ import torch
 from PIL import Image
 
 import headstart
-from headstart.data.layout import scan
 from headstart.data.datamodule import ImageDataModule
+from headstart.data.layout import scan
 from headstart.models import classifier
 from headstart.models.classifier import Classifier
 from headstart.runs import run_directory

@@ -1,4 +1,4 @@
-"""`headstart-train`: one run, from its configuration to a run directory. It reads from top to bottom."""
+"""`headstart-train`: trains and tests one run, from its configuration to its run directory."""
 
 import sys
 import time
@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import hydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
+from headstart.config.compose import CONFIG_NAME, VERSION_BASE, conf_dir
 from headstart.config.identity import (
     build_data_module,
     compute_identity,
@@ -17,13 +19,14 @@ from headstart.config.identity import (
     pretrained_origins,
 )
 from headstart.config.instantiation import build_object
+from headstart.config.launch import TRAIN_PROGRAM, is_sweep_job, launch_hydra, print_one_line_errors
 from headstart.config.trainer_options import build_callbacks, build_trainer, check_monitors, quiet_lightning
 from headstart.files import write_json, write_text
-from headstart.process import format_error, prepare_process
+from headstart.process import format_error, prepare_process, run_command
 from headstart.runs import run_directory
 from headstart.runs.lock import lock_run_directory
 from headstart.runs.predictions import write_predictions, write_thumbnails
-from headstart.runs.result import RunResult, read_result, write_result
+from headstart.runs.result import RunResult, delete_failed_result, read_finished_result, read_result, write_result
 from headstart.sweep.estimate import max_epochs_override
 from headstart.training.context import RunContext
 from headstart.training.run_metadata import run_metadata
@@ -37,40 +40,36 @@ if TYPE_CHECKING:
     from headstart.training.callbacks.run_checkpoint import RunCheckpoint
 
 
-def main() -> None:
-    """The console script: plans what was asked for, then lets Hydra compose and run each of it."""
-    from headstart.config import command_line
-    from headstart.sweep import workers
-
-    prepare_process()
-    sys.exit(
-        command_line.run_command(
-            command_line.TRAIN_PROGRAM, lambda: workers.run_sweep(train, command_line.quote_overrides(sys.argv[1:]))
-        )
-    )
-
-
-def train(cfg: DictConfig, context: RunContext) -> RunResult:
-    """Trains and tests what ``cfg`` describes, unless its directory says how that ended.
+@hydra.main(config_path=str(conf_dir()), config_name=CONFIG_NAME, version_base=VERSION_BASE)
+@print_one_line_errors
+def train(cfg: DictConfig) -> RunResult:
+    """Trains and tests one run, unless its directory has the result.
 
     Raises:
-        HeadstartError: whatever is wrong with the settings or the images, before training where it can
-            be known then.
+        HeadstartError: settings or images are wrong; before training where it can be known then.
     """
+    context = RunContext.from_hydra()
     max_epochs_override(cfg)
     source = load_source(cfg)
-    return train_in_directory(cfg, source, compute_identity(cfg, source.digest), context)
+    identity = compute_identity(cfg, source.digest)
+    if is_sweep_job():
+        return train_in_directory(cfg, source, identity, context)
+    delete_failed_result(context.directory)
+    note = "done before, nothing trained: " if read_finished_result(context.directory, identity) else ""
+    result = train_in_directory(cfg, source, identity, context)
+    print(f"{note}accuracy {result.metrics['test/accuracy']:.1%} on the test images; run: {context.directory}")
+    return result
 
 
 def train_in_directory(cfg: DictConfig, source: "ImageSource", identity: str, context: RunContext) -> RunResult:
-    """Makes the run directory this run's own, trains in it, and writes down how it ended; last of all the result."""
+    """Locks the run directory, trains in it, and writes the result last of all."""
     directory = context.directory
     with lock_run_directory(directory, identity, context.wait_for_lock):
-        if ended := read_result(directory, identity):
-            return ended
+        if result := read_result(directory, identity):
+            return result
         write_text(directory / run_directory.CONFIG_FILE, OmegaConf.to_yaml(cfg, resolve=True))
         write_json(directory / run_directory.SPLIT_FILE, source.split.rows())
-        what = run_metadata(cfg, context) | {"identity": identity}
+        what = run_metadata(cfg) | {"identity": identity}
         title = context.position + format_run_title(cfg, HydraConfig.get().runtime.choices)
         try:
             measured = fit_and_test(cfg, source, directory, identity, title, context)
@@ -199,6 +198,14 @@ def evaluate_run(setup: TrainingSetup, source: "ImageSource", directory: Path) -
         },
         **environment_info(trainer),
     }
+
+
+def main() -> None:
+    """The console command."""
+    from headstart.sweep.planner import check_command
+
+    prepare_process()
+    sys.exit(run_command(TRAIN_PROGRAM, lambda: launch_hydra(train, sys.argv[1:], check_command)))
 
 
 if __name__ == "__main__":

@@ -10,10 +10,9 @@ from omegaconf import DictConfig, OmegaConf
 from headstart.config.identity import arm_settings, load_source
 from headstart.errors import HeadstartError
 from headstart.file_names import quote_for_shell
-from headstart.training.context import RunContext
 
 
-def run_metadata(cfg: DictConfig, context: RunContext) -> dict[str, Any]:
+def run_metadata(cfg: DictConfig) -> dict[str, Any]:
     """What ``result.json`` says of a run whether it comes to its end or not; its time is now.
 
     What cannot be known, since the images or the weights are not to be found, is called by its choice or left empty.
@@ -29,9 +28,6 @@ def run_metadata(cfg: DictConfig, context: RunContext) -> dict[str, Any]:
         "folds": cfg.data.folds,
         "settings": _find_or_default(lambda: arm_settings(cfg), {}),
         "compare": OmegaConf.to_container(cfg.compare, resolve=True),
-        "asked_seeds": list(context.requested_seeds),
-        "asked_budgets": context.num_budgets,
-        "asked_arms": context.num_arms,
         "started": datetime.now(UTC).isoformat(timespec="milliseconds"),
         "command": " ".join(["headstart-train", *map(quote_for_shell, HydraConfig.get().overrides.task)]),
     }

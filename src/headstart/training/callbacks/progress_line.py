@@ -9,7 +9,7 @@ import lightning as L
 from lightning.pytorch.callbacks import Callback
 from rich.console import Console
 
-from headstart.reporting.console import format_duration
+from headstart.reporting.formats import format_duration
 
 SECONDS_BETWEEN_LINES = {True: 0.2, False: 60.0}  # in a terminal one line is rewritten, a file keeps them all
 
