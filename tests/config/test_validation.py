@@ -50,7 +50,7 @@ class TestKeys:
             ("+compare.levels=1", "no key 'compare.levels'; did you mean 'compare.level'?"),
             ("+tune.every=1", "no key 'tune.every'; nothing would read it"),
             ("+backbone.weight=x", "no key 'backbone.weight'; did you mean 'backbone.weights'?"),
-            ("+data.train_val_test_split=[1,2]", "Folder takes no such argument"),
+            ("+data.train_val_test_split=[1,2]", "ImageFolderDataModule takes no such argument"),
             ("+data.image_sizes=3", "did you mean 'data.image_size'?"),
             ("+model.dropout=0.5", "ScratchCNN takes no such argument"),
             ("++model.lrate=0.5", "no key 'model.lrate'"),
