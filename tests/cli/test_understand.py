@@ -169,4 +169,4 @@ class TestCommand:
         assert main.run_cli(["understand", "--simulation", str(plain)]) == 0
         assert main.run_cli(["understand", str(run), "--simulation", str(of_run)]) == 0
         assert DISPLAY_NAME not in plain.read_text() and DISPLAY_NAME in of_run.read_text()
-        assert main.run_cli(["understand"]) == 1 and "name a run's directory" in capsys.readouterr().err
+        assert main.run_cli(["understand"]) == 1 and "--simulation FILE" in capsys.readouterr().err
