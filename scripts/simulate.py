@@ -15,10 +15,11 @@ from rich.console import Console
 from rich.progress import track
 from scipy.stats import norm
 
+from headstart.compare.declaration import DEFAULT_CONTRAST, DEFAULT_LEVEL
 from headstart.compare.inference.contrast import compute_contrast, contrast_interval
 from headstart.compare.inference.correctness import CorrectnessTable
 from headstart.compare.inference.power import minimum_detectable_difference
-from headstart.compare.inference.verdict import DEFAULT_CONTRAST, DEFAULT_LEVEL, Verdict, compute_verdict
+from headstart.compare.inference.verdict import Verdict, compute_verdict
 from headstart.reporting.console import print_table
 
 ARMS = ("scratch_cnn", "scratch_backbone", "frozen", "finetune")

@@ -15,9 +15,10 @@ from itertools import combinations
 
 import numpy as np
 
+from headstart.compare.collect.sweep_runs import collect_runs
+from headstart.compare.declaration import DEFAULT_LEVEL
 from headstart.compare.inference.correctness import CorrectnessTable, build_correctness_tables
-from headstart.compare.inference.verdict import DEFAULT_LEVEL, compute_verdict
-from headstart.compare.summary_table import collect_runs
+from headstart.compare.inference.verdict import compute_verdict
 from headstart.reporting.console import print_table
 
 SEEDS, IMAGES = 5, 300
@@ -57,7 +58,7 @@ def main() -> None:
     parser.add_argument("sweep")
     parser.add_argument("--comparisons", type=int, default=100)
     args = parser.parse_args()
-    (table,) = build_correctness_tables(collect_runs(args.sweep).finished)
+    (table,) = build_correctness_tables(collect_runs(args.sweep))
     answers = [(gap, classify_verdict(comparison)) for gap, comparison in draw_comparisons(table, args.comparisons)]
     rows = []
     for low, high in GAPS:

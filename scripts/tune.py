@@ -7,44 +7,45 @@ Training and validation use the budget's images. The runs are tested on the rema
 that no default is chosen by an image that a comparison reports.
 """
 
+import copy
 import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import hydra
 import numpy as np
-from hydra.core.hydra_config import HydraConfig
-from hydra.utils import instantiate
 from omegaconf import DictConfig
 
-from headstart import train
-from headstart.compare.inference.analysis import analyze_sweep
-from headstart.compare.report.terminal import print_arm_table
-from headstart.config import command_line
-from headstart.config.identity import compute_identity
+from headstart.config.compose import CONFIG_NAME, VERSION_BASE, conf_dir
+from headstart.config.identity import compute_identity, load_source
+from headstart.config.launch import TRAIN_PROGRAM, launch_hydra, print_one_line_errors
 from headstart.errors import HeadstartError
+from headstart.process import prepare_process, run_command
+from headstart.sweep.planner import check_command
+from headstart.train import train_in_directory
 from headstart.training.context import RunContext
 
 DIRECTORY = Path("runs/tune")
 
 
+@hydra.main(config_path=str(conf_dir()), config_name=CONFIG_NAME, version_base=VERSION_BASE)
+@print_one_line_errors
 def train_and_test_outside(cfg: DictConfig) -> Any:
-    context = RunContext(Path(HydraConfig.get().runtime.output_dir))
-    source = instantiate(cfg.data)
+    source = copy.copy(load_source(cfg))
     split = source.split
     used = np.concatenate([split.train, split.val, split.test])
     remaining = np.setdiff1d(np.arange(len(source.catalog.labels)), used)
     if not len(remaining):
         raise HeadstartError("no images are left to test on; give a smaller data.labels_per_class")
     source.split = replace(split, test=remaining)
-    return train.train_in_directory(cfg, source, f"tune {compute_identity(cfg, source.digest)}", context)
+    return train_in_directory(cfg, source, compute_identity(cfg, source.digest), RunContext.from_hydra())
 
 
 def main() -> int:
-    argv = [f"hydra.sweep.dir={DIRECTORY}", f"hydra.run.dir={DIRECTORY}/${{headstart.run:}}", *sys.argv[1:]]
-    code = command_line.launch_hydra(train_and_test_outside, argv)
-    print_arm_table(analyze_sweep(DIRECTORY))
-    return code
+    argv = [f"hydra.sweep.dir={DIRECTORY}", *sys.argv[1:]]
+    prepare_process()
+    return run_command(TRAIN_PROGRAM, lambda: launch_hydra(train_and_test_outside, argv, check_command))
 
 
 if __name__ == "__main__":

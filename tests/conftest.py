@@ -50,27 +50,58 @@ def no_name_server(monkeypatch):
         monkeypatch.setattr(socket, function, guard(getattr(socket, function)))
 
 
-@pytest.fixture
-def image_folder(tmp_path):
-    """A function that writes a folder of tiny PNG images, ``root/<class>/<index>.png``.
+def write_image_folder(root: Path, classes=2, per_class=10, size=16, seed=0) -> Path:
+    """Writes a folder of tiny PNG images, ``root/<class>/<index>.png``.
 
     Each class has its own brightness in each channel, each image its own noise.
     """
+    generator = np.random.default_rng(seed)
+    names = classes if isinstance(classes, list) else [f"class{k}" for k in range(classes)]
+    for label, name in enumerate(names):
+        (root / name).mkdir(parents=True)
+        level = np.random.default_rng(label).integers(60, 200, size=3)
+        for index in range(per_class):
+            noise = generator.integers(-40, 40, size=(size, size, 3))
+            pixels = (level + noise).clip(0, 255).astype(np.uint8)
+            Image.fromarray(pixels).save(root / name / f"{index}.png")
+    return root
+
+
+@pytest.fixture
+def image_folder(tmp_path):
+    """A function that calls :func:`write_image_folder`, by default for a folder of this test."""
 
     def write(classes=2, per_class=10, size=16, root=None, seed=0) -> Path:
-        root = root or tmp_path / "images"
-        generator = np.random.default_rng(seed)
-        names = classes if isinstance(classes, list) else [f"class{k}" for k in range(classes)]
-        for label, name in enumerate(names):
-            (root / name).mkdir(parents=True)
-            level = np.random.default_rng(label).integers(60, 200, size=3)
-            for index in range(per_class):
-                noise = generator.integers(-40, 40, size=(size, size, 3))
-                pixels = (level + noise).clip(0, 255).astype(np.uint8)
-                Image.fromarray(pixels).save(root / name / f"{index}.png")
-        return root
+        return write_image_folder(root or tmp_path / "images", classes, per_class, size, seed)
 
     return write
+
+
+@pytest.fixture(scope="module")
+def train_once(tmp_path_factory, session_cache):
+    """A function that trains a model for one epoch on two tiny classes, once in a module: run directory, images."""
+    images = write_image_folder(tmp_path_factory.mktemp("images") / "images", classes=2, per_class=60)
+    runs: dict[tuple[str, ...], Path] = {}
+
+    def train(model, *options):
+        from headstart import train
+
+        if (model, *options) not in runs:
+            words = ["data=folder", f"data.root={images}", "data.image_size=16", "data.labels_per_class=20"]
+            with pytest.MonkeyPatch.context() as monkeypatch, pytest.raises(SystemExit) as exit_info:
+                monkeypatch.chdir(tmp_path_factory.mktemp("work"))
+                monkeypatch.setenv("HEADSTART_CACHE", str(session_cache))
+                monkeypatch.setattr(
+                    "sys.argv", ["headstart-train", f"model={model}", "model.epochs=1", *words, *options]
+                )
+                folder = Path.cwd()
+                train.main()
+            assert not exit_info.value.code
+            (result,) = folder.rglob("result.json")
+            runs[model, *options] = result.parent
+        return runs[model, *options], images
+
+    return train
 
 
 @pytest.fixture
@@ -165,3 +196,18 @@ def command(tmp_path, capsys, monkeypatch):
         return SimpleNamespace(code=exit_info.value.code or 0, out=output.out, err=output.err, folder=folder)
 
     return run
+
+
+@pytest.fixture
+def plan_command():
+    """Checks a command as typed, and plans it where it is a sweep."""
+    from headstart.config.compose import compose_command
+    from headstart.config.overrides import quote_overrides
+    from headstart.sweep.planner import check_command, plan_sweep
+
+    def plan(*words):
+        command = compose_command(quote_overrides(list(words)))
+        check_command(command)
+        return plan_sweep(command) if command.multirun else None
+
+    return plan

@@ -10,8 +10,8 @@ import torch
 from PIL import Image
 
 import headstart
-from headstart.data import image_folder as image_folder_module
 from headstart.data.datamodule import ImageDataModule
+from headstart.data.layout import scan
 from headstart.models import classifier
 from headstart.models.classifier import Classifier
 from headstart.runs import run_directory
@@ -180,8 +180,8 @@ class TestFinishedRuns:
         assert times == {run: (run / run_directory.RESULT_FILE).stat().st_mtime_ns for run in find_runs(first.folder)}
 
     def test_arms_of_a_sweep_share_one_scan_of_the_files(self, images, command, monkeypatch):
-        scans, read_layout = [], image_folder_module.read_layout
-        monkeypatch.setattr(image_folder_module, "read_layout", lambda root: scans.append(root) or read_layout(root))
+        scans, read_layout = [], scan.read_layout
+        monkeypatch.setattr(scan, "read_layout", lambda root: scans.append(root) or read_layout(root))
         options = ["model.epochs=1", "data=folder", "data.image_size=16", f"data.root={images}"]
         assert command("-m", "model=scratch_cnn,frozen", *options).code == 0
         assert len(scans) == 1  # for the plan and all runs of the seed

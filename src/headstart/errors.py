@@ -30,6 +30,11 @@ def hint_at_text(value: object) -> str:
     return "; it is text here: write ${oc.decode:${oc.env:NAME}} for a variable's value" if is_number else ""
 
 
+def first_line(error: BaseException) -> str:
+    """First line of an exception's message, or the name of its class where it has none."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
 def join_with_limit(items: Sequence[str]) -> str:
     """Joins the first twenty items by commas and counts the rest."""
     more = f" and {len(items) - MAX_LISTED:,} more" if len(items) > MAX_LISTED else ""

@@ -15,6 +15,9 @@ from headstart.errors import NOT_WRITABLE_ERRNOS, HeadstartError, is_out_of_spac
 EXIT_INTERRUPTED, EXIT_TERMINATED = 130, 143  # the shell's exit codes after SIGINT and SIGTERM
 EXIT_DISK_FULL = 74  # EX_IOERR of sysexits.h
 
+# Set beside HYDRA_FULL_ERROR=1 where Hydra shall raise errors without a traceback being printed.
+HYDRA_RAISES = "HEADSTART_HYDRA_RAISES"
+
 # A run without a resume point, as in its first seconds, starts anew.
 RESUME_HINT = "; the same command keeps finished runs, and starts others at their last resume point or anew"
 
@@ -109,7 +112,7 @@ def print_error(program: str, error: Exception, with_trace: bool) -> None:
 
 def is_trace_enabled() -> bool:
     """Whether errors are printed with their traceback."""
-    return os.environ.get("HYDRA_FULL_ERROR") == "1"
+    return os.environ.get("HYDRA_FULL_ERROR") == "1" and HYDRA_RAISES not in os.environ
 
 
 def format_error(error: BaseException) -> str:

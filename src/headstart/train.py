@@ -5,43 +5,43 @@ import time
 from contextlib import closing
 from dataclasses import replace
 
+import hydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
+from headstart.config.compose import CONFIG_NAME, VERSION_BASE, conf_dir
 from headstart.config.identity import compute_identity, format_run_title, load_source, pretrained_origins
+from headstart.config.launch import TRAIN_PROGRAM, is_sweep_job, launch_hydra, print_one_line_errors
 from headstart.data.image_source import ImageSource
 from headstart.files import write_json, write_text
-from headstart.process import format_error, prepare_process
+from headstart.process import format_error, prepare_process, run_command
 from headstart.runs import run_directory
 from headstart.runs.lock import lock_run_directory
-from headstart.runs.result import RunResult, read_result, write_result
+from headstart.runs.result import RunResult, delete_failed_result, read_finished_result, read_result, write_result
 from headstart.sweep.estimate import max_epochs_override
 from headstart.training.context import RunContext
 from headstart.training.run_metadata import describe_run
 
 
-def main() -> None:
-    """The console script: plans what was asked for, then lets Hydra compose and run each of it."""
-    from headstart.config import command_line
-    from headstart.sweep import workers
-
-    prepare_process()
-    sys.exit(
-        command_line.run_command(
-            command_line.TRAIN_PROGRAM, lambda: workers.run_sweep(train, command_line.quote_overrides(sys.argv[1:]))
-        )
-    )
-
-
-def train(cfg: DictConfig, context: RunContext) -> RunResult:
+@hydra.main(config_path=str(conf_dir()), config_name=CONFIG_NAME, version_base=VERSION_BASE)
+@print_one_line_errors
+def train(cfg: DictConfig) -> RunResult:
     """Trains and tests one run, unless its directory has the result.
 
     Raises:
         HeadstartError: settings or images are wrong; before training where it can be known then.
     """
+    context = RunContext.from_hydra()
     max_epochs_override(cfg)
     source = load_source(cfg)
-    return train_in_directory(cfg, source, compute_identity(cfg, source.digest), context)
+    identity = compute_identity(cfg, source.digest)
+    if is_sweep_job():
+        return train_in_directory(cfg, source, identity, context)
+    delete_failed_result(context.directory)
+    note = "done before, nothing trained: " if read_finished_result(context.directory, identity) else ""
+    result = train_in_directory(cfg, source, identity, context)
+    print(f"{note}accuracy {result.metrics['test/accuracy']:.1%} on the test images; run: {context.directory}")
+    return result
 
 
 def train_in_directory(cfg: DictConfig, source: ImageSource, identity: str, context: RunContext) -> RunResult:
@@ -52,7 +52,7 @@ def train_in_directory(cfg: DictConfig, source: ImageSource, identity: str, cont
             return result
         write_text(directory / run_directory.CONFIG_FILE, OmegaConf.to_yaml(cfg, resolve=True))
         write_json(directory / run_directory.SPLIT_FILE, source.split.rows())
-        run = describe_run(cfg, context, identity)
+        run = describe_run(cfg, identity)
         try:
             result = fit_and_test(cfg, source, run, context)
         except Exception as error:
@@ -82,6 +82,14 @@ def fit_and_test(cfg: DictConfig, source: ImageSource, run: RunResult, context: 
     if result.debug:
         print(f"{title}: debug run ({result.debug}): it counts in no verdict", file=sys.stderr)
     return result
+
+
+def main() -> None:
+    """The console command."""
+    from headstart.sweep.planner import check_command
+
+    prepare_process()
+    sys.exit(run_command(TRAIN_PROGRAM, lambda: launch_hydra(train, sys.argv[1:], check_command)))
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from headstart.compare import summary_table
+from headstart.compare.collect.sweep_runs import collect_runs
 from headstart.runs.result import iter_results
 
 pytestmark = pytest.mark.acceptance
@@ -21,7 +22,7 @@ MOBILENET = [
 
 def mean_accuracies(folder):
     """Mean test accuracy by arm and budget."""
-    rows = summary_table.summarize_arms([result.to_dict() for _, result in iter_results(folder)])
+    rows = summary_table.summarize_arms(collect_runs(folder).finished)
     return {(row.arm, row.labels_per_class): row.accuracy for row in rows.itertuples()}
 
 

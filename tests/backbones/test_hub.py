@@ -9,7 +9,11 @@ import pytest
 import torch
 from safetensors.torch import save
 
-from headstart.backbones import resolve
+from headstart.backbones.build import build_backbone
+from headstart.backbones.hub import fetch_hub_weights
+from headstart.backbones.normalization import input_normalization
+from headstart.backbones.resolve import resolve_backbone
+from headstart.backbones.weights import load_weights, locate_weights
 from headstart.errors import HeadstartError
 
 NAME = "resnet10t"
@@ -80,44 +84,42 @@ def hub(whole, cache, turn_to):
     server.server_close()
 
 
-def test_the_hubs_weights_arrive_whole(hub, whole):
-    resolved = resolve.resolve_backbone({"name": NAME, "weights": "hub"})
-    network = resolve.build_backbone(resolved)
-    resolve.load_weights(network, resolved)
-    kept = whole.state_dict()
-    assert all(torch.equal(v, kept[k]) for k, v in network.state_dict().items())
-    assert any("resnet10t" in path for _, path in hub)
+class TestHub:
+    def test_weights_load_completely(self, hub, whole):
+        resolved = resolve_backbone({"name": NAME, "weights": "hub"})
+        network = build_backbone(resolved)
+        load_weights(network, resolved)
+        kept = whole.state_dict()
+        assert all(torch.equal(v, kept[k]) for k, v in network.state_dict().items())
+        assert any("resnet10t" in path for _, path in hub)
+
+    def test_normalization_is_timms(self, hub):
+        import timm
+
+        mean, std = input_normalization(resolve_backbone({"name": NAME, "weights": "hub"}))
+        cfg = timm.get_pretrained_cfg(NAME)
+        assert (tuple(mean), tuple(std)) == (tuple(cfg.mean), tuple(cfg.std))
+
+    def test_cached_weights_need_no_request(self, hub):
+        resolved = resolve_backbone({"name": NAME, "weights": "hub"})
+        first = locate_weights(resolved)
+        asked = len(hub)
+        assert locate_weights(resolved).read_bytes() == first.read_bytes() and len(hub) == asked
 
 
-def test_normalisation_is_that_of_timms_configuration_of_the_weights(hub):
-    import timm
+class TestUnreachableHub:
+    def test_silent_hub_times_out(self, cache, turn_to):
+        with socket.create_server(("127.0.0.1", 0)) as silent:  # it accepts and says nothing
+            turn_to(silent.getsockname()[1])
+            with pytest.raises(HeadstartError, match="cannot be reached"):
+                fetch_hub_weights(NAME, timeout=0.05)
 
-    mean, std = resolve.input_normalization(resolve.resolve_backbone({"name": NAME, "weights": "hub"}))
-    cfg = timm.get_pretrained_cfg(NAME)
-    assert (tuple(mean), tuple(std)) == (tuple(cfg.mean), tuple(cfg.std))
-
-
-def test_weights_that_are_cached_need_no_hub(hub):
-    resolved = resolve.resolve_backbone({"name": NAME, "weights": "hub"})
-    first = resolve.locate_weights(resolved)
-    asked = len(hub)
-    assert resolve.locate_weights(resolved).read_bytes() == first.read_bytes() and len(hub) == asked
-
-
-def test_a_hub_that_never_answers_is_not_waited_for(cache, turn_to, monkeypatch):
-    monkeypatch.setattr("headstart.backbones.hub.HUB_TIMEOUT_SECONDS", 0.05)
-    with socket.create_server(("127.0.0.1", 0)) as silent:  # it accepts and says nothing
-        turn_to(silent.getsockname()[1])
-        with pytest.raises(HeadstartError, match="cannot be reached"):
-            resolve.locate_weights(resolve.resolve_backbone({"name": NAME, "weights": "hub"}))
-
-
-def test_a_hub_that_cannot_be_reached_is_one_line_and_no_random_start(cache, turn_to):
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))
-        port = unused.getsockname()[1]
-    turn_to(port)
-    resolved = resolve.resolve_backbone({"name": NAME, "weights": "hub"})
-    with pytest.raises(HeadstartError, match="cannot be reached") as caught:
-        resolve.load_weights(resolve.build_backbone(resolved), resolved)
-    assert "\n" not in str(caught.value)
+    def test_is_an_error_and_no_random_start(self, cache, turn_to):
+        with socket.socket() as unused:
+            unused.bind(("127.0.0.1", 0))
+            port = unused.getsockname()[1]
+        turn_to(port)
+        resolved = resolve_backbone({"name": NAME, "weights": "hub"})
+        with pytest.raises(HeadstartError, match="cannot be reached") as caught:
+            load_weights(build_backbone(resolved), resolved)
+        assert "\n" not in str(caught.value)

@@ -4,7 +4,12 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from headstart.backbones import model_card, resolve
+from headstart.backbones.build import build_backbone, feature_width
+from headstart.backbones.model_card import read_backbone_header, read_model_card
+from headstart.backbones.normalization import input_normalization
+from headstart.backbones.provenance import weights_provenance, weights_sha256
+from headstart.backbones.resolve import is_embedded_architecture, resolve_architecture, resolve_backbone
+from headstart.backbones.weights import EMBEDDED_WEIGHTS, load_weights
 from headstart.errors import HeadstartError
 
 SMALL = {"name": "resnet10t", "options": {}, "weights": "none"}
@@ -13,148 +18,14 @@ SMALL = {"name": "resnet10t", "options": {}, "weights": "none"}
 @pytest.fixture
 def weight_file(tmp_path):
     torch.manual_seed(7)
-    network = resolve.build_backbone(SMALL)
+    network = build_backbone(SMALL)
     path = tmp_path / "weights.safetensors"
     save_file({k: v.contiguous() for k, v in network.state_dict().items()}, path)
     return path
 
 
 def settings(weights, **more):
-    return resolve.resolve_backbone({**SMALL, "weights": str(weights), **more})
-
-
-def test_a_file_gives_every_tensor_of_the_backbone(weight_file):
-    network = resolve.build_backbone(SMALL)
-    resolve.load_weights(network, settings(weight_file))
-    from safetensors.torch import load_file
-
-    kept = load_file(weight_file)
-    assert all(torch.equal(v, kept[k]) for k, v in network.state_dict().items())
-
-
-def test_a_pth_file_with_a_classifier_gives_its_backbone(tmp_path):
-    import timm
-
-    whole = timm.create_model("resnet10t", num_classes=5)
-    torch.save({"state_dict": whole.state_dict()}, tmp_path / "whole.pth")
-    network = resolve.build_backbone(SMALL)
-    resolve.load_weights(network, settings(tmp_path / "whole.pth"))
-    assert torch.equal(network.conv1[0].weight, whole.conv1[0].weight)
-
-
-def test_a_missing_file_is_an_error_at_once(tmp_path):
-    with pytest.raises(HeadstartError, match="there is no such file"):
-        settings(tmp_path / "nowhere.safetensors")
-
-
-def test_a_tensor_that_is_missing_is_named_and_nothing_starts_from_random_weights(weight_file):
-    from safetensors.torch import load_file
-
-    kept = load_file(weight_file)
-    kept.pop("layer1.0.conv1.weight")
-    save_file({k: v.contiguous() for k, v in kept.items()}, weight_file)
-    with pytest.raises(HeadstartError, match=r"layer1\.0\.conv1\.weight"):
-        resolve.load_weights(resolve.build_backbone(SMALL), settings(weight_file))
-
-
-def test_a_tensor_of_another_shape_is_named(weight_file):
-    from safetensors.torch import load_file
-
-    kept = load_file(weight_file)
-    kept["layer1.0.conv1.weight"] = torch.zeros(1, 1, 3, 3)
-    save_file({k: v.contiguous() for k, v in kept.items()}, weight_file)
-    with pytest.raises(HeadstartError, match=r"layer1\.0\.conv1\.weight is \(1, 1, 3, 3\)"):
-        resolve.load_weights(resolve.build_backbone(SMALL), settings(weight_file))
-
-
-def test_a_file_that_holds_no_tensors_is_named(tmp_path):
-    (tmp_path / "text.safetensors").write_text("these are no weights")
-    with pytest.raises(HeadstartError, match=r"no \.safetensors file"):
-        settings(tmp_path / "text.safetensors")
-
-
-def test_a_file_that_would_run_code_is_refused_without_torchs_advice_to_trust_it(tmp_path):
-    torch.save({"state_dict": print}, tmp_path / "evil.pth")
-    with pytest.raises(HeadstartError, match="the weights cannot be read") as refused:
-        resolve.load_weights(resolve.build_backbone(SMALL), settings(tmp_path / "evil.pth"))
-    assert "weights_only" not in str(refused.value)
-
-
-def test_an_unknown_network_is_answered_with_near_names():
-    with pytest.raises(HeadstartError, match=r"resnet19.*did you mean.*resnet18"):
-        resolve.build_backbone({"name": "resnet19", "options": {}})
-
-
-def test_options_that_the_network_does_not_take_are_named():
-    with pytest.raises(HeadstartError, match=r"backbone\.options"):
-        resolve.build_backbone({"name": "resnet18", "options": {"wheels": 4}})
-
-
-def test_another_name_with_the_embedded_weights_is_refused():
-    with pytest.raises(HeadstartError, match="the embedded weights are those of"):
-        resolve.resolve_backbone({"name": "resnet50"})
-
-
-def test_hub_means_resnet18_unless_another_name_is_given():
-    assert resolve.resolve_backbone({"weights": "hub"})["name"] == "resnet18"
-    assert resolve.resolve_backbone({"weights": "hub", "name": "resnet34"})["name"] == "resnet34"
-
-
-def test_a_scratch_arm_takes_the_network_alone():
-    assert set(resolve.resolve_architecture(None)) == {"name", "options"}
-    assert resolve.resolve_architecture({"weights": "none"}) == resolve.resolve_architecture(None)
-
-
-def test_a_network_that_is_named_is_not_the_embedded_one_of_that_name():
-    named = {"name": "resnet18", "weights": "none"}
-    assert resolve.resolve_backbone(named)["options"] == {} and not resolve.is_embedded_architecture(named)
-    assert resolve.is_embedded_architecture({"name": None, "weights": "none"})
-
-
-@pytest.mark.parametrize("name", ["mobilenetv3_small_050", "resnet10t", "lcnet_035"])
-def test_the_width_is_what_the_network_gives(name):
-    resolved = {"name": name, "options": {}, "weights": "none"}
-    network = resolve.build_backbone(resolved).eval()
-    with torch.no_grad():
-        assert resolve.feature_width(network, resolved, (40, 40)) == network(torch.zeros(1, 3, 40, 40)).shape[1]
-
-
-def test_a_network_that_does_not_take_the_images_says_what_might_help():
-    resolved = {"name": "vit_tiny_patch16_224", "options": {}, "weights": "none"}
-    with pytest.raises(HeadstartError, match=r"32×32 pixels .*backbone\.options\.img_size=32"):
-        resolve.feature_width(resolve.build_backbone(resolved), resolved, (32, 32))
-
-
-def test_the_embedded_weights_load_and_carry_a_card():
-    resolved = resolve.resolve_backbone(None)
-    network = resolve.build_backbone(resolved)
-    before = network.state_dict()["layer1.0.conv1.weight"].clone()
-    resolve.load_weights(network, resolved)
-    assert not torch.equal(before, network.state_dict()["layer1.0.conv1.weight"])
-    assert {"data", "command", "epochs", "accuracy", "terms", "seen"} <= set(
-        model_card.read_model_card(resolve.EMBEDDED_WEIGHTS)
-    )
-    assert resolve.EMBEDDED_WEIGHTS.stat().st_size < 6_500_000
-
-
-def test_the_digest_follows_the_content_and_not_the_path(weight_file, tmp_path):
-    copy = tmp_path / "elsewhere.safetensors"
-    copy.write_bytes(weight_file.read_bytes())
-    assert resolve.weights_sha256(settings(weight_file)) == resolve.weights_sha256(settings(copy))
-    assert resolve.weights_sha256(SMALL) == "none"
-
-
-def test_another_runs_checkpoint_gives_its_backbone(spec, fitted, tmp_path):
-    from headstart.models import FineTuned, ScratchBackbone
-
-    first = ScratchBackbone(spec, epochs=1)
-    fitted(first).save_checkpoint(tmp_path / "first.ckpt", weights_only=True)
-    second = FineTuned(spec, backbone={"weights": str(tmp_path / "first.ckpt")}, epochs=1)
-    starts = []
-    fitted(second, on_start=lambda m: starts.append({k: v.clone() for k, v in m.backbone.state_dict().items()}))
-    assert all(torch.equal(v, first.backbone.state_dict()[k]) for k, v in starts[0].items())
-    assert second.pixel_mean.flatten().tolist() == first.pixel_mean.flatten().tolist()
-    assert second.pixel_std.flatten().tolist() == first.pixel_std.flatten().tolist()
+    return resolve_backbone({**SMALL, "weights": str(weights), **more})
 
 
 class TestBuild:
@@ -167,73 +38,191 @@ class TestBuild:
     )  # fmt: skip
     def test_rejects_what_is_no_option_of_a_network(self, option, value):
         with pytest.raises(HeadstartError, match=rf"backbone\.options\.{option}=.*; leave it out"):
-            resolve.build_backbone({"name": "resnet10t", "options": {option: value}})
+            build_backbone({"name": "resnet10t", "options": {option: value}})
 
     def test_names_the_tags_of_a_network(self):
         with pytest.raises(HeadstartError, match=r"backbone\.name=resnet18\.mine: .*resnet18\.a1_in1k"):
-            resolve.build_backbone({"name": "resnet18.mine", "options": {}})
+            build_backbone({"name": "resnet18.mine", "options": {}})
+
+    def test_suggests_names_for_unknown_networks(self):
+        with pytest.raises(HeadstartError, match=r"resnet19.*did you mean.*resnet18"):
+            build_backbone({"name": "resnet19", "options": {}})
+
+    def test_rejects_options_of_other_networks(self):
+        with pytest.raises(HeadstartError, match=r"backbone\.options"):
+            build_backbone({"name": "resnet18", "options": {"wheels": 4}})
 
 
-def test_features_that_are_no_row_name_the_option():
-    resolved = {"name": "resnet10t", "options": {"global_pool": ""}, "weights": "none"}
-    with pytest.raises(HeadstartError, match=r"global_pool=avg"):
-        resolve.feature_width(resolve.build_backbone(resolved), resolved, (32, 32))
-
-
-class TestNormalisation:
-    def test_of_a_bare_file_is_a_guess_that_is_said_once(self, weight_file, caplog):
+class TestNormalization:
+    def test_of_a_bare_file_is_a_guess_with_one_warning(self, weight_file, caplog):
         for _ in range(2):
-            mean, std = resolve.input_normalization(settings(weight_file))
+            mean, std = input_normalization(settings(weight_file))
         assert [record.getMessage().count("the file does not say") for record in caplog.records] == [1]
-        known = resolve.weights_provenance(settings(weight_file))
+        known = weights_provenance(settings(weight_file))
         assert (known["mean"], known["std"], known["normalization"]) == (mean, std, "guess")
 
     def test_of_the_settings_or_the_file_is_no_guess(self, weight_file, caplog):
         typed = settings(weight_file, mean=[0.5, 0.5, 0.5], std=[0.5, 0.5, 0.5])
-        assert resolve.input_normalization(typed) == ([0.5] * 3, [0.5] * 3)
-        assert resolve.weights_provenance(typed)["normalization"] == "settings"
-        assert resolve.weights_provenance(resolve.resolve_backbone(None))["normalization"] == "weights"
+        assert input_normalization(typed) == ([0.5] * 3, [0.5] * 3)
+        assert weights_provenance(typed)["normalization"] == "settings"
+        assert weights_provenance(resolve_backbone(None))["normalization"] == "weights"
         assert not caplog.records
 
     def test_is_that_of_a_names_tag(self):
         tagged = {"mean": None, "std": None, "weights": "hub"}
-        first = resolve.input_normalization({"name": "vit_base_patch16_224.augreg_in21k", **tagged})
-        other = resolve.input_normalization({"name": "vit_base_patch16_224.mae", **tagged})
+        first = input_normalization({"name": "vit_base_patch16_224.augreg_in21k", **tagged})
+        other = input_normalization({"name": "vit_base_patch16_224.mae", **tagged})
         assert first == ([0.5] * 3, [0.5] * 3) and other != first
 
 
-def test_a_file_that_was_replaced_is_read_anew(weight_file):
-    import os
+class TestLoadWeights:
+    def test_loads_every_tensor_of_a_file(self, weight_file):
+        network = build_backbone(SMALL)
+        load_weights(network, settings(weight_file))
+        from safetensors.torch import load_file
 
-    from safetensors.torch import load_file
+        kept = load_file(weight_file)
+        assert all(torch.equal(v, kept[k]) for k, v in network.state_dict().items())
 
-    before, stat = resolve.weights_sha256(settings(weight_file)), weight_file.stat()
-    tensors = {k: v + 1 for k, v in load_file(weight_file).items()}
-    other = weight_file.with_name("other.safetensors")
-    save_file(tensors, other, metadata={"headstart": '{"name": "resnet10t", "options": {}, "mean": [1, 1, 1]}'})
-    os.utime(other, ns=(stat.st_atime_ns, stat.st_mtime_ns))
-    other.replace(weight_file)
-    assert resolve.weights_sha256(settings(weight_file)) != before
-    assert model_card.read_backbone_header(weight_file)["mean"] == [1, 1, 1]
+    def test_loads_a_pth_file_with_a_classifier(self, tmp_path):
+        import timm
+
+        whole = timm.create_model("resnet10t", num_classes=5)
+        torch.save({"state_dict": whole.state_dict()}, tmp_path / "whole.pth")
+        network = build_backbone(SMALL)
+        load_weights(network, settings(tmp_path / "whole.pth"))
+        assert torch.equal(network.conv1[0].weight, whole.conv1[0].weight)
+
+    def test_rejects_missing_tensors(self, weight_file):
+        from safetensors.torch import load_file
+
+        kept = load_file(weight_file)
+        kept.pop("layer1.0.conv1.weight")
+        save_file({k: v.contiguous() for k, v in kept.items()}, weight_file)
+        with pytest.raises(HeadstartError, match=r"layer1\.0\.conv1\.weight"):
+            load_weights(build_backbone(SMALL), settings(weight_file))
+
+    def test_rejects_other_shapes(self, weight_file):
+        from safetensors.torch import load_file
+
+        kept = load_file(weight_file)
+        kept["layer1.0.conv1.weight"] = torch.zeros(1, 1, 3, 3)
+        save_file({k: v.contiguous() for k, v in kept.items()}, weight_file)
+        with pytest.raises(HeadstartError, match=r"layer1\.0\.conv1\.weight is \(1, 1, 3, 3\)"):
+            load_weights(build_backbone(SMALL), settings(weight_file))
+
+    def test_rejects_files_that_would_run_code(self, tmp_path):
+        torch.save({"state_dict": print}, tmp_path / "evil.pth")
+        with pytest.raises(HeadstartError, match="the weights cannot be read") as refused:
+            load_weights(build_backbone(SMALL), settings(tmp_path / "evil.pth"))
+        assert "weights_only" not in str(refused.value)
+
+    def test_loads_the_embedded_weights(self):
+        resolved = resolve_backbone(None)
+        network = build_backbone(resolved)
+        before = network.state_dict()["layer1.0.conv1.weight"].clone()
+        load_weights(network, resolved)
+        assert not torch.equal(before, network.state_dict()["layer1.0.conv1.weight"])
+        assert {"data", "command", "epochs", "accuracy", "terms", "seen"} <= set(read_model_card(EMBEDDED_WEIGHTS))
+        assert EMBEDDED_WEIGHTS.stat().st_size < 6_500_000
+
+    def test_loads_the_backbone_of_a_checkpoint(self, spec, fitted, tmp_path):
+        from headstart.models import FineTuned, ScratchBackbone
+
+        first = ScratchBackbone(spec, epochs=1)
+        fitted(first).save_checkpoint(tmp_path / "first.ckpt", weights_only=True)
+        second = FineTuned(spec, backbone={"weights": str(tmp_path / "first.ckpt")}, epochs=1)
+        starts = []
+        fitted(second, on_start=lambda m: starts.append({k: v.clone() for k, v in m.backbone.state_dict().items()}))
+        assert all(torch.equal(v, first.backbone.state_dict()[k]) for k, v in starts[0].items())
+        assert second.pixel_mean.flatten().tolist() == first.pixel_mean.flatten().tolist()
+        assert second.pixel_std.flatten().tolist() == first.pixel_std.flatten().tolist()
+
+    def test_rejects_weights_that_are_not_finite(self, tmp_path):
+        tensors = build_backbone(SMALL).state_dict()
+        torch.save({**tensors, "conv1.0.weight": tensors["conv1.0.weight"] * float("nan")}, tmp_path / "broken.pth")
+        with pytest.raises(HeadstartError, match=r"conv1\.0\.weight holds NaN or infinity"):
+            load_weights(build_backbone(SMALL), settings(tmp_path / "broken.pth"))
 
 
-def test_weights_that_are_no_numbers_are_refused(tmp_path):
-    tensors = resolve.build_backbone(SMALL).state_dict()
-    torch.save({**tensors, "conv1.0.weight": tensors["conv1.0.weight"] * float("nan")}, tmp_path / "broken.pth")
-    with pytest.raises(HeadstartError, match=r"conv1\.0\.weight holds NaN or infinity"):
-        resolve.load_weights(resolve.build_backbone(SMALL), settings(tmp_path / "broken.pth"))
+class TestResolveBackbone:
+    def test_rejects_missing_files(self, tmp_path):
+        with pytest.raises(HeadstartError, match="there is no such file"):
+            settings(tmp_path / "nowhere.safetensors")
+
+    def test_rejects_files_without_tensors(self, tmp_path):
+        (tmp_path / "text.safetensors").write_text("these are no weights")
+        with pytest.raises(HeadstartError, match=r"no \.safetensors file"):
+            settings(tmp_path / "text.safetensors")
+
+    def test_rejects_other_names_for_embedded_weights(self):
+        with pytest.raises(HeadstartError, match="the embedded weights are those of"):
+            resolve_backbone({"name": "resnet50"})
+
+    def test_hub_is_resnet18_by_default(self):
+        assert resolve_backbone({"weights": "hub"})["name"] == "resnet18"
+        assert resolve_backbone({"weights": "hub", "name": "resnet34"})["name"] == "resnet34"
+
+    def test_architecture_has_no_weights(self):
+        assert set(resolve_architecture(None)) == {"name", "options"}
+        assert resolve_architecture({"weights": "none"}) == resolve_architecture(None)
+
+    def test_named_network_is_not_the_embedded_one(self):
+        named = {"name": "resnet18", "weights": "none"}
+        assert resolve_backbone(named)["options"] == {} and not is_embedded_architecture(named)
+        assert is_embedded_architecture({"name": None, "weights": "none"})
+
+    @pytest.mark.parametrize(
+        "wrong",
+        [
+            {"mean": [0.5]},
+            {"mean": 0.5},
+            {"std": [0.5, 0.5, 0.0]},
+            {"std": ["a", "b", "c"]},
+            {"mean": [123.7, 116.3, 103.5]},
+        ],
+    )
+    def test_rejects_other_normalizations(self, wrong):
+        with pytest.raises(HeadstartError, match=r"give three numbers for pixels in \[0, 1\]"):
+            resolve_backbone(wrong)
 
 
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        {"mean": [0.5]},
-        {"mean": 0.5},
-        {"std": [0.5, 0.5, 0.0]},
-        {"std": ["a", "b", "c"]},
-        {"mean": [123.7, 116.3, 103.5]},
-    ],
-)
-def test_normalization_is_three_numbers(wrong):
-    with pytest.raises(HeadstartError, match=r"give three numbers for pixels in \[0, 1\]"):
-        resolve.resolve_backbone(wrong)
+class TestFeatureWidth:
+    @pytest.mark.parametrize("name", ["mobilenetv3_small_050", "resnet10t", "lcnet_035"])
+    def test_equals_the_networks_output(self, name):
+        resolved = {"name": name, "options": {}, "weights": "none"}
+        network = build_backbone(resolved).eval()
+        with torch.no_grad():
+            assert feature_width(network, resolved, (40, 40)) == network(torch.zeros(1, 3, 40, 40)).shape[1]
+
+    def test_rejects_image_sizes_with_a_hint(self):
+        resolved = {"name": "vit_tiny_patch16_224", "options": {}, "weights": "none"}
+        with pytest.raises(HeadstartError, match=r"32×32 pixels .*backbone\.options\.img_size=32"):
+            feature_width(build_backbone(resolved), resolved, (32, 32))
+
+    def test_rejects_features_that_are_no_row(self):
+        resolved = {"name": "resnet10t", "options": {"global_pool": ""}, "weights": "none"}
+        with pytest.raises(HeadstartError, match=r"global_pool=avg"):
+            feature_width(build_backbone(resolved), resolved, (32, 32))
+
+
+class TestWeightsSha256:
+    def test_depends_on_content_and_not_on_path(self, weight_file, tmp_path):
+        copy = tmp_path / "elsewhere.safetensors"
+        copy.write_bytes(weight_file.read_bytes())
+        assert weights_sha256(settings(weight_file)) == weights_sha256(settings(copy))
+        assert weights_sha256(SMALL) == "none"
+
+    def test_changes_with_a_replaced_file(self, weight_file):
+        import os
+
+        from safetensors.torch import load_file
+
+        before, stat = weights_sha256(settings(weight_file)), weight_file.stat()
+        tensors = {k: v + 1 for k, v in load_file(weight_file).items()}
+        other = weight_file.with_name("other.safetensors")
+        save_file(tensors, other, metadata={"headstart": '{"name": "resnet10t", "options": {}, "mean": [1, 1, 1]}'})
+        os.utime(other, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+        other.replace(weight_file)
+        assert weights_sha256(settings(weight_file)) != before
+        assert read_backbone_header(weight_file)["mean"] == [1, 1, 1]

@@ -1,4 +1,4 @@
-"""The numbers of a report, computed again from the predictions by pandas and nothing of ours."""
+"""The numbers of a report, recomputed from the predictions with pandas alone."""
 
 import json
 
@@ -7,47 +7,23 @@ import pandas as pd
 import pytest
 from scipy.stats import t
 
+from headstart.compare.inference.analysis import analyze_sweep
 from headstart.compare.report.content import build_report
 
 
-def predictions(sweep):
-    """Every answer of a sweep, by pandas and nothing of ours."""
+def load_frame(sweep):
+    """All predictions of a sweep."""
     frames = []
     for path in sweep.rglob("predictions.parquet"):
         result = json.loads((path.parent / "result.json").read_text())
         frame = pd.read_parquet(path)
         frames.append(frame.assign(**{k: result[k] for k in ("arm", "labels_per_class", "seed", "fold")}))
-    every = pd.concat(frames, ignore_index=True)
-    return every.assign(right=every["label"] == every["predicted"], sure=every["probabilities"].map(max))
-
-
-def test_accuracies_are_those_of_the_predictions(fake_sweep):
-    sweep = fake_sweep()
-    said, every = build_report(sweep), predictions(sweep)
-    by_run = every.groupby(["arm", "labels_per_class", "seed"])["right"].mean()
-    assert len(said["runs"]) == len(by_run) == 24
-    for run in said["runs"]:
-        assert run["accuracy"] == pytest.approx(by_run[run["arm"], run["labels_per_class"], run["seed"]])
-    over_seeds = by_run.groupby(["arm", "labels_per_class"]).agg(["mean", "std", "size"])
-    (data,) = said["data"]
-    assert len(data["table"]) == len(over_seeds) == 8
-    for row in data["table"]:
-        expected = over_seeds.loc[(row["arm"], row["labels_per_class"])]
-        assert [row["accuracy"], row["spread"], row["n"]] == pytest.approx(list(expected))
-
-
-def test_differences_are_those_of_the_predictions(fake_sweep):
-    sweep = fake_sweep()
-    every = predictions(sweep)
-    for answer in build_report(sweep)["data"][0]["answers"]:
-        right = every[every["labels_per_class"] == answer["labels_per_class"]].groupby("arm")["right"].mean()
-        for pair in [answer["declared"], *answer["pairs"]]:
-            assert pair["difference"] == pytest.approx(right[pair["first"]] - right[pair["second"]])
-            assert pair["low"] < pair["difference"] < pair["high"]
+    frame = pd.concat(frames, ignore_index=True)
+    return frame.assign(right=frame["label"] == frame["predicted"], sure=frame["probabilities"].map(max))
 
 
 def howe_by_pandas(table):
-    """The mean of a table of seeds by images, and half the width of its interval at a level."""
+    """The mean of a table of seeds by images, and half the width of of_arm interval at a level."""
     seeds, images = table.shape
     mean = table.to_numpy().mean()
     by_seed, by_image = images * table.mean(axis=1).var(), seeds * table.mean(axis=0).var()
@@ -63,65 +39,97 @@ def howe_by_pandas(table):
     return mean, half
 
 
-def test_intervals_and_p_values_are_howes_of_the_predictions(fake_sweep):
-    sweep = fake_sweep()
-    every = predictions(sweep)
-    for answer in build_report(sweep)["data"][0]["answers"]:
-        right = every[every["labels_per_class"] == answer["labels_per_class"]].astype({"right": float})
-        arms = {arm: its.pivot(index="seed", columns="image", values="right") for arm, its in right.groupby("arm")}
-        for pair in [answer["declared"], *answer["pairs"]]:
-            mean, half = howe_by_pandas(arms[pair["first"]] - arms[pair["second"]])
-            width = half(1 - pair["confidence"])
-            assert [pair["low"], pair["high"]] == pytest.approx([mean - width, mean + width])
-            if 1e-9 < pair["p_value"] < 1:  # the level whose interval just reaches zero
-                assert half(pair["p_value"]) == pytest.approx(abs(mean), rel=1e-4)
+class TestReportNumbers:
+    def test_accuracies_equal_the_predictions(self, fake_sweep):
+        sweep = fake_sweep()
+        report, frame = build_report(analyze_sweep(sweep)), load_frame(sweep)
+        by_run = frame.groupby(["arm", "labels_per_class", "seed"])["right"].mean()
+        assert len(report["runs"]) == len(by_run) == 24
+        for run in report["runs"]:
+            assert run["accuracy"] == pytest.approx(by_run[run["arm"], run["labels_per_class"], run["seed"]])
+        over_seeds = by_run.groupby(["arm", "labels_per_class"]).agg(["mean", "std", "size"])
+        (data,) = report["data"]
+        assert len(data["table"]) == len(over_seeds) == 8
+        for row in data["table"]:
+            expected = over_seeds.loc[(row["arm"], row["labels_per_class"])]
+            assert [row["accuracy"], row["spread"], row["n"]] == pytest.approx(list(expected))
 
+    def test_differences_equal_the_predictions(self, fake_sweep):
+        sweep = fake_sweep()
+        frame = load_frame(sweep)
+        for answer in build_report(analyze_sweep(sweep))["data"][0]["answers"]:
+            right = frame[frame["labels_per_class"] == answer["labels_per_class"]].groupby("arm")["right"].mean()
+            for pair in [answer["declared"], *answer["pairs"]]:
+                assert pair["difference"] == pytest.approx(right[pair["first"]] - right[pair["second"]])
+                assert pair["low"] < pair["difference"] < pair["high"]
 
-def test_the_closer_look_is_at_the_predictions_of_the_arm_left_at_the_largest_budget(fake_sweep):
-    sweep = fake_sweep()
-    look = build_report(sweep)["data"][0]["closer"]
-    every = predictions(sweep)
-    largest = every[every["labels_per_class"] == 20]
-    assert look["arm"] == largest.groupby("arm")["right"].mean().idxmax() and look["labels_per_class"] == 20
-    own = largest[largest["arm"] == look["arm"]]
-    assert look["confusion"]["counts"] == pd.crosstab(own["label"], own["predicted"]).to_numpy().tolist()
-    assert [row["recall"] for row in look["confusion"]["recall"]] == pytest.approx(
-        list(own.groupby("label")["right"].mean())
-    )
-    for row in look["calibration"]:
-        its = largest[largest["arm"] == row["arm"]]
-        bins = its.groupby(pd.cut(its["sure"].astype(float), np.linspace(0, 1, 16)), observed=True)
-        gap = (bins["right"].mean() - bins["sure"].mean()).abs()
-        assert row["ece"] == pytest.approx((gap * bins.size()).sum() / len(its))
-        assert [b["count"] for b in row["bins"]] == list(bins.size())
-        ranked = np.array_split(its.sort_values("sure", kind="stable")["right"].to_numpy(), len(its) // 25)
-        assert [point["accuracy"] for point in row["points"]] == pytest.approx([part.mean() for part in ranked])
-        assert all(point["count"] >= 25 for point in row["points"])
+    def test_intervals_are_howes(self, fake_sweep):
+        sweep = fake_sweep()
+        frame = load_frame(sweep)
+        for answer in build_report(analyze_sweep(sweep))["data"][0]["answers"]:
+            right = frame[frame["labels_per_class"] == answer["labels_per_class"]].astype({"right": float})
+            arms = {
+                arm: of_arm.pivot(index="seed", columns="image", values="right") for arm, of_arm in right.groupby("arm")
+            }
+            for pair in [answer["declared"], *answer["pairs"]]:
+                mean, half = howe_by_pandas(arms[pair["first"]] - arms[pair["second"]])
+                width = half(1 - pair["confidence"])
+                assert [pair["low"], pair["high"]] == pytest.approx([mean - width, mean + width])
+                if 1e-9 < pair["p_value"] < 1:  # the level whose interval just reaches zero
+                    assert half(pair["p_value"]) == pytest.approx(abs(mean), rel=1e-4)
 
+    def test_evaluation_is_of_the_best_arm(self, fake_sweep):
+        sweep = fake_sweep()
+        evaluation = build_report(analyze_sweep(sweep))["data"][0]["closer"]
+        frame = load_frame(sweep)
+        largest = frame[frame["labels_per_class"] == 20]
+        assert (
+            evaluation["arm"] == largest.groupby("arm")["right"].mean().idxmax()
+            and evaluation["labels_per_class"] == 20
+        )
+        best = largest[largest["arm"] == evaluation["arm"]]
+        assert evaluation["confusion"]["counts"] == pd.crosstab(best["label"], best["predicted"]).to_numpy().tolist()
+        assert [row["recall"] for row in evaluation["confusion"]["recall"]] == pytest.approx(
+            list(best.groupby("label")["right"].mean())
+        )
+        for row in evaluation["calibration"]:
+            of_arm = largest[largest["arm"] == row["arm"]]
+            bins = of_arm.groupby(pd.cut(of_arm["sure"].astype(float), np.linspace(0, 1, 16)), observed=True)
+            gap = (bins["right"].mean() - bins["sure"].mean()).abs()
+            assert row["ece"] == pytest.approx((gap * bins.size()).sum() / len(of_arm))
+            assert [b["count"] for b in row["bins"]] == list(bins.size())
+            ranked = np.array_split(of_arm.sort_values("sure", kind="stable")["right"].to_numpy(), len(of_arm) // 25)
+            assert [point["accuracy"] for point in row["points"]] == pytest.approx([part.mean() for part in ranked])
+            assert all(point["count"] >= 25 for point in row["points"])
 
-def test_the_mistakes_are_the_surest_ones_and_have_every_arms_word(fake_sweep):
-    sweep = fake_sweep()
-    look = build_report(sweep)["data"][0]["closer"]
-    every = predictions(sweep)
-    own = every[(every["labels_per_class"] == 20) & (every["arm"] == look["arm"])]
-    mean = own.groupby("image")["probabilities"].agg(lambda rows: np.mean(np.stack(list(rows)), axis=0))
-    label = own.groupby("image")["label"].first()
-    wrong = mean[mean.map(np.argmax) != label].map(max).sort_values(ascending=False)
-    assert [m["image"] for m in look["mistakes"]] == list(wrong.index[:12])
-    first = look["mistakes"][0]
-    assert (
-        first["said"][0]["probability"] == pytest.approx(wrong.iloc[0]) and first["said"][0]["class"] != first["class"]
-    )
-    assert {said["arm"] for said in first["said"]} == {"finetune", "frozen", "scratch_backbone", "scratch_cnn"}
+    def test_errors_are_the_most_confident_ones(self, fake_sweep):
+        sweep = fake_sweep()
+        evaluation = build_report(analyze_sweep(sweep))["data"][0]["closer"]
+        frame = load_frame(sweep)
+        best = frame[(frame["labels_per_class"] == 20) & (frame["arm"] == evaluation["arm"])]
+        mean = best.groupby("image")["probabilities"].agg(lambda rows: np.mean(np.stack(list(rows)), axis=0))
+        label = best.groupby("image")["label"].first()
+        wrong = mean[mean.map(np.argmax) != label].map(max).sort_values(ascending=False)
+        assert [m["image"] for m in evaluation["mistakes"]] == list(wrong.index[:12])
+        first = evaluation["mistakes"][0]
+        assert (
+            first["said"][0]["probability"] == pytest.approx(wrong.iloc[0])
+            and first["said"][0]["class"] != first["class"]
+        )
+        assert {prediction["arm"] for prediction in first["said"]} == {
+            "finetune",
+            "frozen",
+            "scratch_backbone",
+            "scratch_cnn",
+        }
 
-
-def test_agreement_is_counted_answer_by_answer(fake_sweep):
-    sweep = fake_sweep()
-    every = predictions(sweep).query("labels_per_class == 20").set_index(["seed", "image"])
-    for pair in build_report(sweep)["data"][0]["closer"]["agreement"]:
-        one, other = (every[every["arm"] == pair[k]].sort_index() for k in ("first", "second"))
-        assert pair["same"] == pytest.approx((one["predicted"] == other["predicted"]).mean())
-        assert pair["both_right"] == pytest.approx((one["right"] & other["right"]).mean())
-        assert pair["first_alone"] == pytest.approx((one["right"] & ~other["right"]).mean())
-        shares = [pair[k] for k in ("both_right", "first_alone", "second_alone", "both_wrong")]
-        assert sum(shares) == pytest.approx(1)
+    def test_agreement_is_counted_image_by_image(self, fake_sweep):
+        sweep = fake_sweep()
+        frame = load_frame(sweep).query("labels_per_class == 20").set_index(["seed", "image"])
+        for pair in build_report(analyze_sweep(sweep))["data"][0]["closer"]["agreement"]:
+            one, other = (frame[frame["arm"] == pair[k]].sort_index() for k in ("first", "second"))
+            assert pair["same"] == pytest.approx((one["predicted"] == other["predicted"]).mean())
+            assert pair["both_right"] == pytest.approx((one["right"] & other["right"]).mean())
+            assert pair["first_alone"] == pytest.approx((one["right"] & ~other["right"]).mean())
+            shares = [pair[k] for k in ("both_right", "first_alone", "second_alone", "both_wrong")]
+            assert sum(shares) == pytest.approx(1)

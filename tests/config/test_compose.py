@@ -3,7 +3,8 @@
 import pytest
 from omegaconf import OmegaConf
 
-from headstart.config.command_line import compose_command, conf_dir, quote_overrides
+from headstart.config.compose import compose_command, conf_dir
+from headstart.config.overrides import quote_overrides
 from headstart.errors import HeadstartError
 
 

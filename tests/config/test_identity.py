@@ -5,7 +5,7 @@ from hydra.utils import instantiate
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from headstart.backbones import resolve
+from headstart.backbones.weights import EMBEDDED_WEIGHTS
 from headstart.config.compose import compose_command
 from headstart.config.identity import arm_settings, compute_identity, pretrained_origins
 
@@ -46,7 +46,7 @@ def test_another_image_makes_another_run(identity, image_folder, tmp_path):
 
 
 def test_another_teacher_makes_another_run_and_another_path_to_it_none(identity, tmp_path):
-    embedded = resolve.EMBEDDED_WEIGHTS.read_bytes()
+    embedded = EMBEDDED_WEIGHTS.read_bytes()
     for name in ("one", "same", "other"):
         (tmp_path / f"{name}.safetensors").write_bytes(embedded)
     with safe_open(tmp_path / "one.safetensors", "pt") as one:

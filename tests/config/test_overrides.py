@@ -8,7 +8,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from headstart.config.overrides import quote_overrides, split_flags
+from headstart.config.overrides import quote_overrides
 
 
 def read(override: str):
@@ -116,11 +116,6 @@ def test_a_folder_whose_name_looks_like_an_interpolation_is_a_folder(tmp_path, m
 def test_a_backbone_option_needs_no_plus():
     assert quote_overrides(["backbone.options.pad_type=same"]) == ["++backbone.options.pad_type=same"]
     assert quote_overrides(["+backbone.options.pad_type=same"]) == ["+backbone.options.pad_type=same"]
-
-
-def test_flags_and_their_values_are_no_overrides():
-    argv = ["seed=0", "-m", "--config-dir", "my=conf", "-i", "defaults", "model=frozen"]
-    assert split_flags(argv) == (["-m", "--config-dir", "my=conf", "-i", "defaults"], ["seed=0", "model=frozen"])
 
 
 @example("???")

@@ -4,32 +4,35 @@ import json
 import shutil
 from pathlib import Path
 
+import hydra
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from headstart.config.command_line import quote_overrides
+from headstart.config.compose import CONFIG_NAME, VERSION_BASE, conf_dir
+from headstart.config.identity import identify_run
+from headstart.config.launch import launch_hydra, print_one_line_errors
 from headstart.errors import HeadstartError
 from headstart.process import format_error
 from headstart.runs import run_directory
 from headstart.runs.lock import lock_run_directory
 from headstart.runs.result import RunResult, read_result, write_result
-from headstart.sweep import planner as plan
-from headstart.sweep import workers
+from headstart.sweep.planner import check_command
+from headstart.training.context import RunContext
 
 WATCH = "{_target_: lightning.pytorch.callbacks.EarlyStopping, monitor: val/accuracy}"
 TINY = ["model=scratch_cnn", "data=folder", "data.image_size=16", "model.epochs=1"]
 
 
 @pytest.fixture
-def refuse(images, tmp_path, monkeypatch):
+def refuse(images, tmp_path, monkeypatch, plan_command):
     """A function that gives the line in which a command is refused before anything trains; nothing is written."""
     (tmp_path / "work").mkdir()
     monkeypatch.chdir(tmp_path / "work")
 
     def line(*words: str) -> str:
         with pytest.raises(Exception) as refused:
-            plan.plan_sweep(quote_overrides([*TINY, f"data.root={images}", *words]))
+            plan_command(*TINY, f"data.root={images}", *words)
         assert not list(Path().iterdir())
         return format_error(refused.value)
 
@@ -98,10 +101,10 @@ class TestKeys:
     def test_that_change_nothing_are_refused(self, refuse, typed, line):
         assert line in refuse(*typed)
 
-    def test_that_one_arm_reads_are_taken(self, images, tmp_path, monkeypatch):
+    def test_that_one_arm_reads_are_taken(self, images, tmp_path, monkeypatch, plan_command):
         monkeypatch.chdir(tmp_path)
         words = [*TINY, f"data.root={images}", "-m", "model=finetune,scratch_cnn", "backbone.lr=0.01"]
-        assert plan.plan_sweep(quote_overrides(words)).num_runs == 2
+        assert plan_command(*words).num_runs == 2
 
     @pytest.mark.parametrize(
         ("typed", "line"),
@@ -122,22 +125,22 @@ class TestKeys:
         assert line in refuse(typed)
 
     @pytest.mark.parametrize("group", ["model", "data", "trainer", "compare"])
-    def test_of_a_group_are_needed(self, group):
+    def test_of_a_group_are_needed(self, group, plan_command):
         with pytest.raises(HeadstartError, match=f"^{group}: the configuration has none; choose one"):
-            plan.plan_sweep([f"~{group}"])
+            plan_command(f"~{group}")
 
-    def test_that_a_yaml_lacks_are_named_with_the_mend(self, refuse, tmp_path, images, monkeypatch):
+    def test_that_a_yaml_lacks_are_named_with_the_mend(self, refuse, tmp_path, images, plan_command):
         (tmp_path / "mine" / "data").mkdir(parents=True)
         own = tmp_path / "mine" / "data" / "own.yaml"
         own.write_text(f"_target_: headstart.data.ImageFolder\nroot: {images}\nimage_size: 16\n")
         words = ["--config-dir", str(tmp_path / "mine"), "data=own"]
         assert "begin data/own.yaml with `defaults: [folder, _self_]`" in refuse(*words)
         own.write_text(f"defaults: [folder, _self_]\nroot: {images}\nimage_size: 16\n")
-        assert plan.plan_sweep(quote_overrides(["model=scratch_cnn", *words])).num_runs == 0
+        assert plan_command("model=scratch_cnn", *words) is None
 
-    def test_that_an_interpolation_reads_are_taken(self, tmp_path, images, monkeypatch):
+    def test_that_an_interpolation_reads_are_taken(self, tmp_path, images, monkeypatch, plan_command):
         monkeypatch.chdir(tmp_path)
-        plan.plan_sweep(quote_overrides([*TINY, f"data.root={images}", "+size=16", "data.image_size=${size}"]))
+        plan_command(*TINY, f"data.root={images}", "+size=16", "data.image_size=${size}")
 
 
 class TestDirectories:
@@ -164,29 +167,28 @@ class TestDirectories:
     def test_that_would_mix_runs_or_take_no_effect(self, refuse, typed, line):
         assert line in refuse(*typed)
 
-    def test_are_not_among_the_images(self, refuse, images, monkeypatch):
+    def test_are_not_among_the_images(self, refuse, images, monkeypatch, plan_command):
         assert "would lie among the images" in refuse(f"hydra.run.dir={images}/runs")
         assert "would lie among the images" in refuse("-m", "seed=0,1", f"hydra.sweep.dir={images}/a/b")
         monkeypatch.chdir(images)
         with pytest.raises(HeadstartError, match="would lie among the images"):
-            plan.plan_sweep(quote_overrides([*TINY, "data.root=."]))
+            plan_command(*TINY, "data.root=.")
 
-    def test_of_a_sweep_are_resolved_once(self, images, tmp_path, monkeypatch):
+    def test_of_a_sweep_are_resolved_once(self, images, tmp_path, monkeypatch, plan_command):
         monkeypatch.chdir(tmp_path)
         words = [*TINY, f"data.root={images}", "-m", "seed=0,1", "hydra.sweep.dir='S/${now:%f}'"]
-        planned = plan.plan_sweep(quote_overrides(words))
-        (written,) = [word for word in planned.argv if word.startswith("hydra.sweep.dir=")]
-        assert written == f"hydra.sweep.dir={planned.directory}" and "$" not in written
+        plan = plan_command(*words)
+        (written,) = {word for job in plan.jobs for word in job if word.startswith("hydra.sweep.dir=")}
+        assert written == f"hydra.sweep.dir={plan.directory}" and "$" not in written
 
 
-def train_nothing(cfg, how):
-    """Stands for a run: takes its directory, and says in its result what it is."""
-    from hydra.core.hydra_config import HydraConfig
-
-    from headstart.config.identity import identify_run
-
-    directory, identity = Path(HydraConfig.get().runtime.output_dir), identify_run(cfg)
-    with lock_run_directory(directory, identity, how.wait_for_lock):
+@hydra.main(str(conf_dir()), CONFIG_NAME, VERSION_BASE)
+@print_one_line_errors
+def train_nothing(cfg):
+    """Locks the run directory and writes a result, as a run does."""
+    context, identity = RunContext.from_hydra(), identify_run(cfg)
+    directory = context.directory
+    with lock_run_directory(directory, identity, context.wait_for_lock):
         if ended := read_result(directory, identity):
             return ended
         result = RunResult(
@@ -224,9 +226,6 @@ class TestResults:
         (tmp_path / "work").mkdir()
         monkeypatch.chdir(tmp_path / "work")
         monkeypatch.setattr("sys.argv", ["headstart-train"])
-        monkeypatch.setattr(
-            workers, "_audit_sources", lambda plan: None
-        )  # what is wrong with the images is not asked here
         for command in commands:
             words = [*TINY, f"data.root={images}", "-m", f"model.lr={command['lr']}",
                      f"seed={','.join(map(str, command['seeds']))}"]  # fmt: skip
@@ -234,13 +233,13 @@ class TestResults:
                 f"hydra.sweep.{k}={command[o]}" for k, o in (("dir", "place"), ("subdir", "subdir")) if o in command
             ]
             try:
-                code = workers.run_sweep(train_nothing, quote_overrides(words))
+                code = launch_hydra(train_nothing, words, check_command)
             except HeadstartError as error:
                 assert "\n" not in str(error)
                 continue
             assert code == 0
             there = [json.loads(path.read_text()) for path in Path().rglob(run_directory.RESULT_FILE)]
-            of_command = {r["seed"] for r in there if f"{r['lr']}" == command["lr"]}
+            of_command = {r["seed"] for r in there if str(r["settings"]["model.lr"]) == command["lr"]}
             assert of_command >= set(command["seeds"])
 
     def test_of_another_run_are_refused_where_they_lie(self, images, command):

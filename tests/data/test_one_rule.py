@@ -8,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from PIL import Image
 
-from headstart.cli.file_prediction import list_images
+from headstart.cli.predict import list_images
 from headstart.data import ImageFolder
 from headstart.data.audit.audit import audit_folder
 from headstart.errors import HeadstartError

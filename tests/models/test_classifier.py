@@ -6,12 +6,14 @@ import lightning as L
 import pytest
 import torch
 
+from headstart.backbones.resolve import resolve_architecture
 from headstart.errors import HeadstartError
 from headstart.image_spec import ImageSpec
 from headstart.models import FineTuned, Frozen, ScratchBackbone, ScratchCNN
 from headstart.models.evaluation import compute_metrics
 
 ALL = [ScratchCNN, ScratchBackbone, Frozen, FineTuned]
+EMBEDDED_OPTIONS = resolve_architecture(None)["options"]
 PLAIN_RESNET = {"name": "resnet18", "options": {}, "weights": "none"}  # the embedded network's name, not its options
 
 
@@ -24,70 +26,6 @@ def quiet_trainer(max_epochs=1, **settings):
         enable_model_summary=False,
         **settings,
     )
-
-
-@pytest.mark.parametrize(
-    ("cls", "settings"),
-    [
-        *((cls, {}) for cls in ALL),
-        (FineTuned, {"backbone": PLAIN_RESNET}),
-        (ScratchBackbone, {"architecture": PLAIN_RESNET}),
-        (Frozen, {"backbone": {"name": "mobilenetv3_small_050", "options": {}, "weights": "none"}}),
-    ],
-)
-def test_a_checkpoint_loads_with_no_argument_and_gives_the_same_logits(cls, settings, spec, fitted, tmp_path):
-    model = cls(spec, epochs=1, **settings)
-    trainer = fitted(model)
-    trainer.save_checkpoint(tmp_path / "kept.ckpt")
-    again = cls.load_from_checkpoint(tmp_path / "kept.ckpt").eval()
-    images = torch.randint(0, 256, (4, *spec.shape), dtype=torch.uint8)
-    assert torch.equal(model.eval()(images), again(images))
-
-
-@pytest.mark.parametrize("cls", ALL)
-def test_its_network_is_a_plain_module_of_its_own_parameters_that_can_be_traced(cls, spec):
-    model = cls(spec).eval()
-    if hasattr(model, "head"):
-        torch.nn.init.normal_(model.head.weight)  # the head of a transfer model starts at zero
-    images = torch.randint(0, 256, (2, *spec.shape), dtype=torch.uint8)
-    normalised = (images / 255 - model.pixel_mean) / model.pixel_std
-    traced = torch.fx.symbolic_trace(model.network)
-    torch.testing.assert_close(traced(normalised), model(images))
-    assert [id(p) for p in model.network.parameters()] == [id(p) for p in model.parameters()]
-    assert not any(isinstance(m, L.LightningModule) for m in model.network.modules())
-
-
-@pytest.mark.parametrize("cls", ALL)
-def test_a_checkpoint_names_each_tensor_once(cls, spec):
-    kept = cls(spec).state_dict(keep_vars=True)
-    assert len({id(tensor) for tensor in kept.values()}) == len(kept)
-
-
-def test_loading_a_checkpoint_reads_no_weight_file(spec, fitted, tmp_path, monkeypatch):
-    trainer = fitted(FineTuned(spec, epochs=1))
-    trainer.save_checkpoint(tmp_path / "kept.ckpt")
-    monkeypatch.setattr(
-        "headstart.backbones.resolve.locate_weights", lambda *_: pytest.fail("a weight file was looked for")
-    )
-    FineTuned.load_from_checkpoint(tmp_path / "kept.ckpt", weights_only=True)
-
-
-def test_hyperparameters_are_plain_values(spec):
-    def plain(value):
-        if isinstance(value, dict):
-            return all(plain(k) and plain(v) for k, v in value.items())
-        if isinstance(value, list):
-            return all(plain(v) for v in value)
-        return value is None or type(value) in (str, int, float, bool)
-
-    for cls in ALL:
-        assert plain(dict(cls(spec).hparams)), cls
-
-
-@pytest.mark.parametrize(("labels", "epochs"), [(3, 100), (5, 100), (7, 100), (10, 50), (39, 50), (40, 20), (5000, 20)])
-def test_the_epochs_table_gives_the_row_of_the_largest_count_not_above_the_datas(spec, labels, epochs):
-    small = ImageSpec.from_dict({**spec.to_dict(), "labels_per_class": labels})
-    assert ScratchCNN(small, epochs={5: 100, 10: 50, 40: 20}).epochs == epochs
 
 
 class TestSchedule:
@@ -103,30 +41,12 @@ class TestSchedule:
         with pytest.raises(HeadstartError, match=r"trainer\.max_epochs=-1: .*give max_epochs=model\.epochs"):
             quiet_trainer(max_epochs=-1).fit(ScratchCNN(spec), loader)
 
-
-@pytest.mark.parametrize("wrong", [{"lr": -1.0}, {"lr": 0.0}, {"weight_decay": -0.1}, {"epochs": 0}])
-def test_a_wrong_number_is_named(spec, wrong):
-    with pytest.raises(HeadstartError, match=f"model.{next(iter(wrong))}"):
-        ScratchCNN(spec, **wrong)
-
-
-def test_a_loss_that_is_not_a_number_ends_in_one_line(spec, loader):
-    with pytest.raises(HeadstartError, match="lower the learning rate"):
-        quiet_trainer(max_epochs=5).fit(ScratchCNN(spec, lr=1e30), loader)
-
-
-def test_predictions_come_from_raw_tensors_one_or_many(spec):
-    model = ScratchCNN(spec)
-    many = model.predict(torch.randint(0, 256, (5, *spec.shape), dtype=torch.uint8), batch_size=2)
-    assert len(many) == 5 and many.probabilities.shape == (5, spec.num_classes)
-    assert many.predicted_classes == [spec.classes[i] for i in many.labels]
-    torch.testing.assert_close(many.probabilities.sum(dim=1), torch.ones(5))
-    assert len(model.predict(torch.zeros(spec.shape, dtype=torch.uint8))) == 1
-
-
-def test_a_float_tensor_is_refused(spec):
-    with pytest.raises(HeadstartError, match="uint8"):
-        ScratchCNN(spec).predict(torch.zeros(2, *spec.shape))
+    @pytest.mark.parametrize(
+        ("labels", "epochs"), [(3, 100), (5, 100), (7, 100), (10, 50), (39, 50), (40, 20), (5000, 20)]
+    )
+    def test_epochs_come_from_the_table_row_of_the_budget(self, spec, labels, epochs):
+        small = ImageSpec.from_dict({**spec.to_dict(), "labels_per_class": labels})
+        assert ScratchCNN(small, epochs={5: 100, 10: 50, 40: 20}).epochs == epochs
 
 
 class Evil:
@@ -137,80 +57,6 @@ class Evil:
 
     def __reduce__(self):
         return os.mkdir, (self.folder,)
-
-
-@pytest.mark.parametrize("cls", [ScratchCNN, FineTuned])
-def test_a_class_refuses_what_would_run_code_as_load_does(cls, spec, fitted, tmp_path):
-    torch.save({"hyper_parameters": Evil(str(tmp_path / "ran"))}, tmp_path / "evil.ckpt")
-    fitted(cls(spec, epochs=1)).save_checkpoint(tmp_path / "named.ckpt")
-    kept = torch.load(tmp_path / "named.ckpt", weights_only=True)
-    kept["hyper_parameters"]["_instantiator"] = "os.system"
-    torch.save(kept, tmp_path / "named.ckpt")
-    for name in ("evil.ckpt", "named.ckpt"):
-        with pytest.raises(HeadstartError, match="refused") as refused:
-            cls.load_from_checkpoint(tmp_path / name)
-        assert "\n" not in str(refused.value)
-    assert not (tmp_path / "ran").exists()
-
-
-def test_no_two_batches_draw_the_same(spec, loader):
-    seeds = []
-
-    class Watched(ScratchCNN):
-        def loss(self, images, labels):
-            seeds.append(torch.initial_seed())
-            return super().loss(images, labels)
-
-    quiet_trainer(max_epochs=3).fit(Watched(spec), loader)
-    assert len(set(seeds)) == len(seeds) == 6
-
-
-def test_augmentation_and_label_smoothing_reach_the_loss(spec):
-    images = torch.randint(0, 256, (4, *spec.shape), dtype=torch.uint8)
-    labels = torch.arange(4) % 3
-
-    def loss(draw, **settings):
-        torch.manual_seed(0)
-        model = ScratchCNN(spec, **settings)
-        torch.manual_seed(draw)
-        return model.loss(images, labels).item()
-
-    assert loss(1, augment=None) == loss(2, augment=None)
-    assert loss(1) != loss(2)
-    assert loss(1, augment=None) != loss(1, augment=None, label_smoothing=0.2)
-
-
-def test_the_metrics_are_those_of_their_names():
-    labels = torch.tensor([0, 0, 0, 0, 1, 2])
-    scores = 5.0 * torch.eye(3)[torch.tensor([0, 0, 0, 1, 1, 0])]
-    said = {name: float(value) for name, value in compute_metrics(scores, labels).items()}
-    assert said["accuracy"] == pytest.approx(4 / 6)
-    assert said["balanced_accuracy"] == pytest.approx((3 / 4 + 1 + 0) / 3)
-    assert said["macro_f1"] == pytest.approx((6 / 8 + 2 / 3 + 0) / 3)
-    right, wrong = (-torch.log_softmax(torch.tensor([5.0, 0.0, 0.0]), dim=0)[:2]).tolist()
-    assert said["log_loss"] == pytest.approx((4 * right + 2 * wrong) / 6)
-
-
-def test_a_prediction_is_made_in_eval_mode_and_leaves_the_mode_as_it_was(spec):
-    model = FineTuned(spec)
-    torch.nn.init.normal_(model.head.weight)
-    images = torch.randint(0, 256, (4, *spec.shape), dtype=torch.uint8)
-    said = model.train().predict(images)
-    assert model.training
-    torch.testing.assert_close(said.probabilities, model.eval()(images).softmax(dim=1).detach())
-
-
-@pytest.mark.parametrize("given", [torch.zeros(5, 32, 32, dtype=torch.uint8), [3], torch.zeros(2, 2)])
-def test_what_is_no_image_is_named_in_one_line(spec, given):
-    with pytest.raises(HeadstartError, match="is no image; give") as refused:
-        ScratchCNN(spec).predict(given)
-    assert "\n" not in str(refused.value)
-
-
-def test_a_batch_of_no_images_is_refused_and_no_images_are_no_predictions(spec):
-    with pytest.raises(HeadstartError, match="batch_size=0"):
-        ScratchCNN(spec).predict(torch.zeros(2, *spec.shape, dtype=torch.uint8), batch_size=0)
-    assert len(ScratchCNN(spec).predict([])) == 0
 
 
 class FakeData(L.LightningDataModule):
@@ -266,11 +112,164 @@ class TestSetup:
         assert len(model.test_labels) == 12
 
 
-@pytest.mark.parametrize("cls", [ScratchCNN, FineTuned])
-def test_a_checkpoint_of_other_classes_is_not_resumed(cls, spec, loader, fitted, tmp_path):
-    fitted(cls(spec, epochs=1)).save_checkpoint(tmp_path / "kept.ckpt")
-    other = ImageSpec.from_dict({**spec.to_dict(), "classes": ["bee", "cat", "dog"]})
-    with pytest.raises(HeadstartError, match="the checkpoint are ant, bee, cat, but the model's are bee"):
-        quiet_trainer().fit(cls(other), loader, ckpt_path=tmp_path / "kept.ckpt", weights_only=True)
-    with pytest.raises(HeadstartError, match="the classes of the checkpoint"):
-        cls.load_from_checkpoint(tmp_path / "kept.ckpt", spec=other)
+class TestCheckpoint:
+    @pytest.mark.parametrize(
+        ("cls", "settings"),
+        [
+            *((cls, {}) for cls in ALL),
+            (FineTuned, {"backbone": PLAIN_RESNET}),
+            (ScratchBackbone, {"architecture": PLAIN_RESNET}),
+            (Frozen, {"backbone": {"name": "mobilenetv3_small_050", "options": {}, "weights": "none"}}),
+        ],
+    )
+    def test_loads_without_arguments_with_equal_logits(self, cls, settings, spec, fitted, tmp_path):
+        model = cls(spec, epochs=1, **settings)
+        trainer = fitted(model)
+        trainer.save_checkpoint(tmp_path / "kept.ckpt")
+        again = cls.load_from_checkpoint(tmp_path / "kept.ckpt").eval()
+        images = torch.randint(0, 256, (4, *spec.shape), dtype=torch.uint8)
+        assert torch.equal(model.eval()(images), again(images))
+
+    @pytest.mark.parametrize("cls", ALL)
+    def test_names_each_tensor_once(self, cls, spec):
+        kept = cls(spec).state_dict(keep_vars=True)
+        assert len({id(tensor) for tensor in kept.values()}) == len(kept)
+
+    def test_loads_without_the_weight_file(self, spec, fitted, tmp_path):
+        weights = tmp_path / "weights.pth"
+        torch.save(Frozen(spec).backbone.state_dict(), weights)
+        fitted(
+            Frozen(spec, epochs=1, backbone={"weights": str(weights), "name": "resnet18", "options": EMBEDDED_OPTIONS})
+        ).save_checkpoint(tmp_path / "kept.ckpt")
+        weights.unlink()
+        Frozen.load_from_checkpoint(tmp_path / "kept.ckpt", weights_only=True)
+
+    def test_hyperparameters_are_plain_values(self, spec):
+        def plain(value):
+            if isinstance(value, dict):
+                return all(plain(k) and plain(v) for k, v in value.items())
+            if isinstance(value, list):
+                return all(plain(v) for v in value)
+            return value is None or type(value) in (str, int, float, bool)
+
+        for cls in ALL:
+            assert plain(dict(cls(spec).hparams)), cls
+
+    @pytest.mark.parametrize("cls", [ScratchCNN, FineTuned])
+    def test_rejects_files_that_would_run_code(self, cls, spec, fitted, tmp_path):
+        torch.save({"hyper_parameters": Evil(str(tmp_path / "ran"))}, tmp_path / "evil.ckpt")
+        fitted(cls(spec, epochs=1)).save_checkpoint(tmp_path / "named.ckpt")
+        kept = torch.load(tmp_path / "named.ckpt", weights_only=True)
+        kept["hyper_parameters"]["_instantiator"] = "os.system"
+        torch.save(kept, tmp_path / "named.ckpt")
+        for name in ("evil.ckpt", "named.ckpt"):
+            with pytest.raises(HeadstartError, match="refused") as refused:
+                cls.load_from_checkpoint(tmp_path / name)
+            assert "\n" not in str(refused.value)
+        assert not (tmp_path / "ran").exists()
+
+    @pytest.mark.parametrize("cls", [ScratchCNN, FineTuned])
+    def test_rejects_other_classes(self, cls, spec, loader, fitted, tmp_path):
+        fitted(cls(spec, epochs=1)).save_checkpoint(tmp_path / "kept.ckpt")
+        other = ImageSpec.from_dict({**spec.to_dict(), "classes": ["bee", "cat", "dog"]})
+        with pytest.raises(HeadstartError, match="the checkpoint are ant, bee, cat, but the model's are bee"):
+            quiet_trainer().fit(cls(other), loader, ckpt_path=tmp_path / "kept.ckpt", weights_only=True)
+        with pytest.raises(HeadstartError, match="the classes of the checkpoint"):
+            cls.load_from_checkpoint(tmp_path / "kept.ckpt", spec=other)
+
+
+class TestNetwork:
+    @pytest.mark.parametrize("cls", ALL)
+    def test_is_a_plain_module_that_can_be_traced(self, cls, spec):
+        model = cls(spec).eval()
+        if hasattr(model, "head"):
+            torch.nn.init.normal_(model.head.weight)  # the head of a transfer model starts at zero
+        images = torch.randint(0, 256, (2, *spec.shape), dtype=torch.uint8)
+        normalised = (images / 255 - model.pixel_mean) / model.pixel_std
+        traced = torch.fx.symbolic_trace(model.network)
+        torch.testing.assert_close(traced(normalised), model(images))
+        assert [id(p) for p in model.network.parameters()] == [id(p) for p in model.parameters()]
+        assert not any(isinstance(m, L.LightningModule) for m in model.network.modules())
+
+
+class TestSettings:
+    @pytest.mark.parametrize("wrong", [{"lr": -1.0}, {"lr": 0.0}, {"weight_decay": -0.1}, {"epochs": 0}])
+    def test_reject_numbers_out_of_range(self, spec, wrong):
+        with pytest.raises(HeadstartError, match=f"model.{next(iter(wrong))}"):
+            ScratchCNN(spec, **wrong)
+
+
+class TestLoss:
+    def test_stops_training_when_it_is_not_finite(self, spec, loader):
+        with pytest.raises(HeadstartError, match="lower the learning rate"):
+            quiet_trainer(max_epochs=5).fit(ScratchCNN(spec, lr=1e30), loader)
+
+    def test_each_batch_has_its_own_seed(self, spec, loader):
+        seeds = []
+
+        class Watched(ScratchCNN):
+            def loss(self, images, labels):
+                seeds.append(torch.initial_seed())
+                return super().loss(images, labels)
+
+        quiet_trainer(max_epochs=3).fit(Watched(spec), loader)
+        assert len(set(seeds)) == len(seeds) == 6
+
+    def test_uses_augmentation_and_label_smoothing(self, spec):
+        images = torch.randint(0, 256, (4, *spec.shape), dtype=torch.uint8)
+        labels = torch.arange(4) % 3
+
+        def loss(draw, **settings):
+            torch.manual_seed(0)
+            model = ScratchCNN(spec, **settings)
+            torch.manual_seed(draw)
+            return model.loss(images, labels).item()
+
+        assert loss(1, augment=None) == loss(2, augment=None)
+        assert loss(1) != loss(2)
+        assert loss(1, augment=None) != loss(1, augment=None, label_smoothing=0.2)
+
+
+class TestPredict:
+    def test_takes_one_or_several_raw_tensors(self, spec):
+        model = ScratchCNN(spec)
+        many = model.predict(torch.randint(0, 256, (5, *spec.shape), dtype=torch.uint8), batch_size=2)
+        assert len(many) == 5 and many.probabilities.shape == (5, spec.num_classes)
+        assert many.predicted_classes == [spec.classes[i] for i in many.labels]
+        torch.testing.assert_close(many.probabilities.sum(dim=1), torch.ones(5))
+        assert len(model.predict(torch.zeros(spec.shape, dtype=torch.uint8))) == 1
+
+    def test_rejects_float_tensors(self, spec):
+        with pytest.raises(HeadstartError, match="uint8"):
+            ScratchCNN(spec).predict(torch.zeros(2, *spec.shape))
+
+    def test_runs_in_eval_mode_and_restores_the_mode(self, spec):
+        model = FineTuned(spec)
+        torch.nn.init.normal_(model.head.weight)
+        images = torch.randint(0, 256, (4, *spec.shape), dtype=torch.uint8)
+        said = model.train().predict(images)
+        assert model.training
+        torch.testing.assert_close(said.probabilities, model.eval()(images).softmax(dim=1).detach())
+
+    @pytest.mark.parametrize("given", [torch.zeros(5, 32, 32, dtype=torch.uint8), [3], torch.zeros(2, 2)])
+    def test_rejects_values_that_are_no_images(self, spec, given):
+        with pytest.raises(HeadstartError, match="is no image; give") as refused:
+            ScratchCNN(spec).predict(given)
+        assert "\n" not in str(refused.value)
+
+    def test_takes_no_images_but_no_empty_batches(self, spec):
+        with pytest.raises(HeadstartError, match="batch_size=0"):
+            ScratchCNN(spec).predict(torch.zeros(2, *spec.shape, dtype=torch.uint8), batch_size=0)
+        assert len(ScratchCNN(spec).predict([])) == 0
+
+
+class TestComputeMetrics:
+    def test_equal_the_figures_by_hand(self):
+        labels = torch.tensor([0, 0, 0, 0, 1, 2])
+        scores = 5.0 * torch.eye(3)[torch.tensor([0, 0, 0, 1, 1, 0])]
+        said = {name: float(value) for name, value in compute_metrics(scores, labels).items()}
+        assert said["accuracy"] == pytest.approx(4 / 6)
+        assert said["balanced_accuracy"] == pytest.approx((3 / 4 + 1 + 0) / 3)
+        assert said["macro_f1"] == pytest.approx((6 / 8 + 2 / 3 + 0) / 3)
+        right, wrong = (-torch.log_softmax(torch.tensor([5.0, 0.0, 0.0]), dim=0)[:2]).tolist()
+        assert said["log_loss"] == pytest.approx((4 * right + 2 * wrong) / 6)

@@ -1,4 +1,4 @@
-"""Whose a run directory is: nothing overwrites what is not its own."""
+"""A run directory keeps what other runs and people wrote."""
 
 import locale
 
@@ -11,30 +11,6 @@ from headstart.runs import run_directory
 from headstart.runs.result import RunResult, read_result, write_result
 
 TINY = ["model=scratch_cnn", "data=folder", "data.image_size=16", "model.epochs=3"]
-
-
-def test_a_directory_that_holds_another_run_is_refused(images, command):
-    place = "hydra.run.dir=here"
-    assert command(*TINY, f"data.root={images}", place).code == 0
-    refused = command(*TINY, f"data.root={images}", place, "seed=5")
-    assert refused.code == 1 and "holds another run" in refused.err
-
-
-def test_a_setting_that_was_refused_does_not_keep_the_directory(images, command):
-    here = [*TINY, f"data.root={images}", "hydra.run.dir=here"]
-    assert command(*here, "model.lr=-1").code == 1
-    assert command(*here, "model.lr=0.1").code == 0
-
-
-@pytest.mark.parametrize("name", ["config.yaml", "metrics.csv", "checkpoints"])
-def test_what_is_no_runs_is_never_overwritten(images, command, tmp_path, name):
-    own = tmp_path / "work" / "own" / name
-    own.mkdir(parents=True) if name == "checkpoints" else own.parent.mkdir(parents=True)
-    if name != "checkpoints":
-        own.write_text("mine")
-    refused = command(*TINY, f"data.root={images}", "hydra.run.dir=own")
-    assert refused.code == 1 and f"holds a {name} of another origin" in refused.err
-    assert own.is_dir() or own.read_text() == "mine"
 
 
 class TestTextFiles:
@@ -60,3 +36,26 @@ class TestTextFiles:
             and run_directory.read_audits(run) == [{"classes": [text]}]
             and run_directory.read_training_hashes(run) == {text}
         )
+
+
+class TestRunDirectory:
+    def test_is_refused_where_it_holds_another_run(self, images, command):
+        option = "hydra.run.dir=here"
+        assert command(*TINY, f"data.root={images}", option).code == 0
+        refused = command(*TINY, f"data.root={images}", option, "seed=5")
+        assert refused.code == 1 and "holds another run" in refused.err
+
+    def test_is_free_after_a_refused_setting(self, images, command):
+        here = [*TINY, f"data.root={images}", "hydra.run.dir=here"]
+        assert command(*here, "model.lr=-1").code == 1
+        assert command(*here, "model.lr=0.1").code == 0
+
+    @pytest.mark.parametrize("name", ["config.yaml", "metrics.csv", "checkpoints"])
+    def test_keeps_files_that_no_run_wrote(self, images, command, tmp_path, name):
+        path = tmp_path / "work" / "own" / name
+        path.mkdir(parents=True) if name == "checkpoints" else path.parent.mkdir(parents=True)
+        if name != "checkpoints":
+            path.write_text("mine")
+        refused = command(*TINY, f"data.root={images}", "hydra.run.dir=own")
+        assert refused.code == 1 and f"holds a {name} of another origin" in refused.err
+        assert path.is_dir() or path.read_text() == "mine"

@@ -8,51 +8,49 @@ from headstart.errors import HeadstartError
 from headstart.process import format_error
 from headstart.runs import run_directory
 from headstart.runs.result import RunResult, write_result
-from headstart.sweep import planner
+from headstart.sweep.announce import format_plan, format_power, print_plan
 
 
 @pytest.fixture
-def planned(image_folder, tmp_path, monkeypatch):
+def planned(image_folder, tmp_path, monkeypatch, plan_command):
     monkeypatch.chdir(tmp_path)
     images = image_folder(classes=2, per_class=30, size=16)
 
-    def of(*words):
-        return planner.plan_sweep(
-            ["experiment=compare", "data=folder", f"data.root={images}", "data.image_size=16", *words]
-        )
+    def plan(*words):
+        return plan_command("experiment=compare", "data=folder", f"data.root={images}", "data.image_size=16", *words)
 
-    return of
+    return plan
 
 
-def called_by_choices(cfg):
-    return f"{cfg.model._target_}-{cfg.seed}-{cfg.data.labels_per_class}"
-
-
-def finished_result(run, seconds):
+def write_finished(directory, identity, seconds=1.0, **fields):
+    directory.mkdir(parents=True)
     measured = {"metrics": {"test/accuracy": 0.5}, "cost": {"seconds_in_all": seconds}}
-    compare = {"contrast": ["finetune", "scratch_backbone"], "metric": "accuracy", "margin": 0.01, "level": 0.05}
-    return RunResult("finished", "frozen", "images", 0, identity=run.name, compare=compare, **measured)
+    write_result(directory, RunResult("finished", "frozen", "images", 0, identity=identity, **measured, **fields))
 
 
-def value(planned, key):
-    return next(word.partition("=")[2] for word in planned.argv if word.startswith(f"{key}="))
+def test_the_plan_is_printed_with_time_and_disk(planned, capsys):
+    plan = planned("seed=0,1")
+    print_plan(plan)
+    printed = capsys.readouterr().err
+    assert plan.num_runs == 2 * 4 * 3 and "24 runs" in printed and "about" in printed and "MB of disk" in printed
+    assert all(axis in printed for axis in ("2 seeds", "4 models", "3 budgets"))
 
 
-def test_the_start_says_how_many_runs_how_long_and_how_much_disk(planned, capsys):
-    made = planned("seed=0,1")
-    said = capsys.readouterr().err
-    assert made.num_runs == 2 * 4 * 3 and "24 runs" in said and "about" in said and "MB of disk" in said
-    assert all(axis in said for axis in ("2 seeds", "4 models", "3 budgets"))
+def test_other_swept_keys_are_counted(planned):
+    plan = planned("seed=0", "model=frozen", "data.labels_per_class=5", "model.head_lr=1e-2,1e-3")
+    assert "2 runs (2 of model.head_lr)" in format_plan(plan)
 
 
-def test_the_start_names_what_else_is_swept(planned, capsys):
-    planned("seed=0", "model=frozen", "data.labels_per_class=5", "model.head_lr=1e-2,1e-3")
-    said = capsys.readouterr().err
-    assert "2 runs (2 of model.head_lr)" in said
+def test_auto_budgets_fit_the_images(planned):
+    assert planned("seed=0", "model=frozen").command.budgets == (5, 10, 20)
 
 
-def test_budgets_that_nobody_typed_are_those_that_fit(planned):
-    assert value(planned(), planner.BUDGET_KEY) == "5,10,20"
+def test_runs_come_in_the_order_of_hydra(planned):
+    plan = planned("seed=0,1", "model=scratch_cnn,frozen", "data.labels_per_class=5")
+    assert [(run.seed, run.model) for run in plan.command.runs] == [
+        (0, "scratch_cnn"), (0, "frozen"), (1, "scratch_cnn"), (1, "frozen")]  # fmt: skip
+    assert all(f"seed={run.seed}" in job and f"model={run.model}" in job
+               for run, job in zip(plan.command.runs, plan.jobs, strict=True))  # fmt: skip
 
 
 def test_a_typed_budget_is_taken_as_it_is_or_refused(planned):
@@ -67,14 +65,9 @@ def test_seeds_and_budgets_stay_in_one_directory_and_other_settings_get_another(
     assert len({*places, planned("model=frozen").directory, planned("data.batch_size=8").directory}) == 3
 
 
-def test_an_arm_without_a_backbone_is_one_whatever_backbones_the_others_have(planned, monkeypatch):
-    assert planned("seed=0,1").num_arms == 4
-    network = {"scratch_cnn": "none"}
-    monkeypatch.setattr(planner, "identify_run", lambda cfg: "x")
-    monkeypatch.setattr(planner, "format_run_name", lambda cfg, identity: str([
-        cfg.model._target_, cfg.seed, cfg.data.labels_per_class,
-        cfg.model.get("backbone", {}).get("name", network["scratch_cnn"])]))  # fmt: skip
-    assert planned("seed=0", "model=scratch_cnn,frozen", "backbone=embedded,resnet18").num_arms == 3
+def test_equal_arms_are_planned_once(planned):
+    plan = planned("seed=0", "data.labels_per_class=5", "model=scratch_cnn,finetune", "backbone.lr=1e-3,1e-4")
+    assert len(plan.command.arms) == plan.num_runs == 3
 
 
 def test_a_directory_given_by_hand_is_used(planned):
@@ -87,10 +80,6 @@ def test_what_failed_before_is_tried_again(planned):
     write_result(failed, RunResult("failed", "frozen", "digits", 0, error="x"))
     planned()
     assert not (failed / run_directory.RESULT_FILE).exists()
-
-
-def test_a_command_that_only_shows_things_plans_nothing():
-    assert planner.plan_sweep(["--help"]).num_runs == 0
 
 
 @pytest.mark.parametrize(
@@ -116,7 +105,7 @@ def test_a_choice_that_makes_no_sense_is_found_before_training_wherever_it_stand
 def test_the_budgets_of_a_sweep_over_several_folders_fit_them_all(planned, image_folder, tmp_path):
     small = image_folder(classes=2, per_class=16, size=16, root=tmp_path / "small")
     roots = f"data.root={tmp_path / 'images'},{small}"
-    assert value(planned(roots), planner.BUDGET_KEY) == "5,10"
+    assert planned(roots).command.budgets == (5, 10)
     with pytest.raises(HeadstartError, match=r"data\.labels_per_class=20: class .* has 13"):
         planned(roots, "data.labels_per_class=20")
 
@@ -126,31 +115,23 @@ def test_an_arm_that_lacks_a_key_is_named(planned):
         planned("model=scratch_cnn,frozen", "model.lr=0.1")
 
 
-def test_only_the_runs_that_were_asked_for_count_as_done(planned, capsys, monkeypatch):
-    monkeypatch.setattr(planner, "identify_run", called_by_choices)
-    monkeypatch.setattr(planner, "format_run_name", lambda cfg, identity: identity)
-    place = planned("seed=0", "data.labels_per_class=5").directory
-    for seed, budget in ((0, 5), (0, 10), (1, 5)):
-        run = place / f"headstart.models.Frozen-{seed}-{budget}"
-        run.mkdir(parents=True)
-        write_result(run, finished_result(run, 60.0))
-    capsys.readouterr()
-    assert planned("seed=0", "data.labels_per_class=5").num_pending == 3
-    assert "4 runs (4 models), 1 done, about 3 min" in capsys.readouterr().err
+def test_finished_runs_are_not_pending(planned):
+    words = ("seed=0", "data.labels_per_class=5")
+    plan = planned(*words)
+    write_finished(plan.directory / plan.command.runs[2].directory, plan.command.runs[2].identity, seconds=60.0)
+    write_finished(plan.directory / "another", "another", seconds=9.0)
+    again = planned(*words)
+    assert again.num_pending == len(again.pending) == 3 and again.seconds_per_run == 60.0
+    assert again.command.runs[2] not in [run for run, _ in again.pending]
 
 
-def test_a_comparison_declared_after_the_fact_is_said_not_to_count(planned, capsys, monkeypatch):
-    monkeypatch.setattr(planner, "identify_run", called_by_choices)
-    monkeypatch.setattr(planner, "format_run_name", lambda cfg, identity: identity)
-    asked = ("seed=0", "data.labels_per_class=5")
-    run = planned(*asked).run_directories[0]
-    run.mkdir(parents=True)
-    write_result(run, finished_result(run, 1.0))
-    capsys.readouterr()
-    planned(*asked)
-    assert "declared another comparison" not in capsys.readouterr().err
-    assert planned(*asked, "compare.margin=0.02").run_directories[0] == run
-    assert "declared another comparison" in capsys.readouterr().err
+def test_another_comparison_of_finished_runs_is_reported(planned):
+    words = ("seed=0", "data.labels_per_class=5")
+    plan = planned(*words)
+    run = plan.command.runs[0]
+    write_finished(plan.directory / run.directory, run.identity, compare=plan.command.comparison)
+    assert not planned(*words).has_other_comparison
+    assert planned(*words, "compare.margin=0.02").has_other_comparison
 
 
 @pytest.mark.parametrize(
@@ -165,30 +146,23 @@ def test_choices_that_would_be_one_run_are_refused(planned, typed, told):
         planned(typed)
 
 
-def promised(capsys):
-    return [line for line in capsys.readouterr().err.splitlines() if "test images and" in line]
+def points(plan):
+    lines = [format_power(size, plan) for size in plan.test_sizes]
+    return {size.data: int(re.search(r"difference of (\d+) points", line)[1])
+            for size, line in zip(plan.test_sizes, lines, strict=True)}  # fmt: skip
 
 
-def points(line):
-    return int(re.search(r"difference of (\d+) points", line)[1])
-
-
-def test_what_can_be_found_is_said_of_every_data_set_and_at_the_level_that_was_asked(
-    planned, image_folder, tmp_path, capsys
-):
+def test_detectable_differences_depend_on_images_and_level(planned, image_folder, tmp_path):
     large = image_folder(classes=2, per_class=90, size=16, root=tmp_path / "large")
-    asked = ("seed=0,1,2,3,4", f"data.root={tmp_path / 'images'},{large}")
-    planned(*asked)
-    small, more = promised(capsys)
-    assert small.startswith("images: ") and more.startswith("large: ") and points(small) > points(more)
-    planned(*asked, "compare.level=0.4")
-    assert points(promised(capsys)[1]) < points(more)
+    words = ("seed=0,1,2,3,4", f"data.root={tmp_path / 'images'},{large}")
+    strict = points(planned(*words))
+    assert strict["images"] > strict["large"] > points(planned(*words, "compare.level=0.4"))["large"]
 
 
-def test_where_no_difference_can_be_promised_none_is(planned, capsys):
-    planned("seed=0,1")
-    (line,) = promised(capsys)
-    assert "promise to find no difference between two arms" in line and "points" not in line and "more seeds" in line
+def test_few_seeds_promise_no_difference(planned):
+    plan = planned("seed=0,1")
+    line = format_power(plan.test_sizes[0], plan)
+    assert "promise to find no difference between two arms" in line and "more seeds" in line
 
 
 def test_a_recorded_command_is_taken_with_the_contrast_that_its_sweep_had_declared(planned):
@@ -199,6 +173,26 @@ def test_a_recorded_command_is_taken_with_the_contrast_that_its_sweep_had_declar
 
 
 @pytest.mark.parametrize("typed", ["compare.metric=f1", "tune.trials=-1", "tune.trials=1.5", "model.epochs=0"])
-def test_a_single_run_is_looked_at_like_a_sweep(typed):
+def test_a_single_run_is_checked_like_a_sweep(typed, plan_command):
     with pytest.raises(HeadstartError, match=typed.partition("=")[0]):
-        planner.plan_sweep(["data=digits", "model=scratch_cnn", typed])
+        plan_command("data=digits", "model=scratch_cnn", typed)
+
+
+class TestHydraOptions:
+    @pytest.mark.parametrize(
+        ("words", "line"),
+        [
+            (["+hydra.foo=1"], "nothing reads hydra.foo here"),
+            (["hydra.job.name=x"], "nothing reads hydra.job.name here"),
+            (["-m", "hydra.mode=RUN"], "hydra.mode=RUN: -m asks for a sweep"),
+            (["-m", "hydra/sweeper=basic"], "hydra/sweeper=basic: Headstart plans its sweeps"),
+            (["-m", "hydra/launcher=raj"], r"no choice 'raj' in group 'hydra/launcher'.*choices: basic, local"),
+            (["hydra.launcher.workers=2"], "a single run needs no launcher"),
+        ],
+    )
+    def test_that_take_no_effect_are_refused(self, plan_command, words, line):
+        with pytest.raises(HeadstartError, match=line):
+            plan_command("data=digits", "model=scratch_cnn", *words)
+
+    def test_that_a_directory_reads_are_taken(self, plan_command, tmp_path):
+        plan_command("model=scratch_cnn", "hydra.job.name=x", f"hydra.run.dir='{tmp_path}/${{hydra.job.name}}'")

@@ -4,26 +4,33 @@ import errno
 import json
 import multiprocessing
 import os
+import pickle
 import shutil
 import signal
 import subprocess
 import sys
 
+import hydra
 import pytest
-from filelock import FileLock
+from hydra._internal.callbacks import Callbacks
+from hydra.core.global_hydra import GlobalHydra
+from hydra.types import HydraContext, RunMode
 
 from headstart import train
 from headstart.compare.inference import analysis
 from headstart.compare.report import content
-from headstart.config import command_line
+from headstart.config.compose import CONFIG_NAME, VERSION_BASE, conf_dir, open_hydra
 from headstart.data.image_folder import ImageFolder
 from headstart.errors import HeadstartError
 from headstart.process import EXIT_DISK_FULL, EXIT_TERMINATED
 from headstart.runs import run_directory
 from headstart.runs.lock import lock_run_directory
 from headstart.runs.result import RunResult, read_result, write_result
+from headstart.runs.sweep_file import SweepCommand
 from headstart.sweep import estimate, workers
-from headstart.sweep.planner import SweepPlan, plan_sweep
+from headstart.sweep.plan import SweepPlan
+from headstart.sweep.sweeper import audit_sources, finish_sweep
+from headstart.training.context import RunContext
 
 TINY = ["-m", "model=scratch_cnn", "data=folder", "data.image_size=16", "model.epochs=2"]
 
@@ -58,44 +65,52 @@ def test_two_processes_train_each_run_once_and_as_one_would(image_folder, comman
     images = image_folder(classes=2, per_class=12, size=16)
     words = [*TINY, f"data.root={images}", "seed=0,1,2,3"]
     alone = command(*words, folder=tmp_path / "alone")
-    monkeypatch.setattr(workers, "workers_and_threads", lambda: (2, 1))
-    shared = command(*words, "data.num_workers=1", folder=tmp_path / "shared")
+    two = ["hydra.launcher.workers=2", "hydra.launcher.threads=1"]
+    shared = command(*words, *two, "data.num_workers=1", folder=tmp_path / "shared")
     assert shared.code == alone.code == 0
     one, other = results(alone.folder), results(shared.folder)
     assert one.keys() == other.keys() and len(one) == 4
-    assert all(one[name]["metrics"] == other[name]["metrics"] for name in one)
+    assert all(one[name].metrics == other[name].metrics for name in one)
     assert "4  " in shared.out.replace("±", "") and "scratch_cnn" in shared.out
 
 
-def test_what_another_process_trains_is_left_to_it_and_what_it_leaves_is_done(
-    image_folder, command, monkeypatch, tmp_path
-):
-    """A helper that was killed, or another command on the same sweep."""
-    images = image_folder(classes=2, per_class=12, size=16)
-    passes, begun = [], []
-    one_pass = workers._run_pending
+@hydra.main(str(conf_dir()), CONFIG_NAME, VERSION_BASE)
+def write_seed(cfg):
+    context = RunContext.from_hydra()
+    with lock_run_directory(context.directory, f"seed {cfg.seed}", context.wait_for_lock):
+        write_result(context.directory, RunResult("finished", "x", "y", cfg.seed, metrics={"test/accuracy": 1.0}))
+    return context.directory
 
-    def held(run, plan, *how, **waiting):
-        passes.append(waiting)
-        if waiting:
-            return one_pass(run, plan, *how, **waiting)
-        plan.run_directories[0].mkdir(parents=True)
-        with FileLock(plan.run_directories[0] / run_directory.LOCK_FILE):
-            return one_pass(run, plan, *how)
 
-    monkeypatch.setattr(workers, "_run_pending", held)
-    fit = train.fit_and_test
-    monkeypatch.setattr(train, "fit_and_test", lambda *args: begun.append(args[3].directory.name) or fit(*args))
-    done = command(*TINY, f"data.root={images}", "seed=0,1")
-    assert done.code == 0 and passes == [{}, {"wait_for_lock": True}]
-    assert [name.partition("seed")[2][0] for name in begun] == ["1", "0"]
-    assert "another process" not in done.err
+class TestJobRunner:
+    @pytest.fixture
+    def runner(self, tmp_path):
+        with open_hydra():
+            loader = GlobalHydra.instance().config_loader()
+            overrides = [f"hydra.sweep.dir={tmp_path}"]
+            config = loader.load_configuration("train", overrides, run_mode=RunMode.MULTIRUN)
+            jobs = [(f"seed={seed}", f"hydra.sweep.subdir=seed{seed}") for seed in (0, 1)]
+            yield workers.JobRunner(HydraContext(loader, Callbacks()), write_seed.__wrapped__, config, jobs)
+
+    def test_leaves_locked_jobs_to_the_other_process(self, runner, tmp_path):
+        (tmp_path / "seed0").mkdir()
+        path = str(tmp_path / "seed0" / run_directory.LOCK_FILE)
+        program = f"import filelock, time; lock = filelock.FileLock({path!r}); lock.acquire(); print(flush=True)"
+        program += "; time.sleep(60)"
+        with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE) as other:
+            other.stdout.readline()
+            assert list(runner.run_pending()) == [1]
+            other.kill()
+        assert list(runner.run_pending(wait=True)) == [0]
+
+    def test_skips_finished_jobs(self, runner):
+        assert list(runner.run_pending()) == [0, 1] and runner.run_pending() == {}
 
 
 def test_a_run_that_failed_in_this_command_is_not_tried_by_its_other_processes(image_folder, command, monkeypatch):
     images = image_folder(classes=2, per_class=12, size=16)
-    monkeypatch.setattr(workers, "workers_and_threads", lambda: (2, 1))
-    done = command(*TINY, f"data.root={images}", "model.lr=1e30,5e-3", "model.epochs=20", "seed=0,1")
+    two = ["hydra.launcher.workers=2", "hydra.launcher.threads=1"]
+    done = command(*TINY, *two, f"data.root={images}", "model.lr=1e30,5e-3", "model.epochs=20", "seed=0,1")
     statuses = sorted(result.status for result in results(done.folder).values())
     assert done.code == 1 and statuses == ["failed", "failed", "finished", "finished"]
     (failed,) = [line for line in done.out.splitlines() if line.startswith("failed: ")]
@@ -130,13 +145,13 @@ def ended_sweep(tmp_path):
     (tmp_path / "sweep" / "run").mkdir(parents=True)
     result = RunResult("finished", "frozen", "digits", 0, labels_per_class=5, metrics={"test/accuracy": 0.5})
     write_result(tmp_path / "sweep" / "run", result)
-    return SweepPlan([], tmp_path / "sweep")
+    return SweepPlan(tmp_path / "sweep", SweepCommand("headstart-train -m", "", (), {}))
 
 
 def test_a_sweep_ends_with_its_table_and_its_report_judged_once(ended_sweep, capsys, monkeypatch):
     times, look = [], analysis.build_correctness_tables
     monkeypatch.setattr(analysis, "build_correctness_tables", lambda *given: times.append(given) or look(*given))
-    assert workers._finish_sweep(ended_sweep, 0) == 0 and len(times) == 1
+    assert finish_sweep(ended_sweep) == 0 and len(times) == 1
     said = capsys.readouterr().out
     assert "50.0 ± –" in said and said.endswith(f"report: {ended_sweep.directory / 'report.html'}\n")
     assert (ended_sweep.directory / "report.html").is_file()
@@ -144,7 +159,7 @@ def test_a_sweep_ends_with_its_table_and_its_report_judged_once(ended_sweep, cap
 
 def test_a_report_that_fails_costs_neither_the_table_nor_more_than_a_line(ended_sweep, capsys, monkeypatch):
     monkeypatch.setattr(content, "write_report", lambda directory, told: 1 / 0)
-    assert workers._finish_sweep(ended_sweep, 0) == 1
+    assert finish_sweep(ended_sweep) == 1
     said = capsys.readouterr()
     assert "50.0 ± –" in said.out and said.err.count("\n") == 1 and said.err.startswith("headstart-train: ")
 
@@ -178,18 +193,17 @@ def test_the_images_are_audited_before_anything_trains_and_the_report_tells(imag
     assert ".ipynb_checkpoints" in next(done.folder.rglob("report.json")).read_text()
 
 
-def test_every_folder_of_a_sweep_is_audited_once(image_folder, monkeypatch, tmp_path):
+def test_every_folder_of_a_sweep_is_audited_once(image_folder, monkeypatch, tmp_path, plan_command):
     one, other = (image_folder(classes=2, per_class=12, size=16, root=tmp_path / name) for name in ("one", "other"))
     (other / "class0" / "notes.txt").write_text("none")
     monkeypatch.chdir(tmp_path)
     asked = ["data.on_bad_file=skip", f"data.root={one},{other}", "data.batch_size=4,8"]
-    plan = plan_sweep([*TINY, *asked, "hydra.sweep.dir=sweep"])
-    workers._audit_sources(plan)
+    audit_sources(plan_command(*TINY, *asked, "hydra.sweep.dir=sweep"))
     told = json.loads((tmp_path / "sweep" / run_directory.AUDIT_FILE).read_text())
     assert [(audit["name"], audit["counts"]) for audit in told] == [("one", {}), ("other", {"no_image": 1})]
 
 
-def test_images_are_audited_anew_where_they_changed_and_only_there(image_folder, monkeypatch, tmp_path):
+def test_images_are_audited_anew_where_they_changed_and_only_there(image_folder, monkeypatch, tmp_path, plan_command):
     images = image_folder(classes=2, per_class=12, size=16)
     monkeypatch.chdir(tmp_path)
     looked = []
@@ -197,7 +211,7 @@ def test_images_are_audited_anew_where_they_changed_and_only_there(image_folder,
     monkeypatch.setattr(ImageFolder, "audit", lambda self: looked.append(self.name) or look(self))
 
     def audited():
-        workers._audit_sources(plan_sweep([*TINY, f"data.root={images}", "hydra.sweep.dir=sweep"]))
+        audit_sources(plan_command(*TINY, f"data.root={images}", "hydra.sweep.dir=sweep"))
         (audit,) = run_directory.read_audits(tmp_path / "sweep")
         return audit["counts"], len(looked)
 
@@ -243,26 +257,24 @@ def test_a_full_disk_ends_the_sweep_with_one_line_and_the_same_command_goes_on(i
     assert command(*asked).code == 0
 
 
-def test_a_helper_that_is_told_to_end_does_so_without_a_word(monkeypatch, capfd):
-    class Terminated(SystemExit):
-        """What Lightning raises at SIGTERM."""
+def raise_on_sigterm_as_lightning():
+    handler = signal.getsignal(signal.SIGTERM)
 
-    def ended(*args):
-        before = signal.getsignal(signal.SIGTERM)
+    def handle(*signal_and_frame):
+        if callable(handler):
+            handler(*signal_and_frame)
+        raise SystemExit
 
-        def handler(*caught):
-            if callable(before):
-                before(*caught)
-            raise Terminated
+    signal.signal(signal.SIGTERM, handle)
+    os.kill(os.getpid(), signal.SIGTERM)
 
-        signal.signal(signal.SIGTERM, handler)
-        return command_line.run_command(command_line.TRAIN_PROGRAM, lambda: os.kill(os.getpid(), signal.SIGTERM) or 0)
 
-    monkeypatch.setattr(workers, "_run_pending", ended)
-    helper = multiprocessing.get_context("fork").Process(target=workers._run_worker, args=(None, None, 2, 1))
-    helper.start()
-    helper.join()
-    assert helper.exitcode == EXIT_TERMINATED and "interrupted" not in "".join(capfd.readouterr())
+def test_a_worker_ends_at_sigterm_without_a_message(capfd):
+    payload = pickle.dumps(raise_on_sigterm_as_lightning)
+    worker = multiprocessing.get_context("fork").Process(target=workers.run_worker, args=(payload,))
+    worker.start()
+    worker.join()
+    assert worker.exitcode == EXIT_TERMINATED and "interrupted" not in "".join(capfd.readouterr())
 
 
 def test_a_failing_run_does_not_stop_the_others_and_the_end_names_it(images, command):

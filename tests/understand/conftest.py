@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from headstart.understand.architectures import skip_connections_chapter
+from headstart.understand.architectures.skip_connections_chapter import DepthExperiment
+from headstart.understand.run_row import RunRow
 from headstart.understand.subject import Subject
 from headstart.understand.transfer.transfer_curve import MODE_LABELS
 
@@ -30,39 +31,50 @@ def subject(lesson):
 
 
 @pytest.fixture
-def transplanted():
-    """A function that gives the runs of a transferability curve of two stages."""
+def run_row():
+    """A function that builds a run of a sweep."""
 
-    def run(kept, way, seed, accuracy, labels=5):
-        return {
-            "status": "finished",
-            "model": "partial_transfer",
+    def build(model="finetune", seed=0, accuracy=0.8, **values):
+        defaults = {
             "data": "digits",
-            "labels_per_class": labels,
-            "seed": seed,
-            "settings": {"model.num_stages": kept, "model.mode": way},
-            "metrics": {"test/accuracy": accuracy + 0.01 * seed},
+            "classes": (),
+            "labels_per_class": 5,
+            "settings": {},
+            "test_loss": 0.5,
+            "training_loss": 0.01,
+            "is_pretrained": not model.startswith("scratch"),
         }
+        return RunRow(model=model, seed=seed, accuracy=accuracy, **(defaults | values))
 
-    def sweep(frozen=(0.5, 0.795, 0.6), tuned=0.8, seeds=3):
-        """A sweep of two stages; ``frozen`` by how many are kept, and both kept and fine-tuned."""
-        accuracies = {"frozen": frozen, "finetuned": (frozen[0], 0.7, tuned), "random_frozen": (frozen[0], 0.3, 0.2)}
-        return [
-            run(kept, way, seed, accuracies[way][kept] + 0.001 * (seed * kept % 2))
-            for way in MODE_LABELS
-            for kept in range(3)
-            for seed in range(seeds)
-        ]
-
-    return sweep
+    return build
 
 
 @pytest.fixture
-def shallow(monkeypatch):
+def curve_rows(run_row):
+    """A function that builds the runs of a transfer curve of two stages."""
+
+    def build(frozen=(0.5, 0.795, 0.6), finetuned=0.8, seeds=3):
+        accuracies = {
+            "frozen": frozen,
+            "finetuned": (frozen[0], 0.7, finetuned),
+            "random_frozen": (frozen[0], 0.3, 0.2),
+        }
+        return [
+            run_row(
+                "partial_transfer",
+                seed,
+                accuracies[mode][depth] + 0.01 * seed + 0.001 * (seed * depth % 2),
+                settings={"model.num_stages": depth, "model.mode": mode},
+            )
+            for mode in MODE_LABELS
+            for depth in range(3)
+            for seed in range(seeds)
+        ]
+
+    return build
+
+
+@pytest.fixture
+def small_experiment():
     """Networks of 8 and 14 layers, trained for two steps."""
-    kinds = [
-        (skips, norm, {skip_connections_chapter.SHALLOW: 8, skip_connections_chapter.DEEP: 14}[layers])
-        for skips, norm, layers in skip_connections_chapter.KINDS
-    ]
-    for name, value in {"KINDS": kinds, "SHALLOW": 8, "DEEP": 14, "STEPS": 2, "SIDE": 8}.items():
-        monkeypatch.setattr(skip_connections_chapter, name, value)
+    return DepthExperiment(shallow=8, deep=14, steps=2, num_seeds=2, num_gradient_seeds=2)

@@ -40,44 +40,42 @@ class Elements(HTMLParser):
         self.addresses += [v for k, v in attributes if k in ("src", "href") and v]
 
 
-def test_what_comes_from_a_person_is_text_and_only_pictures_are_markup(page):
-    elements = Elements()
-    elements.feed(page)
-    assert "script" not in elements.seen and "i" not in elements.seen and "b" not in elements.seen
-    assert elements.seen.count("svg") == 1
+class TestRenderExplanation:
+    def test_escapes_everything_but_pictures(self, page):
+        elements = Elements()
+        elements.feed(page)
+        assert "script" not in elements.seen and "i" not in elements.seen and "b" not in elements.seen
+        assert elements.seen.count("svg") == 1
+
+    def test_has_no_outside_addresses(self, page):
+        elements = Elements()
+        elements.feed(page)
+        assert all(address.startswith(("#", "data:")) for address in elements.addresses)
+        assert "default-src 'none'" in page
+
+    def test_shows_every_claim(self, page):
+        for claim in CLAIMS:
+            assert claim.verdict in page and claim.value in page
+            assert claim.verdict != "not measured" or claim.command in page
+        assert "headstart understand RUN --only PART" in page
+        assert "2.5 to 5" in page
+        assert "1 <span" in page  # of each verdict, how many
+
+    def test_links_chapters_by_name(self, page):
+        assert page.count(">large fields</a>") == 1, "in the list of parts"
+        assert page.count("<code>large_fields</code></a>") == len(CLAIMS), "beside each claim, as --only takes it"
+        assert page.count(">Fields, and what a long title says of them<") == 1, "above the part alone"
+
+    def test_aligns_short_numbers_right(self, page):
+        assert '<td class="n">12,345</td>' in page and '<td class="n">0.0432</td>' in page
+        assert "conv&lt;1&gt;" in page
 
 
-def test_the_page_reaches_for_nothing_outside(page):
-    elements = Elements()
-    elements.feed(page)
-    assert all(address.startswith(("#", "data:")) for address in elements.addresses)
-    assert "default-src 'none'" in page
-
-
-def test_every_claim_stands_in_the_table_with_its_verdict_figure_interval_and_command(page):
-    for claim in CLAIMS:
-        assert claim.verdict in page and claim.value in page
-        assert claim.verdict != "not measured" or claim.command in page
-    assert "headstart understand RUN --only PART" in page
-    assert "2.5 to 5" in page
-    assert "1 <span" in page  # of each verdict, how many
-
-
-def test_a_part_is_pointed_to_by_a_short_name(page):
-    assert page.count(">large fields</a>") == 1, "in the list of parts"
-    assert page.count("<code>large_fields</code></a>") == len(CLAIMS), "beside each claim, as --only takes it"
-    assert page.count(">Fields, and what a long title says of them<") == 1, "above the part alone"
-
-
-def test_numbers_of_a_table_are_short_and_flush_right(page):
-    assert '<td class="n">12,345</td>' in page and '<td class="n">0.0432</td>' in page
-    assert "conv&lt;1&gt;" in page
-
-
-def test_the_json_holds_all_that_was_measured_and_no_number_that_is_none():
-    chapter = Chapter("fields", "Fields", [], CLAIMS, {"share": math.nan, "list": [1.0, math.inf], 3: (1, 2)})
-    said = json.loads(explanation_to_json("run", [chapter], [], "headstart understand run", {"torch": "2"}))
-    (only,) = said["chapters"]
-    assert only["numbers"] == {"share": None, "list": [1.0, None], "3": [1, 2]}
-    assert [claim["verdict"] for claim in only["claims"]] == ["holds", "fails", "not measured"]
-    assert only["claims"][0]["interval"] == [2.5, 5.0]
+class TestExplanationToJson:
+    def test_has_null_for_nan(self):
+        chapter = Chapter("fields", "Fields", [], CLAIMS, {"share": math.nan, "list": [1.0, math.inf], 3: (1, 2)})
+        said = json.loads(explanation_to_json("run", [chapter], [], "headstart understand run", {"torch": "2"}))
+        (only,) = said["chapters"]
+        assert only["numbers"] == {"share": None, "list": [1.0, None], "3": [1, 2]}
+        assert [claim["verdict"] for claim in only["claims"]] == ["holds", "fails", "not measured"]
+        assert only["claims"][0]["interval"] == [2.5, 5.0]

@@ -1,1 +1,1 @@
-"""timm networks without their classifier, and where their weights come from."""
+"""timm networks without their classifier: settings, starting weights, model cards, export."""

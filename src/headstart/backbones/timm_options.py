@@ -1,31 +1,31 @@
-"""What timm accepts: options that are none of a network's own, and the tags of its weights. Loads timm when called."""
+"""Checks options and weight tags against timm. Imports timm only when called."""
 
 from typing import Any
 
 from headstart.errors import HeadstartError
 
-# What timm's create_model takes beside a network's own options, and would leave without effect here, or be set twice.
+# Arguments of timm's create_model that are not options of a network: without effect here, or set elsewhere.
 UNSUPPORTED_OPTIONS = {
-    **dict.fromkeys(("features_only", "out_indices", "feature_cls"), "the head takes the last layer's features alone"),
-    **dict.fromkeys(("scriptable", "exportable", "no_jit"), "it changes nothing here"),
+    **dict.fromkeys(("features_only", "out_indices", "feature_cls"), "the head takes only the last layer's features"),
+    **dict.fromkeys(("scriptable", "exportable", "no_jit"), "it has no effect here"),
     **dict.fromkeys(
         ("pretrained", "pretrained_cfg", "pretrained_cfg_overlay", "pretrained_strict", "checkpoint_path", "cache_dir"),
-        "backbone.weights names the weights, backbone.mean and backbone.std what they expect",
+        "backbone.weights names the weights, backbone.mean and backbone.std their normalization",
     ),
-    "in_chans": "a backbone takes three channels, and grey images are repeated for it",
-    "num_classes": "the head has as many outputs as the data have classes",
+    "in_chans": "a backbone takes three channels, and gray images are repeated for it",
+    "num_classes": "the head has one output per class of the data",
 }
 
 
 def check_backbone_options(options: dict[str, Any]) -> None:
-    """Raises HeadstartError where ``backbone.options`` holds what would have no effect, or is said elsewhere."""
+    """Raises HeadstartError if ``backbone.options`` has an option without effect, or one that is set elsewhere."""
     for option, value in options.items():
         if option in UNSUPPORTED_OPTIONS:
             raise HeadstartError(f"backbone.options.{option}={value}: {UNSUPPORTED_OPTIONS[option]}; leave it out")
 
 
 def find_pretrained_cfg(name: str) -> Any:
-    """timm's configuration of the pretrained weights that a name stands for, of its tag where it has one.
+    """timm's configuration of the pretrained weights of ``name``, for its tag if it has one; None: timm has none.
 
     Raises:
         HeadstartError: the network has no weights of that tag.

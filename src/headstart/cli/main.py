@@ -1,13 +1,12 @@
-"""`headstart`: what one does with runs once they are there; a thin function for each command."""
+"""Entry point of `headstart`: parses the command line and calls the command's function."""
 
 import argparse
-import json
 import sys
 from collections.abc import Callable
 from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from headstart.errors import HeadstartError
 from headstart.file_names import expand_home
@@ -15,7 +14,7 @@ from headstart.process import prepare_process, raise_on_sigterm, run_command
 from headstart.version import __version__
 
 CLI_PROGRAM = "headstart"
-EXIT_USAGE = 2  # the exit code of a command that was typed wrongly
+EXIT_USAGE = 2  # exit code for wrong usage
 
 
 def main() -> None:
@@ -24,23 +23,23 @@ def main() -> None:
 
 
 def run_cli(argv: list[str]) -> int:
-    """Does what the command line says. The exit code: 0, 1 for a failure, 2 for wrong usage."""
+    """Runs a command line. Returns the exit code: 0, or 1 for a failure; wrong usage exits with 2."""
     parser, commands = _build_parser()
     if argv and not argv[0].startswith("-") and argv[0] not in commands:
-        near = get_close_matches(argv[0], commands, n=1)
-        mend = f"did you mean '{near[0]}'?" if near else f"the commands are {', '.join(commands)}"
-        parser.error(f"no command '{argv[0]}'; {mend}")
+        matches = get_close_matches(argv[0], commands, n=1)
+        hint = f"did you mean '{matches[0]}'?" if matches else f"the commands are {', '.join(commands)}"
+        parser.error(f"no command '{argv[0]}'; {hint}")
     args = parser.parse_args(argv)
 
-    def work() -> int:
+    def call_command() -> int:
         with raise_on_sigterm():
             return _import_and_call(commands[args.command], args)
 
-    return run_command(CLI_PROGRAM, work, resume_hint="")
+    return run_command(CLI_PROGRAM, call_command, resume_hint="")
 
 
 def _import_and_call(command: Callable[[argparse.Namespace], int], args: argparse.Namespace) -> int:
-    """Imports what ``--import`` names, so that checkpoints of its classes load, and does what the command says."""
+    """Imports the modules of ``--import``, so that checkpoints of their classes load, then calls the command."""
     for module in getattr(args, "modules", ()):
         try:
             import_module(module)
@@ -52,58 +51,30 @@ def _import_and_call(command: Callable[[argparse.Namespace], int], args: argpars
 
 
 def run_predict(args: argparse.Namespace) -> int:
-    """Prints the class of each image. Every visible file in a folder counts as an image; one that cannot be read is a
-    row with the reason. The exit code is 0 where all files were answered, 1 where some could not be read."""
-    from headstart.cli.file_prediction import list_images, predict_files
-    from headstart.data.ignored import describe_ignored, group_ignored
-    from headstart.reporting.console import escape_control_characters
+    """Prints the predicted class of each image. Every visible file in a folder counts as an image; a file that cannot
+    be read is a row with the reason. The exit code is 0, or 1 if a file could not be read."""
+    from headstart.cli.predict import predict_and_print
 
-    images = list_images(args.images)
-    import headstart
-
-    model = headstart.load(args.model)
-    if images.ignored:
-        _print_status(escape_control_characters(f"passed over: {describe_ignored(group_ignored(images.ignored))}"))
-    rows = predict_files(model.predict, images, args.batch_size)
-    if args.json:
-        print(json.dumps(rows, indent=1))  # in ASCII: a name may hold what a terminal cannot show or obeys
-    else:
-        _print_predictions(rows)
-    errors = sum("error" in row for row in rows)
-    if errors:
-        _print_status(f"{errors:,} of {len(rows):,} file{'s' if len(rows) > 1 else ''} could not be read")
-    return int(errors > 0)
-
-
-def _print_predictions(rows: list[dict[str, Any]]) -> None:
-    from headstart.reporting.console import print_table
-
-    errors = any("error" in row for row in rows)
-    cells = [
-        [row["image"], row.get("class", ""), f"{row['probability']:.3f}" if "class" in row else ""]
-        + [row.get("error", "")] * errors
-        for row in rows
-    ]
-    print_table(["image", "class", "probability", *["error"] * errors], cells, right_aligned=["probability"])
+    return predict_and_print(args.model, args.images, args.batch_size, args.json)
 
 
 def run_report(args: argparse.Namespace) -> int:
-    """Prints what sweeps say, from their files alone, and writes it as a page, as JSON and as CSV."""
+    """Prints the report of one or more sweeps and writes it as HTML, JSON and CSV. Reads only the run directories."""
     from headstart.compare.inference.analysis import analyze_sweep
     from headstart.compare.report.terminal import print_analysis
 
     if len(args.sweeps) > 1 and args.out is None:
-        raise HeadstartError("several sweeps make one report: name the folder for it by --out")
-    told = analyze_sweep(*args.sweeps)
-    print_analysis(told)
+        raise HeadstartError("several sweeps make one report: give its folder by --out")
+    analysis = analyze_sweep(*args.sweeps)
+    print_analysis(analysis)
     from headstart.compare.report.content import write_report
 
-    print(f"report: {write_report(args.out or args.sweeps[0], told)}")
+    print(f"report: {write_report(args.out or args.sweeps[0], analysis)}")
     return 0
 
 
 def run_best(args: argparse.Namespace) -> int:
-    """Prints the checkpoint that a sweep's verdict speaks for; why, on the error stream."""
+    """Prints the path of the best arm's checkpoint; the reason goes to the error stream."""
     from headstart.compare.best_checkpoint import find_best_checkpoint
     from headstart.reporting.console import print_path
 
@@ -114,45 +85,18 @@ def run_best(args: argparse.Namespace) -> int:
 
 
 def run_audit(args: argparse.Namespace) -> int:
-    """Tells what may be wrong with a folder of images: unreadable files, copies, classes, sizes."""
-    from headstart.data.audit.audit import MAX_EXAMPLES
-    from headstart.data.audit.audit import audit_folder as look_through
-    from headstart.reporting.console import escape_control_characters, print_table
-    from headstart.reporting.finding_kinds import FINDING_KINDS
+    """Finds problems of an image folder: unreadable files, copies, classes, sizes."""
+    from headstart.cli.audit import audit_and_print
 
-    found = look_through(args.folder)
-    if args.json:
-        print(json.dumps(found.to_dict(), indent=1))  # in ASCII, as above
-        return 0
-    filled = sum(any(parts.values()) for parts in found.classes.values())
-    print(f"{escape_control_characters(found.name)}: {found.images:,} images of {filled:,} classes")
-    if found.depth:
-        print(found.depth)
-    if not found.findings:
-        print("nothing to mend was found")
-        return 0
-    counts = [(kind, f"{count:,}", FINDING_KINDS[kind]) for kind, count in found.counts.items()]
-    print_table(["kind", "found", "what"], counts, right_aligned=["found"])
-    if found.pair_counts["pairs"]:
-        print(f"\n{found.pairs_summary}")
-    print()
-    rows = []
-    for kind, count in found.counts.items():
-        for finding in found.findings_of(kind)[:MAX_EXAMPLES]:
-            first, *others = finding.paths[:MAX_EXAMPLES]
-            rows += [(kind, first, finding.text), *(("", path, "") for path in others)]
-        if count > MAX_EXAMPLES:
-            rows.append(("", f"and {count - MAX_EXAMPLES:,} more; --json names all", ""))
-    print_table(["kind", "path", "what was found"], rows)
-    return 0
+    return audit_and_print(args.folder, args.json)
 
 
 def run_understand(args: argparse.Namespace) -> int:
-    """Measures what the lesson says of convolutional networks on a trained one, and writes it as a page."""
+    """Measures claims about convolutional networks on a trained network and writes the results as HTML and JSON."""
     if args.simulation:
         return _write_simulation(expand_home(args.simulation), args.model)
     if not args.model:
-        raise HeadstartError("name a run's directory or a checkpoint; only --simulation FILE does without")
+        raise HeadstartError("give a run directory or a checkpoint; only --simulation FILE needs none")
     from headstart.runs.checkpoint import resolve_checkpoint
 
     resolve_checkpoint(args.model)  # before the seconds that torch takes
@@ -168,13 +112,13 @@ def _write_simulation(page: Path, model: str | None) -> int:
     from headstart.runs.checkpoint import resolve_checkpoint
     from headstart.understand.simulation import render_simulation
 
-    own = None
+    layers = None
     if model:
         resolve_checkpoint(model)
         from headstart.cli.understand import list_model_layers
 
-        own = list_model_layers(model)
-    write_text(page, render_simulation(own))
+        layers = list_model_layers(model)
+    write_text(page, render_simulation(layers))
     print(f"simulation: {page}")
     return 0
 
@@ -184,10 +128,10 @@ def _print_status(text: str) -> None:
 
 
 def run_export(args: argparse.Namespace) -> int:
-    """Writes a model's backbone to a file that ``backbone.weights=FILE`` reads."""
-    from headstart.backbones import model_card
+    """Writes a model's backbone to a file for ``backbone.weights=FILE``."""
+    from headstart.backbones.export import export_backbone
 
-    print(model_card.export_backbone(args.model, args.out, args.terms))
+    print(export_backbone(args.model, args.out, args.terms))
     return 0
 
 
@@ -197,46 +141,58 @@ class _ArgumentParser(argparse.ArgumentParser):
 
 
 def _build_parser() -> tuple[_ArgumentParser, dict[str, Callable[[argparse.Namespace], int]]]:
-    parser = _ArgumentParser(CLI_PROGRAM, description="What one does with trained runs; headstart-train makes them.")
+    parser = _ArgumentParser(
+        CLI_PROGRAM, description="Uses trained models and compares runs. headstart-train trains them."
+    )
     parser.add_argument("--version", action="version", version=f"{CLI_PROGRAM} {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
-    command = commands.add_parser("predict", help="the class of each image", description=run_predict.__doc__)
-    command.add_argument("model", metavar="CKPT_OR_RUN", help="a checkpoint, or a run's directory")
+    command = commands.add_parser("predict", help="predict the class of each image", description=run_predict.__doc__)
+    command.add_argument("model", metavar="CKPT_OR_RUN", help="a checkpoint or a run directory")
     command.add_argument("images", nargs="+", metavar="IMAGE", help="image files, folders of them, or patterns")
-    command.add_argument("--json", action="store_true", help="all probabilities, as JSON")
-    command.add_argument("--batch-size", type=_parse_count, default=64, metavar="N", help="images at a time (64)")
+    command.add_argument("--json", action="store_true", help="print all probabilities as JSON")
+    command.add_argument(
+        "--batch-size", type=_parse_count, default=64, metavar="N", help="number of images at a time (64)"
+    )
 
-    command = commands.add_parser("report", help="what sweeps say, as a page too", description=run_report.__doc__)
+    command = commands.add_parser("report", help="report the results of sweeps", description=run_report.__doc__)
     command.add_argument("sweeps", nargs="+", metavar="SWEEP", help="directories of runs, such as those in runs/")
-    command.add_argument("--out", metavar="FOLDER", help="where report.html, .json and .csv go (the sweep itself)")
+    command.add_argument("--out", metavar="FOLDER", help="folder for report.html, .json and .csv (the sweep)")
 
-    command = commands.add_parser("best", help="a sweep's best checkpoint", description=run_best.__doc__)
+    command = commands.add_parser("best", help="print a sweep's best checkpoint", description=run_best.__doc__)
     command.add_argument("sweep", metavar="SWEEP", help="a directory of runs, such as those in runs/")
 
-    command = commands.add_parser("audit", help="what is wrong with a folder of images", description=run_audit.__doc__)
+    command = commands.add_parser("audit", help="find problems of an image folder", description=run_audit.__doc__)
     command.add_argument("folder", metavar="PATH", help="PATH/<class>/* or PATH/{train,val,test}/<class>/*")
-    command.add_argument("--json", action="store_true", help="all of it, as JSON")
+    command.add_argument("--json", action="store_true", help="print all findings as JSON")
 
     command = commands.add_parser(
-        "understand", help="what a network sees, as a page", description=run_understand.__doc__
+        "understand", help="measure what a network has learned", description=run_understand.__doc__
     )
-    command.add_argument("model", nargs="?", metavar="RUN_OR_CKPT", help="a run's directory, or a checkpoint")
-    command.add_argument("--data", metavar="PATH", help="a folder of images to look at (those of the run)")
-    command.add_argument("--only", nargs="+", default=[], metavar="PART", help="parts of it (all)")
-    command.add_argument("--sweep", nargs="+", default=[], metavar="SWEEP", help="runs that tell what takes many")
-    command.add_argument("--simulation", metavar="FILE", help="only the simulation of receptive fields, to this file")
-    command.add_argument("--out", metavar="FOLDER", help="where understanding.html and .json go (the run itself)")
+    command.add_argument("model", nargs="?", metavar="RUN_OR_CKPT", help="a run directory or a checkpoint")
+    command.add_argument("--data", metavar="PATH", help="a folder of images to measure on (the run's images)")
+    command.add_argument("--only", nargs="+", default=[], metavar="PART", help="chapters to measure (all)")
+    command.add_argument(
+        "--sweep", nargs="+", default=[], metavar="SWEEP", help="runs for the claims that need several"
+    )
+    command.add_argument(
+        "--simulation", metavar="FILE", help="write only the simulation of receptive fields, to this file"
+    )
+    command.add_argument("--out", metavar="FOLDER", help="folder for understanding.html and .json (the run)")
 
-    command = commands.add_parser("export", help="a model's backbone as a file", description=run_export.__doc__)
-    command.add_argument("model", metavar="CKPT_OR_RUN", help="a checkpoint, or a run's directory")
+    command = commands.add_parser("export", help="write a model's backbone to a file", description=run_export.__doc__)
+    command.add_argument("model", metavar="CKPT_OR_RUN", help="a checkpoint or a run directory")
     command.add_argument("--format", required=True, choices=["backbone"], help="what to write")
-    command.add_argument("--out", default="backbone.safetensors", metavar="FILE", help="where (backbone.safetensors)")
-    command.add_argument("--terms", default="", metavar="TEXT", help="terms of the training images, for the card")
+    command.add_argument(
+        "--out", default="backbone.safetensors", metavar="FILE", help="the file (backbone.safetensors)"
+    )
+    command.add_argument(
+        "--terms", default="", metavar="TEXT", help="terms of use of the training images, for the model card"
+    )
     for name in ("predict", "understand", "export"):
         commands.choices[name].add_argument(
             "--import", action="append", default=[], dest="modules", metavar="MODULE",
-            help="where a model of your own is defined; a checkpoint alone never chooses what is imported",
+            help="module of your own model; a checkpoint never chooses what is imported",
         )  # fmt: skip
     return parser, {
         "predict": run_predict,
@@ -250,5 +206,5 @@ def _build_parser() -> tuple[_ArgumentParser, dict[str, Callable[[argparse.Names
 
 def _parse_count(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"'{text}' is no number of images; give 1 or more")
+        raise argparse.ArgumentTypeError(f"'{text}' is not a number of images; give 1 or more")
     return int(text)

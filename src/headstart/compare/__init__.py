@@ -1,1 +1,1 @@
-"""What the runs of a sweep say, read from their files alone. Torch-free."""
+"""Compares the arms of sweeps from their run directories. Torch-free."""

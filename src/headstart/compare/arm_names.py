@@ -1,62 +1,69 @@
-"""Arms named by what differs: the model, and the fewest settings that tell its arms apart."""
+"""Names each arm by its model and the fewest settings that tell it from the other arms of its data set."""
 
 import json
 from collections import defaultdict
 from collections.abc import Sequence
 from itertools import combinations
-from typing import Any
+from typing import Any, Protocol
 
-RunResult = dict[str, Any]  # what a result.json holds
-
-MAX_SETTINGS_IN_NAME = 4  # in a name; where even these tell nothing apart, the name has all that differ
+MAX_SETTINGS_IN_NAME = 4  # arms that need more are named by every setting that differs
 
 
-def arm_key(result: RunResult) -> str:
-    """Equal for the runs of one arm, whatever their seed, budget, data and fold."""
-    return json.dumps([result.get("arm"), result.get("settings") or {}], sort_keys=True)
+class HasArm(Protocol):
+    """A run, planned or loaded."""
+
+    @property
+    def data(self) -> str: ...
+
+    @property
+    def model(self) -> str: ...
+
+    @property
+    def settings(self) -> dict[str, Any]: ...
+
+    @property
+    def arm_key(self) -> str: ...
 
 
-def arm_names(results: Sequence[RunResult]) -> list[str]:
-    """The name of each result's arm, e.g. ``finetune head_lr=0.001 backbone=resnet18``."""
-    # Within a data set: that another has other images makes no two arms of one.
+def arm_names(runs: Sequence[HasArm]) -> list[str]:
+    """Names the arm of each run, e.g. ``finetune head_lr=0.001 backbone=resnet18``."""
     settings: dict[tuple[str, str], dict[str, dict[str, Any]]] = defaultdict(dict)
-    for result in results:
-        model = str(result.get("arm"))
-        settings[str(result.get("data")), model][arm_key(result)] = result.get("settings") or {}
+    for run in runs:
+        settings[run.data, run.model][run.arm_key] = run.settings
     names = {
-        (data, key): " ".join([model, *(f"{_shorten_key(s)}={_format_setting(own[s])}" for s in telling if s in own)])
+        (data, arm_key): " ".join([model, *(f"{_shorten_key(k)}={_format_setting(arm[k])}" for k in keys if k in arm)])
         for (data, model), arms in settings.items()
-        for telling in [_select_distinguishing_settings(list(arms.values()))]
-        for key, own in arms.items()
+        for keys in [_select_distinguishing_settings(list(arms.values()))]
+        for arm_key, arm in arms.items()
     }
-    return [names[str(result.get("data")), arm_key(result)] for result in results]
+    return [names[run.data, run.arm_key] for run in runs]
 
 
 def _select_distinguishing_settings(arms: list[dict[str, Any]]) -> Sequence[str]:
-    """The fewest settings by which all these arms differ; among equally few, the most readable."""
+    """Selects the fewest settings in which all arms differ; of equally few, the most readable."""
     if len(arms) == 1:
         return ()
     by_partition: dict[tuple[int, ...], str] = {}
-    for setting in sorted({s for arm in arms for s in arm}, key=_readability_key):
+    for setting in sorted({key for arm in arms for key in arm}, key=_readability_key):
         values = [json.dumps(arm[setting], sort_keys=True) if setting in arm else None for arm in arms]
-        partition = tuple(values.index(v) for v in values)
+        partition = tuple(values.index(value) for value in values)
         if any(partition):
-            by_partition.setdefault(partition, setting)  # others that differ in step say nothing more
+            by_partition.setdefault(partition, setting)  # a setting that differs in step with it adds nothing
     for size in range(1, MAX_SETTINGS_IN_NAME + 1):
-        for chosen in combinations(by_partition.items(), size):
-            if len(set(zip(*(partition for partition, _ in chosen), strict=True))) == len(arms):
-                return [setting for _, setting in chosen]
+        for candidates in combinations(by_partition.items(), size):
+            if len(set(zip(*(partition for partition, _ in candidates), strict=True))) == len(arms):
+                return [setting for _, setting in candidates]
     return list(by_partition.values())
 
 
 def _readability_key(setting: str) -> tuple[bool, bool, bool, int, str]:
-    """Sorts before what it settles: a network's name and its weights before its options, a short key before a long."""
+    """Sorts a network's name and weights before its options, and a short key before a long one."""
     word = _shorten_key(setting)
     return (word != "backbone", word != "weights", not setting.startswith("model."), setting.count("."), setting)
 
 
 def _shorten_key(setting: str) -> str:
-    """The last word of a dotted key, but for a name, which is what it names."""
+    """Returns the last word of a dotted key; of a ``name``, the word before it."""
     *_, parent, last = ("", *setting.split("."))
     return parent if last == "name" and parent else last
 

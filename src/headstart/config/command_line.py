@@ -1,103 +1,126 @@
-"""The entry point's manners: what is typed works as typed, and every answer fits on a line. Torch-free."""
+"""Splits a command line into Hydra's flags and overrides. Torch-free."""
 
-import functools
-import os
-import sys
-from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from string import Template
 
-import hydra
-import yaml
-from omegaconf import DictConfig
+from headstart.config.suggestions import suggest_closest
+from headstart.errors import HeadstartError
+from headstart.file_names import expand_home
 
-from headstart.config.compose import (
-    CONFIG_NAME,
-    VERSION_BASE,
-    ComposedCommand,
-    compose_command,
-    compose_first_run,
-    compose_with,
-    conf_dir,
-    parse_arguments,
-    resolve_config_dir,
-)
-from headstart.config.overrides import quote_overrides, split_flags
-from headstart.process import is_trace_enabled, print_error, run_command
+# Flags of Hydra; those with a value, with the values that Hydra takes (empty: any).
+SWITCHES = ("--help", "--hydra-help", "--version", "--resolve", "--run", "--multirun", "--shell-completion")
+VALUE_FLAGS: dict[str, tuple[str, ...]] = {
+    "--cfg": ("job", "hydra", "all"),
+    "--info": ("all", "config", "defaults", "defaults-tree", "plugins", "searchpath"),
+    "--config-name": (),
+    "--config-dir": (),
+    "--config-path": (),
+    "--package": (),
+    "--experimental-rerun": (),
+}
+SHORT_FLAGS = {
+    "-h": "--help",
+    "-r": "--run",
+    "-m": "--multirun",
+    "-sc": "--shell-completion",
+    "-c": "--cfg",
+    "-i": "--info",
+    "-cn": "--config-name",
+    "-cd": "--config-dir",
+    "-cp": "--config-path",
+    "-p": "--package",
+}
+OPTIONAL_VALUE = "--info"  # the only flag whose value may be left out
+CONFIG_PATH_HINT = "the configuration is the package's own; name a folder of further choices by --config-dir"
+REFUSED_FLAGS = {
+    "--config-path": CONFIG_PATH_HINT,
+    "--package": "the configuration's keys stand at its root; leave it out",
+    "--experimental-rerun": "give the run's command again, as result.json has it",
+}
+DISPLAY_FLAGS = {"--help", "--hydra-help", "--version", "--cfg", "--info", "--shell-completion"}
 
-__all__ = [
-    "TRAIN_PROGRAM",
-    "ComposedCommand",
-    "compose_command",
-    "compose_with",
-    "conf_dir",
-    "launch_hydra",
-    "quote_overrides",
-    "run_command",
-]
 
-TRAIN_PROGRAM = "headstart-train"
+@dataclass(frozen=True)
+class CommandLine:
+    """A command line in parts.
 
+    Args:
+        overrides: words such as ``seed=0``.
+        flags: the other words as typed, each value after its flag.
+        values: value of each flag by its long name; empty for a switch.
 
-def launch_hydra(task_function: Callable[[DictConfig], object], argv: list[str]) -> int:
-    """Lets Hydra answer the command: runs ``job`` once, or once for each run of a sweep, or shows things.
-
-    Returns:
-        The exit code: 0, 1 after any failure (told in one line), 130 for Ctrl-C.
+    Example:
+        >>> parse_command_line(["-m", "seed=0,1"]).values
+        {'--multirun': ''}
     """
-    return run_command(TRAIN_PROGRAM, lambda: _run_hydra_command(task_function, quote_overrides(argv)))
 
+    overrides: list[str]
+    flags: list[str]
+    values: dict[str, str]
 
-def _run_hydra_command(task_function: Callable[[DictConfig], object], argv: list[str]) -> int:
-    args = parse_arguments(argv)
-    flags, overrides = split_flags(argv)
-    if args.help:
-        print(format_help(resolve_config_dir(args)))
-        return 0
-    if args.cfg:
-        # Hydra shows one run; of a sweep that is the first.
-        overrides, flags = compose_first_run(args).overrides, [f for f in flags if f not in ("-m", "--multirun")]
-    else:
-        compose_command(argv)
-    failed, trace = [], is_trace_enabled()
+    @property
+    def is_multirun(self) -> bool:
+        return "--multirun" in self.values
 
-    @functools.wraps(task_function)
-    def answered(cfg: DictConfig) -> object:
-        try:
-            return task_function(cfg)
-        except Exception as error:  # Hydra would end the sweep here, and print more than a line
-            print_error(TRAIN_PROGRAM, error, trace)
-            failed.append(error)
+    @property
+    def is_display_only(self) -> bool:
+        """Whether Hydra shows something and runs nothing."""
+        return bool(DISPLAY_FLAGS & self.values.keys())
+
+    @property
+    def config_dir(self) -> Path | None:
+        """The folder of ``--config-dir``.
+
+        Raises:
+            HeadstartError: there is no such folder.
+        """
+        if "--config-dir" not in self.values:
             return None
-
-    _call_hydra(answered, [*overrides, *flags])
-    return 1 if failed else 0
-
-
-def format_help(config_dir: Path | None) -> str:
-    """The text of ``--help``. Hydra takes as long to list the groups as a whole start otherwise does."""
-    text = (conf_dir() / "hydra" / "help" / "headstart.yaml").read_text(encoding="utf-8")
-    template = yaml.safe_load(text)["template"]
-    choices: dict[str, set[str]] = {}
-    for folder in filter(None, (conf_dir(), config_dir)):
-        for path in folder.rglob("*.yaml"):
-            group = path.parent.relative_to(folder).as_posix()
-            if group != "." and not group.startswith("hydra"):
-                choices.setdefault(group, set()).add(path.stem)
-    groups = "".join(f"{group}: {', '.join(sorted(names))}\n" for group, names in sorted(choices.items()))
-    return Template(template).substitute(APP_CONFIG_GROUPS=groups).rstrip()
+        folder = expand_home(self.values["--config-dir"]).absolute()
+        if not folder.is_dir():
+            raise HeadstartError(f"--config-dir {self.values['--config-dir']}: there is no such folder")
+        return folder
 
 
-def _call_hydra(task_function: Callable[[DictConfig], object], argv: list[str]) -> None:
-    before, sys.argv = sys.argv, [sys.argv[0], *argv]
-    trace = is_trace_enabled()
-    os.environ["HYDRA_FULL_ERROR"] = "1"  # so that Hydra raises what it would print and exit with
-    try:
-        hydra.main(str(conf_dir()), CONFIG_NAME, VERSION_BASE)(task_function)()
-    except SystemExit as end:
-        if end.code or type(end) is not SystemExit:  # Lightning's answer to SIGTERM has no code
-            raise
-    finally:
-        sys.argv = before
-        if not trace:
-            del os.environ["HYDRA_FULL_ERROR"]
+def split_flags(argv: list[str]) -> tuple[list[str], list[str]]:
+    """Splits a command line into flags (with their values) and overrides; Hydra does not read them interleaved."""
+    flags: list[str] = []
+    overrides: list[str] = []
+    value_follows = False
+    for word in argv:
+        is_topic = flags[-1:] in (["-i"], ["--info"]) and "=" not in word
+        is_flag = word.startswith("-") or value_follows or is_topic
+        (flags if is_flag else overrides).append(word)
+        name = _long_name(word)
+        value_follows = not value_follows and name in VALUE_FLAGS and name != OPTIONAL_VALUE
+    return flags, overrides
+
+
+def parse_command_line(argv: list[str]) -> CommandLine:
+    """Reads the flags of a command line.
+
+    Raises:
+        HeadstartError: an unknown flag, one that is refused, or one without its value.
+    """
+    flags, overrides = split_flags(argv)
+    values: dict[str, str] = {}
+    words = iter(flags)
+    for word in words:
+        typed, equals, value = word.partition("=")
+        name = _long_name(typed)
+        if name in REFUSED_FLAGS:
+            raise HeadstartError(f"{typed}: {REFUSED_FLAGS[name]}")
+        if name not in (*SWITCHES, *VALUE_FLAGS):
+            near = suggest_closest(typed, [*SWITCHES, *VALUE_FLAGS], cutoff=0.7)
+            raise HeadstartError(f"no flag '{word}'{near or '; --help shows what there is'}")
+        if name in VALUE_FLAGS and not equals:
+            value = next(words, "all" if name == OPTIONAL_VALUE else "")
+        choices = VALUE_FLAGS.get(name, ())
+        if name in VALUE_FLAGS and (not value or (choices and value not in choices)):
+            raise HeadstartError(f"{typed}: give a value{f', one of {chr(44).join(choices)}' if choices else ''}")
+        values[name] = value
+    return CommandLine(overrides, flags, values)
+
+
+def _long_name(flag: str) -> str:
+    return SHORT_FLAGS.get(flag, flag)

@@ -1,20 +1,16 @@
-"""What a command asks for: its configuration composed by Hydra's own loader, before anything runs."""
+"""Composes the configuration of a command with Hydra's compose API, before anything runs. Torch-free."""
 
 import re
-from argparse import Namespace
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import yaml
-from hydra import version
-from hydra._internal.hydra import Hydra
-from hydra._internal.utils import create_config_search_path, get_args_parser
+from hydra import compose, initialize_config_dir
 from hydra.core.config_loader import ConfigLoader
-from hydra.core.config_search_path import SearchPathQuery
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
@@ -22,155 +18,247 @@ from hydra.errors import ConfigCompositionException, MissingConfigException, Ove
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from headstart.config.overrides import override_key, split_flags
+from headstart.config.command_line import CommandLine, parse_command_line
+from headstart.config.overrides import override_key
+from headstart.config.suggestions import format_suggestions, suggest_closest
 from headstart.errors import HeadstartError
-from headstart.file_names import expand_home
-from headstart.version import __version__
 
 CONFIG_NAME = "train"
 VERSION_BASE = "1.3"
+SEARCH_PATH_KEY = "hydra.searchpath"
 OPTIONAL_GROUPS = ("experiment", "debug")  # their choice may be null
-# Flags of Hydra's that would run another configuration than the one that was looked at.
-REFUSED_FLAGS = {
-    "--config-path": "the configuration is the package's own; name a folder of further choices by --config-dir",
-    "-cp": "the configuration is the package's own; name a folder of further choices by --config-dir",
-    "--package": "the configuration's keys stand at its root; leave it out",
-    "-p": "the configuration's keys stand at its root; leave it out",
-    "--experimental-rerun": "give the run's command again, as result.json has it",
-}
+LAUNCHER_EXTRAS = {"ray": "ray"}  # choices of hydra/launcher that an extra of this package installs
 
 
 @dataclass(frozen=True)
 class ComposedCommand:
-    """What a command would do.
+    """What a command asks for.
 
     Args:
-        config: the composed configuration, its ``hydra`` node included, nothing in it resolved; where
-            the command sweeps, with the first choice of each sweep.
-        sweeps: the choices of each key that is swept, in Hydra's order; empty for a single run.
-        multirun: whether Hydra will sweep (``-m``, or an experiment's ``hydra.mode``).
+        config: the composed configuration with its ``hydra`` node, unresolved; of a sweep with the first value of each
+            swept key.
+        sweeps: the values of each swept key, in Hydra's order; empty for a single run.
+        multirun: whether Hydra sweeps (``-m``, or ``hydra.mode`` of an experiment).
         overrides: the overrides that compose ``config``.
+        config_name: name of the primary configuration.
+        config_dir: folder of further choices (``--config-dir``).
+
+    Example:
+        >>> compose_command(["-m", "model=frozen,finetune"]).sweeps
+        {'model': ['frozen', 'finetune']}
     """
 
     config: DictConfig
     sweeps: dict[str, list[str]]
     multirun: bool
     overrides: list[str]
+    config_name: str = CONFIG_NAME
+    config_dir: Path | None = None
 
 
 def conf_dir() -> Path:
-    """The folder of the configuration: in a wheel inside the package, in a clone at its root."""
+    """The folder of the configuration: inside the package in a wheel, at the root in a clone."""
     inside = Path(__file__).parents[1] / "conf"
     return inside if inside.is_dir() else Path(__file__).parents[3] / "conf"
 
 
-def parse_arguments(argv: list[str]) -> Namespace:
-    """Hydra's reading of the command.
-
-    Raises:
-        HeadstartError: a flag that does not exist, or one without its value.
-    """
-    parser = get_args_parser()
-    flags, overrides = split_flags(argv)
-    known = [s for action in parser._actions for s in action.option_strings]
-
-    def refuse(message: str) -> NoReturn:
-        unknown = next((f for f in flags if f.startswith("-") and f.partition("=")[0] not in known), None)
-        if unknown is None or "unrecognized" not in message:
-            raise HeadstartError(f"{message}; --help shows what there is")
-        near = format_suggestions(get_close_matches(unknown, known, n=1, cutoff=0.7))
-        raise HeadstartError(f"no flag '{unknown}'{near or '; --help shows what there is'}")
-
-    for flag, mend in REFUSED_FLAGS.items():
-        if any(word == flag or word.startswith(f"{flag}=") for word in flags):
-            raise HeadstartError(f"{flag}: {mend}")
-    parser.error = refuse  # type: ignore[method-assign]
-    next(a for a in parser._actions if a.dest == "version").version = f"headstart {__version__}"  # type: ignore[attr-defined]
-    return parser.parse_args([*overrides, *flags])
-
-
 def compose_command(argv: list[str]) -> ComposedCommand | None:
-    """What the (quoted) command asks for; None where it runs nothing (``--help``, ``--cfg``, …).
+    """Composes the (quoted) command; None where it runs nothing (``--help``, ``--cfg``, …).
 
     Raises:
-        HeadstartError: a mistyped key or choice, with the near ones; a sweep without ``-m``.
+        HeadstartError: a mistyped key or choice, with near matches; a sweep without ``-m``.
     """
-    args = parse_arguments(argv)
-    if args.help or args.hydra_help or args.cfg or args.info or args.shell_completion:
+    line = parse_command_line(argv)
+    if line.is_display_only:
         return None
-    found = compose_first_run(args)
-    if found.sweeps and not found.multirun:
-        key, choices = next(iter(found.sweeps.items()))
+    command = compose_first_run(line)
+    if command.sweeps and not command.multirun:
+        key, choices = next(iter(command.sweeps.items()))
         raise HeadstartError(f"{key}={','.join(choices)} is {len(choices)} values; add -m to run each of them")
-    return found
+    return command
 
 
-def compose_first_run(args: Namespace) -> ComposedCommand:
-    """Composes the first run of the command.
+def compose_first_run(line: CommandLine) -> ComposedCommand:
+    """Composes the first run of a command.
 
     Raises:
-        HeadstartError: a mistyped key or choice, with the near ones.
+        HeadstartError: a mistyped key or choice, with near matches.
     """
-    with _open_config_loader(args) as loader:
-        typed = _parse_overrides(args.overrides, loader)
-        config = _compose_config([_first_choice(o) for o in typed], args, loader)
-        multirun = args.multirun or config.hydra.mode == RunMode.MULTIRUN
+    composer = _Composer(line.values.get("--config-name", CONFIG_NAME), line.config_dir)
+    with open_hydra():
+        typed = composer.parse(line.overrides)
+        config = composer.compose([_first_choice(override) for override in typed])
+        multirun = _is_multirun(line, config)
         params = (OmegaConf.select(config, "hydra.sweeper.params") or {}) if multirun else {}
-        # As Hydra's sweeper has it: what is typed replaces the experiment's, in the experiment's place.
-        merged = {
-            _sweep_key(o): o for o in [*_parse_overrides([f"{k}={v}" for k, v in params.items()], loader), *typed]
-        }
-        overrides = [_first_choice(o) for o in merged.values()]
+        # A typed override replaces that of hydra.sweeper.params and takes its position, as in Hydra's basic sweeper.
+        merged = {_sweep_key(o): o for o in [*composer.parse([f"{k}={v}" for k, v in params.items()]), *typed]}
+        overrides = [_first_choice(override) for override in merged.values()]
         if params:
-            config = _compose_config(overrides, args, loader)
-        _check_contrast_models(config, loader)
-        sweeps = {name: list(o.sweep_string_iterator()) for name, o in merged.items() if o.is_sweep_override()}
-        _check_choices(sweeps, loader)
-    return ComposedCommand(config, sweeps, multirun, overrides)
+            config = composer.compose(overrides)
+        sweeps = {key: list(o.sweep_string_iterator()) for key, o in merged.items() if o.is_sweep_override()}
+        composer.check_contrast_models(config)
+        for key, choices in sweeps.items():  # Hydra would compose the runs before a mistyped one first
+            composer.check_choices(key, choices)
+    return ComposedCommand(config, sweeps, multirun, overrides, composer.config_name, composer.config_dir)
 
 
-def format_suggestions(candidates: list[str]) -> str:
-    return f"; did you mean {' or '.join(repr(n) for n in candidates)}?" if candidates else ""
-
-
-def resolve_config_dir(args: Namespace) -> Path | None:
-    """The folder that ``--config-dir`` names.
+def compose_with(command: ComposedCommand, choices: dict[str, str]) -> DictConfig:
+    """Composes the first run of a command with other values of some keys.
 
     Raises:
-        HeadstartError: there is none.
+        HeadstartError: a choice or key that does not exist, with near matches.
     """
-    if args.config_dir is None:
-        return None
-    extra = expand_home(args.config_dir).absolute()
-    if not extra.is_dir():
-        raise HeadstartError(f"--config-dir {args.config_dir}: there is no such folder")
-    return extra
+    with open_hydra():
+        return _Composer(command.config_name, command.config_dir).compose(replace_values(command.overrides, choices))
+
+
+def replace_values(overrides: Sequence[str], values: dict[str, str]) -> list[str]:
+    """Gives some keys of a list of overrides other values; adds the keys that are not in the list at the end."""
+    words = {override_key(override): override.partition("=")[0] for override in overrides}
+    replaced = {override_key(override): override for override in overrides}
+    for key, value in values.items():
+        replaced[key] = f"{words.get(key, key)}={value}"
+    return list(replaced.values())
 
 
 @contextmanager
-def _open_config_loader(args: Namespace) -> Iterator[ConfigLoader]:
-    version.setbase(VERSION_BASE)
-    path = create_config_search_path(str(conf_dir()))
-    if extra := resolve_config_dir(args):
-        path.prepend("command-line", f"file://{extra}", SearchPathQuery(provider="schema"))
-    GlobalHydra.instance().clear()
-    try:
-        yield Hydra.create_main_hydra2("headstart-train", path).config_loader
-    finally:
-        GlobalHydra.instance().clear()
+def open_hydra() -> Iterator[None]:
+    """Makes Hydra's compose API available; within a sweeper plugin Hydra is open already."""
+    if GlobalHydra.instance().is_initialized():
+        yield
+    else:
+        with initialize_config_dir(str(conf_dir()), job_name=CONFIG_NAME, version_base=VERSION_BASE):
+            yield
 
 
-def _parse_overrides(overrides: list[str], loader: ConfigLoader) -> list[Override]:
-    try:
-        return OverridesParser.create(config_loader=loader).parse_overrides(overrides)
-    except OverrideParseException as error:
-        key, equals, _ = error.override.partition("=")
-        if not equals:
-            raise HeadstartError(f"'{error.override}' is no setting; write KEY=VALUE") from error
-        keys = _list_keys(Namespace(config_name=None), loader)
-        raise HeadstartError(
-            f"no key '{override_key(key)}'{format_suggestions(_find_near_keys(override_key(key), keys))}"
-        ) from error
+def hint_at_unread_key(key: str) -> str:
+    """What to do instead of a key that nothing reads."""
+    hints = {
+        "callbacks": "callbacks are written +trainer.callbacks=[{_target_: CLASS, ...}]",
+        "ckpt_path": "the same command goes on where it stopped; backbone.weights=PATH starts from another run",
+        "debug": "to try something out, give trainer.max_epochs=1 data.labels_per_class=5",
+    }
+    return f"; {hints.get(key, 'nothing would read it; --help shows what there is')}"
+
+
+def read_shipped_yaml(*parts: str) -> dict[str, Any]:
+    """Reads a YAML of the package, such as ``read_shipped_yaml("data", "folder")``; empty where there is none."""
+    path = conf_dir().joinpath(*parts).with_suffix(".yaml")
+    return (yaml.safe_load(path.read_text(encoding="utf-8")) or {}) if path.is_file() else {}
+
+
+@dataclass(frozen=True)
+class _Composer:
+    """Hydra's compose API for one primary configuration and search path, with errors in one line."""
+
+    config_name: str
+    config_dir: Path | None
+
+    def compose(self, overrides: list[str]) -> DictConfig:
+        for key, _, choice in (word.partition("=") for word in overrides):
+            if re.fullmatch(r"null|\d*", choice) and key not in OPTIONAL_GROUPS:
+                self.check_choices(key, [choice])  # Hydra would report a value of the wrong type
+        try:
+            return compose(self.config_name, self._with_search_path(overrides), return_hydra_config=True)
+        except MissingConfigException as error:
+            group, _, choice = str(error.missing_cfg_file).rpartition("/")
+            if not group:
+                raise HeadstartError(
+                    f"no configuration '{choice}'; --config-name names a file beside train.yaml"
+                ) from error
+            raise self._choice_error(group, choice) from error
+        except ConfigCompositionException as error:
+            for override in self.parse(overrides):
+                if f"Could not override '{override.key_or_group}'" in str(error):
+                    raise self._key_error(override, overrides) from error
+                if f"Could not delete from config. '{override.key_or_group}'" in str(error):
+                    raise HeadstartError(
+                        f"{override.input_line}: there is nothing to take away; leave it out"
+                    ) from error
+            raise
+
+    def parse(self, overrides: list[str]) -> list[Override]:
+        try:
+            return OverridesParser.create(config_loader=_config_loader()).parse_overrides(overrides)
+        except OverrideParseException as error:
+            if "=" not in error.override:
+                raise HeadstartError(f"'{error.override}' is no setting; write KEY=VALUE") from error
+            key = override_key(error.override)
+            raise HeadstartError(f"no key '{key}'{_suggest_keys(key, self._list_keys([]))}") from error
+
+    def group_options(self, group: str) -> list[str]:
+        """The choices of a group; empty for a key that is no group."""
+        return _config_loader().get_group_options(
+            group, config_name=self.config_name, overrides=self._with_search_path([])
+        )
+
+    def check_choices(self, group: str, choices: Sequence[str]) -> None:
+        options = self.group_options(group)
+        for choice in choices:
+            if options and choice not in options and not (choice == "null" and group in OPTIONAL_GROUPS):
+                raise self._choice_error(group, choice)
+
+    def check_contrast_models(self, config: DictConfig) -> None:
+        """Raises HeadstartError for a contrast of a model that does not exist: no run could answer it."""
+        contrast, models = OmegaConf.select(config, "compare.contrast"), self.group_options("model")
+        for name in contrast if OmegaConf.is_list(contrast) else ():
+            model, _, settings = str(name).partition(" ")  # the name of an arm begins with its model
+            if model not in models:
+                near = [f"{match} {settings}".strip() for match in get_close_matches(model, models, n=1)]
+                raise HeadstartError(
+                    f"compare.contrast: no model '{model}'{format_suggestions(near)} "
+                    f"(choices: {', '.join(sorted(models))})"
+                )
+
+    def _with_search_path(self, overrides: list[str]) -> list[str]:
+        """Adds the folder of ``--config-dir`` to the search path, behind the folders of ``hydra.searchpath``."""
+        if self.config_dir is None:
+            return overrides
+        typed = [word for word in overrides if override_key(word) == SEARCH_PATH_KEY]
+        value: Any = self.parse(typed[-1:])[0].value() if typed else None
+        folders = [str(folder) for folder in value or ()]
+        quoted = ",".join("'" + folder.replace("'", "\\'") + "'" for folder in [*folders, f"file://{self.config_dir}"])
+        return [*(word for word in overrides if word not in typed), f"{SEARCH_PATH_KEY}=[{quoted}]"]
+
+    def _list_keys(self, overrides: list[str]) -> list[str]:
+        """Each key and group that an override may name."""
+        config = compose(self.config_name, self._with_search_path(overrides), return_hydra_config=True)
+        return [*_config_loader().list_groups(""), *_iterate_keys(OmegaConf.to_container(config, resolve=False))]
+
+    def _choice_error(self, group: str, choice: str) -> HeadstartError:
+        options = self.group_options(group)
+        if not options:
+            return HeadstartError(f"no group '{group}'; --help shows the groups and their choices")
+        near = suggest_closest(choice, options)
+        if group == "hydra/launcher" and choice in LAUNCHER_EXTRAS:
+            near = f"; install it: pip install headstart[{LAUNCHER_EXTRAS[choice]}]"
+        return HeadstartError(f"no choice '{choice}' in group '{group}'{near} (choices: {', '.join(sorted(options))})")
+
+    def _key_error(self, override: Override, overrides: list[str]) -> HeadstartError:
+        key = override.key_or_group
+        groups = [word for word in overrides if self.group_options(word.partition("=")[0])]
+        hint = _suggest_keys(key, self._list_keys(groups)) or hint_at_unread_key(key)
+        if not hint.startswith("; did") and key.startswith(("trainer.", "callbacks.", "logger.")):
+            hint = f"; a new key is written +{override.input_line}"  # nothing reads a new key elsewhere
+        return HeadstartError(f"no key '{key}'{hint}")
+
+
+def _config_loader() -> ConfigLoader:
+    return GlobalHydra.instance().config_loader()
+
+
+def _is_multirun(line: CommandLine, config: DictConfig) -> bool:
+    """Whether Hydra sweeps.
+
+    Raises:
+        HeadstartError: a flag and ``hydra.mode`` ask for different things.
+    """
+    mode = config.hydra.mode
+    if line.is_multirun and mode == RunMode.RUN:
+        raise HeadstartError("hydra.mode=RUN: -m asks for a sweep; leave out one of them")
+    if "--run" in line.values and mode == RunMode.MULTIRUN:
+        raise HeadstartError("--run: the configuration asks for a sweep; leave it out, or add hydra.mode=RUN")
+    return line.is_multirun or mode == RunMode.MULTIRUN
 
 
 def _sweep_key(override: Override) -> str:
@@ -178,7 +266,7 @@ def _sweep_key(override: Override) -> str:
 
 
 def _first_choice(override: Override) -> str:
-    """The override itself, or the one for the first of its choices."""
+    """The override with its first value, where it has several."""
     line = override.input_line
     assert line is not None
     if not override.is_sweep_override():
@@ -191,108 +279,18 @@ def _first_choice(override: Override) -> str:
     return f"{override.get_key_element()}={choice}"
 
 
-def _compose_config(overrides: list[str], args: Namespace, loader: ConfigLoader) -> DictConfig:
-    name = args.config_name or CONFIG_NAME
-    for key, _, choice in (word.partition("=") for word in overrides):
-        options = loader.get_group_options(key)
-        if options and key not in OPTIONAL_GROUPS and choice not in options and re.fullmatch(r"null|\d*", choice):
-            raise build_choice_error(key, choice, options)  # Hydra would call it a value of the wrong type
-    try:
-        return loader.load_configuration(name, overrides, run_mode=RunMode.RUN)
-    except MissingConfigException as error:
-        group, _, choice = str(error.missing_cfg_file).rpartition("/")
-        if not group:
-            raise HeadstartError(
-                f"no configuration '{choice}'; --config-name names a file beside train.yaml"
-            ) from error
-        raise build_choice_error(group, choice, loader.get_group_options(group)) from error
-    except ConfigCompositionException as error:
-        for override in _parse_overrides(overrides, loader):
-            if f"Could not override '{override.key_or_group}'" in str(error):
-                chosen = [o for o in overrides if loader.get_group_options(o.partition("=")[0])]
-                near = format_suggestions(_find_near_keys(override.key_or_group, _list_keys(args, loader, chosen)))
-                # Nothing reads a key that is new elsewhere.
-                new = hint_at_unread_key(override.key_or_group)
-                if override.key_or_group.startswith(("trainer.", "callbacks.", "logger.")):
-                    new = f"; a new key is written +{override.input_line}"
-                raise HeadstartError(f"no key '{override.key_or_group}'{near or new}") from error
-            if f"Could not delete from config. '{override.key_or_group}'" in str(error):
-                raise HeadstartError(f"{override.input_line}: there is nothing to take away; leave it out") from error
-        raise
-
-
-def hint_at_unread_key(key: str) -> str:
-    """What to do instead of a key that nothing reads."""
-    hints = {
-        "ckpt_path": "the same command goes on where it stopped; backbone.weights=PATH starts from another run",
-    }
-    return f"; {hints.get(key, 'nothing would read it; --help shows what there is')}"
-
-
-def read_shipped_yaml(*parts: str) -> dict[str, Any]:
-    """What a YAML of ours says, such as ``read_shipped("data", "folder")``; empty where it is not one of ours."""
-    path = conf_dir().joinpath(*parts).with_suffix(".yaml")
-    return (yaml.safe_load(path.read_text(encoding="utf-8")) or {}) if path.is_file() else {}
-
-
-def build_choice_error(group: str, choice: str, options: list[str]) -> HeadstartError:
-    if not options:
-        return HeadstartError(f"no group '{group}'; --help shows the groups and their choices")
-    near = format_suggestions(get_close_matches(choice, options, n=1))
-    return HeadstartError(f"no choice '{choice}' in group '{group}'{near} (choices: {', '.join(sorted(options))})")
-
-
-def _check_choices(sweeps: dict[str, list[str]], loader: ConfigLoader) -> None:
-    # Hydra would say so too, but only after it composed every run before the mistyped one.
-    for key, choices in sweeps.items():
-        options = loader.get_group_options(key)
-        for choice in choices:
-            if options and choice not in options and (choice != "null" or key not in OPTIONAL_GROUPS):
-                raise build_choice_error(key, choice, options)
-
-
-def _check_contrast_models(config: DictConfig, loader: ConfigLoader) -> None:
-    """A contrast of a model that there is none of would have no answer, and only the end would say so."""
-    contrast, models = OmegaConf.select(config, "compare.contrast"), loader.get_group_options("model")
-    for name in contrast if OmegaConf.is_list(contrast) else ():
-        model, _, settings = str(name).partition(" ")  # an arm's own name begins with its model
-        if model not in models:
-            near = format_suggestions([f"{n} {settings}".strip() for n in get_close_matches(model, models, n=1)])
-            raise HeadstartError(f"compare.contrast: no model '{model}'{near} (choices: {', '.join(sorted(models))})")
-
-
-def compose_with(argv: list[str], command: ComposedCommand, choices: dict[str, str]) -> DictConfig:
-    """The configuration of ``found``, which the command composed, but for these choices.
-
-    Raises:
-        HeadstartError: a choice or key that is not there, with the near ones.
-    """
-    args = parse_arguments(argv)
-    written = {override_key(o.partition("=")[0]): o.partition("=")[0] for o in command.overrides}
-    rest = [o for o in command.overrides if override_key(o.partition("=")[0]) not in choices]
-    chosen = [f"{written.get(key, key)}={choice}" for key, choice in choices.items()]
-    with _open_config_loader(args) as loader:
-        return _compose_config([*rest, *chosen], args, loader)
-
-
-def _list_keys(args: Namespace, loader: ConfigLoader, overrides: list[str] | None = None) -> list[str]:
-    """Every key and group that an override may name."""
-    config = loader.load_configuration(args.config_name or CONFIG_NAME, overrides or [], run_mode=RunMode.RUN)
-    return [*loader.list_groups(""), *_iterate_dotted_keys(OmegaConf.to_container(config, resolve=False))]
-
-
-def _iterate_dotted_keys(tree: Any, prefix: str = "") -> Iterator[str]:
+def _iterate_keys(tree: Any, prefix: str = "") -> Iterator[str]:
     if isinstance(tree, dict):
         for key, value in tree.items():
             yield f"{prefix}{key}"
-            yield from _iterate_dotted_keys(value, f"{prefix}{key}.")
+            yield from _iterate_keys(value, f"{prefix}{key}.")
 
 
-def _find_near_keys(key: str, keys: list[str]) -> list[str]:
-    """Keys spelt alike; for a bare word also those that end in it (``head_lr`` -> ``model.head_lr``)."""
-    keys = [k for k in keys if k.startswith("hydra.") == key.startswith("hydra.")]
-    keys = sorted(keys, key=lambda k: k.count("."))  # the setting itself before where it is searched
-    ends = [k for k in keys if k.rpartition(".")[2] == key]
+def _suggest_keys(key: str, keys: list[str]) -> str:
+    """Suggests keys that are spelt alike; for a bare word also those that end in it (``head_lr``: ``model.head_lr``)."""
+    keys = [name for name in keys if name.startswith("hydra.") == key.startswith("hydra.")]
+    keys = sorted(keys, key=lambda name: name.count("."))  # the setting itself before its key in tune.space
+    endings = [name for name in keys if name.rpartition(".")[2] == key]
     near = get_close_matches(key, keys, n=2, cutoff=0.7)
-    tails = [k for k in keys if get_close_matches(key, [k.rpartition(".")[2]], cutoff=0.8)]
-    return [k for k in dict.fromkeys([*ends, *near, *tails]) if k != key][:2]
+    near_endings = [name for name in keys if get_close_matches(key, [name.rpartition(".")[2]], cutoff=0.8)]
+    return format_suggestions([name for name in dict.fromkeys([*endings, *near, *near_endings]) if name != key][:2])

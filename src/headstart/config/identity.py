@@ -10,7 +10,8 @@ from typing import Any
 from hydra.utils import get_class
 from omegaconf import DictConfig, OmegaConf
 
-from headstart.backbones import resolve
+from headstart.backbones.provenance import weights_provenance, weights_sha256
+from headstart.backbones.resolve import resolve_architecture, resolve_backbone
 from headstart.config.callback_options import callback_settings
 from headstart.config.instantiation import build_object
 from headstart.config.trainer_options import is_single_device
@@ -48,9 +49,9 @@ def arm_settings(cfg: DictConfig) -> dict[str, Any]:
     """
     model = _to_plain(cfg.model)
     for pretrained in PRETRAINED_ARGUMENTS & set(model):
-        model[pretrained] = resolve.resolve_backbone(model[pretrained])
+        model[pretrained] = resolve_backbone(model[pretrained])
     if "architecture" in model:
-        model["architecture"] = resolve.resolve_architecture(model["architecture"])
+        model["architecture"] = resolve_architecture(model["architecture"])
     trainer, data = _to_plain(cfg.trainer), _to_plain(cfg.data)
     trainer = {key: value for key, value in trainer.items() if key not in IGNORED_TRAINER_KEYS}
     if is_single_device(trainer.get("devices", 1)):
@@ -180,7 +181,7 @@ def compute_identity(cfg: DictConfig, data_digest: str) -> str:
             **({"classes": foreign} if foreign else {}),
             **({"debug": cfg.debug} if cfg.get("debug") else {}),
             "settings": settings,
-            "weights": [resolve.weights_sha256(resolved) for resolved in _resolve_backbones(cfg).values()],
+            "weights": [weights_sha256(resolved) for resolved in _resolve_backbones(cfg).values()],
             "data": data_digest,
             "labels_per_class": cfg.data.labels_per_class,
             "seed": cfg.seed,
@@ -192,12 +193,12 @@ def compute_identity(cfg: DictConfig, data_digest: str) -> str:
 
 def pretrained_origins(cfg: DictConfig) -> dict[str, dict[str, Any]]:
     """Where each pretrained network of the arm comes from, by its argument's name; see ``backbones.origin``."""
-    return {name: resolve.weights_provenance(resolved) for name, resolved in _resolve_backbones(cfg).items()}
+    return {name: weights_provenance(resolved) for name, resolved in _resolve_backbones(cfg).items()}
 
 
 def _resolve_backbones(cfg: DictConfig) -> dict[str, dict[str, Any]]:
     model = _to_plain(cfg.model)
-    return {name: resolve.resolve_backbone(model[name]) for name in sorted(PRETRAINED_ARGUMENTS & set(model))}
+    return {name: resolve_backbone(model[name]) for name in sorted(PRETRAINED_ARGUMENTS & set(model))}
 
 
 def _to_plain(node: Any) -> Any:

@@ -1,50 +1,34 @@
-"""Overrides as people type them: what Hydra's grammar would reject or reread is quoted for it."""
+"""Quotes override values that Hydra's grammar would reject or read as another type. Torch-free."""
 
 import os
 import re
 from pathlib import Path
 
-from hydra._internal.utils import get_args_parser
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, Quote, QuotedString
 from hydra.errors import HydraException
 
-PATH_KEYS = {"root", "weights", "dir", "subdir", "save_dir"}  # the last word of keys that name a place
-NON_PATH_VALUES = {"embedded", "hub", "none", "null"}  # what such a key takes besides a path
-OPEN_KEY_PREFIXES = ("backbone.options.",)  # free keyword arguments, empty by default: a new key needs no "+"
+from headstart.config.command_line import split_flags
+
+PATH_KEYS = {"root", "weights", "dir", "subdir", "save_dir"}  # last words of keys that take a path
+NON_PATH_VALUES = {"embedded", "hub", "none", "null"}  # values of such keys that are no path
+OPEN_KEY_PREFIXES = ("backbone.options.",)  # free keyword arguments: a new key needs no "+"
 
 
 def quote_overrides(argv: list[str]) -> list[str]:
-    """The command with every value such that Hydra reads what was typed; overrides first, flags after.
+    """Quotes values so that Hydra reads them as typed; puts overrides first and flags last.
 
-    Hydra's own syntax stays as it is: lists, dicts, sweeps, functions, quoted values, ``+``, ``++``, ``~``.
-    A key that names a place (``data.root``, ``backbone.weights``, ``hydra.run.dir``, …) takes its text
-    literally, but for a leading ``~`` (the home folder) and for commas between places that exist.
+    Hydra's own syntax stays: lists, dicts, sweeps, functions, quoted values, ``+``, ``++``, ``~``.
+    Keys that take a path (``data.root``, ``backbone.weights``, ``hydra.run.dir``, …) take the text literally,
+    except for a leading ``~`` (the home folder) and for commas between paths that exist.
     """
     flags, overrides = split_flags(argv)
     return [*map(_quote_override, overrides), *flags]
 
 
-def split_flags(argv: list[str]) -> tuple[list[str], list[str]]:
-    """Flags with their values, and overrides; argparse does not read them interleaved."""
-    takes_value = {s for a in get_args_parser()._actions if a.nargs is None for s in a.option_strings}
-    flags: list[str] = []
-    overrides: list[str] = []
-    value_follows = False
-    for word in argv:
-        is_topic = "=" not in word and flags[-1:] in (
-            ["-i"],
-            ["--info"],
-        )  # a flag whose value may be left out
-        is_flag = word.startswith("-") or value_follows or is_topic
-        (flags if is_flag else overrides).append(word)
-        value_follows = word in takes_value and not value_follows
-    return flags, overrides
-
-
-def override_key(key: str) -> str:
-    """The key alone: ``++backbone.options.x`` -> ``backbone.options.x``."""
-    return key.lstrip("+~").partition("@")[0]
+def override_key(override: str) -> str:
+    """The key of an override: ``++backbone.options.x=1`` -> ``backbone.options.x``."""
+    return override.partition("=")[0].lstrip("+~").partition("@")[0]
 
 
 def _quote_override(override: str) -> str:
@@ -59,7 +43,7 @@ def _quote_override(override: str) -> str:
 
 
 def _quote_paths(value: str) -> str:
-    """One place, or a sweep over places that all exist."""
+    """Quotes one path, or each path of a sweep over paths that all exist."""
     parts = value.split(",")
     if len(parts) > 1 and not _path_exists(value) and all(_is_path(part) for part in parts):
         return ",".join(_quote_path(part) for part in parts)
@@ -74,9 +58,9 @@ def _quote_path(value: str) -> str:
     if not _path_exists(value) and (value in ("", "null") or _is_quoted(value)):
         return value
     home = value if Path(value).exists() else _expand_tilde(value)
-    if home == "???" and _path_exists(value):  # which would be a missing value
+    if home == "???" and _path_exists(value):  # Hydra reads ??? as a missing value
         return "./???"
-    if "${" in home and _path_exists(value):  # a folder of that name, and no interpolation
+    if "${" in home and _path_exists(value):  # the name of a folder, no interpolation
         return _quote_text(re.sub(r"(\\*)\$\{", r"\1\1\\${", home))
     return home if (same := _try_parse(home)) and same.value() == home else _quote_text(home)
 
@@ -84,7 +68,7 @@ def _quote_path(value: str) -> str:
 def _path_exists(value: str) -> bool:
     try:
         return bool(value) and (Path(value).exists() or Path(_expand_tilde(value)).exists())
-    except (OSError, ValueError):  # no name that a file system takes, so no place
+    except (OSError, ValueError):  # not a name that the file system takes
         return False
 
 
@@ -93,8 +77,7 @@ def _expand_tilde(value: str) -> str:
 
 
 def _is_quoted(value: str) -> bool:
-    parsed = _try_parse(value)
-    return parsed is not None and isinstance(parsed._value, QuotedString)
+    return value[:1] in ("'", '"') and _try_parse(value) is not None
 
 
 def _quote_text(value: str) -> str:
@@ -102,7 +85,7 @@ def _quote_text(value: str) -> str:
 
 
 def _try_parse(value: str) -> Override | None:
-    """What Hydra reads in a value; None where it rejects it."""
+    """Parses a value as Hydra does; None where Hydra rejects it."""
     try:
         return OverridesParser.create().parse_override(f"key={value}")
     except HydraException:

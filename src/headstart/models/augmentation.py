@@ -1,8 +1,8 @@
-"""Augmentation of a training batch: one random geometric and colour change per image, in one pass.
+"""Augmentation of a training batch: one random geometric and one random color change per image.
 
-It is part of an arm's recipe, so the model does it, wherever the batch lies. Every draw comes from
-torch's default CPU stream, which the classifier seeds anew for each batch. A torchvision v2 transform
-draws one random number for a whole batch, and a loop over images costs about 0.1 ms each at 64 pixels.
+The model does it, on its device, because augmentation is part of a recipe. All random numbers come from torch's default
+CPU generator, which the classifier seeds for each batch. (A torchvision v2 transform draws one random number for a whole
+batch, and a loop over images takes about 0.1 ms per image of 64 pixels.)
 """
 
 import math
@@ -13,7 +13,7 @@ from torch import Tensor
 
 from headstart.errors import HeadstartError
 
-# Strengths for the two kinds of images that we know, of which a word takes the one that the data ask for.
+# A preset has strengths for photographs (which may be mirrored) and for glyphs (which may not).
 PHOTO_AUGMENTATION = {"crop": 0.35, "mirror": True, "color": 0.3}
 GLYPH_AUGMENTATION = {"rotate": 12.0, "shift": 0.08, "zoom": 0.1}
 AUGMENTATION_PRESETS: dict[str, tuple[dict[str, float], dict[str, float]]] = {
@@ -24,7 +24,7 @@ AUGMENTATION_KEYS = {"crop", "rotate", "shift", "zoom", "color", "mirror"}
 
 
 def parse_augmentation(augment: str | dict[str, float] | None, mirror: bool) -> dict[str, float]:
-    """The strengths that an ``augment`` argument stands for on images that may (not) be mirrored.
+    """The strengths of an ``augment`` argument.
 
     Args:
         augment: ``"auto"``, ``"light"``, None for no augmentation, or a dict with some of ``crop``
@@ -34,7 +34,7 @@ def parse_augmentation(augment: str | dict[str, float] | None, mirror: bool) -> 
         mirror: whether a mirrored image keeps its class.
 
     Raises:
-        HeadstartError: an unknown word or strength, or one that is no number.
+        HeadstartError: an unknown preset or strength, or a strength that is not a number.
     """
     if augment is None:
         return {}
@@ -50,7 +50,7 @@ def parse_augmentation(augment: str | dict[str, float] | None, mirror: bool) -> 
 
 
 def augment_images(images: Tensor, strengths: dict[str, float]) -> Tensor:
-    """A randomly changed copy of ``images``, float (N, C, H, W) in [0, 1]; each image has draws of its own."""
+    """A randomly changed copy of ``images``, float (N, C, H, W) in [0, 1]; each image gets its own random numbers."""
     if not strengths:
         return images
     images = _apply_random_affine(images, strengths)
@@ -91,5 +91,5 @@ def _apply_color_jitter(images: Tensor, strength: float) -> Tensor:
     images = images * brightness
     mean = images.mean(dim=(1, 2, 3), keepdim=True)
     images = (images - mean) * contrast + mean
-    grey = images.mean(dim=1, keepdim=True)
-    return ((images - grey) * saturation + grey).clamp(0, 1)
+    gray = images.mean(dim=1, keepdim=True)
+    return ((images - gray) * saturation + gray).clamp(0, 1)

@@ -5,7 +5,7 @@ from typing import Any
 
 from torch import nn
 
-from headstart.backbones import resolve
+from headstart.backbones.build import build_backbone, feature_width
 from headstart.models.classifier import Classifier
 
 
@@ -43,11 +43,11 @@ class BackboneClassifier(Classifier):
             HeadstartError: timm cannot build it, or it does not take images of this size.
         """
         self.backbone = self.build_backbone(architecture)
-        width = resolve.feature_width(self.backbone, architecture, self.spec.shape[1:])
+        width = feature_width(self.backbone, architecture, self.spec.shape[1:])
         self.head = nn.Linear(width, self.spec.num_classes)
 
     def build_backbone(self, architecture: dict[str, Any]) -> nn.Module:
-        return resolve.build_backbone(architecture)
+        return build_backbone(architecture)
 
     @property
     def network(self) -> nn.Module:  # type: ignore[override]

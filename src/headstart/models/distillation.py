@@ -7,7 +7,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from headstart.backbones import resolve
+from headstart.backbones.build import build_backbone, feature_width
+from headstart.backbones.normalization import input_normalization
+from headstart.backbones.resolve import resolve_backbone
+from headstart.backbones.weights import load_weights
 from headstart.image_spec import ImageSpec
 from headstart.models.augmentation import augment_images
 from headstart.models.finetune import FineTuned
@@ -46,12 +49,12 @@ class Distilled(FineTuned):
         super().__init__(spec, backbone, backbone_lr, head_lr, batch_norm, **recipe)
         self.teacher_weight = check_positive("teacher_weight", teacher_weight)
         self.teacher_size = int(check_positive("teacher_size", teacher_size))
-        resolved = resolve.resolve_backbone(teacher or {"weights": "hub"})
-        mean, std = resolve.input_normalization(resolved)
+        resolved = resolve_backbone(teacher or {"weights": "hub"})
+        mean, std = input_normalization(resolved)
         self.teacher_settings = {**resolved, "mean": mean, "std": std}
         self.save_hyperparameters({"teacher": {**self.teacher_settings, "weights": "none"}}, logger=False)
         size = (self.teacher_size, self.teacher_size)
-        width = resolve.feature_width(resolve.build_backbone(resolved), resolved, size)
+        width = feature_width(build_backbone(resolved), resolved, size)
         self.projection = nn.Linear(self.head.in_features, width)
         self._feature_cache: dict[int, Tensor] = {}
 
@@ -63,8 +66,8 @@ class Distilled(FineTuned):
     def setup(self, stage: str) -> None:
         super().setup(stage)
         if stage == "fit":
-            teacher = resolve.build_backbone(self.teacher_settings)
-            resolve.load_weights(teacher, self.teacher_settings)
+            teacher = build_backbone(self.teacher_settings)
+            load_weights(teacher, self.teacher_settings)
             # In a list it is not a submodule: not trained, not put into train mode, not saved in checkpoints.
             self._teacher = [teacher.eval().requires_grad_(False)]
 

@@ -5,7 +5,7 @@ from typing import Any, Unpack
 
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from headstart.backbones import resolve
+from headstart.backbones.resolve import is_embedded_architecture
 from headstart.errors import HeadstartError
 from headstart.image_spec import ImageSpec
 from headstart.models import optimizer
@@ -46,7 +46,7 @@ class FineTuned(PretrainedClassifier):
         self.backbone_lr = check_positive(
             "backbone_lr", self.default_backbone_lr() if backbone_lr is None else backbone_lr
         )
-        is_embedded = resolve.is_embedded_architecture(self.backbone_settings)
+        is_embedded = is_embedded_architecture(self.backbone_settings)
         self.batch_norm = batch_norm or ("batch" if is_embedded else "fixed")
         if self.batch_norm not in ("batch", "fixed"):
             raise HeadstartError(f"model.batch_norm={batch_norm}: give batch, fixed or null")

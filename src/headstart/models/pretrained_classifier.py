@@ -5,7 +5,9 @@ from typing import Any, Unpack
 
 from torch import nn
 
-from headstart.backbones import resolve
+from headstart.backbones.normalization import input_normalization
+from headstart.backbones.resolve import is_embedded_architecture, resolve_backbone
+from headstart.backbones.weights import load_weights
 from headstart.image_spec import ImageSpec
 from headstart.models.backbone_classifier import BackboneClassifier
 from headstart.models.recipe import RecipeArguments, check_positive
@@ -30,10 +32,10 @@ class PretrainedClassifier(BackboneClassifier):
         head_lr: float,
         **recipe: Unpack[RecipeArguments],
     ) -> None:
-        resolved = resolve.resolve_backbone(backbone)
+        resolved = resolve_backbone(backbone)
         super().__init__(spec, **recipe)
         self.lr = check_positive("head_lr", head_lr)
-        mean, std = resolve.input_normalization(resolved)
+        mean, std = input_normalization(resolved)
         self.backbone_settings = {**resolved, "mean": mean, "std": std}
         self.architecture = {"name": resolved["name"], "options": resolved["options"]}
         self.save_hyperparameters({"backbone": {**self.backbone_settings, "weights": "none"}}, logger=False)
@@ -47,10 +49,10 @@ class PretrainedClassifier(BackboneClassifier):
 
     def default_backbone_lr(self) -> float:
         """AdamW's peak learning rate of the backbone where none is given; figures in ``conf/backbone``."""
-        return 1e-3 if resolve.is_embedded_architecture(self.backbone_settings) else 1e-4
+        return 1e-3 if is_embedded_architecture(self.backbone_settings) else 1e-4
 
     def setup(self, stage: str) -> None:
         if stage == "fit" and not self._weights_loaded:
-            resolve.load_weights(self.backbone, self.backbone_settings)
+            load_weights(self.backbone, self.backbone_settings)
             self._weights_loaded = True  # a second fit continues from the end of the first
         super().setup(stage)

@@ -5,7 +5,8 @@ from typing import Any, Unpack
 
 from torch import nn
 
-from headstart.backbones import resolve
+from headstart.backbones.build import build_backbone
+from headstart.backbones.resolve import resolve_architecture
 from headstart.image_spec import ImageSpec
 from headstart.models.backbone_classifier import BackboneClassifier
 from headstart.models.classifier import Classifier
@@ -63,7 +64,7 @@ class ScratchBackbone(BackboneClassifier):
         lr: float = 2e-3,
         **recipe: Unpack[RecipeArguments],
     ) -> None:
-        resolved = resolve.resolve_architecture(architecture)
+        resolved = resolve_architecture(architecture)
         super().__init__(spec, **recipe)
         self.lr = check_positive("lr", lr)
         self.architecture = resolved
@@ -85,4 +86,4 @@ class PlainResNet(ScratchBackbone):
     """
 
     def build_backbone(self, architecture: dict[str, Any]) -> nn.Module:
-        return remove_skip_connections(resolve.build_backbone(architecture), architecture["name"])
+        return remove_skip_connections(build_backbone(architecture), architecture["name"])

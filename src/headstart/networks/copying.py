@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn.utils.spectral_norm import SpectralNorm
 from torch.nn.utils.weight_norm import WeightNorm
 
-from headstart.errors import HeadstartError
+from headstart.errors import HeadstartError, first_line
 from headstart.seeding import derive_key
 
 HOOK_ATTRIBUTES = (
@@ -84,8 +84,3 @@ def clone_network(network: nn.Module) -> nn.Module:
             getattr(module, attribute).clear()
         module._forward_pre_hooks.update(weight_hooks)
     return copy
-
-
-def first_line(error: Exception) -> str:
-    """The first line of an error's message; its class's name without a message."""
-    return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -1,7 +1,4 @@
-"""Training and evaluation modes of a network: a look in eval mode, and parts that stay in eval mode.
-
-The functions take any ``torch.nn.Module``; torch is not imported here.
-"""
+"""Puts networks into eval mode, for a block of code or for good. Takes any ``torch.nn.Module``; imports no torch."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +11,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def evaluation_mode(network: "nn.Module") -> Iterator[None]:
-    """Puts the network into eval mode, and each of its modules back into the mode that it had."""
+    """Puts the network into eval mode; afterwards each module has the mode that it had before."""
     modes = [(module, module.training) for module in network.modules()]
     network.eval()
     try:
@@ -25,7 +22,7 @@ def evaluation_mode(network: "nn.Module") -> Iterator[None]:
 
 
 def lock_eval_mode(network: "nn.Module") -> None:
-    """Puts the network into eval mode, in which each of its modules stays whoever calls ``train()``.
+    """Puts the network into eval mode for good: ``train()`` of the network or of a module has no effect.
 
     A model that overrides its own ``train`` decides for calls to the model alone. Exporters, profilers and people also
     call ``train`` on its parts, and BatchNorm in train mode overwrites its statistics. The lock is a plain attribute,

@@ -6,8 +6,8 @@ from itertools import pairwise
 import torch
 from torch import nn
 
-from headstart.errors import HeadstartError
-from headstart.networks.copying import clone_network, first_line
+from headstart.errors import HeadstartError, first_line
+from headstart.networks.copying import clone_network
 from headstart.networks.hooks import LayerInfo, list_layers
 
 

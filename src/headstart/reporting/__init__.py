@@ -1,1 +1,1 @@
-"""What all pages share: charts, HTML, number formats, the console."""
+"""Charts, HTML, number formats and the console, shared by all pages and commands."""

@@ -1,9 +1,10 @@
-"""Charts as inline SVG by matplotlib, in the page's own colours and type, so that they follow light and dark."""
+"""Renders matplotlib charts as inline SVG in the colors and type of the page, which follow light and dark mode."""
 
 import io
 import logging
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from markupsafe import escape
@@ -12,8 +13,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-NUM_COLORS = 6  # colours that tell lines apart; further ones take them again
-# Stand-ins, which become the page's own colours.
+NUM_COLORS = 6  # distinct line colors; further lines repeat them
+# Placeholders, which the page's own colors replace.
 INK_COLOR, LINE_COLOR = "#010203", "#040506"
 PALETTE = [f"#a1b2{i:02x}" for i in range(NUM_COLORS)]
 MATPLOTLIB_STYLE: dict[str, Any] = {
@@ -37,15 +38,16 @@ MATPLOTLIB_STYLE: dict[str, Any] = {
 def render_svg(
     name: str, draw: Callable[["Axes"], None], description: str | None, width: float = 5.0, height: float = 3.1
 ) -> str:
-    """The chart as an inline <svg>, the same bytes each time.
+    """Renders a chart as an inline <svg>, with equal bytes each time.
 
     Args:
-        name: of the chart; no two of a page share one.
+        name: of the chart, unique on its page.
         draw: draws on the axes.
-        described: the chart in words; None for an ornament.
-        width, height: in inches of 72 pixels.
+        description: alternative text; None for a decoration.
+        width: in inches of 72 pixels.
+        height: in inches of 72 pixels.
     """
-    # Where its folder cannot be written or its list of fonts is new, it says so: nothing that a reader needs.
+    # matplotlib logs that its folder is read-only or that it lists fonts: no reader needs that.
     logging.getLogger("matplotlib").setLevel(logging.ERROR)
     from matplotlib import style
     from matplotlib.backends.backend_svg import FigureCanvasSVG
@@ -59,25 +61,92 @@ def render_svg(
         return _to_inline_svg(_save_svg(figure), description)
 
 
+@dataclass(frozen=True)
+class ChartLine:
+    """A line of a chart.
+
+    Args:
+        x, y: coordinates of its points.
+        label: in the legend; "": not in the legend.
+        style: a matplotlib format string for line and marker, such as ``"--o"``.
+        color: one of ``PALETTE``, or ``INK_COLOR``.
+        low, high: a band around the line, such as its 95 % intervals; (): no band.
+
+    Example:
+        >>> ChartLine([1, 2, 3], [0.9, 0.5, 0.3], label="training", style="--o")
+    """
+
+    x: Sequence[float]
+    y: Sequence[float]
+    label: str = ""
+    style: str = "-"
+    color: str = PALETTE[0]
+    low: Sequence[float] = ()
+    high: Sequence[float] = ()
+
+
+def render_line_chart(
+    name: str,
+    lines: Sequence[ChartLine],
+    description: str,
+    *,
+    x_label: str,
+    y_label: str,
+    x_ticks: Sequence[float] = (),
+    y_limits: tuple[float, float] | None = None,
+    log_y: bool = False,
+) -> str:
+    """A chart of lines as an inline <svg>.
+
+    Args:
+        name: of the chart, unique within a page.
+        lines: at least one with a label.
+        description: the chart in words.
+        x_label, y_label: of the axes.
+        x_ticks: positions; (): chosen by matplotlib.
+        y_limits: ends of the y axis; None: chosen by matplotlib.
+        log_y: whether the y axis is logarithmic.
+    """
+
+    def draw(axes: "Axes") -> None:
+        for line in lines:
+            if len(line.low):
+                axes.fill_between(line.x, line.low, line.high, color=line.color, alpha=0.15, linewidth=0)
+            size = 3.0 if line.style == "." else None
+            axes.plot(line.x, line.y, line.style, color=line.color, label=line.label or "_", markersize=size)
+        if log_y:
+            axes.set_yscale("log")
+            axes.yaxis.set_major_formatter(lambda value, position: f"{value:g}")
+            axes.yaxis.set_minor_formatter(lambda value, position: "")
+        if len(x_ticks):
+            axes.set_xticks(x_ticks)
+        if y_limits:
+            axes.set_ylim(*y_limits)
+        axes.set(xlabel=x_label, ylabel=y_label)
+        axes.legend(frameon=False)
+
+    return render_svg(name, draw, description)
+
+
 def _save_svg(figure: "Figure") -> str:
-    out = io.StringIO()
-    nothing = dict.fromkeys(["Date", "Creator", "Format", "Type"])
-    figure.savefig(out, format="svg", transparent=True, metadata=nothing)
-    return out.getvalue()
+    file = io.StringIO()
+    no_metadata = dict.fromkeys(["Date", "Creator", "Format", "Type"])
+    figure.savefig(file, format="svg", transparent=True, metadata=no_metadata)
+    return file.getvalue()
 
 
 def _to_inline_svg(svg: str, description: str | None) -> str:
-    """The <svg> element alone, without what belongs to a file of its own, in the page's type and colours."""
+    """Strips an SVG file down to its <svg> element, in the type and colors of the page."""
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>", "", svg, flags=re.DOTALL)
     svg = re.sub(r" font-family: [^;\"]*;?", "", svg)
-    for i, colour in enumerate(PALETTE):
-        svg = svg.replace(colour, f"var(--arm-{i})")
+    for i, color in enumerate(PALETTE):
+        svg = svg.replace(color, f"var(--arm-{i})")
     svg = svg.replace(INK_COLOR, "currentColor").replace(LINE_COLOR, "var(--line)")
     used = set(re.findall(r"#([\w.-]+)", svg))
-    svg = re.sub(r' id="([\w.-]+)"', lambda found: found[0] if found[1] in used else "", svg)
+    svg = re.sub(r' id="([\w.-]+)"', lambda match: match[0] if match[1] in used else "", svg)
     svg = re.sub(r"\s*\n\s*", " ", svg)
-    spoken = f'role="img" aria-label="{escape(description)}"' if description else 'aria-hidden="true"'
+    role = f'role="img" aria-label="{escape(description)}"' if description else 'aria-hidden="true"'
     box = re.search(r'viewBox="[^"]*"', svg)
     assert box is not None
-    return re.sub(r"<svg[^>]*>", f"<svg {box[0]} {spoken}>", svg, count=1)
+    return re.sub(r"<svg[^>]*>", f"<svg {box[0]} {role}>", svg, count=1)

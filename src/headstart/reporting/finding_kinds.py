@@ -1,4 +1,4 @@
-"""What an audit may find, in plain words: for the audit, and for the sweep and the page that tell of it."""
+"""Describes the kinds of findings of an audit, for the audit, the sweep and the report."""
 
 FINDING_KINDS = {
     "layout": "a layout that training refuses",
@@ -11,7 +11,7 @@ FINDING_KINDS = {
     "near_duplicate": "pairs that look the same",
     "empty_class": "a class without images",
     "missing_class": "a class that a part lacks",
-    "single_class": "nothing to tell apart",
+    "single_class": "a single class, nothing to classify",
     "case": "classes whose names differ only by case",
     "imbalance": "a class with few images beside the largest",
     "size": "far from the rest in size",

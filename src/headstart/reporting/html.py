@@ -1,78 +1,56 @@
-"""What the pages share: one self-contained file, its style, and how numbers and names stand in it."""
+"""Loads the templates of the pages. A page is one self-contained file."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup, escape
 
+from headstart.reporting import formats
+
 if TYPE_CHECKING:
     from jinja2 import Template
 
 PAGE_CSS = Path(__file__).with_name("page.css")
-MAX_NAME_LENGTH = 48  # characters of a name that stand on the page; the rest is in its title
-SI_PREFIXES = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
+MAX_NAME_LENGTH = 48  # characters of a name that a page shows; its title has the whole name
 
 
 def load_template(path: Path, **filters: Any) -> "Template":
-    """The page at ``path``, which escapes all that is not marked as ours; ``style`` is in its reach.
+    """Loads a Jinja template that escapes every value but markup of ours. ``style`` is the style sheet.
 
     Args:
-        path: a Jinja template.
-        filters: beside those for numbers and names below.
+        path: of the template.
+        filters: in addition to those for numbers and names.
     """
     from jinja2 import Environment, StrictUndefined
 
-    room = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, finalize=_keep_percent_signs
+    environment = Environment(
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=_keep_percent_signs,
     )
-    room.filters |= {
-        "percent": format_percent,
-        "points": format_signed_points,
-        "count": format_count,
-        "decimal": format_decimal,
-        "si": format_si,
+    environment.filters |= {
+        "percent": formats.format_percent,
+        "points": formats.format_signed_points,
+        "count": formats.format_count,
+        "decimal": formats.format_decimal,
+        "si": formats.format_si,
+        "short": shorten_name,
+        "verbatim": escape_verbatim,
     }
-    room.filters |= {"short": shorten_name, "verbatim": escape_verbatim} | filters
-    room.globals["style"] = Markup(PAGE_CSS.read_text(encoding="utf-8"))
-    return room.from_string(path.read_text(encoding="utf-8"))
+    environment.filters |= filters
+    environment.globals["style"] = Markup(PAGE_CSS.read_text(encoding="utf-8"))
+    return environment.from_string(path.read_text(encoding="utf-8"))
 
 
 def _keep_percent_signs(value: Any) -> Any:
-    """A text whose numbers keep their per cent sign on their line; markup and numbers as they are."""
+    """Keeps each percent sign of a text on the line of its number; leaves other values as they are."""
     return value.replace(" %", "\N{NO-BREAK SPACE}%") if type(value) is str else value
 
 
-def format_percent(share: float | None) -> str:
-    """Of 1, as per cent with one decimal."""
-    return "–" if share is None else f"{round(100 * share, 1) + 0.0:.1f}".replace("-", "−")
-
-
-def format_signed_points(difference: float | None) -> str:
-    """A difference of shares in points, with its sign."""
-    return "–" if difference is None else f"{round(100 * difference, 1) + 0.0:+.1f}".replace("-", "−")
-
-
-def format_count(value: float | None) -> str:
-    return "–" if value is None else f"{value:,.0f}"
-
-
-def format_decimal(value: float | None, digits: int = 1) -> str:
-    return "–" if value is None else f"{value:,.{digits}f}"
-
-
-def format_si(value: float | None) -> str:
-    """Three figures and a prefix: ``22.2 M``."""
-    if value is None:
-        return "–"
-    value = float(f"{value:.3g}")
-    scale, prefix = next(((s, p) for s, p in SI_PREFIXES if value >= s), (1, ""))
-    figure = value / scale
-    digits = 0 if figure >= 100 or scale == 1 else 1 if figure >= 10 else 2
-    return f"{figure:.{digits}f} {prefix}".strip()
-
-
 def shorten_name(name: Any, max_length: int = MAX_NAME_LENGTH) -> Markup:
-    """A name of a person's, whichever way it is written, cut in its middle where it is long."""
+    """Marks up a user's name in its own writing direction, and cuts a long one in the middle."""
     name = str(name)
     if len(name) <= max_length:
         return Markup("<bdi>{}</bdi>").format(escape_verbatim(name))
@@ -82,5 +60,5 @@ def shorten_name(name: Any, max_length: int = MAX_NAME_LENGTH) -> Markup:
 
 
 def escape_verbatim(text: str) -> Markup:
-    """A text that the page gives back character by character, such as a command to copy."""
+    """Escapes a text that a reader copies, such as a command: each character stays."""
     return escape(text).replace("\r", Markup("&#13;"))  # a browser would read it as a line feed

@@ -1,1 +1,1 @@
-"""The run directory: its files, its lock, its result."""
+"""The files of a run directory and of a sweep directory."""

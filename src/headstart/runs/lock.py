@@ -32,7 +32,7 @@ def lock_run_directory(directory: Path, identity: str, wait: bool = False) -> It
     try:
         directory.mkdir(parents=True, exist_ok=True)
         _refuse_foreign_files(directory)
-        lock = FileLock(directory / run_directory.LOCK_FILE)
+        lock = FileLock(directory / run_directory.LOCK_FILE, is_singleton=True)
         lock.acquire(blocking=wait)
     except Timeout:
         raise BusyError(f"{directory}: another process is training this run; wait for it, or end it") from None
@@ -43,6 +43,35 @@ def lock_run_directory(directory: Path, identity: str, wait: bool = False) -> It
         yield
     finally:
         lock.release()
+
+
+@contextmanager
+def try_lock(directory: Path, wait: bool = False) -> Iterator[bool]:
+    """Locks a run directory for this process; :func:`lock_run_directory` of the same thread may lock it again.
+
+    Args:
+        directory: the run directory; made where it does not exist.
+        wait: whether to wait for another process that trains the run.
+
+    Yields:
+        False where another process trains the run; also true where the directory cannot be locked, so that training
+        reports why.
+    """
+    lock = None
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(directory / run_directory.LOCK_FILE, is_singleton=True)
+        lock.acquire(blocking=wait)
+    except Timeout:
+        yield False
+        return
+    except OSError:
+        lock = None
+    try:
+        yield True
+    finally:
+        if lock:
+            lock.release()
 
 
 def _refuse_foreign_files(directory: Path) -> None:

@@ -152,9 +152,8 @@ def read_result(directory: Path, identity: str | None = None) -> RunResult | Non
     except (OSError, ValueError, AttributeError):
         return None
     if identity is not None and result.is_finished and result.identity != identity:
-        raise HeadstartError(
-            f"{directory} holds another run ({result.identity[:8]}, not {identity[:8]}); give another directory, or none"
-        )
+        other = f"{result.identity[:8]}, not {identity[:8]}"
+        raise HeadstartError(f"{directory} holds another run ({other}); give another directory, or none")
     return result
 
 

@@ -40,6 +40,15 @@ def last_checkpoint_path(directory: Path) -> Path:
     return directory / CHECKPOINT_FOLDER / LAST_CHECKPOINT
 
 
+def read_split_rows(directory: Path) -> list[dict[str, str]]:
+    """Reads ``split.json``: image, class, part and SHA-256 of each image; empty where the file cannot be read."""
+    try:
+        rows = json.loads((directory / SPLIT_FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return []
+    return [row for row in rows if isinstance(row, dict) and {"image", "class", "part"} <= row.keys()]
+
+
 def read_training_hashes(directory: Path) -> set[str]:
     """Reads the SHA-256 of each training image of the run."""
     rows = json.loads((directory / SPLIT_FILE).read_text(encoding="utf-8"))

@@ -9,7 +9,7 @@ import os
 
 from omegaconf import DictConfig
 
-from headstart.backbones import resolve
+from headstart.backbones.resolve import is_embedded_architecture
 from headstart.errors import HeadstartError, hint_at_text
 from headstart.models.recipe import epochs_for
 
@@ -40,7 +40,7 @@ def estimate_seconds(cfg: DictConfig, num_images: int, labels_per_class: int, im
     if settings is None:
         each, at = ALEXNET_COST if cfg.model._target_.endswith(".AlexNet") else SMALL_CNN_COST
     else:
-        each, at = EMBEDDED_COST if resolve.is_embedded_architecture(dict(settings)) else BACKBONE_COST
+        each, at = EMBEDDED_COST if is_embedded_architecture(dict(settings)) else BACKBONE_COST
     frozen = FORWARD_SHARE if "backbone" in cfg.model and "backbone_lr" not in cfg.model else 1.0
     epochs = max_epochs_override(cfg) or epochs_for(cfg.model.epochs, labels_per_class)
     return OVERHEAD_SECONDS + epochs * num_images * each * (image_size / at) ** SIZE_EXPONENT * frozen

@@ -1,24 +1,22 @@
-"""What a command asks for, before anything trains: its runs, their budgets, their directory. Torch-free."""
+"""Plans a command before anything trains: checks it, fills in budgets and folds, lists the runs. Torch-free."""
 
 import hashlib
 import json
-import shutil
 import statistics
-import sys
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
+from datetime import UTC, datetime
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from headstart.compare.arm_names import arm_key, arm_names
+from headstart.compare.arm_names import arm_names
 from headstart.compare.declaration import DEFAULT_CONTRAST, Comparison
-from headstart.config import command_line
-from headstart.config.compose import format_suggestions, read_shipped_yaml
+from headstart.config.compose import ComposedCommand, compose_with, read_shipped_yaml, replace_values
 from headstart.config.identity import arm_settings, clear_source_cache, format_run_name, identify_run, load_source
 from headstart.config.overrides import override_key, quote_overrides
+from headstart.config.suggestions import suggest_closest
 from headstart.config.validation import (
     check_config,
     check_directories,
@@ -27,10 +25,14 @@ from headstart.config.validation import (
     check_validation_share,
 )
 from headstart.errors import HeadstartError
+from headstart.file_names import quote_for_shell
 from headstart.models.recipe import epochs_for
-from headstart.reporting.console import format_duration
-from headstart.runs.result import delete_failed_results, read_finished_result
+from headstart.runs.result import RunResult, delete_failed_results, read_finished_result
+from headstart.runs.sweep_file import PlannedRun, SweepCommand
+from headstart.sweep.announce import print_remarks
 from headstart.sweep.estimate import estimate_seconds, max_epochs_override, workers_and_threads
+from headstart.sweep.hydra_options import check_hydra_options
+from headstart.sweep.plan import SweepPlan, TestSize
 from headstart.training import tuning
 from headstart.training.trainer import check_callbacks
 
@@ -39,283 +41,303 @@ if TYPE_CHECKING:
 
 BUDGET_KEY, FOLD_KEY = "data.labels_per_class", "data.fold"
 WITHIN_ARM_KEYS = {"seed", BUDGET_KEY, FOLD_KEY}  # what runs of one arm differ by
-AXIS_NAMES = {"data": "data set", BUDGET_KEY: "budget", FOLD_KEY: "fold"}  # other keys are words already
-DISK_BYTES_PER_RUN = 20_000_000  # a checkpoint of the embedded backbone, predictions and the rest
 
 
 @dataclass(frozen=True)
-class SweepPlan:
-    """One command: what Hydra gets to see of it, and what a person does.
+class _Job:
+    """One run of a sweep: its configuration without the ``hydra`` node, and Hydra's overrides."""
 
-    Args:
-        argv: the overrides and flags for Hydra, budgets and the sweep's directory filled in.
-        directory: the sweep's; None for a single run, and where the command trains nothing (``--help``).
-        runs: the directories of the sweep's runs.
-        left: how many of them are not finished yet.
-        seeds: of them.
-        budgets: how many they have.
-        arms: likewise, of all data sets.
-        looked_at: a configuration of each folder of images, with all labels.
-    """
-
-    argv: list[str]
-    directory: Path | None = None
-    run_directories: tuple[Path, ...] = ()
-    num_pending: int = 0
-    seeds: tuple[int, ...] = ()
-    num_budgets: int = 1
-    num_arms: int = 0
-    audit_configs: tuple[DictConfig, ...] = ()
-
-    @property
-    def num_runs(self) -> int:
-        return len(self.run_directories)
+    config: DictConfig
+    overrides: list[str]
 
 
-def plan_sweep(argv: list[str]) -> SweepPlan:
-    """Fills in what a sweep leaves open and says what it will do.
+def check_command(command: ComposedCommand) -> None:
+    """Checks a command before Hydra runs it: the options of Hydra, and a single run as a whole.
+
+    The sweeper checks the runs of a sweep, see :func:`plan_sweep`.
 
     Raises:
-        HeadstartError: the data are wrong, or a budget that was typed does not fit them.
+        HeadstartError: settings or images are wrong, or another run has the directory.
     """
+    check_hydra_options(command)
+    check_directories(command)
+    if not command.multirun:
+        _check_run(command)
+
+
+def _check_run(command: ComposedCommand) -> None:
+    """Checks a single run, and prints which images its folder leaves out."""
     clear_source_cache()
-    asked = command_line.compose_command(argv)
-    if asked is None:
-        return SweepPlan(argv)
-    cfg = asked.config
-    check_directories(asked)
-    check_config(cfg, asked.overrides)
-    if not asked.multirun:
-        check_overrides_take_effect([cfg], asked.overrides)
-        _check_settings(cfg)
-        identity, directory = identify_run(cfg), Path(cfg.hydra.run.dir)
-        check_outside_images(directory, load_source(cfg))
-        check_validation_share([load_source(cfg)], asked.overrides)
-        check_callbacks(cfg, [load_source(cfg)])
-        read_finished_result(directory, identity)  # refuses the place of another run
-        return SweepPlan(argv)
-    sweeps, argv = dict(asked.sweeps), list(argv)
+    config = command.config
+    check_config(config, command.overrides)
+    check_overrides_take_effect([config], command.overrides)
+    _check_settings(config)
+    identity, directory = identify_run(config), Path(config.hydra.run.dir)
+    source = load_source(config)
+    check_outside_images(directory, source)
+    check_validation_share([source], command.overrides)
+    check_callbacks(config, [source])
+    read_finished_result(directory, identity)  # raises where the directory holds another run
+    print_remarks(source)
+
+
+def plan_sweep(command: ComposedCommand) -> SweepPlan:
+    """Plans a sweep: fills in budgets and folds that the command leaves open, and lists the runs.
+
+    Args:
+        command: of a sweep.
+
+    Raises:
+        HeadstartError: settings or images are wrong, or a budget does not fit the images.
+    """
+    check_command(command)
+    clear_source_cache()
+    config = command.config
+    check_config(config, command.overrides)
+    _check_choices(command.sweeps)
+    sweeps = dict(command.sweeps)
+    arms = _compose_arms(command)
+    check_overrides_take_effect([arm for _, arm in arms], command.overrides)
+    sources = [_load_arm_source(arm) for _, arm in arms]
+    _check_contrast_arms([arm for _, arm in arms], sources)
+    left_out: tuple[int, ...] = ()
+    if BUDGET_KEY not in sweeps and config.data.labels_per_class == "auto":
+        fitting, left_out = _find_budgets(config, sources)
+        sweeps[BUDGET_KEY] = [str(budget) for budget in fitting] or ["null"]
+    if config.data.folds and FOLD_KEY not in sweeps:
+        sweeps[FOLD_KEY] = [str(fold) for fold in range(config.data.folds)]
+    for seed in sweeps.get("seed", [str(config.seed)]):
+        _parse_seed(seed, sources[0])
+    budgets = [_parse_budget(text) for text in sweeps.get(BUDGET_KEY, [config.data.labels_per_class])]
+    folds = [_parse_number(FOLD_KEY, fold) for fold in sweeps.get(FOLD_KEY, [config.data.fold])]
+    # A budget that does not fit, in whichever fold, is an error here, before any training.
+    estimates = [
+        _estimate_arm_seconds(_merge_values(arm, data={"fold": fold}), budget)
+        for (_, arm), budget, fold in product(arms, budgets, folds)
+    ]
+    budget_sources = [[_load_arm_source(arm, budget) for budget in budgets] for _, arm in arms]
+    check_validation_share((source for each in budget_sources for source in each), command.overrides)
+    for (_, arm), each in zip(arms, budget_sources, strict=True):
+        check_callbacks(arm, each)
+    directory = _choose_directory(config, sweeps)
+    for source in sources:
+        check_outside_images(directory, source)
+    delete_failed_results(directory)
+    jobs = _list_jobs(command, dict(arms), sweeps, directory)
+    runs = tuple(_plan_run(job.config) for job in jobs)
+    results = {run.directory: read_finished_result(directory / run.directory, run.identity) for run in runs}
+    finished = {name: result for name, result in results.items() if result}
+    comparison = OmegaConf.to_container(config.compare, resolve=True)
+    assert isinstance(comparison, dict)
+    workers, threads = _workers_and_threads(config)
+    seconds = [result.cost["seconds_in_all"] for result in finished.values()]
+    unique = {run.directory: (run, job) for run, job in zip(runs, jobs, strict=True)}  # arms may be equal
+    folders = {(arm.data._target_, arm.data.get("root")): arm for _, arm in reversed(arms)}
+    return SweepPlan(
+        directory,
+        SweepCommand(
+            _format_command(command),
+            datetime.now(UTC).isoformat(timespec="milliseconds"),
+            tuple(run for run, _ in unique.values()),
+            {str(key): value for key, value in comparison.items()},
+            threads,
+            workers,
+        ),
+        tuple(
+            (*job.overrides, *quote_overrides([f"hydra.sweep.dir={directory}", f"hydra.sweep.subdir={run.directory}"]))
+            for run, job in unique.values()
+        ),
+        frozenset(finished),
+        {key: len(choices) for key, choices in sweeps.items()},
+        statistics.mean(seconds or estimates),
+        tuple(_merge_values(arm, seed=0, data={"labels_per_class": None}) for arm in reversed(list(folders.values()))),
+        tuple(_measure_test_part(source) for source in sources),
+        left_out,
+        any(result.compare not in ({}, comparison) for result in finished.values()),
+    )
+
+
+def _check_choices(sweeps: dict[str, list[str]]) -> None:
     for key, choices in sweeps.items():
         if key.startswith("compare."):
             raise HeadstartError(f"{key} cannot be swept: it says how runs are judged, not what they are; give one")
         if len(set(choices)) < len(choices):
             raise HeadstartError(f"{key}={','.join(choices)}: a choice stands there twice; give each once")
-    arms = _compose_arms(asked, argv, sweeps)
-    check_overrides_take_effect(arms, asked.overrides)
-    sources = [_load_arm_source(arm) for arm in arms]
-    _check_contrast_arms(arms, sources)
-    if BUDGET_KEY not in sweeps and cfg.data.labels_per_class == "auto":
-        fitting = set.intersection(*(set(source.available_budgets()) for source in sources))
-        if cfg.tune.trials:
-            fitting = _select_tunable_budgets(fitting)
-        sweeps[BUDGET_KEY] = [str(k) for k in sorted(fitting)] or ["null"]
-        argv.append(f"{BUDGET_KEY}={','.join(sweeps[BUDGET_KEY])}")
-    seeds = [_parse_seed(text, sources[0]) for text in sweeps.get("seed", [str(cfg.seed)])]
-    budgets = [_parse_budget(k) for k in sweeps.get(BUDGET_KEY, [cfg.data.labels_per_class])]
-    if cfg.data.folds and FOLD_KEY not in sweeps:
-        sweeps[FOLD_KEY] = [str(fold) for fold in range(cfg.data.folds)]
-        argv.append(f"{FOLD_KEY}={','.join(sweeps[FOLD_KEY])}")
-    folds = [_parse_number(FOLD_KEY, fold) for fold in sweeps.get(FOLD_KEY, [cfg.data.fold])]
-    # A budget that does not fit, in whichever fold, is an error here, before any training.
-    about = [
-        _estimate_arm_seconds(_merge_values(arm, data={"fold": fold}), k)
-        for arm, k, fold in product(arms, budgets, folds)
-    ]
-    check_validation_share((_load_arm_source(arm, k) for arm, k in product(arms, budgets)), asked.overrides)
-    for arm in arms:
-        check_callbacks(arm, [_load_arm_source(arm, k) for k in budgets])
-    typed = cfg.hydra.sweep.dir != read_shipped_yaml("train")["hydra"]["sweep"]["dir"]
-    directory = Path(cfg.hydra.sweep.dir if typed else f"runs/{_name_sweep(cfg, sweeps)}")
-    for source in sources:
-        check_outside_images(directory, source)
-    # Hydra would resolve it once a run, and a time that stands in it would change.
-    argv = [a for a in argv if override_key(a.partition("=")[0]) != "hydra.sweep.dir"]
-    argv += quote_overrides([f"hydra.sweep.dir={directory}"])
-    delete_failed_results(directory)
-    configured = [
-        _merge_values(arm, seed=seed, data={"labels_per_class": k, "fold": fold})
-        for arm, seed, k, fold in product(arms, seeds, budgets, folds)
-    ]
-    identities = [identify_run(cfg) for cfg in configured]
-    places = tuple(
-        directory / format_run_name(cfg, identity) for cfg, identity in zip(configured, identities, strict=True)
-    )
-    done = [
-        result
-        for place, identity in zip(places, identities, strict=True)
-        if (result := read_finished_result(place, identity))
-    ]
-    took = [result.cost["seconds_in_all"] for result in done]
-    folders = {(arm.data._target_, arm.data.get("root")): arm for arm in reversed(arms)}
-    looked_at = tuple(_merge_values(arm, seed=0, data={"labels_per_class": None}) for arm in reversed(folders.values()))
-    left = len(places) - len(took)
-    # An arm without a backbone is one, whatever backbones the others have.
-    apart = len(set(places)) // (len(seeds) * len(budgets) * len(folds))
-    plan = SweepPlan(argv, directory, places, left, tuple(seeds), len(budgets), apart, looked_at)
-    asks = OmegaConf.to_container(cfg.compare)
-    if any(result.compare != asks for result in done):
-        print(
-            "compare: runs of this sweep declared another comparison before they trained, and are judged by that; "
-            "to ask anew, train anew in a folder of its own (hydra.sweep.dir=PATH)",
-            file=sys.stderr,
-        )
-    _print_plan(plan, sweeps, plan.num_pending * statistics.mean(took or about))
-    if plan.num_pending and len(arms) > 1:
-        _print_power(sources, len(seeds), len(budgets), cfg.compare.level)
-    return plan
 
 
-def _select_tunable_budgets(budgets: set[int]) -> set[int]:
-    """Those at which images validate; says which are left out."""
+def _find_budgets(config: DictConfig, sources: list["ImageSource"]) -> tuple[list[int], tuple[int, ...]]:
+    """The budgets that fit all images, and those left out since nothing validates where settings are tuned."""
     from headstart.data.split import MIN_LABELS_TO_VALIDATE
 
-    if short := sorted(k for k in budgets if k < MIN_LABELS_TO_VALIDATE):
-        print(f"not tuned, since nothing validates: {', '.join(map(str, short))} labels per class", file=sys.stderr)
-    return {k for k in budgets if k >= MIN_LABELS_TO_VALIDATE}
+    fitting = sorted(set.intersection(*(set(source.available_budgets()) for source in sources)))
+    if not config.tune.trials:
+        return fitting, ()
+    left_out = tuple(budget for budget in fitting if budget < MIN_LABELS_TO_VALIDATE)
+    return [budget for budget in fitting if budget >= MIN_LABELS_TO_VALIDATE], left_out
 
 
-def _compose_arms(
-    command: command_line.ComposedCommand, argv: list[str], sweeps: dict[str, list[str]]
-) -> list[DictConfig]:
-    """The configuration of each arm and data set, of the first seed and budget, looked at as far as needs no torch.
+def _compose_arms(command: ComposedCommand) -> list[tuple[tuple[str, ...], DictConfig]]:
+    """The swept choices and the configuration of each arm and data set, with the first seed and budget.
 
     Raises:
-        HeadstartError: a choice that makes no sense, wherever in its list it stands.
+        HeadstartError: a choice that makes no sense.
     """
-    axes = {key: choices for key, choices in sweeps.items() if key not in WITHIN_ARM_KEYS}
-    arms = [_compose_arm(command, argv, dict(zip(axes, choices, strict=True))) for choices in product(*axes.values())]
-    for arm in arms:
+    axes = {key: choices for key, choices in command.sweeps.items() if key not in WITHIN_ARM_KEYS}
+    arms = []
+    for choices in product(*axes.values()):
+        arm = _compose_arm(command, dict(zip(axes, choices, strict=True)))
         check_config(arm, command.overrides)
         _check_settings(arm)
+        arms.append((choices, arm))
     return arms
 
 
-def _check_settings(cfg: DictConfig) -> None:
-    """Raises HeadstartError for settings that make no sense, as far as is seen without torch."""
-    Comparison(**OmegaConf.to_container(cfg.compare))  # type: ignore[arg-type]
-    max_epochs_override(cfg)
-    epochs_for(cfg.model.epochs, 1)
-    tuning.check_tuning(cfg)
+def _compose_arm(command: ComposedCommand, choices: dict[str, str]) -> DictConfig:
+    try:
+        config = compose_with(command, choices)
+    except HeadstartError as error:
+        arm = ", ".join(f"{key}={choice}" for key, choice in choices.items())
+        raise HeadstartError(f"with {arm}: {error}") from error
+    # Hydra's own settings are most of the configuration, and each run would copy them.
+    chosen = {"hydra": {"runtime": {"choices": config.hydra.runtime.choices}}}
+    return OmegaConf.merge(OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"]), chosen)  # type: ignore[return-value]
+
+
+def _list_jobs(
+    command: ComposedCommand, arms: dict[tuple[str, ...], DictConfig], sweeps: dict[str, list[str]], directory: Path
+) -> list[_Job]:
+    """The runs in Hydra's order: the last swept key varies fastest."""
+    # Hydra adds the overrides of its own options to each job.
+    typed = [word for word in command.overrides if not override_key(word).startswith(("hydra.", "hydra/"))]
+    axes = [key for key in sweeps if key not in WITHIN_ARM_KEYS]
+    jobs = []
+    for choices in product(*sweeps.values()):
+        values = dict(zip(sweeps, choices, strict=True))
+        settings: dict[str, Any] = {"data": {}}
+        if "seed" in values:
+            settings["seed"] = int(values["seed"])
+        if BUDGET_KEY in values:
+            settings["data"]["labels_per_class"] = _parse_budget(values[BUDGET_KEY])
+        if FOLD_KEY in values:
+            settings["data"]["fold"] = int(values[FOLD_KEY])
+        arm = arms[tuple(values[key] for key in axes)]
+        jobs.append(_Job(_merge_values(arm, **settings), replace_values(typed, values)))
+    return jobs
+
+
+def _plan_run(config: DictConfig) -> PlannedRun:
+    identity = identify_run(config)
+    return PlannedRun(
+        directory=format_run_name(config, identity),
+        identity=identity,
+        model=config.hydra.runtime.choices.model,
+        settings=arm_settings(config),
+        data=load_source(config).name,
+        labels_per_class=config.data.labels_per_class,
+        seed=config.seed,
+        fold=config.data.fold,
+        folds=config.data.folds,
+    )
+
+
+def _choose_directory(config: DictConfig, sweeps: dict[str, list[str]]) -> Path:
+    is_typed = config.hydra.sweep.dir != read_shipped_yaml("train")["hydra"]["sweep"]["dir"]
+    return Path(config.hydra.sweep.dir if is_typed else f"runs/{_name_sweep(config, sweeps)}")
+
+
+def _name_sweep(config: DictConfig, sweeps: dict[str, list[str]]) -> str:
+    """Experiment, data and a hash of everything but seeds, budgets, folds and the comparison."""
+    swept = {key: choices for key, choices in sorted(sweeps.items()) if key not in WITHIN_ARM_KEYS}
+    settings: Any = OmegaConf.to_container(config, resolve=False)
+    for key in ("seed", "hydra", "compare"):
+        settings.pop(key, None)
+    for key in ("labels_per_class", "num_workers", "fold"):
+        settings.get("data", {}).pop(key, None)
+    text = json.dumps([swept, settings], sort_keys=True, default=str)
+    choices = config.hydra.runtime.choices
+    parts = [choices.get("experiment") or "sweep", choices.get("data") or "data"]
+    return "-".join([*parts, hashlib.sha256(text.encode()).hexdigest()[:8]])
+
+
+def _workers_and_threads(config: DictConfig) -> tuple[int, int]:
+    """Runs at a time and torch threads of each; ``hydra.launcher`` may set them."""
+    workers, threads = workers_and_threads()
+    launcher = config.hydra.launcher
+    if config.hydra.runtime.choices["hydra/launcher"] == "basic":
+        return 1, threads
+    return launcher.get("workers") or workers, launcher.get("threads") or threads
+
+
+def _format_command(command: ComposedCommand) -> str:
+    """The command line that repeats the sweep, quoted for a shell."""
+    typed = [replace_choices for replace_choices in command.overrides if override_key(replace_choices) != "hydra.mode"]
+    swept = {key: ",".join(choices) for key, choices in command.sweeps.items()}
+    words = [*(["-m"] if command.multirun else []), *replace_values(typed, swept)]
+    return " ".join(["headstart-train", *map(quote_for_shell, words)])
+
+
+def _measure_test_part(source: "ImageSource") -> TestSize:
+    folds = source.folds or 1
+    return TestSize(source.name, len(source.split.test) * folds, folds, bool(source.test_part))
+
+
+def _check_settings(config: DictConfig) -> None:
+    """Raises HeadstartError for settings that make no sense, as far as that shows without torch."""
+    Comparison(**OmegaConf.to_container(config.compare))  # type: ignore[arg-type]
+    max_epochs_override(config)
+    epochs_for(config.model.epochs, 1)
+    tuning.check_tuning(config)
 
 
 def _check_contrast_arms(arms: list[DictConfig], sources: list["ImageSource"]) -> None:
-    """Raises HeadstartError where the sweep lacks an arm of the contrast that was declared."""
+    """Raises HeadstartError where the sweep lacks an arm of the declared contrast."""
     contrast = tuple(arms[0].compare.contrast)
-    if contrast == DEFAULT_CONTRAST:  # nobody needs to have asked for it
+    if contrast == DEFAULT_CONTRAST:  # the user did not declare it
         return
     results = [
-        {"arm": arm.hydra.runtime.choices.model, "settings": arm_settings(arm), "data": source.name}
+        RunResult("planned", arm.hydra.runtime.choices.model, source.name, arm.seed, settings=arm_settings(arm))
         for arm, source in zip(arms, sources, strict=True)
     ]
-    if len({arm_key(result) for result in results}) < 2:  # one of a sweep's commands given alone, as it was recorded
-        return
-    there = sorted({*(result["arm"] for result in results), *arm_names(results)})
+    if len({result.arm_key for result in results}) < 2:
+        return  # the recorded command of one run
+    names = sorted({*(result.model for result in results), *arm_names(results)})
     for name in contrast:
-        if name not in there:
-            near = format_suggestions(get_close_matches(name, there, n=1))
+        if name not in names:
             raise HeadstartError(
-                f"compare.contrast: no arm '{name}' in this sweep{near} (its arms: {', '.join(there)})"
+                f"compare.contrast: no arm '{name}' in this sweep{suggest_closest(name, names)} "
+                f"(its arms: {', '.join(names)})"
             )
 
 
-def _compose_arm(command: command_line.ComposedCommand, argv: list[str], choices: dict[str, str]) -> DictConfig:
-    """The configuration of the command's first run, but for these choices."""
-    try:
-        cfg = command_line.compose_with(argv, command, choices)
-    except HeadstartError as error:
-        beside = ", ".join(f"{key}={choice}" for key, choice in choices.items())
-        raise HeadstartError(f"with {beside}: {error}") from error
-    # Hydra's own settings are most of it, and would be copied with every run.
-    chosen = {"hydra": {"runtime": {"choices": cfg.hydra.runtime.choices}}}
-    return OmegaConf.merge(OmegaConf.masked_copy(cfg, [str(key) for key in cfg if key != "hydra"]), chosen)  # type: ignore[return-value]
+def _load_arm_source(config: DictConfig, budget: int | None = None) -> "ImageSource":
+    return load_source(_merge_values(config, data={"labels_per_class": budget}))
 
 
-def _load_arm_source(cfg: DictConfig, budget: int | None = None) -> "ImageSource":
-    return load_source(_merge_values(cfg, data={"labels_per_class": budget}))
-
-
-def _merge_values(cfg: DictConfig, **values: Any) -> DictConfig:
-    return OmegaConf.merge(cfg, values)  # type: ignore[return-value]
+def _merge_values(config: DictConfig, **values: Any) -> DictConfig:
+    return OmegaConf.merge(config, values)  # type: ignore[return-value]
 
 
 def _estimate_arm_seconds(arm: DictConfig, budget: int | None) -> float:
     source = _load_arm_source(arm, budget)
     if arm.tune.trials:
         tuning.require_validation_split(source)
-    each = estimate_seconds(arm, len(source.split.train), source.spec.labels_per_class, source.spec.shape[1])
-    return max(arm.tune.trials, 1) * each
+    seconds = estimate_seconds(arm, len(source.split.train), source.spec.labels_per_class, source.spec.shape[1])
+    return max(arm.tune.trials, 1) * seconds
 
 
 def _parse_seed(text: str, source: "ImageSource") -> int:
     seed: Any = int(text) if text.isdecimal() else text
-    replace(source, seed=seed)  # says what is wrong with it
+    replace(source, seed=seed)  # raises HeadstartError for a wrong seed
     return int(seed)
 
 
 def _parse_budget(text: Any) -> int | None:
-    return (
-        None
-        if text in (None, "null", "None")
-        else _parse_number(BUDGET_KEY, text, ", or null for all; auto stands alone")
-    )
+    if text in (None, "null", "None"):
+        return None
+    return _parse_number(BUDGET_KEY, text, ", or null for all; auto stands alone")
 
 
 def _parse_number(key: str, text: Any, hint: str = "") -> int:
     if not str(text).isdecimal():
         raise HeadstartError(f"{key}={text}: give whole numbers{hint}")
     return int(text)
-
-
-def _name_sweep(cfg: DictConfig, sweeps: dict[str, list[str]]) -> str:
-    """Experiment, data and a hash of what was asked apart from seeds and budgets."""
-    asked = {k: v for k, v in sorted(sweeps.items()) if k not in WITHIN_ARM_KEYS}
-    settled: Any = OmegaConf.to_container(cfg, resolve=False)
-    for key in ("seed", "hydra", "compare"):
-        settled.pop(key, None)
-    for key in ("labels_per_class", "num_workers", "fold"):
-        settled.get("data", {}).pop(key, None)
-    text = json.dumps([asked, settled], sort_keys=True, default=str)
-    choices = cfg.get("hydra", {}).get("runtime", {}).get("choices", {})
-    parts = [choices.get("experiment") or "sweep", choices.get("data") or "data"]
-    return "-".join([*parts, hashlib.sha256(text.encode()).hexdigest()[:8]])
-
-
-def _format_count(n: int, key: str) -> str:
-    """``"3 seeds"``, ``"2 of model.head_lr"``."""
-    word = AXIS_NAMES.get(key, key)
-    return f"{n} of {key}" if "." in word else f"{n} {word}{'s' if n > 1 else ''}"
-
-
-def _print_plan(plan: SweepPlan, sweeps: dict[str, list[str]], seconds_left: float) -> None:
-    assert plan.directory is not None
-    axes = " × ".join(_format_count(len(choices), key) for key, choices in sweeps.items())
-    at_once, _ = workers_and_threads()
-    about = f", about {format_duration(seconds_left / min(at_once, plan.num_pending))}" if plan.num_pending else ""
-    place = next(p for p in (plan.directory.absolute(), *plan.directory.absolute().parents) if p.is_dir())
-    free = shutil.disk_usage(place).free / 1e9
-    print(
-        f"{plan.num_runs} run{'s' if plan.num_runs > 1 else ''}{f' ({axes})' if axes else ''}, {plan.num_runs - plan.num_pending} done"
-        f"{about}; up to {plan.num_pending * DISK_BYTES_PER_RUN / 1e6:,.0f} MB of disk ({free:,.0f} GB free): {plan.directory}",
-        file=sys.stderr,
-    )
-
-
-def _print_power(sources: list["ImageSource"], seeds: int, budgets: int, level: float) -> None:
-    """Says what a comparison of this size can find at all, before anything trains, of each data set."""
-    several = len({source.name for source in sources}) > 1
-    said = (f"{source.name}: " * several + _format_power(source, seeds, budgets, level) for source in sources)
-    print(*dict.fromkeys(said), sep="\n", file=sys.stderr)
-
-
-def _format_power(source: "ImageSource", seeds: int, budgets: int, level: float) -> str:
-    from headstart.compare.inference.power import POWER, minimum_detectable_difference
-
-    folds = source.folds or 1
-    images = len(source.split.test) * folds
-    points = round(100 * minimum_detectable_difference(images, seeds, budgets, folds, level))
-    size = f"{images} test images and {seeds} seed{'s' if seeds > 1 else ''}"
-    helps = "more seeds" + (", data.folds=5" if folds == 1 and not source.test_part else "") + " or more test images"
-    if points >= 100:
-        return f"{size} promise to find no difference between two arms, however large (docs/protocol.md); give {helps}"
-    found = f"find a difference of {points} points between two arms in {POWER:.0%} of cases (docs/protocol.md)"
-    return f"{size} {found}; {helps} find smaller ones"

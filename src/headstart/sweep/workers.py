@@ -1,219 +1,146 @@
-"""A plan carried out: the runs of a sweep, several at once where there are cores, and what the end says. Torch-free."""
+"""Trains the jobs of a sweep in several local processes, which share it with other commands by locks. Torch-free."""
 
 import multiprocessing
 import os
+import pickle
 import signal
-import sys
 import threading
-import time
-from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass
 from functools import partial
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
-from hydra.core.hydra_config import HydraConfig
-from omegaconf import DictConfig
+from hydra.core.singleton import Singleton
+from hydra.core.utils import JobReturn, JobStatus, run_job, setup_globals
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig, open_dict
 
-from headstart.config import command_line
-from headstart.config.identity import identify_run, load_source
-from headstart.errors import is_disk_full
-from headstart.file_names import quote_for_shell
-from headstart.files import write_json
-from headstart.process import (
-    EXIT_DISK_FULL,
-    EXIT_INTERRUPTED,
-    EXIT_TERMINATED,
-    format_error,
-    prepare_process,
-)
-from headstart.reporting.console import escape_control_characters
-from headstart.reporting.finding_kinds import FINDING_KINDS
-from headstart.runs import run_directory
-from headstart.runs.lock import BusyError
-from headstart.runs.result import (
-    RunResult,
-    delete_failed_result,
-    iter_results,
-    read_finished_result,
-    read_result,
-    write_result,
-)
+from headstart.process import EXIT_TERMINATED, prepare_process
+from headstart.runs.lock import try_lock
+from headstart.runs.result import read_result
 from headstart.sweep.estimate import workers_and_threads
-from headstart.sweep.planner import SweepPlan, plan_sweep
-from headstart.training.context import RunContext
-from headstart.training.run_metadata import describe_run
-
-if TYPE_CHECKING:
-    from headstart.compare.inference.analysis import SweepAnalysis
-    from headstart.data.image_source import ImageSource
-
-STOP_CODES = (EXIT_INTERRUPTED, EXIT_TERMINATED, EXIT_DISK_FULL)  # codes after which nothing more is tried
-
-TrainFunction = Callable[..., RunResult]
 
 
-def run_sweep(train: TrainFunction, argv: list[str]) -> int:
-    """Plans what the (quoted) command asks for, lets Hydra do it, and says how it ended; the exit code."""
-    plan = plan_sweep(argv)
-    if plan.directory is None:
-        return command_line.launch_hydra(partial(_run_single, train), plan.argv)
-    if plan.num_pending:
-        _audit_sources(plan)
-    code = _train_pending(train, plan) if plan.num_pending else 0
-    return _finish_sweep(plan, code)
+@dataclass(frozen=True)
+class JobRunner:
+    """The jobs of a launch, and what Hydra needs to run them.
+
+    Args:
+        hydra_context: Hydra's configuration loader and callbacks.
+        task_function: trains one run.
+        config: the configuration of the sweep.
+        jobs: the overrides of each job.
+        first_number: number of the first job.
+
+    Example:
+        >>> JobRunner(context, task, config, [("seed=0",), ("seed=1",)]).run(0, wait=True)  # doctest: +SKIP
+    """
+
+    hydra_context: HydraContext
+    task_function: TaskFunction
+    config: DictConfig
+    jobs: list[tuple[str, ...]]
+    first_number: int = 0
+
+    def run_pending(self, wait: bool = False, skip: frozenset[int] = frozenset()) -> dict[int, JobReturn]:
+        """Runs each job without a result, in order.
+
+        Args:
+            wait: whether to wait for a process that trains the same run; if not, the job is left to that process.
+            skip: indices of jobs that are left out.
+
+        Returns:
+            Hydra's return value of each job that this process ran, by index.
+        """
+        returns = {}
+        for index, overrides in enumerate(self.jobs):
+            if index in skip:
+                continue
+            config = self.hydra_context.config_loader.load_sweep_config(self.config, list(overrides))
+            directory = Path(config.hydra.sweep.dir) / str(config.hydra.sweep.subdir)
+            if read_result(directory):
+                continue
+            with open_dict(config):
+                config.hydra.job.id = config.hydra.job.num = self.first_number + index
+            with try_lock(directory, wait) as is_locked:
+                if is_locked and not read_result(directory):
+                    returns[index] = run_job(
+                        hydra_context=self.hydra_context,
+                        task_function=self.task_function,
+                        config=config,
+                        job_dir_key="hydra.sweep.dir",
+                        job_subdir_key="hydra.sweep.subdir",
+                    )
+        return returns
+
+    def to_bytes(self) -> bytes:
+        """Pickles a function that runs the pending jobs in another process, with Hydra's global state.
+
+        joblib pickles what pickle refuses: functions that a decorator wraps, and OmegaConf's resolvers.
+        """
+        from joblib import wrap_non_picklable_objects
+
+        return pickle.dumps(wrap_non_picklable_objects(partial(_run_in_worker, Singleton.get_state(), self)))
 
 
-def _audit_sources(plan: SweepPlan) -> None:
-    """Looks at the sweep's images before anything trains, anew where they changed; the report tells what was found."""
-    assert plan.directory is not None
-    before = {(audit.get("name"), audit.get("digest")): audit for audit in run_directory.read_audits(plan.directory)}
-    told = []
-    for cfg in plan.audit_configs:
-        source = load_source(cfg)
-        _print_remarks(source)
-        if known := before.get((source.name, source.digest)):
-            told.append(known)
-            continue
-        if (found := source.audit()) is None:
-            continue
-        told.append(found | {"digest": source.digest})
-        if counts := ", ".join(f"{FINDING_KINDS[kind]} ({count:,})" for kind, count in found["counts"].items()):
-            command = f"headstart audit {quote_for_shell(cfg.data.root)}"
-            print(f"the images: {counts}; {escape_control_characters(command)} names them", file=sys.stderr)
-    if told and told != [*before.values()]:
-        plan.directory.mkdir(parents=True, exist_ok=True)
-        write_json(plan.directory / run_directory.AUDIT_FILE, told)
+def run_jobs(runner: JobRunner, workers: int | None = None) -> list[JobReturn]:
+    """Runs all jobs: this process and its worker processes go through the list, and each takes the jobs that are free.
 
+    One core trains a small network as fast as two, so that each run has one core where memory allows.
 
-def _print_remarks(source: "ImageSource") -> None:
-    """Says what is passed over in a folder of images, and how its layout is taken."""
-    for remark in source.remarks:
-        print(escape_control_characters(remark), file=sys.stderr)
+    Args:
+        runner: the jobs.
+        workers: number of processes; None: as many as cores and memory allow.
 
-
-def _run_single(train: TrainFunction, cfg: DictConfig) -> None:
-    _print_remarks(load_source(cfg))
-    directory = Path(HydraConfig.get().runtime.output_dir)
-    delete_failed_result(directory)
-    before = "done before, nothing trained: " if read_finished_result(directory, identify_run(cfg)) else ""
-    result = train(cfg, RunContext(directory, requested_seeds=(cfg.seed,)))
-    print(f"{before}accuracy {result.metrics['test/accuracy']:.1%} on the test images; run: {directory}")
-
-
-# -- several at once ----------------------------------------------------------------------------------
-
-
-def _train_pending(train: TrainFunction, plan: SweepPlan) -> int:
-    """Trains what the sweep still lacks. One core does a small network as fast as two, so each run has one where
-    memory allows: this process and its helpers go through the same list, and each takes what no other holds."""
-    at_once, threads = workers_and_threads()
-    helpers = [
-        multiprocessing.get_context("spawn").Process(target=_run_worker, args=(train, plan, at_once, threads))
-        for _ in range(min(at_once, plan.num_pending) - 1)
-    ]
+    Returns:
+        Hydra's return value of each job; of a job that a worker process ran, without its configuration.
+    """
+    setup_globals()
+    count = min(workers or workers_and_threads()[0], len(runner.jobs))
+    context = multiprocessing.get_context("spawn")
+    payload = runner.to_bytes() if count > 1 else b""
+    processes = [context.Process(target=run_worker, args=(payload,)) for _ in range(count - 1)]
     try:
-        for helper in helpers:
-            helper.start()
-        codes = [_run_pending(train, plan, at_once, threads)]
-        for helper in helpers if codes[0] not in STOP_CODES else ():
-            helper.join()
+        for process in processes:
+            process.start()
+        returns = runner.run_pending()
+        for process in processes:
+            process.join()
     finally:
-        for helper in helpers:
-            helper.kill()
-    if codes[0] in STOP_CODES:
-        return codes[0]
-    if any(read_result(directory) is None for directory in plan.run_directories):
-        # Another command holds these, or a helper was killed: whoever comes last waits, and does what is left.
-        codes.append(_run_pending(train, plan, 1, threads, wait_for_lock=True))
-        if codes[-1] in STOP_CODES:
-            return codes[-1]
-    results = map(read_result, plan.run_directories)
-    failed = any(result.is_failed for result in results if result)
-    return max(*codes, int(failed))
+        for process in processes:
+            process.kill()
+    # Jobs that another command holds, or that a killed worker left.
+    returns |= runner.run_pending(wait=True, skip=frozenset(returns))
+    finished = JobReturn(status=JobStatus.COMPLETED)
+    return [returns.get(index, finished) for index in range(len(runner.jobs))]
 
 
-def _run_worker(train: TrainFunction, plan: SweepPlan, at_once: int, threads: int) -> None:
-    """A helper's life: a pass over the sweep, which ends with the process that began it however that ends."""
+def run_worker(payload: bytes) -> None:
+    """Worker process: runs pending jobs, and exits when its parent exits or at SIGTERM.
+
+    Args:
+        payload: of :meth:`JobRunner.to_bytes`.
+    """
     prepare_process()
-    import torch
-
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent answers Ctrl-C for all
-    # The sweep goes on without a helper, and all that it writes is whole or not there: it ends without a word.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles Ctrl-C
+    # The sweep goes on without a worker, and all files are written as a whole: it exits without a message.
     signal.signal(signal.SIGTERM, lambda *_: os._exit(EXIT_TERMINATED))
     parent: BaseProcess = multiprocessing.parent_process()  # type: ignore[assignment]
 
-    def orphaned() -> None:
+    def exit_with_parent() -> None:
         parent.join()
         os._exit(EXIT_TERMINATED)
 
-    threading.Thread(target=orphaned, daemon=True).start()
-    if not torch.accelerator.is_available():  # a GPU is shared badly
-        _run_pending(train, plan, at_once, threads)
+    threading.Thread(target=exit_with_parent, daemon=True).start()
+    import torch
+
+    if torch.accelerator.is_available():  # runs that share a GPU slow each other down
+        return
+    pickle.loads(payload)()
 
 
-def _run_pending(train: TrainFunction, plan: SweepPlan, at_once: int, threads: int, wait_for_lock: bool = False) -> int:
-    """Hydra goes through the sweep; the exit code."""
-    took: list[float] = []
-    full: list[Exception] = []
-
-    def numbered(cfg: DictConfig) -> None:
-        directory, number = Path(HydraConfig.get().runtime.output_dir), HydraConfig.get().job.num + 1
-        if full:  # the others would fail alike
-            return
-        if read_result(directory, identify_run(cfg)):  # finished, or failed: this command does not try that again
-            return
-        left = sum(took) / len(took) * (plan.num_runs - number) / at_once if took else None
-        began = time.monotonic()
-        how = RunContext(
-            directory,
-            wait_for_lock,
-            f"[{number}/{plan.num_runs}] ",
-            left,
-            threads,
-            plan.seeds,
-            plan.num_budgets,
-            plan.num_arms,
-        )
-        try:
-            train(cfg, how)
-        except BusyError:
-            if wait_for_lock:
-                raise
-            return
-        except Exception as error:
-            if is_disk_full(error):
-                full.append(error)
-                if multiprocessing.parent_process():  # which will meet it as well, and say so once for all
-                    return
-                raise
-            if directory.is_dir() and not read_result(directory):  # it failed before it could say so itself
-                write_result(directory, replace(describe_run(cfg, how), error=format_error(error)))
-            raise
-        took.append(time.monotonic() - began)
-
-    code = command_line.launch_hydra(numbered, plan.argv)
-    return EXIT_DISK_FULL if full else code
-
-
-def _finish_sweep(plan: SweepPlan, code: int) -> int:
-    """Prints the sweep's table, which names what failed, and writes its report; the exit code."""
-    directory = plan.directory
-    assert directory is not None
-    if code in (0, 1) and any(iter_results(directory)):
-        from headstart.compare.inference.analysis import analyze_sweep
-        from headstart.compare.report.terminal import print_analysis
-
-        told = analyze_sweep(directory)
-        print_analysis(told)
-        print(f"sweep: {directory}")
-        code = max(code, command_line.run_command(command_line.TRAIN_PROGRAM, lambda: _write_report(directory, told)))
-    return code
-
-
-def _write_report(directory: Path, analysis: "SweepAnalysis") -> int:
-    from headstart.compare.report.content import write_report
-
-    print(f"report: {write_report(directory, analysis)}")
-    return 0
+def _run_in_worker(state: Any, runner: JobRunner) -> None:
+    setup_globals()
+    Singleton.set_state(state)
+    runner.run_pending()

@@ -1,7 +1,14 @@
 """Circumstances of a run that do not change its outcome: directory, locks, threads, progress. Torch-free."""
 
+import statistics
 from dataclasses import dataclass
 from pathlib import Path
+
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import OmegaConf
+
+from headstart.runs.result import read_result
+from headstart.runs.sweep_file import SweepCommand, read_sweep_commands
 
 
 @dataclass(frozen=True)
@@ -25,6 +32,32 @@ class RunContext:
     position: str = ""
     seconds_left: float | None = None
     threads: int | None = None
-    requested_seeds: tuple[int, ...] = ()
-    num_budgets: int = 1
-    num_arms: int = 0
+
+    @classmethod
+    def from_hydra(cls) -> "RunContext":
+        """The context of the job that Hydra runs; of a job of a sweep with what ``sweep.json`` says of it."""
+        hydra = HydraConfig.get()
+        directory = Path(hydra.runtime.output_dir)
+        if OmegaConf.is_missing(hydra.job, "num"):
+            return cls(directory)
+        sweep, name = Path(hydra.sweep.dir), str(hydra.sweep.subdir)
+        for command in reversed(read_sweep_commands(sweep)):
+            names = [run.directory for run in command.runs]
+            if name in names:
+                index = names.index(name)
+                return cls(
+                    directory,
+                    wait_for_lock=True,
+                    position=f"[{index + 1}/{len(names)}] ",
+                    seconds_left=_estimate_seconds_left(sweep, command, index),
+                    threads=command.threads,
+                )
+        return cls(directory, wait_for_lock=True)
+
+
+def _estimate_seconds_left(sweep: Path, command: SweepCommand, index: int) -> float | None:
+    """Seconds for the runs after one, by the mean of the finished runs; None without a finished run."""
+    results = [read_result(sweep / run.directory) for run in command.runs]
+    seconds = [result.cost["seconds_in_all"] for result in results if result and result.is_finished]
+    pending = sum(result is None for result in results[index + 1 :])
+    return statistics.mean(seconds) * pending / command.workers if seconds else None

@@ -12,10 +12,9 @@ from headstart.config.trainer_options import find_debug_reason
 from headstart.errors import HeadstartError
 from headstart.file_names import quote_for_shell
 from headstart.runs.result import RunResult
-from headstart.training.context import RunContext
 
 
-def describe_run(cfg: DictConfig, context: RunContext, identity: str = "") -> RunResult:
+def describe_run(cfg: DictConfig, identity: str = "") -> RunResult:
     """Describes a run that has just started: a result without any measurement, with the status ``failed``.
 
     Where images or weights are missing, ``data`` is the name of its choice and ``settings`` is empty.
@@ -36,11 +35,6 @@ def describe_run(cfg: DictConfig, context: RunContext, identity: str = "") -> Ru
         command=" ".join(["headstart-train", *map(quote_for_shell, hydra.overrides.task)]),
         identity=identity,
         debug=find_debug_reason(cfg),
-        extra={
-            "asked_seeds": list(context.requested_seeds),
-            "asked_budgets": context.num_budgets,
-            "asked_arms": context.num_arms,
-        },
     )
 
 

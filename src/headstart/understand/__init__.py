@@ -1,12 +1,12 @@
-"""What a network sees: convolution, receptive fields, features; for any ``torch.nn.Module`` and plain tensors.
+"""Measures what a network sees: convolution, receptive fields, features, transfer; for any ``nn.Module``.
 
-    from headstart.understand.run_chapters import explained
-    from headstart.understand.subject import Subject
+Example:
+    >>> from headstart.understand.chapters import build_chapters
+    >>> from headstart.understand.subject import Subject
+    >>> subject = Subject.from_network(network, images, labels)
+    >>> chapters = build_chapters(subject, only=["receptive_field"])
 
-    chapters = explained(Subject.of(network, images, labels), only=["receptive_field"])
-
-The functions behind the chapters stand on their own, one idea a file:
-``receptive_field.receptive_fields(network, (3, 224, 224))``, ``effective.effective(network, images, fields)``,
-``cka.cka(one, other)``, ``cam.grad_cam(network, images, classes, layer)``, ``convolution.convolved(image, kernel)`` and
+The functions behind the chapters can be used on their own: ``receptive_fields(network, (3, 224, 224))``,
+``cka(features, other_features)``, ``grad_cam(network, images, classes, layer)``, ``convolve(image, kernel)`` and
 others.
 """

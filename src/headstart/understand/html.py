@@ -1,4 +1,4 @@
-"""The explanation as one self-contained page: the lesson's claims with their verdicts, the chapters, the simulation."""
+"""Renders the explanation as one self-contained page and as JSON."""
 
 import json
 import math
@@ -18,14 +18,14 @@ VERDICT_MARKS = {"holds": "✓", "depends": "±", "fails": "✗", "not measured"
 def render_explanation(
     name: str, chapters: list[Chapter], cautions: list[str], command: str, simulation: str = ""
 ) -> str:
-    """The page.
+    """The page as HTML.
 
     Args:
-        name: of the network, as its person calls it.
-        chapters: in the order of reading.
-        cautions: what to know before one trusts it.
-        command: what makes this page again.
-        simulation: of the growth of receptive fields, as markup; none where it was not asked for.
+        name: the network's name.
+        chapters: in reading order.
+        cautions: limits of the results, shown first.
+        command: the command that makes this page.
+        simulation: the simulation of receptive fields as markup; "": none.
     """
     claims = [(claim, chapter) for chapter in chapters for claim in chapter.claims]
     counts = {verdict: sum(claim.verdict == verdict for claim, _ in claims) for verdict in VERDICT_MARKS}
@@ -47,8 +47,8 @@ def render_explanation(
 def explanation_to_json(
     name: str, chapters: list[Chapter], cautions: list[str], command: str, versions: dict[str, str]
 ) -> str:
-    """All that was measured, as ``understanding.json``; a number that is none is null."""
-    whole = {
+    """All measurements, for ``understanding.json``; NaN and infinity become null."""
+    content = {
         "name": name,
         "command": command,
         "versions": versions,
@@ -63,7 +63,7 @@ def explanation_to_json(
             for chapter in chapters
         ],
     }
-    return json.dumps(_replace_nonfinite(whole), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    return json.dumps(_replace_nonfinite(content), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def format_claim_interval(claim: Claim) -> str:
@@ -73,9 +73,11 @@ def format_claim_interval(claim: Claim) -> str:
 
 
 def format_cell(value: Any) -> str:
-    """A table's cell: numbers with four figures at most, texts as they are."""
-    if isinstance(value, bool) or value is None:
-        return "–" if value is None else "yes" if value else "no"
+    """A table's cell: a number with three significant digits, "yes" or "no", or the text itself."""
+    if value is None:
+        return "–"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     return _format_number(value) if isinstance(value, int | float) else str(value)
 
 
@@ -93,7 +95,7 @@ def _content_kind(part: Any) -> str:
 
 def _replace_nonfinite(value: Any) -> Any:
     if isinstance(value, dict):
-        return {str(key): _replace_nonfinite(inner) for key, inner in value.items()}
+        return {str(key): _replace_nonfinite(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_replace_nonfinite(inner) for inner in value]
+        return [_replace_nonfinite(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from headstart.reporting import html
+from headstart.reporting import formats
 from headstart.seeding import derive_key
 
 if TYPE_CHECKING:
@@ -35,11 +35,11 @@ class Estimate(NamedTuple):
 
     def format_points(self) -> str:
         """A difference of shares: ``+2.0 points (−1.1 to +5.1)``."""
-        return f"{html.format_signed_points(self.value)} points{self._format_bounds(html.format_signed_points)}"
+        return f"{formats.format_signed_points(self.value)} points{self._format_bounds(formats.format_signed_points)}"
 
     def format_percent(self) -> str:
         """A share: ``80.1 % (75.2 to 84.5)``."""
-        return f"{html.format_percent(self.value)} %{self._format_bounds(html.format_percent)}"
+        return f"{formats.format_percent(self.value)} %{self._format_bounds(formats.format_percent)}"
 
     def format_decimal(self) -> str:
         """Any number: ``0.85 (0.80 to 0.89)``; a dash for NaN."""
@@ -66,7 +66,7 @@ class Estimate(NamedTuple):
 
 
 def _format_decimal(number: float) -> str:
-    return html.format_decimal(number, 2).replace("-", "−")
+    return formats.format_decimal(number, 2).replace("-", "−")
 
 
 NO_ESTIMATE = Estimate(math.nan, math.nan, math.nan)

@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from headstart.errors import HeadstartError
-from headstart.networks.copying import build_untrained_copy, clone_network, first_line
+from headstart.errors import HeadstartError, first_line
+from headstart.networks.copying import build_untrained_copy, clone_network
+from headstart.understand.run_row import RunRow
 
 MIN_SIDE = 8  # pixels: chapters shift images by up to four
 NUM_TRIAL_IMAGES = 8
@@ -28,7 +28,7 @@ class Subject:
         classes: name of each class.
         train_mask: which images the network was trained on, bool (N,).
         pretrained_network: the same architecture with the weights that training began with; None: those were random.
-        sweep: for each run a dict with the keys of its ``result.json``; None: no sweep was given.
+        sweep: the finished runs of a sweep; None: no sweep was given.
         data_name: the training images' name in a sweep's runs; "": unknown.
 
     Example:
@@ -44,7 +44,7 @@ class Subject:
     classes: tuple[str, ...]
     train_mask: Tensor
     pretrained_network: nn.Module | None = None
-    sweep: Sequence[dict[str, Any]] | None = None
+    sweep: Sequence[RunRow] | None = None
     data_name: str = ""
 
     @property
@@ -54,14 +54,14 @@ class Subject:
         return channels, height, width
 
     def held_out_indices(self, max_count: int) -> Tensor:
-        """Indices of at most ``max_count`` images not trained on, evenly spaced, int64 (n,); of all images if none is."""
+        """Indices of at most ``max_count`` held-out images, evenly spaced; of all images if none is held out."""
         indices = (~self.train_mask).nonzero().flatten()
         indices = indices if len(indices) else torch.arange(len(self.images))
         return indices[torch.linspace(0, len(indices) - 1, min(max_count, len(indices))).round().long()]
 
-    def has_same_images(self, run: dict[str, Any]) -> bool:
+    def has_same_images(self, run: RunRow) -> bool:
         """Whether a sweep's run has the network's images: the same name, if known, and the same classes, if known."""
-        return self.data_name in ("", run["data"]) and tuple(run.get("classes") or self.classes) == self.classes
+        return self.data_name in ("", run.data) and (run.classes or self.classes) == self.classes
 
     @classmethod
     def from_network(

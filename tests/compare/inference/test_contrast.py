@@ -1,4 +1,4 @@
-"""How sure a difference is: exact where it can be, and never surer than the images and seeds allow."""
+"""The difference of two arms and its uncertainty."""
 
 import numpy as np
 import pytest
@@ -10,107 +10,111 @@ from headstart.compare.inference.contrast import (
     compute_contrast,
     contrast_interval,
     minimum_half_width,
-    reject_step_down,
 )
+from headstart.compare.inference.multiple_testing import reject_step_down
 
 
-def table(seeds, images, gap=0.1, spread=0.0, rng=0):
-    """Differences in correctness whose seeds scatter by ``spread``."""
+def draw_differences(seeds, images, gap=0.1, spread=0.0, rng=0):
+    """Differences in correctness, seeds by images, with a standard deviation ``spread`` between seeds."""
     draw = np.random.default_rng(rng)
     shift = draw.normal(0, spread, size=(seeds, 1))
     return (draw.random((seeds, images)) < 0.7 + gap + shift).astype(float) - (draw.random((seeds, images)) < 0.7)
 
 
-def test_one_seed_is_tested_exactly():
-    four = compute_contrast(np.array([[1.0] * 4 + [0.0] * 149]))
-    assert four.p_value == pytest.approx(0.125) == binomtest(4, 4).pvalue
-    assert McNemarContrast(6, 0, 153).p_value == pytest.approx(0.03125)
+class TestMcNemarContrast:
+    def test_has_the_exact_p_value(self):
+        four = compute_contrast(np.array([[1.0] * 4 + [0.0] * 149]))
+        assert four.p_value == pytest.approx(0.125) == binomtest(4, 4).pvalue
+        assert McNemarContrast(6, 0, 153).p_value == pytest.approx(0.03125)
 
-
-@pytest.mark.parametrize(("gained", "lost"), [(0, 0), (4, 0), (6, 0), (0, 6), (30, 12), (12, 30), (15, 15)])
-@pytest.mark.parametrize("alpha", [0.05, 0.0167])
-def test_with_one_seed_zero_is_outside_exactly_where_the_test_rejects(gained, lost, alpha):
-    found = McNemarContrast(gained, lost, 153)
-    low, high = contrast_interval(found, alpha)
-    assert (low > 0 or high < 0) == (found.p_value < alpha)
-    assert low <= found.mean <= high
-
-
-@pytest.mark.parametrize("gap", [0.0, 0.05, 0.1, 0.3])
-def test_with_several_seeds_zero_leaves_the_interval_at_the_p_value(gap):
-    found = compute_contrast(table(5, 153, gap, spread=0.02))
-    low, high = contrast_interval(found, found.p_value)
-    assert min(abs(low), abs(high)) == pytest.approx(0, abs=1e-6) or found.p_value == 1.0
-
-
-def test_the_mean_squares_are_those_of_the_two_way_table():
-    rows = np.array([[1.0, 0.0, 1.0], [0.0, 0.0, 1.0]])
-    found = compute_contrast(rows)
-    # By hand: row means 2/3 and 1/3, column means 1/2, 0, 1, mean 1/2.
-    assert found == CrossedContrast(mean=0.5, seeds=2, images=pytest.approx(3), mean_square_seeds=pytest.approx(3 * 2 * (1 / 6) ** 2),
-                            mean_square_images=pytest.approx(0.5), mean_square_residual=pytest.approx(1 / 6))  # fmt: skip
-
-
-def test_seeds_that_scatter_widen_the_interval_and_no_number_of_images_narrows_it():
-    calm, wild = (compute_contrast(table(5, 2000, spread=s)).half_widths(0.05)[0] for s in (0.0, 0.1))
-    assert wild > 3 * calm
-    assert compute_contrast(table(5, 20000, spread=0.1)).half_widths(0.05)[0] > 0.5 * wild
-
-
-def test_arms_that_agree_on_few_images_are_not_known_to_be_equal():
-    low, high = contrast_interval(compute_contrast(np.zeros((5, 40))), 0.05)
-    assert (low, high) == pytest.approx((-minimum_half_width(40, 0.05), minimum_half_width(40, 0.05)))
-    assert high > 0.08
-    assert contrast_interval(compute_contrast(np.zeros((1, 40))), 0.05) == pytest.approx((low, high))
-
-
-def test_a_contrast_the_other_way_round_is_its_mirror_image():
-    three = table(3, 50)
-    for rows in (three, three[:1]):
-        (low, high), (lower, higher) = (
-            contrast_interval(compute_contrast(rows), 0.05),
-            contrast_interval(compute_contrast(-rows), 0.05),
-        )
-        assert (low, high) == pytest.approx((-higher, -lower))
-
-
-def test_classes_of_one_size_weigh_as_images_do():
-    rows, classes = table(5, 150), np.arange(150) % 3
-    balanced, plain = compute_contrast(rows, classes), compute_contrast(rows)
-    assert balanced.mean == pytest.approx(plain.mean) and balanced.images == pytest.approx(150)
-    assert balanced.half_widths(0.05)[0] == pytest.approx(plain.half_widths(0.05)[0], rel=0.1)
-
-
-def test_a_rare_class_makes_balanced_accuracy_less_sure():
-    rows, classes = table(5, 150), np.repeat([0, 1, 2], [100, 46, 4])
-    balanced = compute_contrast(rows, classes)
-    assert balanced.images < 40
-    # With one seed the images alone speak.
-    assert (
-        compute_contrast(rows[:1], classes).half_widths(0.05)[0] > 1.3 * compute_contrast(rows[:1]).half_widths(0.05)[0]
+    @pytest.mark.parametrize(
+        ("first_only", "second_only"), [(0, 0), (4, 0), (6, 0), (0, 6), (30, 12), (12, 30), (15, 15)]
     )
+    @pytest.mark.parametrize("alpha", [0.05, 0.0167])
+    def test_excludes_zero_exactly_where_the_test_rejects(self, first_only, second_only, alpha):
+        contrast = McNemarContrast(first_only, second_only, 153)
+        low, high = contrast_interval(contrast, alpha)
+        assert (low > 0 or high < 0) == (contrast.p_value < alpha)
+        assert low <= contrast.mean <= high
 
 
-def test_folds_share_most_of_their_training_images_and_are_less_sure_for_it():
-    rows = np.tile(table(1, 200), (5, 1))  # trainings that do not scatter
-    whole, folded = (compute_contrast(rows, folds=k).half_widths(0.05)[0] for k in (1, 5))
-    assert folded == pytest.approx(whole * np.sqrt(1 + 5 / 4))
-    assert folded < compute_contrast(rows[:, :40]).half_widths(0.05)[0]  # yet surer than a fifth of the images
+class TestCrossedContrast:
+    @pytest.mark.parametrize("gap", [0.0, 0.05, 0.1, 0.3])
+    def test_reaches_zero_at_the_p_value(self, gap):
+        contrast = compute_contrast(draw_differences(5, 153, gap, spread=0.02))
+        low, high = contrast_interval(contrast, contrast.p_value)
+        assert min(abs(low), abs(high)) == pytest.approx(0, abs=1e-6) or contrast.p_value == 1.0
+
+    def test_has_the_mean_squares_of_the_two_way_table(self):
+        rows = np.array([[1.0, 0.0, 1.0], [0.0, 0.0, 1.0]])
+        contrast = compute_contrast(rows)
+        # By hand: row means 2/3 and 1/3, column means 1/2, 0, 1, mean 1/2.
+        assert contrast == CrossedContrast(
+            mean=0.5,
+            seeds=2,
+            images=pytest.approx(3),
+            mean_square_seeds=pytest.approx(3 * 2 * (1 / 6) ** 2),
+            mean_square_images=pytest.approx(0.5),
+            mean_square_residual=pytest.approx(1 / 6),
+        )
+
+    def test_stays_wide_where_seeds_scatter(self):
+        calm, wild = (compute_contrast(draw_differences(5, 2000, spread=s)).half_widths(0.05)[0] for s in (0.0, 0.1))
+        assert wild > 3 * calm
+        assert compute_contrast(draw_differences(5, 20000, spread=0.1)).half_widths(0.05)[0] > 0.5 * wild
+
+    def test_is_wider_with_folds(self):
+        rows = np.tile(draw_differences(1, 200), (5, 1))  # trainings that do not scatter
+        whole, folded = (compute_contrast(rows, folds=k).half_widths(0.05)[0] for k in (1, 5))
+        assert folded == pytest.approx(whole * np.sqrt(1 + 5 / 4))
+        assert folded < compute_contrast(rows[:, :40]).half_widths(0.05)[0]  # yet surer than a fifth of the images
 
 
-def test_testing_stops_at_the_first_that_stands():
-    p = {("a", "b"): 0.01, ("a", "c"): 0.04, ("b", "c"): 0.03}
-    assert reject_step_down(p, 0.05, max_true=3) == {("a", "b")}
-    assert reject_step_down({**p, ("b", "c"): 0.02}, 0.05, max_true=3) == set(p)
+class TestComputeContrast:
+    def test_has_a_minimum_width_where_arms_agree(self):
+        low, high = contrast_interval(compute_contrast(np.zeros((5, 40))), 0.05)
+        assert (low, high) == pytest.approx((-minimum_half_width(40, 0.05), minimum_half_width(40, 0.05)))
+        assert high > 0.08
+        assert contrast_interval(compute_contrast(np.zeros((1, 40))), 0.05) == pytest.approx((low, high))
+
+    def test_is_mirrored_for_the_reversed_pair(self):
+        differences = draw_differences(3, 50)
+        for rows in (differences, differences[:1]):
+            (low, high), (lower, higher) = (
+                contrast_interval(compute_contrast(rows), 0.05),
+                contrast_interval(compute_contrast(-rows), 0.05),
+            )
+            assert (low, high) == pytest.approx((-higher, -lower))
+
+    def test_equals_accuracy_for_classes_of_one_size(self):
+        rows, classes = draw_differences(5, 150), np.arange(150) % 3
+        balanced, plain = compute_contrast(rows, classes), compute_contrast(rows)
+        assert balanced.mean == pytest.approx(plain.mean) and balanced.images == pytest.approx(150)
+        assert balanced.half_widths(0.05)[0] == pytest.approx(plain.half_widths(0.05)[0], rel=0.1)
+
+    def test_is_wider_with_a_rare_class(self):
+        rows, classes = draw_differences(5, 150), np.repeat([0, 1, 2], [100, 46, 4])
+        balanced = compute_contrast(rows, classes)
+        assert balanced.images < 40
+        # With one seed the images alone count.
+        assert (
+            compute_contrast(rows[:1], classes).half_widths(0.05)[0]
+            > 1.3 * compute_contrast(rows[:1]).half_widths(0.05)[0]
+        )
+
+    def test_refuses_a_table_without_spread(self):
+        with pytest.raises(ValueError, match="no spread"):
+            compute_contrast(np.zeros((3, 1)))
 
 
-def test_once_one_pair_differs_only_those_count_that_can_still_be_equal():
-    # Three arms, two of which differ: the third can equal one of them at most.
-    p = {("a", "b"): 0.01, ("a", "c"): 0.04, ("b", "c"): 0.03}
-    assert reject_step_down(p, 0.05, max_true=1) == set(p)
-    assert reject_step_down({("a", "c"): 0.04}, 0.05, max_true=1, has_prior_rejection=True) == {("a", "c")}
+class TestRejectStepDown:
+    def test_stops_at_the_first_that_is_not_rejected(self):
+        p = {("a", "b"): 0.01, ("a", "c"): 0.04, ("b", "c"): 0.03}
+        assert reject_step_down(p, 0.05, max_true=3) == {("a", "b")}
+        assert reject_step_down({**p, ("b", "c"): 0.02}, 0.05, max_true=3) == set(p)
 
-
-def test_a_table_without_a_spread_is_refused():
-    with pytest.raises(ValueError, match="no spread"):
-        compute_contrast(np.zeros((3, 1)))
+    def test_counts_pairs_that_can_still_be_equal(self):
+        # Three arms, two of which differ: the third can equal one of them at most.
+        p = {("a", "b"): 0.01, ("a", "c"): 0.04, ("b", "c"): 0.03}
+        assert reject_step_down(p, 0.05, max_true=1) == set(p)
+        assert reject_step_down({("a", "c"): 0.04}, 0.05, max_true=1, has_prior_rejection=True) == {("a", "c")}

@@ -1,47 +1,83 @@
-"""A run that learned nothing is no evidence, and seeds that were added later are another look."""
+"""Which runs are evidence, and how often their results were looked at."""
 
 import math
+from pathlib import Path
 
 import pytest
 
-from headstart.compare.inference.eligibility import count_looks, exclusion_reason
+from headstart.compare.inference.eligibility import count_looks, count_planned_budgets, exclusion_reason
+from headstart.runs.result import RunResult
+from headstart.runs.sweep_file import PlannedRun, SweepCommand
 
 
-def a_run(loss=0.3, entropy=0.693, seed=0, **more):
-    return {"status": "finished", "seed": seed, "training": {"loss": loss, "label_entropy": entropy}, **more}
+def trained_result(loss=0.3, entropy=0.693, seed=0, **changes):
+    training = {"training": {"loss": loss, "label_entropy": entropy}}
+    return RunResult("finished", "frozen", "photos", seed, metrics={"test/accuracy": 0.5}, **(training | changes))
 
 
-def test_an_arm_that_learned_is_evidence_and_so_is_one_of_a_version_that_did_not_say():
-    assert exclusion_reason([a_run(), {"status": "finished", "seed": 1}]) is None
+class TestExclusionReason:
+    def test_is_none_for_an_arm_that_learned(self):
+        assert exclusion_reason([trained_result(), trained_result(seed=1, training={})]) is None
 
-
-@pytest.mark.parametrize("loss", [0.693, 0.66, math.nan, math.inf, None])
-def test_one_run_that_never_learned_refuses_its_arm(loss):
     # The scratch arm of a well-known tutorial comparison sat at 0.693 for fifteen epochs.
-    assert "seed 3 never learned" in exclusion_reason([a_run(), a_run(loss, seed=3)])
+    @pytest.mark.parametrize("loss", [0.693, 0.66, math.nan, math.inf, None])
+    def test_names_the_one_run_that_never_learned(self, loss):
+        assert "seed 3 never learned" in exclusion_reason([trained_result(), trained_result(loss, seed=3)])
+
+    def test_has_the_error_of_a_failed_run(self):
+        failed = RunResult("failed", "frozen", "photos", 2, fold=1, folds=5, error="the loss is NaN")
+        assert exclusion_reason([trained_result(), failed]) == "seed 2, fold 1, failed: the loss is NaN"
 
 
-def test_a_failed_run_refuses_its_arm_with_its_reason():
-    failed = {"status": "failed", "error": "the loss is NaN", "seed": 2, "fold": 1, "folds": 5}
-    assert exclusion_reason([a_run(), failed]) == "seed 2, fold 1, failed: the loss is NaN"
-
-
-def asked(*seeds, started=None):
-    return {"asked_seeds": list(seeds)} | ({"started": started} if started else {})
-
-
-def test_a_sweep_that_was_asked_for_once_is_one_look_however_often_it_was_killed():
-    assert count_looks([asked(0, 1, 2)] * 6) == 1
-    assert count_looks([]) == count_looks([{}]) == 1
-
-
-def test_seeds_that_were_added_are_further_looks():
-    assert count_looks([asked(0, 1, 2), asked(0, 1, 2, 3, 4), asked(0, 1, 2)]) == 2
-    assert (
-        count_looks([asked(5, started="2026-03"), asked(0, 1, started="2026-01"), asked(0, 1, 2, started="2026-02")])
-        == 3
+def plan_command(*seeds, month, budgets=(5,), version="", data="photos", folds=None):
+    runs = tuple(
+        PlannedRun(f"{seed}-{budget}{version}", f"{seed}-{budget}{version}", "frozen", {}, data, budget, seed, 0, folds)
+        for seed in seeds
+        for budget in budgets
     )
+    return SweepCommand("headstart-train -m", f"2026-{month:02}", runs, {})
 
 
-def test_a_part_of_what_was_asked_before_is_no_further_look():
-    assert count_looks([asked(0, 1, 2, started="2026-01"), asked(0, started="2026-02")]) == 1
+def looks(*commands, started="2026-01-15"):
+    return count_looks({Path("sweep"): list(commands)}, trained_result(labels_per_class=5), started)
+
+
+class TestCountLooks:
+    def test_is_one_without_commands(self):
+        assert count_looks({}, trained_result(), "") == looks() == 1
+
+    def test_is_one_for_one_command(self):
+        assert looks(plan_command(0, 1, 2, month=1)) == 1
+
+    def test_adds_one_for_new_seeds(self):
+        assert looks(plan_command(0, 1, 2, month=1), plan_command(0, 1, 2, 3, 4, month=2)) == 2
+        assert looks(plan_command(5, month=3), plan_command(0, 1, month=1), plan_command(0, 1, 2, month=2)) == 3
+
+    def test_adds_none_for_a_part_of_the_seeds(self):
+        assert looks(plan_command(0, 1, 2, month=1), plan_command(0, month=2)) == 1
+
+    def test_adds_none_before_a_run_started(self):
+        commands = plan_command(0, month=1), plan_command(0, 1, month=2)
+        assert looks(*commands, started="2026-03") == 1
+
+    def test_adds_one_each_time_that_runs_are_trained_anew(self):
+        commands = [plan_command(0, 1, month=month, version=f"v{month}") for month in (1, 2, 3)]
+        assert looks(*commands) == 3
+
+    @pytest.mark.parametrize("other", [{"budgets": (10,)}, {"data": "birds"}, {"folds": 5}])
+    def test_leaves_out_other_budgets_and_data(self, other):
+        assert looks(plan_command(0, month=1), plan_command(1, month=2, **other)) == 1
+
+    def test_goes_over_all_sweeps(self):
+        commands = {Path("one"): [plan_command(0, month=1)], Path("two"): [plan_command(1, month=2)]}
+        assert count_looks(commands, trained_result(labels_per_class=5), "2026-01-15") == 2
+
+
+class TestCountPlannedBudgets:
+    def test_counts_those_of_the_data_set(self):
+        commands = [
+            plan_command(0, month=1, budgets=(5, 10)),
+            plan_command(1, month=2, budgets=(10, None)),
+            plan_command(1, month=2, budgets=(40,), data="birds"),
+        ]
+        assert count_planned_budgets({Path("sweep"): commands}, trained_result()) == 3

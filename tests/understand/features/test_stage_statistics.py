@@ -41,15 +41,18 @@ class Same(nn.Module):
         return self.last(self.middle(self.first(images))).flatten(1)
 
 
-def test_what_each_stage_goes_by_is_found():
-    images = torch.rand(40, 1, 16, 16, generator=torch.Generator().manual_seed(0))
-    images[LABELS == 0, :, :8] += 1
-    images[LABELS == 1, :, 8:] += 1
-    names = ["first", "middle", "last"]
-    found = compute_stage_statistics(Stages(), Same(), images, LABELS, channel_means(Stages(), images, names), tiles=8)
-    assert found.share[0].value < 0.1 and found.share[-1].value > 0.95 and found.share_grows.low > 0.5
-    assert found.share_scrambled[-1].value < 0.3 and found.share_needs_whole.low > 0
-    assert found.share_learned.low > 0.5 and found.chance[-1][1] < 0.5
-    assert found.lost[0].value == pytest.approx(0, abs=1e-6)
-    assert found.lost_grows.low > 0 and found.lost_learned.low > 0
-    assert found.lost_random[1].value == pytest.approx(0, abs=1e-6) and found.tiles == 8
+class TestComputeStageStatistics:
+    def test_finds_what_each_stage_depends_on(self):
+        images = torch.rand(40, 1, 16, 16, generator=torch.Generator().manual_seed(0))
+        images[LABELS == 0, :, :8] += 1
+        images[LABELS == 1, :, 8:] += 1
+        names = ["first", "middle", "last"]
+        found = compute_stage_statistics(
+            Stages(), Same(), images, LABELS, channel_means(Stages(), images, names), tiles=8
+        )
+        assert found.share[0].value < 0.1 and found.share[-1].value > 0.95 and found.share_grows.low > 0.5
+        assert found.share_scrambled[-1].value < 0.3 and found.share_needs_whole.low > 0
+        assert found.share_learned.low > 0.5 and found.chance[-1][1] < 0.5
+        assert found.lost[0].value == pytest.approx(0, abs=1e-6)
+        assert found.lost_grows.low > 0 and found.lost_learned.low > 0
+        assert found.lost_random[1].value == pytest.approx(0, abs=1e-6) and found.tiles == 8

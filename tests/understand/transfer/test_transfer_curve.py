@@ -1,11 +1,11 @@
-"""The transferability curve and its verdicts, each with a case in which it must fail."""
-
 import math
+from dataclasses import replace
 
 import pytest
 
 from headstart.understand.statistics import Estimate
 from headstart.understand.transfer.transfer_curve import (
+    CurveRow,
     TransferCurve,
     explain_undecided_adaptation,
     higher_stage_adaptation_verdict,
@@ -14,106 +14,122 @@ from headstart.understand.transfer.transfer_curve import (
 )
 
 NO_LOSS, LOSS, GAIN = Estimate(0.0, -0.01, 0.01), Estimate(-0.1, -0.15, -0.05), Estimate(0.1, 0.05, 0.15)
-UNKNOWN = Estimate(0.0, -0.1, 0.1)
-BASE = {
+UNKNOWN, SMALL_LOSS = Estimate(0.0, -0.1, 0.1), Estimate(-0.018, -0.03, -0.006)
+ACCURACIES = {
     "frozen": [0.80, 0.81, 0.79, 0.60],
     "finetuned": [0.80, 0.82, 0.83, 0.90],
     "random_frozen": [0.80, 0.7, 0.5, 0.3],
 }
 
 
-def rows(base=BASE, seeds=3):
-    """Runs of three stages; each seed is a point above the last, and the ways jitter by a tenth of one."""
+def build_rows(seeds=3, **accuracies):
+    """Runs of three stages; each seed is a point above the last, and the modes differ by a tenth of one."""
     return [
-        {"num_stages": kept, "mode": way, "seed": seed, "accuracy": accuracy + 0.01 * seed + 0.001 * (seed * i % 2)}
-        for i, (way, accuracies) in enumerate(base.items())
-        for kept, accuracy in enumerate(accuracies)
+        CurveRow(depth, mode, seed, accuracy + 0.01 * seed + 0.001 * (seed * i % 2))
+        for i, (mode, by_depth) in enumerate((ACCURACIES | accuracies).items())
+        for depth, accuracy in enumerate(by_depth)
         for seed in range(seeds)
-        if kept or way == "frozen"
+        if depth or mode == "frozen"
     ]
 
 
-def verdicts(some):
-    curve = TransferCurve(some)
-    lower, every = curve.lower_depths(), curve.depths("frozen")[-1:]
-    tuned, top = curve.difference("frozen", "finetuned", lower), curve.difference("frozen", "finetuned", every)
-    over = curve.difference("frozen", "scratch", lower), curve.difference("frozen", "random_frozen", lower)
-    return lower_stage_transfer_verdict(*over), higher_stage_adaptation_verdict(tuned, top)
-
-
-def test_accuracies_are_means_over_seeds_and_nothing_kept_stands_in_every_line():
-    curve = TransferCurve(rows())
-    assert curve.depths("finetuned") == curve.depths("random_frozen") == [0, 1, 2, 3]
-    assert [round(one.value, 3) for one in curve.accuracies("frozen")] == [0.81, 0.82, 0.80, 0.61]
-    assert curve.lower_depths() == [1]
-
-
-def test_differences_are_paired_by_seed():
-    difference = TransferCurve(rows()).difference("frozen", "scratch", [1])
-    assert difference.value == pytest.approx(0.01) and difference.high - difference.low < 0.01, (
-        "seeds' own luck is gone"
+def compute_verdicts(rows):
+    curve = TransferCurve(rows)
+    lower, deepest = curve.lower_depths(), curve.depths("frozen")[-1:]
+    over_scratch, over_random, over_finetuned = (
+        curve.difference("frozen", baseline, lower) for baseline in ("scratch", "random_frozen", "finetuned")
     )
-    assert TransferCurve(rows()[:-1]).difference("random_frozen", "frozen", [3]).value == pytest.approx(-0.3, abs=0.01)
-
-
-def test_runs_of_several_folds_are_averaged():
-    folded = [{**row, "accuracy": row["accuracy"] + shift} for row in rows() for shift in (-0.1, 0.1)]
-    assert TransferCurve(folded).accuracies("frozen")[0] == pytest.approx(TransferCurve(rows()).accuracies("frozen")[0])
-
-
-def test_what_was_not_run_has_no_difference_and_one_seed_no_interval():
-    assert TransferCurve([]).difference("frozen", "scratch", [1]) is None and TransferCurve([]).lower_depths() == []
-    assert TransferCurve(rows()).difference("frozen", "scratch", []) is None
-    assert math.isnan(TransferCurve(rows(seeds=1)).difference("frozen", "scratch", [1]).low)
-
-
-def test_a_curve_in_which_both_claims_hold():
-    assert verdicts(rows()) == ("holds", "holds")
-
-
-def test_a_curve_whose_first_stage_loses_when_it_is_frozen_fails_both():
-    assert verdicts(rows({**BASE, "frozen": [0.80, 0.70, 0.65, 0.60]})) == ("fails", "fails")
-
-
-def test_a_random_first_stage_that_does_better_fails_the_transfer():
-    assert verdicts(rows({**BASE, "random_frozen": [0.80, 0.85, 0.5, 0.3]}))[0] == "fails"
-
-
-def test_one_seed_decides_nothing():
-    assert verdicts(rows(seeds=1)) == ("depends", "depends")
-
-
-def test_the_rules():
-    assert lower_stage_transfer_verdict(NO_LOSS, GAIN) == "holds" and lower_stage_transfer_verdict(
-        LOSS, GAIN
-    ) == "fails" == lower_stage_transfer_verdict(NO_LOSS, LOSS)
-    assert lower_stage_transfer_verdict(UNKNOWN, GAIN) == "depends" == lower_stage_transfer_verdict(NO_LOSS, UNKNOWN)
-    assert (
-        higher_stage_adaptation_verdict(NO_LOSS, LOSS) == "holds"
-        and higher_stage_adaptation_verdict(LOSS, LOSS) == "fails"
-    )
-    assert (
-        higher_stage_adaptation_verdict(NO_LOSS, NO_LOSS) == "depends" == higher_stage_adaptation_verdict(UNKNOWN, LOSS)
-    )
-    little = Estimate(-0.018, -0.03, -0.006)
-    assert (
-        lower_stage_transfer_verdict(little, GAIN)
-        == higher_stage_adaptation_verdict(little, LOSS)
-        == higher_stage_adaptation_verdict(NO_LOSS, little)
-        == "depends"
-    )
-    assert lower_stage_transfer_verdict(NO_LOSS, NO_LOSS) == "fails", "random stages do as well"
-    assert "nothing had to adapt" in explain_undecided_adaptation(
-        NO_LOSS
-    ) and "too few" in explain_undecided_adaptation(UNKNOWN)
-
-
-def test_a_curve_of_one_depth_has_no_lower_stages():
-    assert TransferCurve([row for row in rows() if row["num_stages"] == 1]).lower_depths() == []
-    assert "fine-tuned: 82.0 at 1" in render_transfer_curve(
-        TransferCurve([r for r in rows(seeds=1) if r["mode"] == "finetuned"]), "one"
+    all_stages = curve.difference("frozen", "finetuned", deepest)
+    return (
+        lower_stage_transfer_verdict(over_scratch, over_random),
+        higher_stage_adaptation_verdict(over_finetuned, all_stages),
     )
 
 
-def test_the_drawing_says_its_figures_in_words():
-    assert "pretrained, frozen: 81.0 at 0, 82.0 at 1" in render_transfer_curve(TransferCurve(rows()), "curve")
+class TestTransferCurve:
+    def test_averages_over_seeds(self):
+        curve = TransferCurve(build_rows())
+        assert [round(estimate.value, 3) for estimate in curve.accuracies("frozen")] == [0.81, 0.82, 0.80, 0.61]
+
+    def test_counts_runs_without_transfer_in_every_mode(self):
+        curve = TransferCurve(build_rows())
+        assert curve.depths("finetuned") == curve.depths("random_frozen") == [0, 1, 2, 3]
+
+    def test_averages_folds(self):
+        folds = [replace(row, accuracy=row.accuracy + shift) for row in build_rows() for shift in (-0.1, 0.1)]
+        expected = TransferCurve(build_rows()).accuracies("frozen")[0]
+        assert TransferCurve(folds).accuracies("frozen")[0] == pytest.approx(expected)
+
+    def test_differences_are_paired_by_seed(self):
+        difference = TransferCurve(build_rows()).difference("frozen", "scratch", [1])
+        assert difference.value == pytest.approx(0.01) and difference.high - difference.low < 0.01
+        incomplete = TransferCurve(build_rows()[:-1]).difference("random_frozen", "frozen", [3])
+        assert incomplete.value == pytest.approx(-0.3, abs=0.01)
+
+    def test_has_no_difference_without_runs(self):
+        assert TransferCurve([]).difference("frozen", "scratch", [1]) is None
+        assert TransferCurve(build_rows()).difference("frozen", "scratch", []) is None
+
+    def test_has_no_interval_of_one_seed(self):
+        assert math.isnan(TransferCurve(build_rows(seeds=1)).difference("frozen", "scratch", [1]).low)
+
+    def test_lower_depths_are_half_of_the_deepest_at_most(self):
+        assert TransferCurve(build_rows()).lower_depths() == [1]
+        assert TransferCurve([]).lower_depths() == []
+        assert TransferCurve([row for row in build_rows() if row.num_stages == 1]).lower_depths() == []
+
+
+class TestVerdicts:
+    def test_hold_on_a_curve_that_drops_late(self):
+        assert compute_verdicts(build_rows()) == ("holds", "holds")
+
+    def test_fail_if_freezing_the_first_stage_loses(self):
+        assert compute_verdicts(build_rows(frozen=[0.80, 0.70, 0.65, 0.60])) == ("fails", "fails")
+
+    def test_transfer_fails_if_random_stages_are_better(self):
+        assert compute_verdicts(build_rows(random_frozen=[0.80, 0.85, 0.5, 0.3]))[0] == "fails"
+
+    def test_depend_on_one_seed(self):
+        assert compute_verdicts(build_rows(seeds=1)) == ("depends", "depends")
+
+    @pytest.mark.parametrize(
+        ("over_scratch", "over_random", "verdict"),
+        [
+            (NO_LOSS, GAIN, "holds"),
+            (LOSS, GAIN, "fails"),
+            (NO_LOSS, LOSS, "fails"),
+            (NO_LOSS, NO_LOSS, "fails"),
+            (UNKNOWN, GAIN, "depends"),
+            (NO_LOSS, UNKNOWN, "depends"),
+            (SMALL_LOSS, GAIN, "depends"),
+        ],
+    )
+    def test_lower_stage_transfer(self, over_scratch, over_random, verdict):
+        assert lower_stage_transfer_verdict(over_scratch, over_random) == verdict
+
+    @pytest.mark.parametrize(
+        ("lower_stages", "all_stages", "verdict"),
+        [
+            (NO_LOSS, LOSS, "holds"),
+            (LOSS, LOSS, "fails"),
+            (NO_LOSS, NO_LOSS, "depends"),
+            (UNKNOWN, LOSS, "depends"),
+            (SMALL_LOSS, LOSS, "depends"),
+            (NO_LOSS, SMALL_LOSS, "depends"),
+        ],
+    )
+    def test_higher_stage_adaptation(self, lower_stages, all_stages, verdict):
+        assert higher_stage_adaptation_verdict(lower_stages, all_stages) == verdict
+
+    def test_undecided_adaptation_is_explained(self):
+        assert "nothing had to adapt" in explain_undecided_adaptation(NO_LOSS)
+        assert "too few" in explain_undecided_adaptation(UNKNOWN)
+
+
+class TestRenderTransferCurve:
+    def test_describes_its_figures(self):
+        assert "pretrained, frozen: 81.0 at 0, 82.0 at 1" in render_transfer_curve(TransferCurve(build_rows()), "curve")
+
+    def test_draws_a_single_mode(self):
+        rows = [row for row in build_rows(seeds=1) if row.mode == "finetuned"]
+        assert "fine-tuned: 82.0 at 1" in render_transfer_curve(TransferCurve(rows), "one")

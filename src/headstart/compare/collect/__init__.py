@@ -1,1 +1,1 @@
-"""Reads run directories."""
+"""Loads the runs of sweeps and what is recorded beside them."""

@@ -1,31 +1,32 @@
-"""What was found in the images themselves: by an audit before the training, and by the runs."""
+"""Collects the findings in the images: of the audit before training, and of the runs."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from headstart.compare.arm_names import RunResult
 from headstart.file_names import encode_name
-from headstart.runs import run_directory
+from headstart.runs.result import RunResult
+from headstart.runs.run_directory import AUDIT_FILE, read_audits
 
 
 def load_audit_findings(directory: Path) -> Iterator[dict[str, Any]]:
-    """What was found in the images of the sweeps below ``directory``, a data set after the other."""
-    for path in sorted(directory.rglob(run_directory.AUDIT_FILE)):
-        for audit in run_directory.read_audits(path.parent):
+    """Yields the findings of each audited data set of the sweeps below ``directory``."""
+    for path in sorted(directory.rglob(AUDIT_FILE)):
+        for audit in read_audits(path.parent):
             try:
-                findings = [{"kind": kind, **found} for kind, every in audit["findings"].items() for found in every]
                 yield {
                     "sweep": encode_name(path.resolve().parent.name),
                     "data": audit["name"],
                     "counts": dict(audit["counts"]),
-                    "findings": findings,
+                    "findings": [
+                        {"kind": kind, **finding} for kind, of_kind in audit["findings"].items() for finding in of_kind
+                    ],
                 }
             except (ValueError, KeyError, TypeError, AttributeError):
                 continue
 
 
 def collect_skipped_files(results: Sequence[RunResult]) -> list[dict[str, str]]:
-    """Files that could not be read and were left out, each once."""
-    every = {row["image"]: row["reason"] for result in results for row in result.get("skipped") or []}
-    return [{"image": image, "reason": reason} for image, reason in sorted(every.items())]
+    """Collects the files that could not be read, each once."""
+    reasons = {row["image"]: row["reason"] for result in results for row in result.skipped or []}
+    return [{"image": image, "reason": reason} for image, reason in sorted(reasons.items())]

@@ -1,1 +1,1 @@
-"""What the predictions of an arm say: calibration, confusion, agreement, errors."""
+"""Evaluates an arm's predictions: confusion, calibration, errors, agreement, learning curves."""

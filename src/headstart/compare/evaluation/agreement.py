@@ -1,4 +1,4 @@
-"""How often two arms say the same of an image."""
+"""Counts how often two arms predict the same class for an image."""
 
 from itertools import combinations
 from typing import Any
@@ -9,11 +9,11 @@ from headstart.compare.evaluation.predictions import FoldSeed, RunPredictions
 
 
 def pairwise_agreement(arms: dict[str, dict[FoldSeed, RunPredictions]]) -> list[dict[str, Any]]:
-    """Each pair of arms over the runs that both have.
+    """Compares each pair of arms on the runs that both have.
 
     Returns:
-        For each pair ``first``, ``second``, ``answers`` (how many were compared), and the shares of them that were
-        the ``same``, ``both_right``, right of ``first_alone`` or ``second_alone``, and ``both_wrong``.
+        For each pair ``first``, ``second``, ``answers`` (number of compared predictions), and the shares that are the
+        ``same``, ``both_right``, right of ``first_alone`` or ``second_alone``, and ``both_wrong``.
     """
     rows = []
     for first, second in combinations(arms, 2):
@@ -24,19 +24,19 @@ def pairwise_agreement(arms: dict[str, dict[FoldSeed, RunPredictions]]) -> list[
         ]
         if not shared:
             continue
-        same = np.concatenate([one.predicted == other.predicted for one, other in shared])
-        right = np.concatenate([one.correct for one, _ in shared])
-        others = np.concatenate([other.correct for _, other in shared])
+        same = np.concatenate([left.predicted == right.predicted for left, right in shared])
+        first_correct = np.concatenate([left.correct for left, _ in shared])
+        second_correct = np.concatenate([right.correct for _, right in shared])
         rows.append(
             {
                 "first": first,
                 "second": second,
                 "answers": len(same),
                 "same": same.mean(),
-                "both_right": (right & others).mean(),
-                "first_alone": (right & ~others).mean(),
-                "second_alone": (~right & others).mean(),
-                "both_wrong": (~right & ~others).mean(),
+                "both_right": (first_correct & second_correct).mean(),
+                "first_alone": (first_correct & ~second_correct).mean(),
+                "second_alone": (~first_correct & second_correct).mean(),
+                "both_wrong": (~first_correct & ~second_correct).mean(),
             }
         )
     return rows

@@ -1,61 +1,65 @@
-"""A closer look at the largest budget: what the chosen arm takes for what, how sure it is, and where it errs."""
+"""Evaluates the best arm at the largest budget: confusion, calibration, confident errors, agreement with other arms."""
 
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from headstart.compare.collect.sweep_runs import LoadedRun
 from headstart.compare.evaluation.agreement import pairwise_agreement
 from headstart.compare.evaluation.calibration import NUM_CALIBRATION_BINS, compute_calibration
 from headstart.compare.evaluation.confident_errors import find_misclassified_images, predictions_for_images
 from headstart.compare.evaluation.confusion import compute_confusion
-from headstart.compare.evaluation.predictions import FoldSeed, load_predictions
+from headstart.compare.evaluation.predictions import load_predictions
+from headstart.runs.predictions import Predictions
 
-RunDirectories = dict[str, list[tuple[FoldSeed, Path]]]  # by arm
 
-
-def build_arm_report(run_directories: RunDirectories, chosen_arm: str, classes: list[str]) -> dict[str, Any]:
-    """The look, as plain as :func:`headstart.compare.report.content.report` has it.
+def build_arm_report(
+    runs: Mapping[str, Sequence[LoadedRun]], best_arm: str, classes: list[str], read: Callable[[Path], Predictions]
+) -> dict[str, Any]:
+    """Evaluates an arm beside the other arms of its budget.
 
     Args:
-        places: the run directories of each arm at the budget.
-        chosen: the arm to look at.
-        classes: their names in the order of the labels; more are numbered.
+        runs: of each arm at the budget.
+        best_arm: the arm to evaluate.
+        classes: names in the order of the labels; further classes are numbered.
+        read: reads the predictions of a run directory.
 
     Raises:
         HeadstartError: predictions cannot be read.
     """
-    own = load_predictions(run_directories[chosen_arm])
-    pooled = own.pool()
-    classes = [*classes, *map(str, range(len(classes), own.probabilities.shape[1]))]
-    images = find_misclassified_images(own)
-    answers, views, reliability = {}, {}, []
+    best = load_predictions(runs[best_arm], read)
+    pooled = best.pool()
+    classes = [*classes, *map(str, range(len(classes), best.probabilities.shape[1]))]
+    images = find_misclassified_images(best)
+    by_arm, by_image, calibrations = {}, {}, []
     # One arm at a time: the probabilities of many classes and images take memory.
-    for arm in [chosen_arm, *(arm for arm in run_directories if arm != chosen_arm)]:
-        its = own if arm == chosen_arm else load_predictions(run_directories[arm])
-        answers[arm] = its.runs
-        views[arm] = predictions_for_images(its, images, classes)
-        reliability.append({"arm": arm, **compute_calibration(its.pool())})
+    for arm in [best_arm, *(arm for arm in runs if arm != best_arm)]:
+        of_arm = best if arm == best_arm else load_predictions(runs[arm], read)
+        by_arm[arm] = of_arm.runs
+        by_image[arm] = predictions_for_images(of_arm, images, classes)
+        calibrations.append({"arm": arm, **compute_calibration(of_arm.pool())})
     mistakes = [
         {
             "image": image,
-            "class": views[chosen_arm][image]["class"],
+            "class": by_image[best_arm][image]["class"],
             "said": [
-                {"arm": arm, "class": view[image]["said"], "probability": view[image]["probability"]}
-                for arm, view in views.items()
-                if image in view
+                {"arm": arm, "class": rows[image]["said"], "probability": rows[image]["probability"]}
+                for arm, rows in by_image.items()
+                if image in rows
             ],
         }
         for image in images
     ]
     return {
-        "arm": chosen_arm,
-        "runs": len(own.runs),
-        "test_images": len(own.images),
+        "arm": best_arm,
+        "runs": len(best.runs),
+        "test_images": len(best.images),
         "answers": len(pooled.labels),
         "accuracy": pooled.correct.mean(),
         "classes": len(classes),
         "confusion": compute_confusion(pooled, classes),
         "bins": NUM_CALIBRATION_BINS,
-        "calibration": reliability,
+        "calibration": calibrations,
         "mistakes": mistakes,
-        "agreement": pairwise_agreement(answers),
+        "agreement": pairwise_agreement(by_arm),
     }

@@ -1,4 +1,4 @@
-"""Whether an arm's probabilities mean what they say."""
+"""Computes the calibration of an arm's probabilities."""
 
 from typing import Any
 
@@ -7,24 +7,26 @@ import numpy as np
 from headstart.compare.evaluation.predictions import RunPredictions
 
 NUM_CALIBRATION_BINS = 15
-MIN_ANSWERS_PER_POINT = 25  # answers of a point of the diagram: how often so many are right is known to 10 points
+MIN_ANSWERS_PER_POINT = 25  # predictions of a point of the reliability diagram: their accuracy is known to 10 points
 
 
 def compute_calibration(predictions: RunPredictions) -> dict[str, Any]:
-    """The reliability of the probability that was given to the predicted class, and its expected calibration error:
-    the mean distance of accuracy and confidence over bins of equal width, weighted by their images (Guo et al. 2017,
-    "On calibration of modern neural networks", equation 3; 15 bins, each open below and closed above).
+    """Computes the expected calibration error of the predicted classes and a reliability diagram.
+
+    The error is the mean distance of accuracy and confidence over bins of equal width, weighted by their images (Guo
+    et al. 2017, "On calibration of modern neural networks", equation 3; 15 bins, open below and closed above).
 
     Returns:
-        ``ece`` (of 1); ``bins`` that hold any: ``above``, ``up_to``, ``count``, ``confidence``, ``accuracy``; and
-        ``points`` for a diagram, likewise but each of as many answers, from the least sure to the surest.
+        ``ece`` (of 1); ``bins``, the non-empty ones, with ``above``, ``up_to``, ``count``, ``confidence`` and
+        ``accuracy``; ``points`` of a reliability diagram with ``count``, ``confidence`` and ``accuracy``, of equally
+        many predictions each, from low to high confidence.
     """
     edges = np.linspace(0, 1, NUM_CALIBRATION_BINS + 1)
     confidence, correct = predictions.confidence.astype(float), predictions.correct
-    place = np.digitize(confidence, edges[1:-1], right=True)
+    index = np.digitize(confidence, edges[1:-1], right=True)
     bins = [
-        {"above": edges[b], "up_to": edges[b + 1], **_reliability_point(confidence[place == b], correct[place == b])}
-        for b in np.unique(place)
+        {"above": edges[b], "up_to": edges[b + 1], **_reliability_point(confidence[index == b], correct[index == b])}
+        for b in np.unique(index)
     ]
     ece = sum(b["count"] * abs(b["confidence"] - b["accuracy"]) for b in bins) / len(confidence)
     order = np.argsort(confidence, kind="stable")

@@ -1,4 +1,4 @@
-"""The images of which an arm was surest and wrong, and what every arm said of them."""
+"""Finds the most confident errors of an arm and the predictions of all arms for them."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -9,34 +9,39 @@ from headstart.runs.predictions import most_confident_errors, read_thumbnails
 
 
 def find_misclassified_images(predictions: ArmPredictions) -> list[str]:
-    """The test images that the mean of the arm's runs has wrong, the most confident first."""
+    """Finds the test images that the mean of the arm's runs misclassifies, the most confident first."""
     return [predictions.images[i] for i in most_confident_errors(predictions.labels, predictions.probabilities)]
 
 
 def predictions_for_images(
     predictions: ArmPredictions, images: Sequence[str], classes: Sequence[str]
 ) -> dict[str, dict[str, Any]]:
-    """What an arm said of each image: its ``class`` in truth, what was ``said``, and the ``probability`` of that,
-    mean over the arm's runs."""
+    """Returns the arm's prediction for each image.
+
+    Returns:
+        By image, its true ``class``, the predicted class as ``said``, and the ``probability`` of the latter, mean over
+        the arm's runs.
+    """
     wanted = set(images)
     rows = {image: i for i, image in enumerate(predictions.images) if image in wanted}
-    found = {}
+    by_image = {}
     for image, i in rows.items():
-        likeliest = int(predictions.probabilities[i].argmax())
-        found[image] = {
+        predicted = int(predictions.probabilities[i].argmax())
+        by_image[image] = {
             "class": classes[int(predictions.labels[i])],
-            "said": classes[likeliest],
-            "probability": float(predictions.probabilities[i, likeliest]),
+            "said": classes[predicted],
+            "probability": float(predictions.probabilities[i, predicted]),
         }
-    return found
+    return by_image
 
 
 def load_thumbnails(directories: Iterable[Path], images: Iterable[str]) -> dict[str, bytes]:
-    """Small pictures (WebP) of these images, where a run kept one."""
-    wanted = set(images)
-    found: dict[str, bytes] = {}
+    """Loads the WebP thumbnails of these images from the first run that has one."""
+    missing = set(images)
+    thumbnails: dict[str, bytes] = {}
     for directory in directories:
-        if not wanted - found.keys():
+        if not missing:
             break
-        found |= {image: webp for image, webp in read_thumbnails(directory).items() if image in wanted}
-    return found
+        thumbnails |= {image: webp for image, webp in read_thumbnails(directory).items() if image in missing}
+        missing -= thumbnails.keys()
+    return thumbnails

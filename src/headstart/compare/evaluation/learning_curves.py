@@ -1,4 +1,4 @@
-"""How the loss and the validation accuracy went, epoch by epoch, from each run's metrics.csv."""
+"""Averages the training loss and the validation accuracy over the runs of an arm, epoch by epoch."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,30 +7,32 @@ from typing import Any
 
 import pandas as pd
 
-from headstart.runs import run_directory
+from headstart.runs.run_directory import METRICS_FILE
 
 CURVE_COLUMNS = {"train_loss": "train/loss", "val_accuracy": "val/accuracy"}
-# Of the loss's whole fall: what a last tenth that still did half of an even share adds. The loss itself would be no
-# measure: near zero, where it hardly matters, it falls by a third.
+# Share of the loss's whole fall: a last tenth with half of an even share. The loss itself is no measure: near zero,
+# where it hardly matters, it falls by a third.
 FALLING_LOSS_THRESHOLD = 0.05
-MAX_CURVE_POINTS = 100  # of a curve; more show nothing on a page
+MAX_CURVE_POINTS = 100  # a page shows no more
 
 
 def load_learning_curve(directories: Sequence[Path]) -> dict[str, Any] | None:
-    """The mean over an arm's runs at one budget; None where no run kept any.
+    """Loads the mean curve of an arm at one budget; None where no run has one.
+
+    Args:
+        directories: of the arm's runs.
 
     Returns:
-        ``epoch`` (from 1), ``train_loss`` and, where there is validation, ``val_accuracy``; and ``last_fall``, the
-        share of the loss's whole fall, first tenth of the epochs to last, that lies between the last tenth and the one
-        before; None where there are too few epochs, or it did not fall.
+        ``epoch`` (from 1), ``train_loss`` and, with validation images, ``val_accuracy``; and ``last_fall``: the fall of
+        the loss from the last but one tenth of the epochs to the last, as a share of the fall from the first tenth to
+        the last; None with too few epochs, or where the loss did not fall.
     """
     frames = [frame for directory in directories if (frame := _read_metrics(directory)) is not None and len(frame)]
     if not frames:
         return None
     mean = pd.concat(frames).groupby("epoch").mean()
-    last_fall = _relative_last_fall(
-        mean[CURVE_COLUMNS["train_loss"]].tolist() if CURVE_COLUMNS["train_loss"] in mean else []
-    )
+    loss = CURVE_COLUMNS["train_loss"]
+    last_fall = _relative_last_fall(mean[loss].tolist() if loss in mean else [])
     mean = mean.iloc[:: -(-len(mean) // MAX_CURVE_POINTS)]
     curves = {
         name: mean[column].tolist() for name, column in CURVE_COLUMNS.items() if column in mean and mean[column].any()
@@ -39,11 +41,11 @@ def load_learning_curve(directories: Sequence[Path]) -> dict[str, Any] | None:
 
 
 def describe_falling_losses(data: str, curves: Sequence[dict[str, Any]]) -> list[str]:
-    """What a reader must know of arms whose training ended before their loss had levelled out.
+    """Describes the arms whose training ended before their loss leveled out.
 
     Args:
-        data: the data set's name.
-        curves: as :func:`learning` gives them, with ``arm`` and ``labels_per_class``.
+        data: name of the data set.
+        curves: of :func:`load_learning_curve`, with ``arm`` and ``labels_per_class``.
     """
     budgets: dict[str, list[str]] = {}
     for curve in curves:
@@ -51,9 +53,9 @@ def describe_falling_losses(data: str, curves: Sequence[dict[str, Any]]) -> list
             labels = curve["labels_per_class"]
             budgets.setdefault(curve["arm"], []).append("all" if labels is None else str(labels))
     return [
-        f"{data}: the training loss of {arm} was still falling at the last epoch ({', '.join(its)} labels per class); "
-        "more epochs may make it better."
-        for arm, its in budgets.items()
+        f"{data}: the training loss of {arm} was still falling at the last epoch ({', '.join(of_arm)} labels per "
+        "class); more epochs may make it better."
+        for arm, of_arm in budgets.items()
     ]
 
 
@@ -67,7 +69,7 @@ def _relative_last_fall(losses: Sequence[float]) -> float | None:
 
 def _read_metrics(directory: Path) -> pd.DataFrame | None:
     try:
-        frame = pd.read_csv(directory / run_directory.METRICS_FILE)
-        return frame[["epoch", *(c for c in CURVE_COLUMNS.values() if c in frame)]].astype(float)
+        frame = pd.read_csv(directory / METRICS_FILE)
+        return frame[["epoch", *(column for column in CURVE_COLUMNS.values() if column in frame)]].astype(float)
     except (OSError, ValueError, KeyError):  # lost, or not what a run writes: the curve is left out
         return None

@@ -1,21 +1,28 @@
-"""What an arm said of the test images at one budget: read once from its runs' predictions."""
+"""Loads the predictions of an arm at one budget, over its seeds and folds."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from headstart.compare.collect.sweep_runs import LoadedRun
 from headstart.errors import HeadstartError
-from headstart.runs.predictions import read_predictions, read_probabilities
+from headstart.runs.predictions import Predictions, read_predictions, read_probabilities
 
-FoldSeed = tuple[int, int]  # of a run at its budget: its fold and its seed
+FoldSeed = tuple[int, int]  # fold and seed of a run at its budget
 
 
 @dataclass(frozen=True)
 class RunPredictions:
-    """One run's answers: labels, predictions int64 (n,), and the probability of what it predicted (n,)."""
+    """The predictions of a run.
+
+    Args:
+        labels: true classes, int64 (n,).
+        predicted: predicted classes, int64 (n,).
+        confidence: probability of the predicted class, float32 (n,).
+    """
 
     labels: np.ndarray
     predicted: np.ndarray
@@ -28,12 +35,12 @@ class RunPredictions:
 
 @dataclass(frozen=True)
 class ArmPredictions:
-    """The answers of an arm.
+    """The predictions of an arm.
 
     Args:
         runs: of each run.
-        images: the test images, each once, N.
-        labels: their classes, int64 (N,).
+        images: names of the N test images, each once.
+        labels: true classes, int64 (N,).
         probabilities: float32 (N, num_classes), mean over the runs that tested the image.
     """
 
@@ -43,37 +50,46 @@ class ArmPredictions:
     probabilities: np.ndarray
 
     def pool(self) -> RunPredictions:
-        """The answers of all runs, one after another."""
-        every = list(self.runs.values())
+        """Concatenates the predictions of all runs."""
+        runs = list(self.runs.values())
         return RunPredictions(
-            np.concatenate([a.labels for a in every]),
-            np.concatenate([a.predicted for a in every]),
-            np.concatenate([a.confidence for a in every]),
+            np.concatenate([run.labels for run in runs]),
+            np.concatenate([run.predicted for run in runs]),
+            np.concatenate([run.confidence for run in runs]),
         )
 
 
-def load_predictions(run_directories: Sequence[tuple[FoldSeed, Path]]) -> ArmPredictions:
-    """Reads the runs of one arm at one budget. The runs of a fold test the same images.
+def load_predictions(
+    runs: Sequence[LoadedRun], read: Callable[[Path], Predictions] = read_predictions
+) -> ArmPredictions:
+    """Loads the runs of one arm at one budget.
+
+    Args:
+        runs: of the arm; those of a fold test the same images.
+        read: reads the predictions of a run directory.
 
     Raises:
-        HeadstartError: predictions cannot be read, or two runs of a fold were tested on other images.
+        HeadstartError: predictions cannot be read, or two runs of a fold tested other images.
     """
-    answers: dict[FoldSeed, RunPredictions] = {}
-    folds: dict[int, tuple[list[str], np.ndarray]] = {}
+    by_run: dict[FoldSeed, RunPredictions] = {}
+    folds: dict[int, Predictions] = {}
     sums: dict[int, np.ndarray] = {}
-    for (fold, seed), directory in sorted(run_directories):
-        content = read_predictions(directory)
-        images, labels, predicted = content.images, content.labels, content.predicted
-        probabilities = read_probabilities(directory)
-        before, true = folds.setdefault(fold, (images, labels))
-        if before != images or not np.array_equal(true, labels):
-            raise HeadstartError(f"{directory}: tested on other images than the runs beside it; they do not compare")
-        answers[fold, seed] = RunPredictions(labels, predicted, probabilities.max(axis=1))
+    for run in sorted(runs, key=lambda run: (run.result.fold, run.result.seed, run.directory)):
+        fold = run.result.fold
+        predictions, probabilities = read(run.directory), read_probabilities(run.directory)
+        of_fold = folds.setdefault(fold, predictions)
+        if of_fold.images != predictions.images or not np.array_equal(of_fold.labels, predictions.labels):
+            raise HeadstartError(
+                f"{run.directory}: tested on other images than the runs beside it; they do not compare"
+            )
+        by_run[fold, run.result.seed] = RunPredictions(
+            predictions.labels, predictions.predicted, probabilities.max(axis=1)
+        )
         sums[fold] = sums[fold] + probabilities if fold in sums else probabilities
-    count = Counter(fold for (fold, _), _ in run_directories)  # several may be of one seed
+    num_runs = Counter(run.result.fold for run in runs)  # several runs may have one seed
     return ArmPredictions(
-        answers,
-        [image for images, _ in folds.values() for image in images],
-        np.concatenate([labels for _, labels in folds.values()]),
-        np.concatenate([sums[fold] / np.float32(count[fold]) for fold in folds]),
+        by_run,
+        [image for of_fold in folds.values() for image in of_fold.images],
+        np.concatenate([of_fold.labels for of_fold in folds.values()]),
+        np.concatenate([sums[fold] / np.float32(num_runs[fold]) for fold in folds]),
     )

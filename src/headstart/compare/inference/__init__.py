@@ -1,1 +1,1 @@
-"""Statistics of a sweep: intervals, tests, verdicts, power."""
+"""Infers the verdicts of a sweep: contrasts, tests, intervals, power."""

@@ -1,78 +1,92 @@
-"""What some directories hold, judged once for all who tell it, by the comparison that their runs declared before they
-trained."""
+"""Loads the runs of one or more sweeps and computes their verdicts."""
 
+import functools
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from headstart.compare.collect.sweep_runs import SweepRuns, collect_runs
 from headstart.compare.declaration import Comparison
 from headstart.compare.inference.correctness import build_correctness_tables
 from headstart.compare.inference.verdict import Verdict, compute_verdicts
-from headstart.compare.summary_table import SweepRuns, collect_runs
 from headstart.errors import HeadstartError
+from headstart.runs.predictions import Predictions, read_predictions
 
 
 @dataclass(frozen=True)
 class SweepAnalysis:
-    """The runs of some directories, and what they say.
+    """The runs of some directories and their verdicts.
 
     Args:
-        every: the runs.
-        asked: the comparison that they are judged by.
+        runs: the loaded runs.
+        comparison: the declaration that the verdicts follow.
         verdicts: of each data set and budget.
-        trouble: why there are no verdicts, where that is not a budget's own.
+        read_predictions: reads the predictions of a run directory, each once.
+        error: why there are no verdicts at all; None where there may be.
     """
 
     runs: SweepRuns
     comparison: Comparison
     verdicts: list[Verdict]
+    read_predictions: Callable[[Path], Predictions] = read_predictions
     error: str | None = None
 
     def is_excluded(self, data: str, labels_per_class: int | None, arm: str) -> bool:
         """Whether the arm is no evidence at that budget."""
         return any(
-            (told.table.data, told.table.labels_per_class) == (data, labels_per_class) and arm in told.table.exclusions
-            for told in self.verdicts
+            (verdict.table.data, verdict.table.labels_per_class) == (data, labels_per_class)
+            and arm in verdict.table.exclusions
+            for verdict in self.verdicts
         )
 
 
 def analyze_sweep(*directories: str | Path) -> SweepAnalysis:
-    """Reads the directories' runs and judges them.
+    """Loads the runs below the directories and computes their verdicts.
+
+    Args:
+        directories: sweeps or single runs.
 
     Raises:
         HeadstartError: a directory does not exist, or holds no run.
+
+    Example:
+        >>> analysis = analyze_sweep("runs/compare-digits-1a2b3c4d")  # doctest: +SKIP
+        >>> [verdict.unbeaten for verdict in analysis.verdicts]  # doctest: +SKIP
     """
-    every = collect_runs(*directories)
+    runs = collect_runs(*directories)
+    read_once = functools.cache(read_predictions)
     try:
-        asked = select_comparison(every)
-        tables = build_correctness_tables([*every.finished, *every.failures], every.superseded)
-        told = compute_verdicts(tables, asked.level, asked.margin, asked.metric, asked.contrast)
-        return SweepAnalysis(every, asked, told)
+        comparison = select_comparison(runs)
+        tables = build_correctness_tables(runs, read_once)
+        verdicts = compute_verdicts(tables, comparison.level, comparison.margin, comparison.metric, comparison.contrast)
+        return SweepAnalysis(runs, comparison, verdicts, read_once)
     except HeadstartError as error:
-        return SweepAnalysis(every, Comparison(), [], str(error))
+        return SweepAnalysis(runs, Comparison(), [], read_once, str(error))
 
 
-def select_comparison(sweep_runs: SweepRuns) -> Comparison:
-    """What the runs declared; where they differ, the first to train, since what came later knew its result."""
-    declared = _declaring_results(sweep_runs)
-    if not declared:
+def select_comparison(runs: SweepRuns) -> Comparison:
+    """Returns the declaration of the first run to train: a later declaration could depend on its result."""
+    declarations = _list_declarations(runs)
+    if not declarations:
         return Comparison()
-    first: dict[str, Any] = min(declared, key=lambda result: str(result.get("started")))["compare"]
-    return Comparison(**{name: value for name, value in first.items() if name in Comparison.__dataclass_fields__})
+    return Comparison(
+        **{key: value for key, value in declarations[0].items() if key in Comparison.__dataclass_fields__}
+    )
 
 
-def find_conflicting_declarations(sweep_runs: SweepRuns) -> dict[str, list[Any]]:
-    """The keys of ``compare`` that were not declared alike, with the values that they had, the earliest first."""
-    declared = sorted(_declaring_results(sweep_runs), key=lambda result: str(result.get("started")))
+def find_conflicting_declarations(runs: SweepRuns) -> dict[str, list[Any]]:
+    """Finds the keys of ``compare`` with several values among the runs, the earliest first."""
     values: dict[str, list[Any]] = {}
-    for result in declared:
-        for name, value in result["compare"].items():
-            if value not in values.setdefault(name, []):
-                values[name].append(value)
-    return {name: every for name, every in values.items() if len(every) > 1}
+    for declaration in _list_declarations(runs):
+        for key, value in declaration.items():
+            if value not in values.setdefault(key, []):
+                values[key].append(value)
+    return {key: of_key for key, of_key in values.items() if len(of_key) > 1}
 
 
-def _declaring_results(sweep_runs: SweepRuns) -> list[dict[str, Any]]:
-    # Those of superseded runs, too: whoever declared anew could know their result.
-    every_one = [*sweep_runs.finished, *sweep_runs.superseded]
-    return [result for _, result in every_one if isinstance(result.get("compare"), dict)]
+def _list_declarations(runs: SweepRuns) -> list[dict[str, Any]]:
+    """Lists what each run declared, in the order in which they started; superseded runs included, whose results could
+    be known to later ones."""
+    results = [run.result for run in (*runs.finished, *runs.superseded)]
+    return [result.compare for result in sorted(results, key=lambda result: result.started) if result.compare]

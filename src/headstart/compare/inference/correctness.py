@@ -1,44 +1,46 @@
-"""What each arm got right, image by image: the tables that a comparison is made of, from run directories alone."""
+"""Builds tables of correct predictions, seeds by test images, of the arms that a verdict compares."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
-from headstart.compare.arm_names import RunResult, arm_names
-from headstart.compare.collect.superseded_runs import group_by_generation
-from headstart.compare.inference.eligibility import count_looks, exclusion_reason
+from headstart.compare.collect.sweep_runs import LoadedRun, SweepRuns
+from headstart.compare.inference.eligibility import count_looks, count_planned_budgets, exclusion_reason
 from headstart.errors import HeadstartError
-from headstart.file_names import encode_name
-from headstart.runs.predictions import read_predictions
+from headstart.runs.predictions import Predictions, read_predictions
+from headstart.runs.result import RunResult
 
-REQUIRED_FIELDS = {"model", "data", "labels_per_class", "seed"}  # a result without them is none of a comparison's
-
-LoadedRun = tuple[Path, RunResult]
 RunsBySeed = dict[int, dict[int, LoadedRun]]  # of an arm: by seed, by fold
 
 
 @dataclass(frozen=True)
 class CorrectnessTable:
-    """The runs of one data set and budget, on the same seeds and test images.
+    """The predictions of one data set and budget, on the same seeds and test images for each arm.
 
     Args:
-        data: the data set's name.
-        labels_per_class: the budget; None: all.
-        seeds: those that every arm has.
-        correct: by arm, bool (S, n): whether the run of a seed has an image right. With fewer than two arms there
-            is nothing to compare.
-        models: by arm, what it is a variant of.
-        labels: the images' true classes, int64 (n,).
-        left_out: by arm, its further seeds, which some other arm lacks.
-        refused: by arm that is no evidence here, why.
-        constant: by arm, the seeds whose run named one class for every image.
-        folds: parts in which the images were tested, each by trainings of its own; 1: one split.
-        looks: how often seeds were asked for, the later times after earlier ones had been seen.
-        asked_budgets: over how many budgets the sweep was to go, those included that have not come to their end.
-        trouble: why the runs do not compare, in a line; then there is nothing in ``correct``.
+        data: name of the data set.
+        labels_per_class: budget; None: all labels.
+        seeds: the S seeds that each arm has.
+        correct: by arm, bool (S, n): whether the run of a seed classifies an image correctly. With fewer than two
+            arms there is nothing to compare.
+        models: by arm, its model.
+        labels: true classes of the images, int64 (n,).
+        unshared_seeds: by arm, its seeds that another arm lacks.
+        exclusions: by arm that is no evidence, the reason.
+        constant_seeds: by arm, the seeds whose run predicts one class for all images.
+        folds: number of parts in which the images are tested; 1: one split.
+        num_looks: number of looks at the results.
+        num_planned_budgets: number of budgets of the data set, untrained ones included.
+        error: why the runs do not compare; ``correct`` is empty then.
+
+    Example:
+        >>> correct = {"frozen": np.ones((1, 4), dtype=bool), "finetune": np.eye(4, dtype=bool)[:1]}
+        >>> table = CorrectnessTable("birds", 5, (0,), correct, {arm: arm for arm in correct}, np.arange(4) % 2)
+        >>> table.num_images, table.find_arms("frozen")
+        (4, ['frozen'])
     """
 
     data: str
@@ -56,7 +58,7 @@ class CorrectnessTable:
     error: str | None = None
 
     def find_arms(self, name: str) -> list[str]:
-        """The arms that a model or an arm's own name stands for, refused ones among them."""
+        """Returns the arms of a model, or the arm of that name; excluded ones included."""
         return [arm for arm, model in self.models.items() if name in (arm, model)]
 
     @property
@@ -65,125 +67,122 @@ class CorrectnessTable:
 
 
 def build_correctness_tables(
-    results: Sequence[LoadedRun], superseded: Sequence[LoadedRun] = ()
+    runs: SweepRuns, read: Callable[[Path], Predictions] = read_predictions
 ) -> list[CorrectnessTable]:
-    """The tables of each data set and budget that has two arms or more; small budgets first.
+    """Builds the table of each data set and budget with two arms or more, sorted by data set and budget.
 
-    Where predictions cannot be read, or were made of other images, the budget has its trouble, and the others none.
+    Where predictions cannot be read, or were made of other images, the table has an error and the others have none.
 
     Args:
-        results: run directories with what their ``result.json`` says, failed runs among them.
-        superseded: likewise, those whose place others have taken: nothing but looks.
+        runs: of one or more sweeps; the finished and the failed ones are compared.
+        read: reads the predictions of a run directory.
     """
-    results = [
-        (place, {"arm": result["model"], **result}) for place, result in results if result.keys() >= REQUIRED_FIELDS
-    ]
-    names = arm_names([result for _, result in results])
-    groups: dict[tuple[str, int | None], dict[str, list[LoadedRun]]] = defaultdict(lambda: defaultdict(list))
-    for name, (place, result) in zip(names, results, strict=True):
-        groups[_data_and_budget(result)][name].append((place, result))
+    groups: dict[tuple[str, int | None], list[LoadedRun]] = defaultdict(list)
+    for run in (*runs.finished, *runs.failed):
+        groups[run.data_set, run.result.labels_per_class].append(run)
     ordered = sorted(groups.items(), key=lambda item: (item[0][0], item[0][1] or np.inf))
-    found = (
-        _build_table(*where, arms, [run for run in superseded if _data_and_budget(run[1]) == where])
-        for where, arms in ordered
-    )
-    return [table for table in found if table is not None]
-
-
-def _data_and_budget(result: RunResult) -> tuple[str, int | None]:
-    return str(result.get("data")), result.get("labels_per_class")
+    return [
+        _build_table(data, budget, group, runs, read)
+        for (data, budget), group in ordered
+        if len({run.arm for run in group}) > 1
+    ]
 
 
 def _build_table(
-    data: str, budget: int | None, arms: dict[str, list[LoadedRun]], superseded: Sequence[LoadedRun]
-) -> CorrectnessTable | None:
-    if len(arms) < 2:
-        return None
-    results = [result for of_arm in arms.values() for _, result in of_arm]
-    whole = CorrectnessTable(
+    data: str, budget: int | None, group: list[LoadedRun], runs: SweepRuns, read: Callable[[Path], Predictions]
+) -> CorrectnessTable:
+    arms: dict[str, list[LoadedRun]] = defaultdict(list)
+    for run in group:
+        arms[run.arm].append(run)
+    example = group[0].result
+    ended = [*group, *(run for run in runs.superseded if run.result.labels_per_class == budget)]
+    table = CorrectnessTable(
         data,
         budget,
         (),
         {},
-        {arm: of_arm[0][1]["model"] for arm, of_arm in arms.items()},
+        {arm: of_arm[0].result.model for arm, of_arm in arms.items()},
         np.zeros(0, dtype=np.int64),
-        folds=max(result.get("folds") or 1 for result in results),
-        num_looks=count_looks(results, group_by_generation(superseded)),
-        num_planned_budgets=max(result.get("asked_budgets") or 1 for result in results),
+        folds=example.num_folds,
+        num_looks=count_looks(runs.commands, example, min(run.result.started for run in ended if run.data_set == data)),
+        num_planned_budgets=max(count_planned_budgets(runs.commands, example), 1),
     )
     try:
-        return _fill_table(whole, arms)
+        return _fill_table(table, arms, read)
     except HeadstartError as error:
-        return replace(whole, error=str(error))
+        return replace(table, error=str(error))
 
 
-def _fill_table(table: CorrectnessTable, arms: dict[str, list[LoadedRun]]) -> CorrectnessTable:
-    """The table with what its arms got right; of no arm where they have no seed in common."""
-    found = {arm: _group_by_seed(of_arm) for arm, of_arm in arms.items()}
-    reasons = {arm: exclusion_reason(_flatten_results(seeds)) for arm, seeds in found.items()}
-    refused = {arm: reason for arm, reason in reasons.items() if reason}
-    whole = {
+def _fill_table(
+    table: CorrectnessTable, arms: dict[str, list[LoadedRun]], read: Callable[[Path], Predictions]
+) -> CorrectnessTable:
+    """Reads the predictions on the seeds that all arms share; of no arm where they share none."""
+    runs = {arm: _group_by_seed(of_arm) for arm, of_arm in arms.items()}
+    reasons = {arm: exclusion_reason(_flatten_results(seeds)) for arm, seeds in runs.items()}
+    exclusions = {arm: reason for arm, reason in reasons.items() if reason}
+    complete = {
         arm: {seed: by_fold for seed, by_fold in seeds.items() if len(by_fold) == table.folds}
-        for arm, seeds in found.items()
-        if arm not in refused
+        for arm, seeds in runs.items()
+        if arm not in exclusions
     }
-    shared = sorted(set.intersection(*map(set, whole.values()))) if whole else []
-    tested = _TestImages()
-    compared = {
-        arm: [_read_predicted_row(seeds[seed], tested) for seed in shared] for arm, seeds in whole.items() if shared
+    shared = sorted(set.intersection(*map(set, complete.values()))) if complete else []
+    test_images = _TestImages()
+    predicted = {
+        arm: [_read_predicted_row(seeds[seed], test_images, read) for seed in shared]
+        for arm, seeds in complete.items()
+        if shared
     }
     constant = {
         arm: [seed for seed, row in zip(shared, rows, strict=True) if len(np.unique(row)) == 1]
-        for arm, rows in compared.items()
+        for arm, rows in predicted.items()
     }
     return replace(
         table,
         seeds=tuple(shared),
-        correct={arm: np.array(rows) == tested.labels for arm, rows in compared.items()},
-        labels=np.array(tested.labels, dtype=np.int64),
-        unshared_seeds={arm: left for arm, seeds in whole.items() if (left := sorted(set(found[arm]) - set(shared)))},
-        exclusions=refused,
+        correct={arm: np.array(rows) == test_images.labels for arm, rows in predicted.items()},
+        labels=np.array(test_images.labels, dtype=np.int64),
+        unshared_seeds={arm: unshared for arm in complete if (unshared := sorted(set(runs[arm]) - set(shared)))},
+        exclusions=exclusions,
         constant_seeds={arm: seeds for arm, seeds in constant.items() if seeds},
     )
 
 
 def _group_by_seed(of_arm: Iterable[LoadedRun]) -> RunsBySeed:
-    """A failed run counts only where no other of its seed and fold came to its end."""
-    found: RunsBySeed = defaultdict(dict)
-    for place, result in sorted(of_arm, key=lambda run: run[1].get("status") != "failed"):
-        by_fold, fold = found[result["seed"]], result.get("fold") or 0
-        if fold in by_fold and by_fold[fold][1].get("status") != "failed":
-            one, other = encode_name(by_fold[fold][0].name), encode_name(place.name)
+    """Groups runs by seed and fold. A failed run counts only where no other run of its seed and fold is finished."""
+    runs: RunsBySeed = defaultdict(dict)
+    for run in sorted(of_arm, key=lambda run: not run.result.is_failed):
+        by_fold, fold = runs[run.result.seed], run.result.fold
+        if fold in by_fold and by_fold[fold].result.is_finished:
             raise HeadstartError(
-                f"{one} and {other} are the same arm and seed and differ in data, weights or "
+                f"{by_fold[fold].name} and {run.name} are the same arm and seed and differ in data, weights or "
                 "version; give one of the two sweeps"
             )
-        by_fold[fold] = place, result
-    return found
+        by_fold[fold] = run
+    return runs
 
 
 def _flatten_results(seeds: RunsBySeed) -> list[RunResult]:
-    return [result for _, by_fold in sorted(seeds.items()) for _, (_, result) in sorted(by_fold.items())]
+    return [run.result for _, by_fold in sorted(seeds.items()) for _, run in sorted(by_fold.items())]
 
 
 @dataclass
 class _TestImages:
-    """The images that the first row was tested on: all others must be, too."""
+    """The test images of the first row, which all rows must have."""
 
     images: list[str] | None = None
     labels: list[int] = field(default_factory=list)
 
 
-def _read_predicted_row(by_fold: dict[int, LoadedRun], tested: _TestImages) -> np.ndarray:
-    """What one seed's run, or its runs of all folds, took each image for, int64 (n,)."""
-    images, labels, predicted = [], [], []
-    for _, (place, _) in sorted(by_fold.items()):
-        answers = read_predictions(place)
-        images += answers.images
-        labels += answers.labels.tolist()
-        predicted.append(answers.predicted)
-    if tested.images is None:
-        tested.images, tested.labels = images, labels
-    elif (tested.images, tested.labels) != (images, labels):
-        raise HeadstartError(f"{place}: tested on other images than the runs beside it; they do not compare")
-    return np.concatenate(predicted)
+def _read_predicted_row(
+    by_fold: dict[int, LoadedRun], test_images: _TestImages, read: Callable[[Path], Predictions]
+) -> np.ndarray:
+    """Reads the predicted classes of one seed over all folds, int64 (n,)."""
+    predictions = [read(run.directory) for _, run in sorted(by_fold.items())]
+    images = [image for of_fold in predictions for image in of_fold.images]
+    labels = [label for of_fold in predictions for label in of_fold.labels.tolist()]
+    if test_images.images is None:
+        test_images.images, test_images.labels = images, labels
+    elif (test_images.images, test_images.labels) != (images, labels):
+        directory = max(by_fold.items())[1].directory
+        raise HeadstartError(f"{directory}: tested on other images than the runs beside it; they do not compare")
+    return np.concatenate([of_fold.predicted for of_fold in predictions])

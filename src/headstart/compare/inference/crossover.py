@@ -1,22 +1,24 @@
-"""Between which budgets the order of two arms changes: measured ones alone, and only where both orders are sure."""
+"""Finds the budgets between which the order of two arms changes, where both orders are significant."""
 
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations, pairwise
 
-from headstart.compare.inference.verdict import ArmPair, Verdict
+from headstart.compare.inference.multiple_testing import ArmPair
+from headstart.compare.inference.verdict import Verdict
 
 
 @dataclass(frozen=True)
 class Crossover:
-    """A change of order.
+    """A change of order of two arms.
 
     Args:
-        data: the data set's name.
-        before, after: the neighbouring budgets at which the order is sure; None: all labels.
-        first: the arm that is better at ``before``.
-        then: the arm that is better at ``after``.
+        data: name of the data set.
+        before: the smaller budget with a significant order; None: all labels.
+        after: the next budget with a significant order; None: all labels.
+        first: the better arm at ``before``.
+        then: the better arm at ``after``.
     """
 
     data: str
@@ -27,40 +29,39 @@ class Crossover:
 
 
 def find_crossovers(verdicts: Sequence[Verdict]) -> list[Crossover]:
-    """Every change of order of the declared arms, and of any two arms that nothing beat at some budget.
+    """Finds the changes of order of the declared arms, and of any two arms that are unbeaten at some budget.
 
-    At both budgets the one arm has beaten the other, in opposite directions: so all changes together are within the
-    sweep's level. Budgets at which the order is open lie in between, and nothing is said beyond those measured.
+    At both budgets one arm beats the other, in opposite directions: all changes together keep the level of the sweep.
+    Budgets without a significant order lie in between. No budget is extrapolated.
 
     Args:
-        verdicts: from small budgets to large, as ``verdict.verdicts`` gives them; those of a data set are
-            followed.
+        verdicts: sorted by budget, as :func:`headstart.compare.inference.verdict.compute_verdicts` returns them.
     """
     return [
         Crossover(data, before.table.labels_per_class, after.table.labels_per_class, first, then)
-        for data, found in group_by_data_set(verdicts).items()
-        for pair in _candidate_pairs(found)
-        for (before, first), (after, then) in pairwise(_decided_verdicts(found, pair))
+        for data, of_data in group_by_data_set(verdicts).items()
+        for pair in _candidate_pairs(of_data)
+        for (before, first), (after, then) in pairwise(_decided_verdicts(of_data, pair))
         if first != then
     ]
 
 
 def group_by_data_set(verdicts: Sequence[Verdict]) -> dict[str, list[Verdict]]:
-    """The verdicts of each data set."""
-    found: dict[str, list[Verdict]] = defaultdict(list)
+    """Groups verdicts by the name of their data set."""
+    groups: dict[str, list[Verdict]] = defaultdict(list)
     for verdict in verdicts:
-        found[verdict.table.data].append(verdict)
-    return found
+        groups[verdict.table.data].append(verdict)
+    return groups
 
 
 def _candidate_pairs(verdicts: list[Verdict]) -> list[ArmPair]:
-    declared = [verdict.declared_pair for verdict in verdicts if verdict.declared_pair]
+    declared = [verdict.declared_pair for verdict in verdicts if verdict.declared_pair][:1]
     unbeaten = sorted({arm for verdict in verdicts for arm in verdict.unbeaten})
-    return [*declared[:1], *(p for p in combinations(unbeaten, 2) if not any(set(p) == set(d) for d in declared[:1]))]
+    return [*declared, *(pair for pair in combinations(unbeaten, 2) if not any(set(pair) == set(d) for d in declared))]
 
 
 def _decided_verdicts(verdicts: list[Verdict], pair: ArmPair) -> list[tuple[Verdict, str]]:
-    """The verdicts in which one arm of the pair has beaten the other, and which has."""
+    """Returns the verdicts in which one arm of the pair beats the other, with the better arm."""
     return [
         (verdict, better)
         for verdict in verdicts

@@ -1,59 +1,79 @@
-"""Which runs may be evidence at all, and how often one has looked at them."""
+"""Decides which runs are evidence, and counts the looks at their results."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
-from headstart.compare.arm_names import RunResult
+from headstart.compare.collect.superseded_runs import PlannedCell, planned_cell
+from headstart.runs.result import RunResult
+from headstart.runs.sweep_file import PlannedRun, SweepCommand
 
-MAX_LOSS_TO_ENTROPY = (
-    0.95  # of the entropy of the training labels: whose loss stays above has learned little but their shares
-)
+MAX_LOSS_TO_ENTROPY = 0.95  # of the entropy of the training labels: a higher loss learned little but class frequencies
 
 
 def exclusion_reason(results: Sequence[RunResult]) -> str | None:
-    """Why an arm with these runs at a budget is no evidence there; None where it is.
+    """Returns why an arm with these runs at a budget is no evidence there; None where it is.
 
-    One run suffices: dropping a seed for how it ended would choose among the arm's results.
+    One run suffices: to drop a seed for its outcome would select among the arm's results.
 
     Args:
-        results: what the ``result.json`` of each run says, failed ones among them.
+        results: finished and failed runs of the arm.
     """
     return next((reason for result in results if (reason := _run_exclusion_reason(result))), None)
 
 
 def _run_exclusion_reason(result: RunResult) -> str | None:
-    which = f"seed {result['seed']}" + (f", fold {result['fold']}," if (result.get("folds") or 1) > 1 else "")
-    if result.get("status") == "failed":
-        return f"{which} failed: {result.get('error', 'it says no reason')}"
-    training = result.get("training")
-    if not training:
+    run = f"seed {result.seed}" + (f", fold {result.fold}," if result.num_folds > 1 else "")
+    if result.is_failed:
+        return f"{run} failed: {result.error}"
+    if not result.training:
         return None
-    loss, entropy = training.get("loss"), training.get("label_entropy")
+    loss, entropy = result.training.get("loss"), result.training.get("label_entropy")
     if loss is None or not math.isfinite(loss):
-        return f"{which} never learned: its loss is no number"
+        return f"{run} never learned: its loss is no number"
     if entropy is not None and loss > MAX_LOSS_TO_ENTROPY * entropy:
-        return f"{which} never learned: a loss of {loss:.3f} on its training images, where guessing has {entropy:.3f}"
+        return f"{run} never learned: a loss of {loss:.3f} on its training images, where guessing has {entropy:.3f}"
     return None
 
 
-def count_looks(results: Sequence[RunResult], superseded: Sequence[Sequence[RunResult]] = ()) -> int:
-    """How often seeds were added to those asked for before, the first time included; those of superseded runs as well.
+def is_of_data_set(planned: PlannedRun, result: RunResult) -> bool:
+    """Whether a planned run is tested on the same data, in the same number of folds."""
+    return (planned.data, planned.num_folds) == (result.data, result.num_folds)
 
-    A command that goes on after a kill asks for nothing new. Results of older versions do not say what was asked.
+
+def count_planned_budgets(commands: Mapping[Path, Sequence[SweepCommand]], result: RunResult) -> int:
+    """Counts the budgets that the commands ask for on the data set of a run; 0 without commands."""
+    planned = (run for of_sweep in commands.values() for command in of_sweep for run in command.runs)
+    return len({run.labels_per_class for run in planned if is_of_data_set(run, result)})
+
+
+def count_looks(commands: Mapping[Path, Sequence[SweepCommand]], result: RunResult, first_started: str) -> int:
+    """Counts the looks at a data set and budget: the first verdict, and each later command that asks for new seeds or
+    trains runs anew.
+
+    A command given before any run started is no further look, nor is one that asks for the same runs again.
 
     Args:
-        results: those that count.
-        superseded: those whose place others have taken, a time that all was trained anew after the other.
+        commands: of each sweep directory.
+        result: of any run of the data set and budget.
+        first_started: start of the first run, ISO 8601 in UTC.
     """
-    return sum(map(_count_seed_additions, [results, *superseded]))
-
-
-def _count_seed_additions(results: Sequence[RunResult]) -> int:
-    asked = [(result.get("started") or "", result["asked_seeds"]) for result in results if result.get("asked_seeds")]
-    dated = all(started for started, _ in asked)
-    count = 0
-    seen: set[int] = set()
-    for _, seeds in sorted(asked, key=lambda one: (one[0] if dated else "", len(one[1]), one[1])):
-        count += not seen.issuperset(seeds)
-        seen.update(seeds)
-    return max(count, 1)
+    in_order = sorted(
+        ((sweep, command) for sweep, of_sweep in commands.items() for command in of_sweep),
+        key=lambda entry: entry[1].started,
+    )
+    looks = 1
+    seeds: set[int] = set()
+    identities: dict[tuple[Path, PlannedCell], str] = {}
+    for sweep, command in in_order:
+        planned = {
+            (sweep, planned_cell(run)): run
+            for run in command.runs
+            if is_of_data_set(run, result) and run.labels_per_class == result.labels_per_class
+        }
+        has_new_seeds = bool({run.seed for run in planned.values()} - seeds)
+        is_retrained = any(identities.get(cell, run.identity) != run.identity for cell, run in planned.items())
+        looks += bool(seeds) and command.started > first_started and (has_new_seeds or is_retrained)
+        seeds |= {run.seed for run in planned.values()}
+        identities |= {cell: run.identity for cell, run in planned.items()}
+    return looks

@@ -1,1 +1,1 @@
-"""The report of a sweep: text, charts, page."""
+"""Reports an analysis: text, tables, charts, page."""

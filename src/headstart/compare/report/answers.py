@@ -1,19 +1,20 @@
-"""A verdict as plain values: the two answers at one budget, in words and in numbers."""
+"""Converts a verdict to plain values: both answers in words and in numbers."""
 
 from dataclasses import asdict
 from typing import Any
 
-from headstart.compare.inference.contrast import ArmPair, contrast_interval
+from headstart.compare.inference.contrast import contrast_interval
+from headstart.compare.inference.multiple_testing import ArmPair
 from headstart.compare.inference.power import min_images_for_tie, required_sample_size
 from headstart.compare.inference.verdict import Verdict, frozen_loss_bound
 from headstart.compare.report import text
 
 
 def verdict_to_dict(verdict: Verdict) -> dict[str, Any]:
-    """Both answers, every pair's difference (first less second) with its interval, and what they rest on."""
-    pairs = [(one, other) for one, other in verdict.contrasts if one < other]
+    """Returns both answers, the difference of each pair (first less second) with its interval, and their basis."""
+    pairs = [(first, second) for first, second in verdict.contrasts if first < second]
     declared, question = verdict.declared_pair, text.declared_question(verdict)
-    more, frozen = required_sample_size(verdict), frozen_loss_bound(verdict)
+    required, frozen = required_sample_size(verdict), frozen_loss_bound(verdict)
     return {
         "labels_per_class": verdict.table.labels_per_class,
         "metric": verdict.metric,
@@ -25,7 +26,7 @@ def verdict_to_dict(verdict: Verdict) -> dict[str, Any]:
         "question": question,
         "helped": text.describe_declared_answer(verdict) if question else None,
         "declared": contrast_to_dict(verdict, declared, verdict.declared_alpha) if declared else None,
-        "needed": asdict(more) if more else None,
+        "needed": asdict(required) if required else None,
         "unbeaten": text.describe_unbeaten(verdict),
         "images_for_a_tie": min_images_for_tie(verdict.alpha, verdict.margin),
         "frozen_loss": text.describe_frozen_loss(verdict),
@@ -39,8 +40,15 @@ def verdict_to_dict(verdict: Verdict) -> dict[str, Any]:
 
 
 def contrast_to_dict(verdict: Verdict, pair: ArmPair, alpha: float) -> dict[str, Any]:
-    """The first arm of a pair less the second, of 1, with its 1 - ``alpha`` interval and its p-value."""
+    """Returns the first arm of a pair less the second, of 1, with its 1 - ``alpha`` interval and its p-value."""
     contrast = verdict.contrasts[pair]
     low, high = contrast_interval(contrast, alpha)
-    sure = {"low": low, "high": high, "confidence": 1 - alpha, "p_value": contrast.p_value}
-    return {"first": pair[0], "second": pair[1], "difference": contrast.mean, **sure}
+    return {
+        "first": pair[0],
+        "second": pair[1],
+        "difference": contrast.mean,
+        "low": low,
+        "high": high,
+        "confidence": 1 - alpha,
+        "p_value": contrast.p_value,
+    }

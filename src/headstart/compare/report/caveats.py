@@ -1,16 +1,163 @@
-"""What a reader must know before trusting the answers: the same in the terminal and on the page."""
+"""Describes what limits the trust in a verdict, for the terminal and the page."""
 
-from headstart.compare.collect import superseded_runs, truncated_results
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from headstart.compare.collect.sweep_runs import LoadedRun
+from headstart.compare.declaration import DEFAULT_CONTRAST
 from headstart.compare.inference.analysis import SweepAnalysis, find_conflicting_declarations
-from headstart.compare.report import text
+from headstart.compare.inference.crossover import group_by_data_set
+from headstart.compare.inference.verdict import Verdict
+from headstart.compare.report.text import PROTOCOL_REFERENCE, merge_by_budget
+from headstart.errors import join_with_limit
+from headstart.file_names import encode_name
+from headstart.reporting.formats import join_with_and, pluralize
+
+MIN_IMAGES_OF_A_CLASS = 10  # the accuracy on a class with fewer test images is hardly known
 
 
 def collect_caveats(analysis: SweepAnalysis) -> list[str]:
-    """Sentences: of what was declared, of the verdicts, and of runs that do not count."""
-    every = analysis.runs
+    """Collects sentences about the declarations, the verdicts, and the runs that do not count."""
+    runs = analysis.runs
     return [
-        *text.describe_conflicting_declarations(find_conflicting_declarations(every)),
-        *text.describe_verdict_caveats(analysis.verdicts, has_retrained_runs=bool(every.superseded)),
-        *superseded_runs.describe_superseded_runs(every.superseded),
-        *truncated_results.describe_truncated_results(every.unreadable),
+        *describe_conflicting_declarations(find_conflicting_declarations(runs)),
+        *describe_verdict_caveats(analysis.verdicts, has_retrained_runs=bool(runs.superseded)),
+        *describe_superseded_runs(runs.superseded),
+        *describe_debug_runs(runs.debug),
+        *describe_unreadable_results(runs.unreadable),
     ]
+
+
+def describe_conflicting_declarations(declarations: Mapping[str, Sequence[Any]]) -> list[str]:
+    """Describes the keys of ``compare`` that runs declared differently."""
+    if not declarations:
+        return []
+    keys = [f"compare.{key}: {' or '.join(map(_format_value, values))}" for key, values in declarations.items()]
+    return [
+        f"These runs declared different comparisons ({'; '.join(keys)}). The verdicts follow the declaration of the "
+        "first run to train: a later one could depend on its result."
+    ]
+
+
+def familywise_levels(verdicts: Sequence[Verdict]) -> dict[str, float]:
+    """Computes the chance of any false answer: on a data set, over all verdicts, and over all looks at them."""
+    of_data_sets = [sum(verdict.alpha for verdict in of_data) for of_data in group_by_data_set(verdicts).values()]
+    of_all = sum(of_data_sets)
+    return {
+        "level_of_each": max(of_data_sets, default=0.0),
+        "level_of_all": of_all,
+        "false_at_most": min(1.0, _max_looks(verdicts) * of_all),
+    }
+
+
+def _max_looks(verdicts: Sequence[Verdict]) -> int:
+    return max((verdict.table.num_looks for verdict in verdicts), default=1)
+
+
+def describe_verdict_caveats(verdicts: Sequence[Verdict], has_retrained_runs: bool = False) -> list[str]:
+    """Describes the level of the verdicts, and what limits each of them.
+
+    Args:
+        verdicts: of all data sets and budgets.
+        has_retrained_runs: whether later runs replaced some runs.
+    """
+    if not verdicts:
+        return []
+    of_data_set, of_all, of_looks = (f"{100 * chance:.3g} %" for chance in familywise_levels(verdicts).values())
+    split = f", split over {len(verdicts)} budgets" if len(verdicts) > 1 else ""
+    if len(group_by_data_set(verdicts)) > 1:
+        level = f"{of_data_set} for each data set, {of_all} for all together"
+    else:
+        level = f"{of_all}{split}"
+    sentences = [
+        f"Level: {level}: the chance that any arm is called worse than one that it equals. "
+        f"{PROTOCOL_REFERENCE} has measured error rates."
+    ]
+    if any(len(verdict.table.seeds) == 1 for verdict in verdicts):
+        sentences.append("With one seed a verdict is about these trained networks only.")
+    if (looks := _max_looks(verdicts)) > 1:
+        reason = "Seeds or images were added, or runs trained anew," if has_retrained_runs else "Seeds were added"
+        times = {1: "once", 2: "twice"}.get(looks - 1, f"{looks - 1} times")
+        sentences.append(
+            f"{reason} {times} after results could be seen: {looks} looks, so that a false answer has a chance of up "
+            f"to {of_looks} instead of {of_all}."
+        )
+    if (metric := verdicts[0].metric) != "accuracy":
+        sentences.append(f"The verdicts use {metric.replace('_', ' ')}; the table shows plain accuracy.")
+    return sentences + merge_by_budget(verdicts, _describe_table_caveats)
+
+
+def _describe_table_caveats(verdict: Verdict) -> list[str]:
+    table = verdict.table
+    clauses = [f"{arm} is refused as evidence: {reason}" for arm, reason in table.exclusions.items()]
+    clauses += [
+        f"left out: {_format_seeds(seeds)} of {arm}, which other arms lack"
+        for arm, seeds in table.unshared_seeds.items()
+    ]
+    clauses += [
+        f"{arm} predicts one class for all test images with {_format_seeds(seeds)}"
+        for arm, seeds in table.constant_seeds.items()
+    ]
+    fewest = np.unique(table.labels, return_counts=True)[1].min(initial=MIN_IMAGES_OF_A_CLASS)
+    if verdict.metric == "balanced_accuracy" and fewest < MIN_IMAGES_OF_A_CLASS:
+        clauses.append(f"the rarest class has {fewest} test images, and balanced accuracy depends on them")
+    return clauses + _describe_missing_contrast(verdict)
+
+
+def _describe_missing_contrast(verdict: Verdict) -> list[str]:
+    """Describes why the declared contrast has no answer, where no excluded arm is the reason."""
+    arms = {name: verdict.table.find_arms(name) for name in verdict.declared_contrast}
+    if verdict.declared_contrast == DEFAULT_CONTRAST and not any(arms.values()):
+        return []  # the default contrast, which nobody asked for
+    no_answer = f"{' against '.join(arms)} has no answer"
+    return [f"{no_answer}: there is no run of {name}" for name, of_name in arms.items() if not of_name] + [
+        f"{no_answer}: {join_with_and(of_name)} are arms of {name}; compare.contrast may name one"
+        for name, of_name in arms.items()
+        if len(of_name) > 1
+    ]
+
+
+def describe_superseded_runs(superseded: Sequence[LoadedRun]) -> list[str]:
+    """Describes the runs that later runs replace."""
+    if not superseded:
+        return []
+    count = pluralize(len(superseded), "run is superseded", "runs are superseded")
+    return [
+        f"{count} and not counted: images, weights or the version changed, and the same command trained anew. That is "
+        f"a further look, since the older results could be seen ({join_with_limit([run.name for run in superseded])})."
+    ]
+
+
+def describe_debug_runs(debug: Sequence[LoadedRun]) -> list[str]:
+    """Describes the runs with debug settings, by setting."""
+    names: dict[str, list[str]] = defaultdict(list)
+    for run in debug:
+        names[str(run.result.debug)].append(run.name)
+    return [
+        f"{pluralize(len(of_reason), 'debug run is', 'debug runs are')} not counted ({reason}): "
+        f"{join_with_limit(of_reason)}."
+        for reason, of_reason in names.items()
+    ]
+
+
+def describe_unreadable_results(directories: Sequence[Path]) -> list[str]:
+    """Describes the runs whose ``result.json`` is not whole."""
+    if not directories:
+        return []
+    names = join_with_limit([encode_name(directory.name) for directory in directories])
+    return [
+        f"Unreadable, not a whole result.json: {names}. These runs do not count, not even as failures; remove them, "
+        "and the same command trains them again."
+    ]
+
+
+def _format_seeds(seeds: Sequence[int]) -> str:
+    return f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}"
+
+
+def _format_value(value: Any) -> str:
+    return f"[{','.join(map(str, value))}]" if isinstance(value, list) else str(value)

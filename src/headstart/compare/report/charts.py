@@ -1,7 +1,7 @@
-"""The charts of the page: SVG by matplotlib, in the page's own colours and type, so that they follow light and dark.
+"""Draws the charts of the report.
 
-No name of a person's stands in a chart: arms are told apart by colour, marker and dashes, and the page names them
-beside a :func:`swatch`.
+Charts hold no name that a user gave: color, marker and dashes distinguish the arms, and the page has the names beside
+the swatches of :func:`plot_swatch`.
 """
 
 from collections.abc import Sequence
@@ -19,64 +19,70 @@ LINE_STYLES = ["-", (0, (5, 1.5)), (0, (1.5, 1.2)), (0, (6, 1.5, 1.5, 1.5)), (0,
 def plot_label_efficiency(
     rows: Sequence[dict[str, Any]], arms: Sequence[str], crossover_spans: Sequence[Sequence[float]]
 ) -> str:
-    """Accuracy against labels per class, a band of one standard deviation over the runs around each arm's mean.
+    """Plots accuracy against labels per class, with a band of one standard deviation over the runs of each arm.
 
     Args:
-        rows: of the table, each with the ``labels`` that its budget comes to.
-        arms: in the order of their colours.
-        between: pairs of budgets between which the order of two arms changes; they are shaded.
+        rows: of the table, each with its ``labels`` per class.
+        arms: in the order of their colors.
+        crossover_spans: pairs of budgets between which the order of two arms changes; shaded.
     """
 
     def draw(axes: "Axes") -> None:
         for i, arm in enumerate(arms):
-            its = sorted((row for row in rows if row["arm"] == arm), key=lambda row: row["labels"])
-            x = [row["labels"] for row in its]
-            low, high = ([100 * (r["accuracy"] + side * (r["spread"] or 0)) for r in its] for side in (-1, 1))
+            of_arm = _select_arm_rows(rows, arm)
+            x = [row["labels"] for row in of_arm]
+            low, high = ([100 * (r["accuracy"] + sign * (r["spread"] or 0)) for r in of_arm] for sign in (-1, 1))
             axes.fill_between(x, low, high, color=PALETTE[i % NUM_COLORS], alpha=0.15, linewidth=0)
-            axes.plot(x, [100 * row["accuracy"] for row in its], **_line_style(i))
+            axes.plot(x, [100 * row["accuracy"] for row in of_arm], **_line_style(i))
         for low_end, high_end in crossover_spans:
             axes.axvspan(low_end, high_end, color=INK_COLOR, alpha=0.07, linewidth=0)
         _set_budget_axis(axes, sorted({row["labels"] for row in rows}))
         axes.set_ylabel("accuracy on the test images, %")
 
-    return render_svg("efficiency", draw, "Accuracy against labels per class, one line for each arm, with a band of one "
-                  "standard deviation over its runs. The numbers are in the table above.")  # fmt: skip
+    description = (
+        "Accuracy against labels per class, one line for each arm, with a band of one standard deviation over its "
+        "runs. The numbers are in the table above."
+    )
+    return render_svg("efficiency", draw, description)
 
 
 def plot_cost(rows: Sequence[dict[str, Any]], arms: Sequence[str]) -> str:
-    """Accuracy against seconds of training, the budgets of an arm joined."""
+    """Plots accuracy against seconds of training; lines join the budgets of an arm."""
 
     def draw(axes: "Axes") -> None:
         for i, arm in enumerate(arms):
-            its = sorted((row for row in rows if row["arm"] == arm), key=lambda row: row["labels"])
-            axes.plot([row["seconds"] for row in its], [100 * row["accuracy"] for row in its], **_line_style(i))
+            of_arm = _select_arm_rows(rows, arm)
+            axes.plot([row["seconds"] for row in of_arm], [100 * row["accuracy"] for row in of_arm], **_line_style(i))
         axes.set_xscale("log")
         _set_plain_ticks(axes)
         axes.set_xlabel("seconds of training a run")
         axes.set_ylabel("accuracy on the test images, %")
 
-    return render_svg("cost", draw, "Accuracy against seconds of training, a point for each arm and budget, the budgets of "
-                  "an arm joined. The numbers are in the table above.")  # fmt: skip
+    description = (
+        "Accuracy against seconds of training, a point for each arm and budget, the budgets of an arm joined. The "
+        "numbers are in the table above."
+    )
+    return render_svg("cost", draw, description)
 
 
 def plot_learning_curves(
     curves: Sequence[dict[str, Any]], arms: Sequence[str], metric: str, label: str, scale: float = 1
 ) -> str:
-    """A curve for each arm against its epochs.
+    """Plots a curve for each arm against its epochs.
 
     Args:
-        curves: with ``arm``, ``epoch`` and ``what``.
-        arms: in the order of their colours.
-        what: the key of what is shown, times ``scale``.
-        label: what it is called.
+        curves: with ``arm``, ``epoch`` and ``metric``.
+        arms: in the order of their colors.
+        metric: the key of the shown values.
+        label: of the axis.
+        scale: factor of the shown values.
     """
-
     from matplotlib.ticker import MaxNLocator
 
     def draw(axes: "Axes") -> None:
         for curve in curves:
-            look = _line_style(arms.index(curve["arm"])) | {"marker": "" if len(curve["epoch"]) > 1 else "o"}
-            axes.plot(curve["epoch"], [_scale_value(v, scale) for v in curve[metric]], **look)
+            style = _line_style(arms.index(curve["arm"])) | {"marker": "" if len(curve["epoch"]) > 1 else "o"}
+            axes.plot(curve["epoch"], [_scale_value(v, scale) for v in curve[metric]], **style)
         axes.xaxis.set_major_locator(MaxNLocator("auto", steps=[1, 2, 2.5, 5, 10], integer=True))
         axes.set_xlabel("epoch")
         axes.set_ylabel(label)
@@ -86,7 +92,7 @@ def plot_learning_curves(
 
 
 def plot_reliability(points: Sequence[dict[str, Any]], arm_index: int) -> str:
-    """A reliability diagram: accuracy against confidence, beside the line on which they are equal."""
+    """Plots a reliability diagram: accuracy against confidence, beside the line on which they are equal."""
 
     def draw(axes: "Axes") -> None:
         axes.plot([0, 100], [0, 100], color=INK_COLOR, linewidth=0.9, linestyle=(0, (2, 2)))
@@ -94,15 +100,18 @@ def plot_reliability(points: Sequence[dict[str, Any]], arm_index: int) -> str:
         axes.plot(x, y, **(_line_style(arm_index) | {"linestyle": "-"}))
         axes.set_xlim(-3, 103)
         axes.set_ylim(-3, 103)
-        axes.set_xlabel("how sure it was, %")
-        axes.set_ylabel("how often it was right, %")
+        axes.set_xlabel("confidence, %")
+        axes.set_ylabel("accuracy, %")
 
-    return render_svg("reliability", draw, "How often the chosen arm was right against how sure it was, each point of as "
-                  "many answers. On the dashed line both are equal.", height=3.4)  # fmt: skip
+    description = (
+        "Accuracy of the arm against its confidence, each point of as many predictions. On the dashed line both are "
+        "equal."
+    )
+    return render_svg("reliability", draw, description, height=3.4)
 
 
 def plot_swatch(arm_index: int) -> str:
-    """The line and marker of an arm, for beside its name."""
+    """Draws the line and marker of an arm, to show beside its name."""
 
     def draw(axes: "Axes") -> None:
         axes.set_axis_off()
@@ -112,6 +121,11 @@ def plot_swatch(arm_index: int) -> str:
         axes.set_ylim(-1, 1)
 
     return render_svg(f"swatch{arm_index}", draw, None, width=0.44, height=0.16)
+
+
+def _select_arm_rows(rows: Sequence[dict[str, Any]], arm: str) -> list[dict[str, Any]]:
+    """Returns the rows of an arm, sorted by labels."""
+    return sorted((row for row in rows if row["arm"] == arm), key=lambda row: row["labels"])
 
 
 def _line_style(arm_index: int) -> dict[str, Any]:
@@ -134,7 +148,7 @@ def _set_budget_axis(axes: "Axes", budgets: Sequence[float]) -> None:
 
 
 def _set_plain_ticks(axes: "Axes") -> None:
-    """A logarithmic axis with plain numbers, few enough to stand beside each other on a phone."""
+    """Labels a logarithmic axis with plain numbers, few enough for a phone."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
     low, high = axes.get_xlim()

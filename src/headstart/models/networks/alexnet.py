@@ -10,19 +10,19 @@ from headstart.errors import HeadstartError
 def small_alexnet(shape: tuple[int, int, int], classes: int) -> nn.Sequential:
     """AlexNet (Krizhevsky et al. 2012; the widths of arXiv:1404.5997) for images from 28 pixels on; 1.1 M parameters.
 
-    Kept: five convolutions with overlapping max-pools after the first, second and fifth, ReLU, two hidden layers with
-    dropout. Changed: half the channels, an eighth of the hidden units, and a first layer of 5×5 at stride 2 in the
-    place of 11×11 at stride 4, with padded pools, so that 28 pixels leave 2×2 places; larger maps are averaged to as
-    many. Its weights are drawn as He et al. 2015 have it (arXiv:1502.01852): with torch's own, which shrink a signal
-    from layer to layer, a small budget has ended before it learns. Left out, as torchvision does: local response
-    normalisation and the division over two GPUs.
+    As in the paper: five convolutions with overlapping max-pools after the first, second and fifth, ReLU, two hidden
+    layers with dropout. Changed: half the channels, an eighth of the hidden units, a first layer of 5×5 at stride 2
+    instead of 11×11 at stride 4, and padded pools, so that 28 pixels leave 2×2 positions; larger maps are averaged to
+    2×2. Initialization is that of He et al. 2015 (arXiv:1502.01852): with torch's default, which shrinks the signal from
+    layer to layer, the network does not learn within a small budget. Left out, as in torchvision: local response
+    normalization and the division over two GPUs.
 
     Args:
-        shape: of an image: channels, height, width.
-        classes: how many logits it gives.
+        shape: channels, height and width of an image.
+        classes: number of logits.
 
     Raises:
-        HeadstartError: images that are too small for it.
+        HeadstartError: the images are too small.
     """
     channels, height, width = shape
     if min(height, width) < 28:

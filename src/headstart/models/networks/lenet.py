@@ -10,18 +10,18 @@ from headstart.errors import HeadstartError
 def lenet5(shape: tuple[int, int, int], classes: int) -> nn.Sequential:
     """LeNet-5 (LeCun et al., Proc. IEEE 86:2278, 1998, section II.B) for any image shape from 16×16 on.
 
-    At 1×32×32 and 10 classes it has the paper's layers and 61,706 parameters; its fields grow 5, 6, 14, 16, 32. For
-    other images the kernel of its last convolution is as large as the maps that reach it, so that it sees them whole.
+    For images of 1×32×32 and 10 classes it has the paper's layers and 61,706 parameters; its receptive fields grow 5, 6,
+    14, 16, 32. For other images the kernel of the last convolution is as large as its input maps.
 
-    Changed: pools are plain averages without weights, every map of the second convolution sees all six of the first,
-    and the output is linear for a cross-entropy instead of radial basis functions.
+    Differences from the paper: average pools without weights, each map of the second convolution is connected to all
+    six maps of the first, and a linear output for a cross-entropy instead of radial basis functions.
 
     Args:
-        shape: of an image: channels, height, width.
-        classes: how many logits it gives.
+        shape: channels, height and width of an image.
+        classes: number of logits.
 
     Raises:
-        HeadstartError: images that are too small for it.
+        HeadstartError: the images are too small.
     """
     channels, *size = shape
     height, width = (((side - 4) // 2 - 4) // 2 for side in size)

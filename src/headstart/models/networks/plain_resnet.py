@@ -9,13 +9,14 @@ from headstart.errors import HeadstartError
 
 
 def remove_skip_connections(network: nn.Module, name: str) -> nn.Module:
-    """A timm ResNet whose blocks were replaced by their layers, one after another, each under the name it had.
+    """Replaces each residual block of a timm ResNet by a sequence of its layers, under the same names.
 
     Args:
-        name: of the network, for the error.
+        network: changed in place.
+        name: name of the network, for the error.
 
     Raises:
-        HeadstartError: it is not built of timm's residual blocks.
+        HeadstartError: it has no residual blocks of timm.
     """
     from timm.models.resnet import BasicBlock, Bottleneck
 
@@ -24,11 +25,11 @@ def remove_skip_connections(network: nn.Module, name: str) -> nn.Module:
         raise HeadstartError(
             f"backbone.name={name}: has no residual blocks; give a ResNet, such as resnet18 or resnet50"
         )
-    for place, block in blocks:
-        kept = OrderedDict((k, m) for k, m in block.named_children() if k not in ("downsample", "drop_path"))
-        # timm starts the last normalisation of a block at zero, which without a skip would end every signal there.
-        for layer in kept.values():
+    for block_name, block in blocks:
+        layers = OrderedDict((k, m) for k, m in block.named_children() if k not in ("downsample", "drop_path"))
+        # timm initializes the last normalization of a block with zero: without a skip, no signal would pass.
+        for layer in layers.values():
             if isinstance(layer, _BatchNorm) and layer.affine:
                 nn.init.ones_(layer.weight)
-        network.set_submodule(place, nn.Sequential(kept))
+        network.set_submodule(block_name, nn.Sequential(layers))
     return network

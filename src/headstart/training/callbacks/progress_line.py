@@ -9,7 +9,7 @@ import lightning as L
 from lightning.pytorch.callbacks import ProgressBar
 from rich.console import Console
 
-from headstart.reporting.console import format_duration
+from headstart.reporting.formats import format_duration
 
 TERMINAL_REFRESH_SECONDS, FILE_REFRESH_SECONDS = 0.2, 60.0  # a terminal rewrites one line, a file keeps all
 

@@ -1,65 +1,66 @@
-"""Whether each network of the arc beat the one before it: LeNet, AlexNet, ResNet on the same images and seeds."""
+"""Accuracy gains from LeNet to AlexNet to ResNet on the same images and seeds."""
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any
+from statistics import fmean
 
-import numpy as np
+from headstart.understand.claims import Chapter, ClaimVerdict
+from headstart.understand.decision import decide_by
+from headstart.understand.run_row import RunRow
+from headstart.understand.statistics import Estimate, t_interval
 
-from headstart.understand.architectures import skip_connections
-from headstart.understand.claims import Claim
-from headstart.understand.statistics import Estimate
-
-CLAIM_NAME, CLAIM_SENTENCE = (
-    "each-network-beat-the-last",
-    "LeNet, AlexNet, ResNet: each is more accurate than the one before.",
-)
 ARCHITECTURES = ("lenet", "alexnet", "scratch_backbone")
 COMMAND = "headstart-train experiment=architectures, then headstart understand RUN --sweep DIR"
 
 
-def collect_paired_accuracies(rows: Sequence[dict[str, Any]]) -> list[list[float]]:
-    """Of each network of the arc, seed by seed, at the largest budget that has all three; [] where none has them twice.
+def collect_paired_accuracies(rows: Sequence[RunRow]) -> list[list[float]]:
+    """Accuracies of each architecture by seed, at the largest budget at which all three have two seeds in common.
 
     Args:
-        rows: a dict a run with the keys of its ``result.json``, of one data set.
+        rows: runs of one data set.
+
+    Returns:
+        A list for each of ``ARCHITECTURES``; [] without such a budget.
     """
-    budgets = {row["labels_per_class"] for row in rows}
+    budgets = {row.labels_per_class for row in rows}
     for budget in sorted(budgets, key=lambda labels: labels or float("inf"), reverse=True):
-        by_seed = {
-            model: {
-                row["seed"]: row["metrics"]["test/accuracy"]
-                for row in rows
-                if row["model"] == model and row["labels_per_class"] == budget
-            }
-            for model in ARCHITECTURES
-        }
-        seeds = sorted(set.intersection(*(set(its) for its in by_seed.values())))
+        by_seed: dict[str, dict[int, float]] = {model: {} for model in ARCHITECTURES}
+        for row in rows:
+            if row.model in by_seed and row.labels_per_class == budget:
+                by_seed[row.model][row.seed] = row.accuracy
+        seeds = sorted(set.intersection(*(set(accuracies) for accuracies in by_seed.values())))
         if len(seeds) > 1:
             return [[by_seed[model][seed] for seed in seeds] for model in ARCHITECTURES]
     return []
 
 
-def architecture_gains(accuracies: list[list[float]]) -> list[Estimate]:
-    """By how much each network is above the one before it, of :func:`accuracies`."""
-    return [skip_connections.paired_difference(before, after) for before, after in pairwise(accuracies)]
+def architecture_gains(accuracies: Sequence[Sequence[float]]) -> list[Estimate]:
+    """The gain of each architecture over the one before, paired by seed, of :func:`collect_paired_accuracies`."""
+    return [t_interval([b - a for a, b in zip(*pair, strict=True)]) for pair in pairwise(accuracies)]
 
 
-def build_architecture_claim(accuracies: list[list[float]]) -> Claim:
-    """The claim, from :func:`accuracies`."""
+def architecture_gains_verdict(gains: Sequence[Estimate]) -> ClaimVerdict:
+    """Whether each architecture beats the one before: fails if one is worse, holds if all are better."""
+    return decide_by(holds=all(gain.low > 0 for gain in gains), fails=any(gain.high < 0 for gain in gains))
+
+
+def add_architecture_claim(chapter: Chapter, name: str, accuracies: Sequence[Sequence[float]]) -> None:
+    """Adds the claim to a chapter.
+
+    Args:
+        chapter: has the claim's sentence.
+        name: of the claim.
+        accuracies: by :func:`collect_paired_accuracies`.
+    """
     if not accuracies:
-        return Claim(
-            CLAIM_NAME, CLAIM_SENTENCE, "not measured", control="the same images and seeds for each", command=COMMAND
-        )
-    steps = architecture_gains(accuracies)
-    shares = ", ".join(
-        f"{model} {100 * np.mean(its):.1f} %" for model, its in zip(ARCHITECTURES, accuracies, strict=True)
-    )
-    told = " and ".join(f"{100 * step.low:+.1f} to {100 * step.high:+.1f}" for step in steps).replace("-", "−")
-    return Claim(
-        CLAIM_NAME,
-        CLAIM_SENTENCE,
-        skip_connections.architecture_gains_verdict(steps),
-        shares,
-        f"{len(accuracies[0])} seeds; gains in points {told}",
+        return chapter.add_claim(name, "not measured", control="the same images and seeds for each", command=COMMAND)
+    gains = architecture_gains(accuracies)
+    intervals = " and ".join(f"{100 * gain.low:+.1f} to {100 * gain.high:+.1f}" for gain in gains).replace("-", "−")
+    chapter.add_claim(
+        name,
+        architecture_gains_verdict(gains),
+        ", ".join(
+            f"{model} {100 * fmean(values):.1f} %" for model, values in zip(ARCHITECTURES, accuracies, strict=True)
+        ),
+        f"{len(accuracies[0])} seeds; gains in points {intervals}",
     )

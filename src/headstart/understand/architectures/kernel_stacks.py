@@ -1,27 +1,28 @@
-"""One large kernel or a stack of small ones: what each costs for the same field."""
+"""Weights of one large kernel and of a stack of 3×3 kernels with the same receptive field."""
 
 from collections.abc import Sequence
 
 from torch import nn
 
 from headstart.understand.claims import ClaimVerdict
+from headstart.understand.decision import decide_cases
 
 
 def count_stack_weights(inputs: int, outputs: int, layers: int) -> int:
-    """Weights of ``layers`` 3×3 convolutions one after another: 9·(in·out + (n−1)·out²)."""
+    """Weights of n consecutive 3×3 convolutions: 9·(in·out + (n−1)·out²)."""
     return 9 * (inputs * outputs + (layers - 1) * outputs**2)
 
 
 def count_single_kernel_weights(inputs: int, outputs: int, layers: int) -> int:
-    """Weights of the one convolution that sees as many pixels as they do: (2n+1)²·in·out."""
+    """Weights of the one convolution with the receptive field of n 3×3 convolutions: (2n+1)²·in·out."""
     return (2 * layers + 1) ** 2 * inputs * outputs
 
 
 def list_spatial_convolutions(network: nn.Module) -> list[tuple[str, int, int]]:
-    """Name, channels in and channels out of each convolution that sees more than one place.
+    """Name, input channels and output channels of each convolution larger than 1×1.
 
-    Of a grouped convolution the channels of one group: stack and kernel both have their weights as often as there are
-    groups.
+    For a grouped convolution these are the channels of one group: stack and kernel have their weights once for each
+    group.
     """
     return [
         (name, layer.in_channels // layer.groups, layer.out_channels // layer.groups)
@@ -31,6 +32,7 @@ def list_spatial_convolutions(network: nn.Module) -> list[tuple[str, int, int]]:
 
 
 def stack_cost_verdict(channels: Sequence[tuple[int, int]], layers: int) -> ClaimVerdict:
-    """Whether the stack has fewer weights than the kernel at all pairs of channels (in, out), at some, or at none."""
-    cheaper = [count_stack_weights(i, o, layers) < count_single_kernel_weights(i, o, layers) for i, o in channels]
-    return "holds" if all(cheaper) else "depends" if any(cheaper) else "fails"
+    """Whether the stack has fewer weights than the kernel: for all pairs of channels (in, out), some, or none."""
+    return decide_cases(
+        [count_stack_weights(i, o, layers) < count_single_kernel_weights(i, o, layers) for i, o in channels]
+    )

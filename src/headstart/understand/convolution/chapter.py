@@ -1,6 +1,7 @@
-"""Convolution by hand: the sum itself, on the lesson's square, in the network's layers, and learned."""
+"""The chapter on convolution: the sliding sum, the network's layers, and a learned kernel."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import torch
 import torch.nn.functional as F
@@ -8,7 +9,7 @@ from torch import Tensor, nn
 
 from headstart.networks.copying import clone_network
 from headstart.networks.hooks import LayerInfo, list_layers
-from headstart.understand.claims import Chapter, Claim, ClaimVerdict, Picture, Table
+from headstart.understand.claims import Chapter, Picture, Table
 from headstart.understand.convolution.kernel_drawing import format_short_number, render_kernel_positions
 from headstart.understand.convolution.learned_kernel import (
     LEARNED_TOLERANCE,
@@ -30,10 +31,11 @@ from headstart.understand.convolution.sliding_sum import (
     stride_halving_verdict,
 )
 from headstart.understand.pictures import render_image, tile_images
+from headstart.understand.prose import render_paragraphs
+from headstart.understand.receptive_field.fields import receptive_fields
 from headstart.understand.subject import Subject
-from headstart.understand.translation.locality import MapUnit, unit_boxes
 
-CLAIMS = {
+CONVOLUTION_CLAIMS = {
     "sliding-sum": "A convolution is nothing but a small grid slid over an image: multiply what overlaps, add up.",
     "edges-by-hand": "Slid over an image, a Sobel kernel turns vertical edges into bright spots.",
     "kernels-are-learned": "Nobody needs to write a kernel down: backpropagation finds it.",
@@ -41,253 +43,243 @@ CLAIMS = {
     "padding-preserves": "Zeros around the border keep the size of a map.",
     "dilation-widens": "Gaps in a kernel let it see further without another weight.",
 }
+CONVOLUTION_PROSE = Path(__file__).with_name("chapter.txt.jinja")
 NUM_TRIALS = 1000
-NUM_PICTURES = 3
-PICTURE_SIZE = 64  # pixels of a picture on the page
+MAX_EDGE_IMAGES = 50
+NUM_EDGE_PICTURES = 3
+EDGE_PICTURE_SIZE = 64  # pixels of a picture on the page
 
 
-@torch.random.fork_rng(devices=[])  # fresh layers draw from the stream that everybody shares
+@torch.random.fork_rng(devices=[])  # new layers draw from torch's global stream
 def build_convolution_chapter(subject: Subject, report_progress: Callable[[str], None]) -> Chapter:
-    found = Chapter("convolution", "Convolution by hand")
+    """The sliding sum on the course's square, on pictures and in the network's layers; a learned kernel."""
+    chapter = Chapter("convolution", "Convolution by hand", sentences=CONVOLUTION_CLAIMS)
     report_progress("the sum by hand")
-    _add_worked_example(found)
-    _add_picture_edges(found, subject)
+    _add_worked_example(chapter)
+    _add_picture_edges(chapter, subject)
     report_progress("the layers of the network")
-    _add_layer_checks(found, subject)
-    _add_dilation(found)
+    layers = list_layers(clone_network(subject.network), subject.images, (nn.Conv2d, nn.MaxPool2d, nn.AvgPool2d))
+    _add_layer_checks(chapter, layers)
+    _add_map_sizes(chapter, layers)
+    _add_dilation(chapter)
     report_progress("a kernel is learned")
-    _add_learned_kernel(found)
-    return found
+    _add_learned_kernel(chapter)
+    return chapter
 
 
-def _add_claim(
-    found: Chapter, name: str, verdict: ClaimVerdict, value: str, control: str = "", command: str = ""
-) -> None:
-    found.claims.append(Claim(name, CLAIMS[name], verdict, value, control, command=command))
-
-
-def _add_worked_example(found: Chapter) -> None:
-    image, kernel = build_square_image(), torch.tensor(SOBEL)
+def _add_worked_example(chapter: Chapter) -> None:
+    image, kernel = build_square_image(), _sobel_kernel()
     results = {
-        "as it is": convolve(image, kernel[None, None]),
-        "padded by 1": convolve(image, kernel[None, None], padding=1),
-        "stride 2": convolve(image, kernel[None, None], stride=2),
-        "dilation 2": convolve(image, kernel[None, None], dilation=2),
+        "as it is": convolve(image, kernel),
+        "padded by 1": convolve(image, kernel, padding=1),
+        "stride 2": convolve(image, kernel, stride=2),
+        "dilation 2": convolve(image, kernel, dilation=2),
     }
-    turned = convolve(image, kernel.flip(0, 1)[None, None])
+    rotated = convolve(image, kernel.flip(2, 3))[0, 0]
     trials = sample_output_sizes(NUM_TRIALS)
-    right = sum(formula == measured for _, formula, measured in trials)
-    found.content += [
-        "Take the lesson's picture: a white square of 3×3 pixels (1) amid black (0), 5×5 in all. The Sobel kernel has "
-        "the rows −1 0 1, −2 0 2 and −1 0 1. It fits into the picture at nine places. At each, multiply the nine pairs "
-        "of numbers that lie over each other and add the products up.",
+    num_correct = sum(formula == measured for _, formula, measured in trials)
+    chapter.content += [
+        *render_paragraphs(CONVOLUTION_PROSE, "example"),
         Picture(
-            render_kernel_positions(build_square_image()[0, 0], torch.tensor(SOBEL)),
-            "The nine places of the kernel. In the outlined window stand the nine products, below it their sum.",
+            render_kernel_positions(image[0, 0], kernel[0, 0]),
+            "The nine positions of the kernel. The outlined window has the nine products, below it is their sum.",
         ),
-        "Look at the signs. The left edge of the square, from black to white, gives 3, 4 and 3: bright. The right "
-        "edge, "
-        "from white to black, gives −3, −4 and −3: the darkest values of all. So bright spots mark only the edges that "
-        "brighten from left to right. To see both one looks at the size of the number without its sign.",
+        *render_paragraphs(CONVOLUTION_PROSE, "signs"),
         Table(
-            "The same kernel on the same picture, by four ways of sliding it",
+            "The same kernel on the same picture, slid in four ways",
             ("sliding", "size", "result, row by row"),
-            [(way, f"{v.shape[2]}×{v.shape[3]}", _format_rows(v[0, 0])) for way, v in results.items()],
+            [(name, f"{v.shape[2]}×{v.shape[3]}", _format_rows(v[0, 0])) for name, v in results.items()],
         ),
-        "A word on the name: mathematics turns the kernel by half a turn before it slides it and calls that a "
-        "convolution. Deep learning does not turn it, which is a correlation by its proper name. For a learned kernel "
-        f"that makes no difference. For this one it turns the signs: {_format_rows(turned[0, 0])}.",
-        "How large the result is follows from one formula: (size + 2·padding − dilation·(kernel − 1) − 1) / stride, "
-        f"rounded down, plus 1. In {right:,} of {NUM_TRIALS:,} random settings torch gives a map of that size.",
+        *render_paragraphs(
+            CONVOLUTION_PROSE, "sizes", rotated=_format_rows(rotated), num_correct=num_correct, num_trials=NUM_TRIALS
+        ),
     ]
-    found.numbers |= {
-        "sobel": {way: v[0, 0].tolist() for way, v in results.items()},
-        "turned": turned[0, 0].tolist(),
-        "sizes_right": right,
+    chapter.numbers |= {
+        "sobel": {name: values[0, 0].tolist() for name, values in results.items()},
+        "turned": rotated.tolist(),
+        "sizes_right": num_correct,
         "sizes_tried": NUM_TRIALS,
     }
 
 
+def _sobel_kernel() -> Tensor:
+    """The Sobel kernel, float32 (1, 1, 3, 3)."""
+    return torch.tensor(SOBEL)[None, None]
+
+
 def _format_rows(values: Tensor) -> str:
-    return " / ".join(" ".join(format_short_number(v) for v in row) for row in values.tolist())
+    return " / ".join(" ".join(format_short_number(value) for value in row) for row in values.tolist())
 
 
-def _add_picture_edges(found: Chapter, subject: Subject) -> None:
-    pictures = subject.pictures[subject.held_out_indices(50)].float().mean(dim=1, keepdim=True) / 255
-    side = min(PICTURE_SIZE, *pictures.shape[2:])
-    response = convolve(F.interpolate(pictures, (side, side), mode="area"), torch.tensor(SOBEL)[None, None])
-    strongest = response.abs() >= response.abs().flatten().quantile(0.9)
-    dark = float((response[strongest] < 0).float().mean())
-    shades = ((response[:NUM_PICTURES] / 8 + 0.5) * 255).round().clamp(0, 255).byte()
-    seen = (F.interpolate(pictures[:NUM_PICTURES], shades.shape[2:], mode="area") * 255).round().byte()
-    found.content.append(
+def _add_picture_edges(chapter: Chapter, subject: Subject) -> None:
+    pictures = subject.pictures[subject.held_out_indices(MAX_EDGE_IMAGES)].float().mean(dim=1, keepdim=True) / 255
+    side = min(EDGE_PICTURE_SIZE, *pictures.shape[2:])
+    responses = convolve(F.interpolate(pictures, (side, side), mode="area"), _sobel_kernel())
+    is_strong = responses.abs() >= responses.abs().flatten().quantile(0.9)
+    dark_share = float((responses[is_strong] < 0).float().mean())
+    edges = _to_gray(responses[:NUM_EDGE_PICTURES] / 8 + 0.5)
+    originals = (F.interpolate(pictures[:NUM_EDGE_PICTURES], edges.shape[2:], mode="area") * 255).round().byte()
+    sheet = tile_images(torch.cat([originals, edges]), NUM_EDGE_PICTURES)
+    chapter.content.append(
         Picture(
-            render_image(
-                tile_images(torch.cat([seen, shades]), NUM_PICTURES), "Your pictures and their vertical edges", scale=2
-            ),
-            "Some of your own pictures in grey, and below each what the Sobel kernel makes of it. Middle grey is 0, "
-            f"white a rising edge, black a falling one. Of the strongest tenth {100 * dark:.0f} % are dark.",
+            render_image(sheet, "Your pictures and their vertical edges", scale=2),
+            "Some of your pictures in grey, and below each the Sobel kernel's output. Middle grey is 0, white a rising "
+            f"edge, black a falling one. Of the strongest tenth {100 * dark_share:.0f} % are dark.",
         )
     )
-    square = convolve(build_square_image(), torch.tensor(SOBEL)[None, None])[0, 0]
-    edges = torch.tensor([True, False, True]).expand(3, 3)
-    across = convolve(build_square_image(), torch.tensor(SOBEL).T[None, None])[0, 0]
-    _add_claim(
-        found, "edges-by-hand", edge_detection_verdict(square, edges),
-        f"the square's left edge gives 4, its right edge −4; in your pictures {100 * dark:.0f} % of the strongest "
-        "edges are dark",
-        f"the kernel for horizontal edges finds them nowhere ({edge_detection_verdict(across, edges)})",
-    )  # fmt: skip
-    found.numbers["dark_edges"] = dark
+    is_edge = torch.tensor([True, False, True]).expand(3, 3)
+    vertical = convolve(build_square_image(), _sobel_kernel())[0, 0]
+    horizontal = convolve(build_square_image(), _sobel_kernel().mT)[0, 0]
+    chapter.add_claim(
+        "edges-by-hand",
+        edge_detection_verdict(vertical, is_edge),
+        f"the square's left edge gives 4, its right edge −4; in your pictures {100 * dark_share:.0f} % of the "
+        "strongest edges are dark",
+        f"the kernel for horizontal edges finds them nowhere ({edge_detection_verdict(horizontal, is_edge)})",
+    )
+    chapter.numbers["dark_edges"] = dark_share
 
 
-def _add_layer_checks(found: Chapter, subject: Subject) -> None:
-    passed = list_layers(clone_network(subject.network), subject.images, (nn.Conv2d, nn.MaxPool2d, nn.AvgPool2d))
-    kinds: dict[tuple[object, ...], list[LayerInfo]] = {}
-    for layer in passed:
-        if isinstance(c := layer.module, nn.Conv2d):
-            # Depthwise, or in groups, or not: which is what the reader must know, not how many channels.
-            kinds.setdefault((c.kernel_size, c.stride, c.padding, c.dilation, c.groups > 1), []).append(layer)
-    checked = [convolution_error(group[0].module) for group in kinds.values() if isinstance(group[0].module, nn.Conv2d)]
-    apart = [d for d in checked if d is not None]
-    square = nn.Conv2d(1, 1, 3)  # the lesson's own, so that there is one in any case
-    found.numbers |= {"layer_kinds": len(kinds), "differences": apart}
-    if kinds:
-        found.content.append(
+def _to_gray(values: Tensor) -> Tensor:
+    """Values from 0 to 1 as uint8; others are clamped."""
+    return (values * 255).round().clamp(0, 255).byte()
+
+
+def _add_layer_checks(chapter: Chapter, layers: list[LayerInfo]) -> None:
+    groups: dict[tuple[object, ...], list[nn.Conv2d]] = {}
+    for convolution in (layer.module for layer in layers if isinstance(layer.module, nn.Conv2d)):
+        c = convolution
+        groups.setdefault((c.kernel_size, c.stride, c.padding, c.dilation, c.groups > 1), []).append(c)
+    errors = [convolution_error(group[0]) for group in groups.values()]
+    measured = [error for error in errors if error is not None]
+    chapter.numbers |= {"layer_kinds": len(groups), "differences": measured}
+    if groups:
+        chapter.content.append(
             Table(
-                "The convolutions of your network, one row a setting, and how far torch is from the sum by hand",
+                "The convolutions of your network, one row for each setting, and how far torch is from the sum by hand",
                 ("kernel", "stride", "padding", "dilation", "in groups", "layers", "largest difference"),
                 [
-                    (*(_format_setting(v) for v in kind[:4]), "yes" if kind[4] else "no", len(group), _format_error(d))
-                    for (kind, group), d in zip(kinds.items(), checked, strict=True)
+                    (
+                        *(_format_setting(value) for value in setting[:4]),
+                        "yes" if setting[4] else "no",
+                        len(group),
+                        "pads in its own way" if error is None else _format_error(error),
+                    )
+                    for (setting, group), error in zip(groups.items(), errors, strict=True)
                 ],
             )
         )
     else:
-        found.content.append("Your network has no convolution, so there is no layer of it to compute by hand.")
-    across = convolve(build_square_image(), torch.tensor(SOBEL).flip(0, 1)[None, None]) - F.conv2d(
-        build_square_image(), torch.tensor(SOBEL)[None, None]
+        chapter.content.append("Your network has no convolution, so no layer of it can be computed by hand.")
+    correlation = F.conv2d(build_square_image(), _sobel_kernel())
+    difference = convolve(build_square_image(), _sobel_kernel().flip(2, 3)) - correlation
+    course_error = convolution_error(nn.Conv2d(1, 1, 3)) or 0.0  # so that there is a layer in any case
+    chapter.add_claim(
+        "sliding-sum",
+        sliding_sum_verdict([*measured, course_error]),
+        f"computed by hand, {len(measured)} of your {len(groups)} {'kind' if len(groups) == 1 else 'kinds'} of layer; "
+        f"largest difference {_format_error(max(measured, default=0))}",
+        "with the kernel rotated by half a turn the course's square differs by "
+        f"{format_short_number(float(difference.max()))}",
     )
-    _add_claim(
-        found, "sliding-sum", sliding_sum_verdict([*apart, convolution_error(square) or 0.0]),
-        f"computed by hand, {len(apart)} of your {len(kinds)} {'kind' if len(kinds) == 1 else 'kinds'} of layer; "
-        f"largest difference {_format_tiny(max(apart, default=0))}",
-        "with the kernel turned by half a turn the lesson's square comes out different by "
-        f"{format_short_number(float(across.max()))}",
-    )  # fmt: skip
-    _add_map_sizes(found, passed)
 
 
 def _format_setting(value: object) -> str:
     return "×".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
-def _format_error(value: float | None) -> str:
-    return "pads in its own way" if value is None else _format_tiny(value)
+def _format_error(error: float) -> str:
+    return f"{error:.0e}" if error else "0"
 
 
-def _format_tiny(value: float) -> str:
-    return f"{value:.0e}" if value else "0"
-
-
-def _add_map_sizes(found: Chapter, passed: list[LayerInfo]) -> None:
+def _add_map_sizes(chapter: Chapter, layers: list[LayerInfo]) -> None:
     """What the network's strides and paddings do to the sizes of its maps."""
-    steps, padded = [], []
-    for layer in passed:
-        stride, around = (_last_axis(getattr(layer.module, key)) for key in ("stride", "padding"))
+    strided, padded = [], []
+    for layer in layers:
+        stride, padding = _last_axis(layer.module.stride), _last_axis(layer.module.padding)
         sizes = layer.input_shape[-1], layer.output_shape[-1]
         if stride == 2:
-            steps.append(sizes)
-        if stride == 1 and around not in (0, "valid"):
+            strided.append(sizes)
+        if stride == 1 and padding not in (0, "valid"):
             padded.append(sizes)
-    halved, kept = sum(2 * b == a for a, b in steps), sum(a == b for a, b in padded)
-    found.content += [
-        f"Your network has {len(steps)} layers of stride 2 (pools among them, where they are layers), and {halved} of "
-        "them halve their map exactly. It takes an even size and a padding that fits: the lesson's 5×5 becomes 2×2 "
-        "without padding and 3×3 with it, and neither is a half of five.",
-        f"It has {len(padded)} padded layers of stride 1, and {kept} of them keep the size of their map. They do so "
-        "where "
-        "the padding is dilation·(kernel − 1)/2. But zeros are not nothing: on an evenly white picture padded by one, "
-        "the Sobel kernel finds an edge of strength 4 along the left border and of −4 along the right one (3 and −3 in "
-        "the corners), where the picture has none.",
-    ]
-    lesson = [(28, output_size(28, 2, stride=2)), (5, output_size(5, 3, stride=2))]
-    _add_claim(
-        found, "stride-halves", stride_halving_verdict([*steps, *lesson]),
-        f"{halved} of {len(steps)} layers of stride 2 halve exactly; the lesson's pool makes 14 of 28, Sobel 2 of 5",
+    halved = sum(2 * output == size for size, output in strided)
+    preserved = sum(output == size for size, output in padded)
+    chapter.content += render_paragraphs(
+        CONVOLUTION_PROSE, "map_sizes", strided=len(strided), halved=halved, padded=len(padded), preserved=preserved
+    )
+    course_sizes = [(28, output_size(28, 2, stride=2)), (5, output_size(5, 3, stride=2))]
+    chapter.add_claim(
+        "stride-halves",
+        stride_halving_verdict([*strided, *course_sizes]),
+        f"{halved} of {len(strided)} layers of stride 2 halve exactly; the course's pool makes 14 of 28, Sobel 2 of 5",
         "the formula for the size, against torch",
-    )  # fmt: skip
-    _add_claim(
-        found, "padding-preserves", padding_verdict([*padded, (5, output_size(5, 3, padding=1))]),
-        f"{kept} of {len(padded)} padded layers of stride 1 keep their size; the lesson's 5×5 stays 5×5 with padding 1",
-        "without padding the lesson's 5×5 becomes 3×3",
-    )  # fmt: skip
-    found.numbers["stride_2"] = {"layers": len(steps), "halved": halved}
-    found.numbers["padded"] = {"layers": len(padded), "kept": kept}
+    )
+    chapter.add_claim(
+        "padding-preserves",
+        padding_verdict([*padded, (5, output_size(5, 3, padding=1))]),
+        f"{preserved} of {len(padded)} padded layers of stride 1 keep their size; the course's 5×5 stays 5×5 with "
+        "padding 1",
+        "without padding the course's 5×5 becomes 3×3",
+    )
+    chapter.numbers["stride_2"] = {"layers": len(strided), "halved": halved}
+    chapter.numbers["padded"] = {"layers": len(padded), "kept": preserved}
 
 
 def _last_axis(value: object) -> object:
     return value[-1] if isinstance(value, tuple) else value
 
 
-def _add_dilation(found: Chapter) -> None:
-    layers_ = [nn.Conv2d(1, 1, 3, padding=d, dilation=d) for d in (1, 2, 3, 4)]
-    boxes = [unit_boxes(layer, [MapUnit("", 7, 7)], (1, 15, 15))[0] for layer in layers_]
-    wide, weights = [box.right - box.left for box in boxes], [layer.weight.numel() for layer in layers_]
-    found.content.append(
-        f"With dilation 1, 2, 3 and 4 a 3×3 kernel covers {', '.join(f'{w}×{w}' for w in wide)} pixels, and it has "
-        "nine "
-        f"weights each time. The price: it still looks at nine pixels, so at dilation 4 it skips {wide[-1] ** 2 - 9} "
-        "of "
-        f"the {wide[-1] ** 2} that it covers."
+def _add_dilation(chapter: Chapter) -> None:
+    layers = [nn.Conv2d(1, 1, 3, padding=dilation, dilation=dilation) for dilation in (1, 2, 3, 4)]
+    widths = [receptive_fields(nn.Sequential(layer), (1, 15, 15))[-1].size[1] for layer in layers]
+    weights = [layer.weight.numel() for layer in layers]
+    covered = widths[-1] ** 2
+    sizes = ", ".join(f"{width}×{width}" for width in widths)
+    chapter.content += render_paragraphs(
+        CONVOLUTION_PROSE, "dilation", sizes=sizes, skipped=covered - 9, covered=covered
     )
-    _add_claim(
-        found, "dilation-widens", dilation_verdict(wide, weights),
-        f"{', '.join(map(str, wide))} pixels wide with {weights[0]} weights",
-        f"without dilation a kernel {wide[-1]} pixels wide has {wide[-1] ** 2} weights",
-    )  # fmt: skip
-    found.numbers |= {"dilated_fields": wide, "dilated_weights": weights, "undilated_weights": wide[-1] ** 2}
+    chapter.add_claim(
+        "dilation-widens",
+        dilation_verdict(widths, weights),
+        f"{', '.join(map(str, widths))} pixels wide with {weights[0]} weights",
+        f"without dilation a kernel {widths[-1]} pixels wide has {covered} weights",
+    )
+    chapter.numbers |= {"dilated_fields": widths, "dilated_weights": weights, "undilated_weights": covered}
 
 
-def _add_learned_kernel(found: Chapter) -> None:
-    goal, pictures = torch.tensor(SOBEL), sample_noise_images()
-    way = learn_kernel(pictures, goal)
-    flat = learn_kernel(pictures.mean(dim=(2, 3), keepdim=True).expand_as(pictures), goal)
-    shades = ((way.kernels[:, None] / 6 + 0.5) * 255).round().clamp(0, 255).byte()
-    steps = ", ".join(map(str, way.steps))
-    found.content += [
-        "Can a kernel be learned? Here a kernel starts as nine random numbers. It is shown random pictures and what "
-        "the "
-        "Sobel kernel makes of them, never the Sobel kernel itself. Backpropagation says how to change each number so "
-        "that the two results come closer.",
+def _add_learned_kernel(chapter: Chapter) -> None:
+    target, images = torch.tensor(SOBEL), sample_noise_images()
+    training = learn_kernel(images, target)
+    control = learn_kernel(images.mean(dim=(2, 3), keepdim=True).expand_as(images), target)
+    kernels = tile_images(_to_gray(training.kernels[:, None] / 6 + 0.5), len(training.kernels))
+    steps = ", ".join(map(str, training.steps))
+    chapter.content += [
+        *render_paragraphs(CONVOLUTION_PROSE, "learning"),
         Picture(
-            render_image(tile_images(shades, len(shades)), "A random kernel becomes the Sobel kernel", scale=16),
+            render_image(kernels, "A random kernel becomes the Sobel kernel", scale=16),
             f"The kernel after {steps} steps. Black is −3, middle grey 0, white 3. At the end each of its numbers is "
-            f"within {way.errors[-1]:.0e} of Sobel's.",
+            f"within {training.errors[-1]:.0e} of Sobel's.",
         ),
         Table(
-            "The way there",
+            "The training",
             ("step", "largest error", "kernel, row by row"),
             [
-                (
-                    s,
-                    f"{e:.2g}",
-                    " / ".join(
-                        " ".join(f"{round(v, 2) + 0.0:.2f}".replace("-", "−") for v in row) for row in k.tolist()
-                    ),
-                )
-                for s, e, k in zip(way.steps, way.errors, way.kernels, strict=True)
+                (step, f"{error:.2g}", _format_rows((kernel * 100).round() / 100))
+                for step, error, kernel in zip(training.steps, training.errors, training.kernels, strict=True)
             ],
         ),
-        f"Trained on evenly grey pictures alone, the same kernel stays {flat.errors[-1]:.2g} away: where there is no "
-        "edge, nothing can be learned about edges.",
+        *render_paragraphs(CONVOLUTION_PROSE, "control", error=f"{control.errors[-1]:.2g}"),
     ]
-    _add_claim(
-        found, "kernels-are-learned", learned_kernel_verdict(way, flat),
-        f"largest error {way.errors[-1]:.0e} after {way.steps[-1]} steps, from {way.errors[0]:.2g} at the start "
-        f"(learned: below {LEARNED_TOLERANCE:g})",
-        f"trained on evenly grey pictures: {flat.errors[-1]:.2g}",
-    )  # fmt: skip
-    found.numbers["learned"] = {
-        "steps": way.steps, "errors": way.errors, "kernels": way.kernels.tolist(), "control_error": flat.errors[-1],
-    }  # fmt: skip
+    chapter.add_claim(
+        "kernels-are-learned",
+        learned_kernel_verdict(training, control),
+        f"largest error {training.errors[-1]:.0e} after {training.steps[-1]} steps, from {training.errors[0]:.2g} at "
+        f"the start (learned: below {LEARNED_TOLERANCE:g})",
+        f"trained on uniformly grey pictures: {control.errors[-1]:.2g}",
+    )
+    chapter.numbers["learned"] = {
+        "steps": training.steps,
+        "errors": training.errors,
+        "kernels": training.kernels.tolist(),
+        "control_error": control.errors[-1],
+    }

@@ -1,4 +1,4 @@
-"""Convolution by hand: the sum of the textbook, window by window, and the size of what comes out."""
+"""Convolution as a sliding sum of products, its output size, and the verdicts on both."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -9,34 +9,35 @@ from torch import Tensor, nn
 
 from headstart.errors import HeadstartError
 from headstart.understand.claims import ClaimVerdict
+from headstart.understand.decision import decide_by, decide_cases
 
-IntOrPair = int | tuple[int, ...]  # one number for both axes, or (down, across)
+IntOrPair = int | tuple[int, ...]  # for both axes, or (vertical, horizontal)
 
 # Sobel and Feldman's operator for vertical edges (1968): a difference across, smoothed along.
 SOBEL = ((-1.0, 0.0, 1.0), (-2.0, 0.0, 2.0), (-1.0, 0.0, 1.0))
 
 
 def output_size(size: int, kernel: int, stride: int = 1, padding: int = 0, dilation: int = 1) -> int:
-    """How many places a kernel has along one axis: ⌊(size + 2·padding − dilation·(kernel − 1) − 1) / stride⌋ + 1.
+    """The number of kernel positions along an axis: ⌊(size + 2·padding − dilation·(kernel − 1) − 1) / stride⌋ + 1.
 
     The formula is that of Dumoulin and Visin, "A guide to convolution arithmetic" (2016), relationship 15.
 
     Raises:
         HeadstartError: the kernel is larger than the padded image.
     """
-    room = size + 2 * padding - dilation * (kernel - 1) - 1
-    if room < 0:
+    remainder = size + 2 * padding - dilation * (kernel - 1) - 1
+    if remainder < 0:
         raise HeadstartError(
             f"a kernel of {kernel} with dilation {dilation} does not fit into {size} pixels with padding {padding}; "
             "pad more, or take a smaller kernel"
         )
-    return room // stride + 1
+    return remainder // stride + 1
 
 
 def unfold_windows(
     images: Tensor, kernel: IntOrPair, stride: IntOrPair = 1, padding: IntOrPair = 0, dilation: IntOrPair = 1
 ) -> Tensor:
-    """What lies under the kernel at each of its places: (N, C, H, W) to (N, C, H', W', kernel height, kernel width).
+    """The window of each kernel position: (N, C, H, W) to (N, C, H', W', kernel height, kernel width).
 
     The value at [i, j, m, n] is the padded image's at [i·stride + m·dilation, j·stride + n·dilation].
     """
@@ -71,15 +72,15 @@ def convolve(
     dilation: IntOrPair = 1,
     groups: int = 1,
 ) -> Tensor:
-    """The sum of products at each place: what deep learning calls a convolution, and signal processing correlation.
+    """The sum of products at each position: convolution in deep learning, correlation in signal processing.
 
     out[o, i, j] = Σ over c, m, n of image[c, i·stride + m·dilation, j·stride + n·dilation] · kernel[o, c, m, n];
-    the kernel is not turned round, as it would be in a convolution of mathematics.
+    the kernel is not rotated by half a turn, as in mathematics.
 
     Args:
         images: (N, C, H, W).
         kernels: (O, C / groups, kernel height, kernel width).
-        groups: the channels are split into that many parts, each seen by as many of the kernels as any other.
+        groups: equal parts of the channels, each with its own equal part of the kernels.
 
     Returns:
         (N, O, H', W').
@@ -87,9 +88,9 @@ def convolve(
     Raises:
         HeadstartError: the kernel is larger than the padded image.
     """
-    seen = unfold_windows(images, (kernels.shape[2], kernels.shape[3]), stride, padding, dilation)
-    grouped = seen.unflatten(1, (groups, -1)), kernels.unflatten(0, (groups, -1))
-    return torch.einsum("bgcijmn,gocmn->bgoij", *grouped).flatten(1, 2)
+    windows = unfold_windows(images, (kernels.shape[2], kernels.shape[3]), stride, padding, dilation)
+    windows, kernels = windows.unflatten(1, (groups, -1)), kernels.unflatten(0, (groups, -1))
+    return torch.einsum("bgcijmn,gocmn->bgoij", windows, kernels).flatten(1, 2)
 
 
 def _to_pair(value: IntOrPair) -> tuple[int, int]:
@@ -97,36 +98,35 @@ def _to_pair(value: IntOrPair) -> tuple[int, int]:
 
 
 def build_square_image(size: int = 5, square: int = 3) -> Tensor:
-    """The lesson's picture: a white square amid black, float32 (1, 1, size, size)."""
+    """The course's picture: a white square on black, float32 (1, 1, size, size)."""
     image = torch.zeros(1, 1, size, size)
-    edge = (size - square) // 2
-    image[:, :, edge : edge + square, edge : edge + square] = 1
+    start = (size - square) // 2
+    image[:, :, start : start + square, start : start + square] = 1
     return image
 
 
 def sample_output_sizes(count: int, seed: int = 0) -> list[tuple[tuple[int, ...], int, int]]:
-    """Random settings (size, kernel, stride, padding, dilation), the formula's size for each, and torch's."""
-    draw = torch.Generator().manual_seed(seed)
+    """Random settings (size, kernel, stride, padding, dilation), the output size by the formula, and by torch."""
+    generator = torch.Generator().manual_seed(seed)
     trials: list[tuple[tuple[int, ...], int, int]] = []
     while len(trials) < count:
         size, kernel, stride, padding, dilation = (
-            int(torch.randint(low, high + 1, (), generator=draw))
+            int(torch.randint(low, high + 1, (), generator=generator))
             for low, high in ((1, 40), (1, 7), (1, 5), (0, 4), (1, 4))
         )
         if dilation * (kernel - 1) < size + 2 * padding:
-            line = F.conv1d(
-                torch.zeros(1, 1, size), torch.zeros(1, 1, kernel), stride=stride, padding=padding, dilation=dilation
-            )
-            setting = (size, kernel, stride, padding, dilation)
-            trials.append((setting, output_size(*setting), line.shape[2]))
+            line, weights = torch.zeros(1, 1, size), torch.zeros(1, 1, kernel)
+            measured = F.conv1d(line, weights, None, stride, padding, dilation).shape[2]
+            formula = output_size(size, kernel, stride, padding, dilation)
+            trials.append(((size, kernel, stride, padding, dilation), formula, measured))
     return trials
 
 
 @torch.no_grad()
 def convolution_error(layer: nn.Conv2d) -> float | None:
-    """The largest difference between what a layer gives and the sum by hand, relative to the largest value.
+    """The largest difference between a layer's output and the sum by hand, relative to the largest value.
 
-    In 64 bits, on a small random input. None for a layer that pads in a way of its own, which is no part of the sum.
+    In float64, on a small random input. None for a layer with another padding than zeros, or a subclass.
     """
     if type(layer) is not nn.Conv2d or isinstance(layer.padding, str) or layer.padding_mode != "zeros":
         return None
@@ -137,50 +137,45 @@ def convolution_error(layer: nn.Conv2d) -> float | None:
     by_hand = convolve(image, kernels, layer.stride, layer.padding, layer.dilation, layer.groups)
     if bias is not None:
         by_hand = by_hand + bias[:, None, None]
-    given = F.conv2d(image, kernels, bias, layer.stride, layer.padding, layer.dilation, layer.groups)
-    return float((by_hand - given).abs().max() / given.abs().max().clamp(min=1e-12))
+    output = F.conv2d(image, kernels, bias, layer.stride, layer.padding, layer.dilation, layer.groups)
+    return float((by_hand - output).abs().max() / output.abs().max().clamp(min=1e-12))
 
 
 def sliding_sum_verdict(differences: Sequence[float], tolerance: float = 1e-9) -> ClaimVerdict:
-    """Holds where every difference from the sum by hand is rounding alone; depends where some are; fails where none."""
-    return _verdict_of_cases([difference <= tolerance for difference in differences])
+    """Whether differences from the sum by hand are rounding: holds if all are, depends if some, fails if none."""
+    return decide_cases([difference <= tolerance for difference in differences])
 
 
 def stride_halving_verdict(sizes: Sequence[tuple[int, int]]) -> ClaimVerdict:
-    """Whether each output is exactly half of its input: holds where all are, depends where some, fails where none."""
-    return _verdict_of_cases([2 * given == taken for taken, given in sizes])
+    """Whether outputs are half of inputs, given (input, output): holds if all, depends if some, fails if none."""
+    return decide_cases([2 * output == size for size, output in sizes])
 
 
 def padding_verdict(sizes: Sequence[tuple[int, int]]) -> ClaimVerdict:
-    """Whether each output is as large as its input: holds where all are, depends where some, fails where none."""
-    return _verdict_of_cases([given == taken for taken, given in sizes])
+    """Whether each output is as large as its input: holds if all are, depends if some, fails if none."""
+    return decide_cases([output == size for size, output in sizes])
 
 
 def dilation_verdict(fields: Sequence[int], weights: Sequence[int]) -> ClaimVerdict:
     """Whether fields grow at no cost.
 
-    Holds where each is wider than the one before and the weights stay as many; depends where they grow with more
-    weights; fails where they do not grow.
+    Holds if each is wider than the one before with the same number of weights; depends if they grow with more weights;
+    fails if one does not grow.
     """
-    if any(b <= a for a, b in pairwise(fields)):
-        return "fails"
-    return "holds" if len(set(weights)) == 1 else "depends"
-
-
-def _verdict_of_cases(right: Sequence[bool]) -> ClaimVerdict:
-    return "not measured" if not right else "holds" if all(right) else "depends" if any(right) else "fails"
+    return decide_by(holds=len(set(weights)) == 1, fails=any(b <= a for a, b in pairwise(fields)))
 
 
 def edge_detection_verdict(response: Tensor, edges: Tensor) -> ClaimVerdict:
     """Whether bright spots mark the edges.
 
-    Holds where each edge is brighter than all else; depends where it is so only without regard to sign, so that
-    some edges are dark; fails where an edge is no stronger than what is none.
+    Holds if each edge is brighter than all other positions; depends if that is true of absolute values only, so that
+    some edges are dark; fails if an edge is no stronger than another position.
 
     Args:
-        response: (H, W), at least one place of it an edge and one none.
-        edges: bool (H, W), where the edges are.
+        response: (H, W), with at least one edge and one other position.
+        edges: where the edges are, bool (H, W).
     """
-    if response[edges].min() > response[~edges].max():
-        return "holds"
-    return "depends" if response[edges].abs().min() > response[~edges].abs().max() else "fails"
+    return decide_by(
+        holds=bool(response[edges].min() > response[~edges].max()),
+        fails=not response[edges].abs().min() > response[~edges].abs().max(),
+    )

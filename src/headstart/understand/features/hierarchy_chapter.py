@@ -1,9 +1,7 @@
-"""From edges to objects: what units see at each depth, and two figures of what they make of it, against an untrained
-network."""
+"""The chapter on feature hierarchy: top patches of each stage, class selectivity, and loss by tile shuffling."""
 
 from collections.abc import Callable
 from dataclasses import asdict
-from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
@@ -12,9 +10,8 @@ from torch import Tensor, nn
 from headstart.errors import HeadstartError
 from headstart.networks.hooks import capture_activations
 from headstart.networks.stages import find_stages
-from headstart.reporting import html
-from headstart.reporting.charts import PALETTE, render_svg
-from headstart.understand.claims import Chapter, Claim, ClaimVerdict, Picture, Table
+from headstart.reporting.charts import PALETTE, ChartLine, render_line_chart
+from headstart.understand.claims import Chapter, ClaimVerdict, Picture, Table
 from headstart.understand.features.stage_statistics import COARSE_TILES, StageStatistics, compute_stage_statistics
 from headstart.understand.features.top_patches import channel_peaks, crop_top_patches, fit_to_square
 from headstart.understand.pictures import render_image, rescale_contrast, tile_images
@@ -22,59 +19,71 @@ from headstart.understand.receptive_field.fields import ReceptiveField, receptiv
 from headstart.understand.statistics import Estimate
 from headstart.understand.subject import Subject
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
-CLAIMS = {
+HIERARCHY_CLAIMS = {
     "middle-layers-make-parts": "Middle layers combine what early ones found into textures and parts of things.",
     "deep-layers-see-objects": "Deep layers answer to whole objects.",
     "as-in-the-brain": "The order of the layers is that of the visual cortex, from V1 to IT.",
 }
 
-MAX_IMAGES, MAX_PIXELS = 200, 5_000_000  # that are looked at, at most
-MIN_IMAGES = 20  # images that the figures need
+MAX_HIERARCHY_IMAGES, MAX_HIERARCHY_PIXELS = 200, 5_000_000  # of all measured images
+MIN_STATISTICS_IMAGES = 20  # for the statistics
 NUM_CHANNELS, NUM_PATCHES, PATCH_SIZE = 4, 6, 32
 NUM_MAPS, MAP_SIZE = 8, 40
+STAGE_LINE_STYLES = {
+    "this network": ("-o", PALETTE[0]),
+    "scrambled": ("--^", PALETTE[1]),
+    "untrained": (":s", PALETTE[2]),
+}
 
 
 def build_hierarchy_chapter(subject: Subject, report_progress: Callable[[str], None]) -> Chapter:
-    """Activations and patches by stage; class and arrangement by stage, trained against untrained."""
-    shape = subject.images.shape[1], subject.images.shape[2], subject.images.shape[3]
-    names = find_stages(subject.network, shape)
-    fields, reason = _find_fields(subject.network, shape)
-    most = min(MAX_IMAGES, max(MAX_PIXELS // (shape[1] * shape[2]), MIN_IMAGES))
-    order = torch.randperm(len(subject.images), generator=torch.Generator().manual_seed(0))
-    unseen = order[~subject.train_mask[order]][:most]
-    enough = _has_enough_labels(subject.labels, unseen)
-    some = unseen if enough else order[:most]
-    report_progress(f"{len(some)} images through the network")
-    noted = capture_activations(subject.network, subject.images[some], names, transform=_summarize_channels)
-    content: list[str | Picture | Table] = [_write_introduction(names), *_render_maps(subject, names, int(some[0]))]
-    content += _build_patches(subject.pictures[some], noted, fields, reason)
-    depths = None
-    if enough and subject.labels is not None:
-        means = {name: each[:, :, 0] for name, each in noted.items()}
-        report_progress("the same images scrambled, and all through the untrained network")
-        images, tiles = subject.images[some], choose_tiles(fields, names, shape)
-        depths = compute_stage_statistics(
-            subject.network, subject.random_network, images, subject.labels[some], means, tiles
-        )
-        content += _build_figures(depths, names, fields)
-    else:
-        content.append(f"The figures need at least {MIN_IMAGES} labelled images that the network was not trained on.")
-    numbers = {
-        "stages": names, "images": len(some), "channels": {name: noted[name].shape[1] for name in names},
+    """Maps and top patches by stage; class selectivity and loss by shuffling by stage, trained and untrained."""
+    chapter = Chapter("hierarchy", "From edges to objects", sentences=HIERARCHY_CLAIMS)
+    names = find_stages(subject.network, subject.image_shape)
+    fields, reason = _find_fields(subject.network, subject.image_shape)
+    indices, is_measurable = _select_images(subject)
+    report_progress(f"{len(indices)} images through the network")
+    images, pictures = subject.images[indices], subject.pictures[indices]
+    summaries = capture_activations(subject.network, images, names, transform=_summarize_channels)
+    chapter.content += [
+        "Each time the network makes its maps smaller, a stage ends. This one has "
+        f"{len(names)} {'stage' if len(names) == 1 else 'stages'}, named by their last layers: {', '.join(names)}.",
+        *_render_maps(subject, names, int(indices[0])),
+        *_build_patches(pictures, summaries, fields, reason),
+    ]
+    chapter.numbers = {
+        "stages": names,
+        "images": len(indices),
+        "channels": {name: summaries[name].shape[1] for name in names},
         "fields": {name: fields[name].size for name in names if name in fields},
-        **({} if depths is None else asdict(depths)),
-    }  # fmt: skip
-    claims = _build_claims(depths, names, fields.get(names[-1]), shape)
-    return Chapter("hierarchy", "From edges to objects", content, claims, numbers)
+    }
+    statistics = None
+    if is_measurable and subject.labels is not None:
+        report_progress("the same images in shuffled tiles, and all through the untrained network")
+        statistics = compute_stage_statistics(
+            subject.network,
+            subject.random_network,
+            images,
+            subject.labels[indices],
+            {name: summary[:, :, 0] for name, summary in summaries.items()},
+            choose_tiles(fields, names, subject.image_shape),
+        )
+        chapter.content += _build_figures(statistics, names, fields)
+        chapter.numbers |= asdict(statistics)
+    else:
+        chapter.content.append(
+            f"The figures need at least {MIN_STATISTICS_IMAGES} labelled images that the network was not trained on."
+        )
+    _add_claims(chapter, statistics, names, fields.get(names[-1]), subject.image_shape)
+    return chapter
 
 
 def choose_tiles(fields: dict[str, ReceptiveField], names: list[str], shape: tuple[int, int, int]) -> int:
-    """Tiles a side that are larger than what a unit of the first stage sees and smaller than what one of the middle
-    does: the geometric mean of the two fields, so far as the image allows it."""
-    first, middle = (fields.get(name) for name in (names[0], names[len(names) // 2]))
+    """Tiles along a side, larger than the first stage's receptive field and smaller than the middle stage's.
+
+    Their size is the geometric mean of the two fields, as far as the image allows it.
+    """
+    first, middle = fields.get(names[0]), fields.get(names[len(names) // 2])
     if first is None or middle is None:
         return COARSE_TILES
     side = (max(first.size) * max(middle.size)) ** 0.5
@@ -82,234 +91,237 @@ def choose_tiles(fields: dict[str, ReceptiveField], names: list[str], shape: tup
 
 
 def part_detector_verdict(increase: Estimate, increase_over_untrained: Estimate) -> tuple[ClaimVerdict, str]:
-    """Whether the middle stage combines: scrambling must lose more of its answers than of the first stage's.
-
-    No figure here says that what is combined are textures and parts; so the most that it can find is "depends".
+    """Whether the middle stage combines features, and the reason; at most "depends": parts are not measured.
 
     Args:
-        grows: what is lost at the middle stage less what is lost at the first.
-        learned: what is lost at the middle stage less what an untrained network loses there.
+        increase: loss by shuffling at the middle stage minus that at the first.
+        increase_over_untrained: loss at the middle stage minus the untrained network's.
     """
     if increase.low <= 0:
-        return "fails", "the middle depends on how things lie no more than the first stage does"
+        return "fails", "the middle depends on the arrangement no more than the first stage does"
     if increase_over_untrained.low <= 0:
         return "depends", "it combines, but no more than an untrained network does; what it combines is not measured"
-    return "depends", "it combines; that it makes textures and parts of it, only the patches can show"
+    return "depends", "it combines; only the patches can show whether into textures and parts"
 
 
-def object_detector_verdict(depths: StageStatistics, sees_whole_image: bool) -> tuple[ClaimVerdict, str]:
-    """Whether the last stage goes by the class, more than the first, chance and an untrained network, and whether it
-    needs the whole: scrambled pictures must leave less than half of that.
+def object_detector_verdict(statistics: StageStatistics, sees_whole_image: bool) -> tuple[ClaimVerdict, str]:
+    """Whether the last stage responds to whole objects, and the reason.
+
+    Its class selectivity must exceed the first stage's, chance and an untrained network's, and shuffled tiles must
+    leave less than half of it.
 
     Args:
-        sees_all: whether a unit of the last stage sees all of the image.
+        statistics: of all stages.
+        sees_whole_image: whether a unit of the last stage sees all of the image.
     """
-    if depths.share[-1].value <= depths.chance[-1][1] or depths.share_grows.low <= 0:
-        return "fails", "the last stage goes by the class no more than the first or than chance"
-    if depths.share_learned.low <= 0:
-        return "fails", "the last stage goes by the class no more than an untrained network's"
+    if statistics.share[-1].value <= statistics.chance[-1][1] or statistics.share_grows.low <= 0:
+        return "fails", "the last stage depends on the class no more than the first, or than chance"
+    if statistics.share_learned.low <= 0:
+        return "fails", "the last stage depends on the class no more than an untrained network's"
     if not sees_whole_image:
-        return "depends", "it goes by the class, but no unit sees all of the image"
-    left = f"{100 * max(depths.share_scrambled[-1].value, 0):.0f} % in scrambled pictures"
-    if depths.share_needs_whole.low <= 0:
-        return "depends", f"{left}: parts without their arrangement do for much of it"
-    return "holds", f"{left}: most of it needs the whole"
+        return "depends", "it depends on the class, but no unit sees all of the image"
+    remainder = f"{100 * max(statistics.share_scrambled[-1].value, 0):.0f} % in scrambled pictures"
+    if statistics.share_needs_whole.low <= 0:
+        return "depends", f"{remainder}: parts without their arrangement are enough for much of it"
+    return "holds", f"{remainder}: most of it needs the whole"
 
 
-def _has_enough_labels(labels: Tensor | None, unseen: Tensor) -> bool:
-    if labels is None or len(unseen) < MIN_IMAGES:
+def _select_images(subject: Subject) -> tuple[Tensor, bool]:
+    """Indices of a random sample, int64 (n,), and whether statistics are possible: then it is held out."""
+    _, height, width = subject.image_shape
+    max_count = min(MAX_HIERARCHY_IMAGES, max(MAX_HIERARCHY_PIXELS // (height * width), MIN_STATISTICS_IMAGES))
+    order = torch.randperm(len(subject.images), generator=torch.Generator().manual_seed(0))
+    held_out = order[~subject.train_mask[order]][:max_count]
+    if _has_enough_labels(subject.labels, held_out):
+        return held_out, True
+    return order[:max_count], False
+
+
+def _has_enough_labels(labels: Tensor | None, indices: Tensor) -> bool:
+    if labels is None or len(indices) < MIN_STATISTICS_IMAGES:
         return False
-    counts = labels[unseen].bincount()
-    return int((counts > 1).sum()) > 1 and len(unseen) > 2 * int((counts > 0).sum())
+    counts = labels[indices].bincount()
+    return int((counts > 1).sum()) > 1 and len(indices) > 2 * int((counts > 0).sum())
 
 
 def _summarize_channels(maps: Tensor) -> Tensor:
-    """Of each channel its mean, strongest answer and the place of that, (N, K, 3)."""
+    """Mean, largest response and its position of each channel, (N, K, 3)."""
     return torch.cat([maps.mean(dim=(2, 3))[:, :, None], channel_peaks(maps)], dim=2)
 
 
 def _find_fields(network: nn.Module, shape: tuple[int, int, int]) -> tuple[dict[str, ReceptiveField], str]:
+    """Receptive fields by layer, and why there are none."""
     try:
         return {field.name: field for field in receptive_fields(network, shape)}, ""
-    except HeadstartError as unknown:
-        return {}, str(unknown)
+    except HeadstartError as error:
+        return {}, str(error)
 
 
-def _write_introduction(names: list[str]) -> str:
-    return (
-        f"Each time the network makes its maps smaller, a stage ends. This one has {len(names)} "
-        f"{'stage' if len(names) == 1 else 'stages'}, named by their last layers: {', '.join(names)}."
-    )
-
-
-def _render_maps(subject: Subject, names: list[str], image: int) -> list[Picture]:
-    """One image, and the maps that vary most over it, a row a stage."""
-    given = capture_activations(subject.network, subject.images[image][None], names)
+def _render_maps(subject: Subject, names: list[str], index: int) -> list[Picture]:
+    """One image, and its maps with the largest variance, a row for each stage."""
+    activations = capture_activations(subject.network, subject.images[index][None], names)
     cells: list[Tensor] = []
-    for maps in (each[0] for each in given.values()):
+    for maps in (batch[0] for batch in activations.values()):
         varying = maps[maps.flatten(1).std(dim=1, correction=0).argsort(descending=True)[:NUM_MAPS]]
-        # A map of one number has no least and greatest: its grey stands for it among the others.
-        grey = (
-            rescale_contrast(varying[:, None])
-            if varying[0].numel() > 1
-            else rescale_contrast(varying[None]).transpose(0, 1)
-        )
-        cells += [
-            fit_to_square(each, MAP_SIZE)
-            for each in F.pad(grey, (0, 0, 0, 0, 0, 0, 0, NUM_MAPS - len(grey)), value=255)
-        ]
-    seen = "One image, and what becomes of it."
-    through = (
-        f"A row for each stage, first to last: the {NUM_MAPS} channels that vary most over this image, from their least "
-        "(black) to their greatest answer (white). A map of a single number is compared with the others of its row."
+        if varying[0].numel() > 1:
+            gray = rescale_contrast(varying[:, None])
+        else:  # a map of one number has no contrast of its own
+            gray = rescale_contrast(varying[None]).transpose(0, 1)
+        padded = F.pad(gray, (0, 0, 0, 0, 0, 0, 0, NUM_MAPS - len(gray)), value=255)
+        cells += [fit_to_square(cell, MAP_SIZE) for cell in padded]
+    image_caption = "One image, whose maps follow."
+    maps_caption = (
+        f"A row for each stage, first to last: the {NUM_MAPS} channels that vary most over this image, from their "
+        "minimum (black) to their maximum (white). Maps of a single number are scaled together within their row."
     )
-    return [
-        Picture(render_image(fit_to_square(subject.pictures[image], 96), seen), seen),
-        Picture(render_image(tile_images(torch.stack(cells), columns=NUM_MAPS), through), through),
-    ]
+    picture = render_image(fit_to_square(subject.pictures[index], 96), image_caption)
+    sheet = render_image(tile_images(torch.stack(cells), columns=NUM_MAPS), maps_caption)
+    return [Picture(picture, image_caption), Picture(sheet, maps_caption)]
 
 
 def _build_patches(
-    pictures: Tensor, noted: dict[str, Tensor], fields: dict[str, ReceptiveField], reason: str
-) -> list[str | Picture | Table]:
+    pictures: Tensor, summaries: dict[str, Tensor], fields: dict[str, ReceptiveField], reason: str
+) -> list[str | Picture]:
     if reason:
-        return [f"What units see is not shown, since their fields are not known: {reason}"]
-    content: list[str | Picture | Table] = [
-        f"What do units look for? Below are {NUM_CHANNELS} channels of each stage, a row each, drawn by lot and not chosen "
-        f"to please. A row shows the {NUM_PATCHES} pictures on which the channel answers most, cut to what its strongest "
-        "unit sees there: its exact receptive field, within the image. What do the pictures of a row have in common?"
+        return [f"Top patches are not shown, since the receptive fields are not known: {reason}"]
+    content: list[str | Picture] = [
+        f"What do units respond to? Below are {NUM_CHANNELS} channels of each stage, a row each, drawn by lot. A row "
+        f"shows the {NUM_PATCHES} pictures with the channel's largest responses, cropped to the exact receptive field "
+        "of its strongest unit there. What do the pictures of a row have in common?"
     ]
-    draw = torch.Generator().manual_seed(0)
-    for name, peaks in ((name, each[:, :, 1:]) for name, each in noted.items() if name in fields):
-        live = (peaks[:, :, 0].std(dim=0, correction=0) > 0).nonzero()[:, 0]
-        if not len(live):
-            content.append(f"{name}: every channel answers the same to all images.")
+    generator = torch.Generator().manual_seed(0)
+    for name, peaks in ((name, summary[:, :, 1:]) for name, summary in summaries.items() if name in fields):
+        varying = (peaks[:, :, 0].std(dim=0, correction=0) > 0).nonzero()[:, 0]
+        if not len(varying):
+            content.append(f"{name}: every channel responds the same to all images.")
             continue
-        chosen = live[torch.randperm(len(live), generator=draw)[:NUM_CHANNELS]].sort().values
-        patches = crop_top_patches(
-            pictures, peaks[:, chosen], fields[name], min(NUM_PATCHES, len(pictures)), PATCH_SIZE
-        )
+        channels = varying[torch.randperm(len(varying), generator=generator)[:NUM_CHANNELS]].sort().values
+        count = min(NUM_PATCHES, len(pictures))
+        patches = crop_top_patches(pictures, peaks[:, channels], fields[name], count, PATCH_SIZE)
         height, width = fields[name].size
-        caption = f"{name}: {len(chosen)} of its {peaks.shape[1]} channels; a unit sees {height}×{width} pixels"
-        caption += ", and something of the whole image besides." if fields[name].whole_image else "."
-        content.append(
-            Picture(
-                render_image(tile_images(patches.flatten(0, 1), columns=patches.shape[1]), caption, scale=2), caption
-            )
-        )
+        end = ", and something of the whole image besides." if fields[name].whole_image else "."
+        caption = f"{name}: {len(channels)} of its {peaks.shape[1]} channels; a unit sees {height}×{width} pixels{end}"
+        sheet = tile_images(patches.flatten(0, 1), columns=patches.shape[1])
+        content.append(Picture(render_image(sheet, caption, scale=2), caption))
     return content
 
 
 def _build_figures(
-    depths: StageStatistics, names: list[str], fields: dict[str, ReceptiveField]
+    statistics: StageStatistics, names: list[str], fields: dict[str, ReceptiveField]
 ) -> list[str | Picture | Table]:
-    middle = len(names) // 2
+    middle = names[len(names) // 2]
+    coarse, fine = f"{COARSE_TILES}×{COARSE_TILES}", f"{statistics.tiles}×{statistics.tiles}"
     return [
-        "Two figures go with the pictures, both of images that the network was not trained on. A channel's mean over "
-        "its map is one number an image. First: how much of the difference between images in that number goes by their "
-        "class? 0 % is chance, 100 % a channel that tells the class and nothing else. The dashed line is the same for "
-        f"pictures cut into {COARSE_TILES}×{COARSE_TILES} tiles that are shuffled: what is in them stays, how it lies does not, "
-        "and no object is whole.",
+        "Two figures accompany the pictures, both on images that the network was not trained on. A channel's mean over "
+        "its map is one number for each image. First: how much of its variance between images does the class explain? "
+        "0 % is chance, 100 % a channel that determines the class and nothing else. The dashed line is the same for "
+        f"pictures cut into {coarse} shuffled tiles: their parts stay, their arrangement does not, and no object is "
+        "whole.",
         _render_chart(
             "share",
-            "what goes by the class, %",
-            {"this network": depths.share, "scrambled": depths.share_scrambled, "untrained": depths.share_random},
+            "explained by the class, %",
+            {
+                "this network": statistics.share,
+                "scrambled": statistics.share_scrambled,
+                "untrained": statistics.share_random,
+            },
         ),
-        f"Second: do the middle layers combine? Here the tiles are {depths.tiles}×{depths.tiles}: so, if the image "
-        f"allows it, a tile is larger than what a unit of {names[0]} sees and smaller than what one of {names[middle]} "
-        "does. What is found within a tile outlasts the shuffling; what is made of several tiles does not. How much of "
-        "the difference between images is lost? New edges between tiles cost something too: how much, the first stage "
-        "and the untrained network tell.",
+        f"Second: do the middle layers combine? Here the tiles are {fine}: if the image allows it, a tile is larger "
+        f"than what a unit of {names[0]} sees and smaller than what one of {middle} does. What a unit finds within a "
+        "tile survives the shuffling; what it combines from several tiles does not. How much of the variance between "
+        "images is lost? New edges between tiles cost something too; the first stage and the untrained network show "
+        "how much.",
         _render_chart(
-            "lost", "what scrambling loses, %", {"this network": depths.lost, "untrained": depths.lost_random}
+            "lost",
+            "lost by scrambling, %",
+            {"this network": statistics.lost, "untrained": statistics.lost_random},
         ),
-        _build_table(depths, names, fields),
+        _build_table(statistics, names, fields),
     ]
 
 
-def _render_chart(name: str, label: str, lines: dict[str, list[Estimate]]) -> Picture:
-    looks = {"this network": ("-o", PALETTE[0]), "scrambled": ("--^", PALETTE[1]), "untrained": (":s", PALETTE[2])}
-
-    def draw(axes: "Axes") -> None:
-        for who, line in lines.items():
-            x = list(range(1, len(line) + 1))
-            middle, low, high = ([100 * each for each in part] for part in zip(*line, strict=True))
-            axes.fill_between(x, low, high, color=looks[who][1], alpha=0.15, linewidth=0)
-            axes.plot(x, middle, looks[who][0], color=looks[who][1], label=who)
-            axes.set_xticks(x)
-        axes.set(xlabel="stage", ylabel=label)
-        axes.legend(frameon=False)
-
+def _render_chart(name: str, label: str, estimates: dict[str, list[Estimate]]) -> Picture:
+    stages = range(1, len(estimates["this network"]) + 1)
+    lines = []
+    for network, line in estimates.items():
+        value, low, high = ([100 * number for number in column] for column in zip(*line, strict=True))
+        lines.append(ChartLine(stages, value, network, *STAGE_LINE_STYLES[network], low, high))
     caption = f"{label.removesuffix(', %').capitalize()} at each stage, in %, with 95 % intervals over images."
-    return Picture(render_svg(f"hierarchy-{name}", draw, caption), caption)
+    chart = render_line_chart(f"hierarchy-{name}", lines, caption, x_label="stage", y_label=label, x_ticks=stages)
+    return Picture(chart, caption)
 
 
-def _build_table(depths: StageStatistics, names: list[str], fields: dict[str, ReceptiveField]) -> Table:
-    def seen(name: str) -> str:
-        return "×".join(map(str, fields[name].size)) if name in fields else "–"
-
-    by_stage = (depths.share, depths.share_scrambled, depths.share_random, depths.lost, depths.lost_random)
-    return Table(
-        caption="Both figures by stage, mean over channels, with 95 % intervals over images; chance is where "
-        "95 of 100 random labellings lie",
-        headers=(
-            "stage", "a unit sees", "chance", "class", "scrambled", "class, untrained", "lost", "lost, untrained",
-        ),
-        rows=[
-            (name, seen(name), f"{html.format_percent(low)} to {html.format_percent(high)} %", *(one.format_percent() for one in figures))
-            for name, (low, high), *figures in zip(names, depths.chance, *by_stage, strict=True)
-        ],
-    )  # fmt: skip
-
-
-def _build_claims(
-    depths: StageStatistics | None, names: list[str], last: ReceptiveField | None, shape: tuple[int, int, int]
-) -> list[Claim]:
-    brain = Claim(
-        "as-in-the-brain",
-        CLAIMS["as-in-the-brain"],
-        "not measured",
-        value="this takes recordings from brains, which no network holds; Brain-Score compares networks with such",
+def _build_table(statistics: StageStatistics, names: list[str], fields: dict[str, ReceptiveField]) -> Table:
+    columns = (
+        statistics.share,
+        statistics.share_scrambled,
+        statistics.share_random,
+        statistics.lost,
+        statistics.lost_random,
     )
-    if depths is None or len(names) < 2:
-        command = "headstart understand RUN --only hierarchy --data FOLDER, with labelled images that did not train it"
-        why = "one stage alone" if depths is not None else "too few labelled images that did not train it"
-        two = (name for name in CLAIMS if name != "as-in-the-brain")
-        return [*(Claim(name, CLAIMS[name], "not measured", value=why, command=command) for name in two), brain]
-    return [_build_parts_claim(depths, names), _build_objects_claim(depths, names, last, shape), brain]
+    rows = []
+    for i, name in enumerate(names):
+        size = "×".join(map(str, fields[name].size)) if name in fields else "–"
+        low, high = (f"{100 * share:.1f}".replace("-", "−") for share in statistics.chance[i])
+        rows.append((name, size, f"{low} to {high} %", *(column[i].format_percent() for column in columns)))
+    return Table(
+        "Both figures by stage, mean over channels, with 95 % intervals over images; chance is the range of 95 of 100 "
+        "random labellings",
+        ("stage", "a unit sees", "chance", "class", "scrambled", "class, untrained", "lost", "lost, untrained"),
+        rows,
+    )
 
 
-def _build_parts_claim(depths: StageStatistics, names: list[str]) -> Claim:
+def _add_claims(
+    chapter: Chapter,
+    statistics: StageStatistics | None,
+    names: list[str],
+    last: ReceptiveField | None,
+    shape: tuple[int, int, int],
+) -> None:
+    if statistics is None or len(names) < 2:
+        chapter.add_unmeasured(
+            "too few labelled images that did not train it" if statistics is None else "one stage alone",
+            ["middle-layers-make-parts", "deep-layers-see-objects"],
+            "headstart understand RUN --only hierarchy --data FOLDER, with labelled images that did not train it",
+        )
+    else:
+        _add_parts_claim(chapter, statistics, names)
+        sees_all = last is not None and (last.whole_image or (last.size[0] >= shape[1] and last.size[1] >= shape[2]))
+        _add_objects_claim(chapter, statistics, names, sees_all)
+    chapter.add_unmeasured(
+        "this takes recordings from brains, which no network holds; Brain-Score compares networks with such"
+    )
+
+
+def _add_parts_claim(chapter: Chapter, statistics: StageStatistics, names: list[str]) -> None:
     name, middle = "middle-layers-make-parts", len(names) // 2
     if len(names) < 3:
         command = "headstart understand RUN --only hierarchy, for a network of three stages or more"
-        return Claim(name, CLAIMS[name], "not measured", value="two stages have no middle", command=command)
-    verdict, why = part_detector_verdict(depths.lost_grows, depths.lost_learned)
-    first, there, untrained = (each.value for each in (depths.lost[0], depths.lost[middle], depths.lost_random[middle]))
-    return Claim(
+        return chapter.add_unmeasured("two stages have no middle", [name], command)
+    verdict, reason = part_detector_verdict(statistics.lost_grows, statistics.lost_learned)
+    chapter.add_claim(
         name,
-        CLAIMS[name],
         verdict,
-        value=f"scrambling loses {html.format_percent(there)} % at {names[middle]}, {html.format_percent(first)} % at {names[0]}; "
-        f"{why}",
-        control=f"{html.format_percent(untrained)} % at {names[middle]}, untrained",
-        interval=depths.lost[middle].scaled_interval(100),
+        f"scrambling loses {_format_share(statistics.lost[middle])} at {names[middle]}, "
+        f"{_format_share(statistics.lost[0])} at {names[0]}; {reason}",
+        f"{_format_share(statistics.lost_random[middle])} at {names[middle]}, untrained",
+        statistics.lost[middle].scaled_interval(100),
     )
 
 
-def _build_objects_claim(
-    depths: StageStatistics, names: list[str], last: ReceptiveField | None, shape: tuple[int, int, int]
-) -> Claim:
-    name = "deep-layers-see-objects"
-    sees_all = last is not None and (last.whole_image or (last.size[0] >= shape[1] and last.size[1] >= shape[2]))
-    verdict, why = object_detector_verdict(depths, sees_all)
-    return Claim(
-        name,
-        CLAIMS[name],
+def _add_objects_claim(chapter: Chapter, statistics: StageStatistics, names: list[str], sees_all: bool) -> None:
+    verdict, reason = object_detector_verdict(statistics, sees_all)
+    chapter.add_claim(
+        "deep-layers-see-objects",
         verdict,
-        value=f"the class explains {html.format_percent(depths.share[-1].value)} % at {names[-1]}, "
-        f"{html.format_percent(depths.share[0].value)} % at {names[0]}; {why}",
-        control=f"{html.format_percent(depths.share_random[-1].value)} % at {names[-1]} untrained, "
-        f"{100 * depths.chance[-1][1]:.1f} % at most by chance",
-        interval=depths.share[-1].scaled_interval(100),
+        f"the class explains {_format_share(statistics.share[-1])} at {names[-1]}, "
+        f"{_format_share(statistics.share[0])} at {names[0]}; {reason}",
+        f"{_format_share(statistics.share_random[-1])} at {names[-1]} untrained, "
+        f"{100 * statistics.chance[-1][1]:.1f} % at most by chance",
+        statistics.share[-1].scaled_interval(100),
     )
+
+
+def _format_share(estimate: Estimate) -> str:
+    return estimate.format_percent().partition(" (")[0]

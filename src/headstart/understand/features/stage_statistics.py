@@ -1,4 +1,4 @@
-"""Two figures by depth: how far channels go by the class of the image, and how far by how things lie in it."""
+"""Class selectivity and loss by tile shuffling of each stage, trained and untrained."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,29 +11,47 @@ from headstart.understand.features.class_selectivity import chance_selectivity_i
 from headstart.understand.features.tile_shuffle import shuffle_tiles, tile_shuffle_loss
 from headstart.understand.statistics import Estimate, jackknife_intervals
 
-COARSE_TILES = 4  # tiles a side: no object stays whole
+COARSE_TILES = 4  # along a side: no object stays whole
 
 
 @dataclass(frozen=True)
 class StageStatistics:
-    """At each stage, of 1: what the class explains of a channel's answers, and what scrambling loses of them."""
+    """Means over the channels of each stage, of 1, with 95 % intervals over images.
+
+    Args:
+        share: class selectivity.
+        share_scrambled: of images in ``COARSE_TILES``×``COARSE_TILES`` shuffled tiles.
+        share_random: of the untrained network.
+        chance: central 95 % with permuted labels.
+        tiles: along a side, for what is lost.
+        lost: loss by shuffling these tiles.
+        lost_random: of the untrained network.
+        share_grows: selectivity of the last stage minus that of the first.
+        share_learned: of the last stage, minus the untrained network's.
+        share_needs_whole: of the last stage, minus twice that of scrambled images.
+        lost_grows: loss of the middle stage minus that of the first.
+        lost_learned: of the middle stage, minus the untrained network's.
+
+    Example:
+        >>> compute_stage_statistics(network, untrained, images, labels, means, tiles=4).share[-1].value
+    """
 
     share: list[Estimate]
-    share_scrambled: list[Estimate]  # of images in COARSE×COARSE tiles
+    share_scrambled: list[Estimate]
     share_random: list[Estimate]
     chance: list[tuple[float, float]]
-    tiles: int  # a side, into which images are cut for what is lost
+    tiles: int
     lost: list[Estimate]
     lost_random: list[Estimate]
-    share_grows: Estimate  # from the first stage to the last
-    share_learned: Estimate  # at the last stage, beyond the untrained network's
-    share_needs_whole: Estimate  # at the last stage, beyond twice what scrambling leaves
-    lost_grows: Estimate  # from the first stage to the middle one
-    lost_learned: Estimate  # at the middle stage, beyond the untrained network's
+    share_grows: Estimate
+    share_learned: Estimate
+    share_needs_whole: Estimate
+    lost_grows: Estimate
+    lost_learned: Estimate
 
 
 def channel_means(network: nn.Module, images: Tensor, stage_names: Sequence[str]) -> dict[str, Tensor]:
-    """Each channel's mean over its map, by module, float32 (N, D)."""
+    """Each channel's mean over its map, by stage, float32 (N, D)."""
     return capture_activations(network, images, stage_names, transform=lambda maps: maps.mean(dim=(2, 3)))
 
 
@@ -45,43 +63,45 @@ def compute_stage_statistics(
     trained_means: Mapping[str, Tensor],
     tiles: int,
 ) -> StageStatistics:
-    """Both figures with 95 % intervals over images (``headstart.understand.jackknife``).
+    """The statistics of each stage, with intervals by the grouped jackknife over images.
 
     Args:
-        network, random: trained and untrained, of one architecture.
+        network, untrained: of one architecture.
         images: as the networks take them, float32 (N, C, H, W).
         labels: int64 (N,).
-        whole: by stage, what ``means`` gives for the network and these images.
-        tiles: a side, into which images are cut to see what is combined.
+        trained_means: by stage, :func:`channel_means` of the network and these images.
+        tiles: along a side, for the loss by shuffling.
     """
     names = list(trained_means)
     fine = shuffle_tiles(images, tiles)
-    coarse_means, fine_means = (
-        channel_means(network, each, names) for each in (shuffle_tiles(images, COARSE_TILES), fine)
-    )
-    random_means, random_fine = (channel_means(untrained, each, names) for each in (images, fine))
+    coarse_means = channel_means(network, shuffle_tiles(images, COARSE_TILES), names)
+    fine_means = channel_means(network, fine, names)
+    random_means, random_fine_means = (channel_means(untrained, batch, names) for batch in (images, fine))
 
-    def figures(of: Tensor) -> Tensor:
-        share, share_coarse, share_random = (
-            torch.stack([_mean_over_channels(class_selectivity(by[name][of], labels[of])) for name in names])
-            for by in (trained_means, coarse_means, random_means)
-        )
-        gone, gone_random = (
-            torch.stack([_mean_over_channels(tile_shuffle_loss(by[name][of], anew[name][of])) for name in names])
-            for by, anew in ((trained_means, fine_means), (random_means, random_fine))
-        )
+    def compute_shares(means: Mapping[str, Tensor], indices: Tensor) -> Tensor:
+        shares = [class_selectivity(means[name][indices], labels[indices]) for name in names]
+        return torch.stack([_mean_over_channels(share) for share in shares])
+
+    def compute_losses(means: Mapping[str, Tensor], shuffled: Mapping[str, Tensor], indices: Tensor) -> Tensor:
+        losses = [tile_shuffle_loss(means[name][indices], shuffled[name][indices]) for name in names]
+        return torch.stack([_mean_over_channels(loss) for loss in losses])
+
+    def compute_figures(indices: Tensor) -> Tensor:
+        share, coarse, random = (compute_shares(m, indices) for m in (trained_means, coarse_means, random_means))
+        lost = compute_losses(trained_means, fine_means, indices)
+        lost_random = compute_losses(random_means, random_fine_means, indices)
         middle = len(names) // 2
-        contrasts = [share[-1] - share[0], share[-1] - share_random[-1], share[-1] - 2 * share_coarse[-1]]
-        contrasts += [gone[middle] - gone[0], gone[middle] - gone_random[middle]]
-        return torch.cat([share, share_coarse, share_random, gone, gone_random, torch.stack(contrasts)])
+        contrasts = [share[-1] - share[0], share[-1] - random[-1], share[-1] - 2 * coarse[-1]]
+        contrasts += [lost[middle] - lost[0], lost[middle] - lost_random[middle]]
+        return torch.cat([share, coarse, random, lost, lost_random, torch.stack(contrasts)])
 
-    found = jackknife_intervals(figures, len(images))
+    estimates = jackknife_intervals(compute_figures, len(images))
     count = len(names)
-    share, share_coarse, share_random, gone, gone_random = (found[i * count : (i + 1) * count] for i in range(5))
+    share, coarse, random, lost, lost_random = (estimates[i * count : (i + 1) * count] for i in range(5))
     chance = [chance_selectivity_interval(trained_means[name], labels) for name in names]
-    return StageStatistics(share, share_coarse, share_random, chance, tiles, gone, gone_random, *found[5 * count :])
+    return StageStatistics(share, coarse, random, chance, tiles, lost, lost_random, *estimates[5 * count :])
 
 
 def _mean_over_channels(values: Tensor) -> Tensor:
-    """The mean over channels that say anything; 0 where none does."""
+    """The mean over channels that are not NaN; 0 without any."""
     return values.nanmean().nan_to_num(0)

@@ -1,10 +1,11 @@
-"""Receptive fields of every layer, by interval arithmetic over what the network does.
+"""Receptive fields of every layer of a network, by interval arithmetic over its traced operations.
 
-What an operation that sees all of the image adds (global pooling, squeeze-excite, group normalisation, attention) is
-told apart, by ``whole_image``: the size then is that of the local way, which stays what it is without it.
+Operations that see the whole image (global pooling, squeeze-excite, group normalization, attention) are flagged by
+``whole_image`` and do not enlarge ``size``, which describes the local operations.
 """
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from math import prod
 
 import torch
@@ -12,29 +13,40 @@ from torch import Tensor, nn
 
 from headstart.errors import HeadstartError
 from headstart.understand.receptive_field.axis import AxisField
-from headstart.understand.receptive_field.footprint import COLUMNS, ROWS, Dimension, DimensionFactor, Footprint
+from headstart.understand.receptive_field.footprint import (
+    COLUMNS,
+    ROWS,
+    Dimension,
+    DimensionFactor,
+    Footprint,
+    Footprints,
+    dimension_size,
+)
 from headstart.understand.receptive_field.rules import propagate
-from headstart.understand.receptive_field.tracing import Graph, NamedOutput, Value, trace_network
-
-Spans = tuple[tuple[int, int], ...]
+from headstart.understand.receptive_field.tracing import Graph, NamedOutput, trace_network
 
 
 @dataclass(frozen=True)
 class ReceptiveField:
-    """What the units of a layer see of the image.
+    """The receptive field of a layer's units.
 
     Args:
-        name: of the module, such as ``"layer1.0.conv1"``, or of a function, ``"layer1.0.add"``; again: ``"relu_1"``.
-        kind: the module's class, or the function's name.
-        shape: (C, H, W) of what it gives.
-        size: (height, width) in pixels of an interior unit's field, not clipped; the largest, where neighbours differ.
+        name: of the module, ``"layer1.0.conv1"``, or function, ``"layer1.0.add"``; repeated calls: ``"relu_1"``.
+        kind: the module's class or the function's name.
+        shape: (C, H, W) of the output.
+        size: (height, width) in pixels of an interior unit's field; the largest where neighboring units differ.
         stride: (rows, columns) in pixels from one unit's field to the next.
         padding: (rows, columns) in pixels by which the field of unit (0, 0) begins outside of the image.
-        whole_image: whether something on the way saw all of the image; ``size`` leaves that apart. Where no other way
-            is left, as after global pooling, size and stride are the image's.
-        layer: False for a module that is made of others.
-        local: False where the image is seen only by what sees all of it.
-        dims: what runs along each dimension of the tensor that it gives for one image: rows, columns or channels.
+        whole_image: whether an operation on the way sees the whole image; ``size`` ignores it. Where no local
+            operation is left, as after global pooling, size and stride are the image's.
+        is_leaf: False for a module with children.
+        is_local: False where the image is seen only by operations that see all of it.
+        dims: factors of each output dimension for one image: rows, columns or channels.
+        axes: fields along rows and columns.
+
+    Example:
+        >>> receptive_fields(network, (3, 224, 224))[0].size
+        (7, 7)
     """
 
     name: str
@@ -44,34 +56,64 @@ class ReceptiveField:
     stride: tuple[int | float, int | float]
     padding: tuple[int, int]
     whole_image: bool
-    is_leaf: bool = True
-    is_local: bool = True
-    dims: tuple[Dimension, ...] = field(default=(), repr=False)
-    _rows: Spans = field(default=(), repr=False)
-    _columns: Spans = field(default=(), repr=False)
+    is_leaf: bool
+    is_local: bool
+    dims: tuple[Dimension, ...] = field(repr=False)
+    axes: tuple[AxisField, AxisField] = field(repr=False)
+
+    @property
+    def center_unit(self) -> tuple[int, int]:
+        """(row, column) of the center unit of the map."""
+        return self.shape[1] // 2, self.shape[2] // 2
 
     def box(self, i: int, j: int) -> tuple[int, int, int, int]:
-        """(top, left, bottom, right) of what unit (i, j) sees of the image; the last two are not in it.
+        """The bounding box (top, left, bottom, right) of unit (i, j)'s field within the image, ends excluded.
 
-        No pixel outside is seen. Within it there may be holes, and rims of branches that are cut off on the other axis:
-        ``Sight.pixels`` gives the exact pixels.
+        Dilation leaves holes in it; ``ReceptiveFields.pixels`` returns the exact pixels.
         """
-        (top, bottom), (left, right) = self._rows[i], self._columns[j]
+        (top, bottom), (left, right) = (axis.clipped_spans[unit] for axis, unit in zip(self.axes, (i, j), strict=True))
         return top, left, bottom, right
+
+    def interior_mask(self, image_size: tuple[int, int]) -> Tensor:
+        """The units whose fields lie within the image, so that no padding reaches them: bool (H, W) of the map.
+
+        Args:
+            image_size: (height, width) in pixels.
+        """
+        masks = []
+        for axis, length, count in zip(self.axes, image_size, self.shape[1:], strict=True):
+            spans = [axis.span_at(unit) for unit in range(count)]
+            masks.append(torch.tensor([first >= 0 and last < length for first, last in spans]))
+        return masks[0][:, None] & masks[1] & (self.is_local and not self.whole_image)
+
+    def select_unit(self, output: Tensor, i: int, j: int) -> Tensor:
+        """Unit (i, j) of the layer's output for N images, in whatever order its dimensions are: (N, C)."""
+        sizes = [dimension_size(dim) for dim in self.dims]
+        # The one dimension that is larger than for one image contains the images, as its outermost factor.
+        batch_dim = next((k for k, size in enumerate(sizes) if output.shape[k] != size), 0)
+        before = [factor for dim in self.dims[:batch_dim] for factor in dim]
+        behind = [factor for dim in self.dims[batch_dim:] for factor in dim]
+        output = output.reshape(*(factor.size for factor in before), -1, *(factor.size for factor in behind))
+        unit = {ROWS: i, COLUMNS: j}
+        index = [unit.get(factor.axis, slice(None)) for factor in (*before, *behind)]
+        return output.movedim(len(before), 0)[:, *index].flatten(1)
 
 
 class ReceptiveFields:
-    """A network's receptive fields, and the pixels of each unit.
+    """The receptive fields of a network, and the exact pixels of each unit.
 
     Args:
-        network: stays as it was.
+        network: not changed.
         shape: (C, H, W) of an image.
 
     Attributes:
-        fields: of each module and of each function that stands beside them, in the order in which they end.
+        fields: of each module and of each named function beside them, in the order in which their calls end.
 
     Raises:
-        HeadstartError: the network cannot be traced, does something that is not known here, or has no layer to tell of.
+        HeadstartError: the network cannot be traced, has an unsupported operation, or has no layer with a tensor.
+
+    Example:
+        >>> ReceptiveFields(network, (3, 224, 224)).pixels("layer1", 28, 28).sum()
     """
 
     def __init__(self, network: nn.Module, shape: tuple[int, int, int]) -> None:
@@ -82,11 +124,11 @@ class ReceptiveFields:
         self._shape, self._footprints = shape, _propagate_graph(graph)
         self._image = self._footprints[graph.image]
         self._footprints_by_name: dict[str, Footprint] = {}
-        for point in graph.named_outputs:
-            units = self._footprints.get(point.value)
-            if units is not None:
-                self.fields.append(_build_field(point, units, shape))
-                self._footprints_by_name[point.name] = units
+        for output in graph.named_outputs:
+            footprint = self._footprints.get(output.value)
+            if footprint is not None:
+                self.fields.append(_build_field(output, footprint, shape))
+                self._footprints_by_name[output.name] = footprint
         if not self.fields:
             raise HeadstartError(
                 f"{type(network).__name__} has no layers that give a tensor of the image: put it into a module, such "
@@ -94,28 +136,27 @@ class ReceptiveFields:
             )
 
     def pixels(self, name: str, i: int | None = None, j: int | None = None) -> Tensor:
-        """The pixels that unit (i, j) of a layer sees, bool (H, W): with dilation's holes, within the image.
+        """The pixels that unit (i, j) of a layer sees, with the holes of dilation: bool (H, W).
 
-        Without i and j those that any of its units sees.
-
-        What an operation that sees all of the image adds is left apart, unless there is no other way: then it is all.
+        Without i and j: the pixels that any unit sees. Operations that see the whole image count only where no local
+        operation is left; then all pixels are True.
 
         Raises:
             HeadstartError: there is no layer of this name.
         """
         if name not in self._footprints_by_name:
             raise HeadstartError(f"the network has no layer {name!r} that sees an image")
-        units = self._footprints_by_name[name]
-        if units.axes is None:
+        layer = self._footprints_by_name[name]
+        if layer.axes is None:
             return torch.ones(self._shape[1:], dtype=torch.bool)
-        those = torch.zeros(units.length(ROWS), units.length(COLUMNS), dtype=torch.float64)
-        those[slice(None) if i is None else i, slice(None) if j is None else j] = 1
-        masks = {units: those}
-        for each in reversed([each for each in self._footprints.values() if each is not None]):
-            if each is self._image or each not in masks:
+        units = torch.zeros(layer.length(ROWS), layer.length(COLUMNS), dtype=torch.float64)
+        units[slice(None) if i is None else i, slice(None) if j is None else j] = 1
+        masks = {layer: units}
+        for footprint in reversed([each for each in self._footprints.values() if each is not None]):
+            if footprint is self._image or footprint not in masks:
                 continue
-            mask = masks.pop(each)
-            for source, rows, columns in each.sources:
+            mask = masks.pop(footprint)
+            for source, rows, columns in footprint.sources:
                 part = mask if rows is None else rows.to_matrix().T @ mask
                 part = part if columns is None else part @ columns.to_matrix()
                 masks[source] = ((masks.get(source, 0) + part) > 0).double()
@@ -124,80 +165,78 @@ class ReceptiveFields:
 
 
 def receptive_fields(network: nn.Module, shape: tuple[int, int, int]) -> list[ReceptiveField]:
-    """The field of each module and function of a network on images of ``shape`` (C, H, W), as ``Sight`` finds them."""
+    """The fields of all modules and named functions of a network on images of ``shape`` (C, H, W)."""
     return ReceptiveFields(network, shape).fields
 
 
-def last_fields_per_stride(fields: list[ReceptiveField]) -> list[ReceptiveField]:
-    """The last module or function at each stride, as long as units see the image locally: where the map gets smaller.
+def last_fields_per_stride(fields: Sequence[ReceptiveField]) -> list[ReceptiveField]:
+    """The last local layer at each stride, smallest stride first.
 
-    A block that makes the map smaller begins at the stride before; what is inside of it is no end of a stage.
+    A block that reduces the map has inner layers at the stride before; these end no stage.
 
     Raises:
-        HeadstartError: every layer sees all of the image.
+        HeadstartError: every layer sees the whole image.
     """
-    local = [each for each in fields if each.is_local]
+    local = [layer for layer in fields if layer.is_local]
     if not local:
         raise HeadstartError("every layer of this network sees all of the image: there is no field to tell")
-    strides = {each.name: each.stride for each in local}
-    within: dict[str, set[object]] = {}
-    for each in local:
-        for block in _enclosing_modules(each.name):
-            within.setdefault(block, set()).add(each.stride)
+    strides = {layer.name: layer.stride for layer in local}
+    inner_strides: dict[str, set[object]] = {}
+    for layer in local:
+        for block in _enclosing_modules(layer.name):
+            inner_strides.setdefault(block, set()).add(layer.stride)
 
-    def passed(each: ReceptiveField) -> bool:
+    def is_within_reduction(layer: ReceptiveField) -> bool:
         return any(
-            strides.get(block, each.stride) != each.stride and len(within[block]) == 2
-            for block in _enclosing_modules(each.name)
+            strides.get(block, layer.stride) != layer.stride and len(inner_strides[block]) == 2
+            for block in _enclosing_modules(layer.name)
         )
 
-    last = {each.stride: each for each in local} | {each.stride: each for each in local if not passed(each)}
-    return sorted(last.values(), key=lambda each: each.stride[0] * each.stride[1])
+    last = {layer.stride: layer for layer in local}
+    last |= {layer.stride: layer for layer in local if not is_within_reduction(layer)}
+    return sorted(last.values(), key=lambda layer: layer.stride[0] * layer.stride[1])
+
+
+def fields_by_module(network: nn.Module, fields: Sequence[ReceptiveField]) -> dict[str, ReceptiveField]:
+    """The field of each module's last call, by the module's name."""
+    modules = {name for name, _ in network.named_modules()}
+    last = {}
+    for layer in fields:
+        name = layer.name if layer.name in modules else layer.name.rpartition("_")[0]
+        if name in modules:
+            last[name] = replace(layer, name=name)
+    return last
 
 
 def _enclosing_modules(name: str) -> list[str]:
-    """The modules that a module or function lies in."""
     parts = name.split(".")
     return [".".join(parts[:k]) for k in range(1, len(parts))]
 
 
-def unit_pixels(network: nn.Module, shape: tuple[int, int, int], name: str, i: int, j: int) -> Tensor:
-    """The pixels that unit (i, j) of a layer sees, bool (H, W), as ``Sight.pixels`` finds them."""
-    return ReceptiveFields(network, shape).pixels(name, i, j)
-
-
-def _propagate_graph(graph: Graph) -> dict[Value, Footprint | None]:
-    """What each tensor's units see, in order."""
+def _propagate_graph(graph: Graph) -> Footprints:
+    """The footprint of each tensor, in order."""
     _, channels, height, width = graph.image.shape
-    dims = tuple((DimensionFactor(*each),) for each in (("", 1), ("", channels), (ROWS, height), (COLUMNS, width)))
-    of: dict[Value, Footprint | None] = {
-        graph.image: Footprint(dims, (AxisField.of_image(height), AxisField.of_image(width)))
-    }
+    dims = tuple((DimensionFactor(*factor),) for factor in (("", 1), ("", channels), (ROWS, height), (COLUMNS, width)))
+    image = Footprint(dims, (AxisField.of_image(height), AxisField.of_image(width)))
+    footprints: Footprints = {graph.image: image}
     for call in graph.calls:
-        of.update(zip(call.outputs, propagate(call, of), strict=True))
-    return of
+        footprints.update(zip(call.outputs, propagate(call, footprints), strict=True))
+    return footprints
 
 
-def _build_field(point: NamedOutput, footprint: Footprint, image: tuple[int, int, int]) -> ReceptiveField:
+def _build_field(output: NamedOutput, footprint: Footprint, image_shape: tuple[int, int, int]) -> ReceptiveField:
     height, width = footprint.length(ROWS), footprint.length(COLUMNS)
-    shape = (prod(point.value.shape) // (height * width), height, width)
-    if footprint.axes is None:
-        rows, columns = (((0, length),) for length in image[1:])
-        size = image[1:]
-        whole = (True, point.is_leaf, False)
-        return ReceptiveField(point.name, point.kind, shape, size, size, (0, 0), *whole, footprint.dims, rows, columns)
-    down, across = footprint.axes
+    rows, columns = footprint.axes or map(AxisField.of_whole_image, image_shape[1:])
     return ReceptiveField(
-        point.name,
-        point.kind,
-        shape,
-        (down.size, across.size),
-        (down.stride, across.stride),
-        (-down.span_at(0)[0], -across.span_at(0)[0]),
-        footprint.whole_image,
-        point.is_leaf,
-        True,
-        footprint.dims,
-        down.clipped_spans,
-        across.clipped_spans,
+        name=output.name,
+        kind=output.kind,
+        shape=(prod(output.value.shape) // (height * width), height, width),
+        size=(rows.size, columns.size),
+        stride=(rows.stride, columns.stride),
+        padding=(-rows.span_at(0)[0], -columns.span_at(0)[0]),
+        whole_image=footprint.whole_image or footprint.axes is None,
+        is_leaf=output.is_leaf,
+        is_local=footprint.axes is not None,
+        dims=footprint.dims,
+        axes=(rows, columns),
     )

@@ -1,9 +1,8 @@
-"""Receptive fields by a second way: gradients of the network made positive and linear.
+"""Receptive fields by gradients of a linearized network: an independent check of the arithmetic in ``fields``.
 
-With weights of one sign, activations and normalisations left out and averages in place of maxima, nothing can cancel
-and nothing is ever off: a unit's gradient is then positive at exactly the pixels that it sees. It knows nothing of
-kernels and strides, so it can be held against the arithmetic of ``receptive_field``. What sees all of the image
-(global pooling, and the gates made of it) is cut off, since that is told apart there too.
+The network gets equal positive weights, no activations and no normalizations, and averages in place of maxima. Then
+nothing cancels and no unit is off, so a unit's gradient is positive at exactly the pixels that it sees. Operations that
+see the whole image (global pooling and the gates computed from it) are cut off, as ``fields`` reports them apart.
 """
 
 import math
@@ -17,18 +16,18 @@ from torch.overrides import TorchFunctionMode
 
 from headstart.errors import HeadstartError
 from headstart.networks.call_recorder import CallRecorder
-from headstart.networks.copying import clone_network
+from headstart.networks.copying import clone_network, first_line
+from headstart.networks.hooks import pick_evenly
 from headstart.networks.isolation import isolated_execution
 from headstart.understand.receptive_field.fields import ReceptiveField, ReceptiveFields
-from headstart.understand.receptive_field.footprint import COLUMNS, ROWS, dimension_size
-from headstart.understand.receptive_field.window_rules import to_pair
+from headstart.understand.receptive_field.footprint import to_pair
 
 
 def _parse_names(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-# Their first argument comes out as it is.
+# Replaced by their first argument.
 IDENTITY_FUNCTIONS = _parse_names(
     """
     prelu hardswish logsigmoid softsign tanhshrink softmax softmin log_softmax gumbel_softmax detach rpow mod floordiv
@@ -36,9 +35,9 @@ IDENTITY_FUNCTIONS = _parse_names(
     batch_norm instance_norm group_norm layer_norm rms_norm local_response_norm normalize
     """
 )
-# What comes from the image in all of their arguments is added up; a gate of the network's own has no say.
+# Replaced by the sum of the arguments that depend on the image.
 SUMMED_FUNCTIONS = _parse_names("iadd imul isub itruediv multiply radd rtruediv truediv")
-# Of two tensors from the image, they sum over one of them whole: attention.
+# Cut off where both arguments depend on the image: attention.
 MATMUL_FUNCTIONS = _parse_names("matmul rmatmul bmm baddbmm einsum")
 REDUCTION_FUNCTIONS = _parse_names(
     """
@@ -47,19 +46,21 @@ REDUCTION_FUNCTIONS = _parse_names(
     """
 )
 
-
-NUM_CHECKED_LAYERS = 4  # layers that both ways are asked about
+NUM_CHECKED_LAYERS = 4
 
 
 class LinearizedNetwork:
-    """A network made positive and linear, run on one image: each of its convolutions weighs all that it reads alike.
+    """A network with uniform positive weights and no nonlinearities, run on one image.
 
     Args:
-        network: stays as it was.
+        network: not changed.
         shape: (C, H, W) of an image.
 
     Raises:
-        HeadstartError: it does not run so.
+        HeadstartError: it does not run linearized.
+
+    Example:
+        >>> LinearizedNetwork(network, (3, 64, 64)).pixel_weights(field, *field.center_unit)
     """
 
     def __init__(self, network: nn.Module, shape: tuple[int, int, int]) -> None:
@@ -85,87 +86,70 @@ class LinearizedNetwork:
             raise self._build_error(error) from error
 
     def _build_error(self, error: Exception) -> HeadstartError:
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        return HeadstartError(f"{self._network_name} does not run made linear: {reason}")
+        return HeadstartError(f"{self._network_name} does not run linearized: {first_line(error)}")
 
-    def _record_output(self, name: str, _kind: str, output: object, _layer: bool) -> None:
+    def _record_output(self, name: str, _kind: str, output: object, _is_leaf: bool) -> None:
         if isinstance(output, Tensor):
             self._outputs[name] = output
 
     def has_map(self, layer: ReceptiveField) -> bool:
-        """Whether the layer gives a map, as it stands, that can be asked here."""
+        """Whether the layer outputs a map of more than one unit here."""
         return layer.name in self._outputs and layer.shape[1] * layer.shape[2] > 1
 
     def pixel_weights(self, layer: ReceptiveField, i: int, j: int) -> Tensor:
-        """How much each pixel weighs in unit (i, j) of a layer: float64 (H, W), sum 1; 0 where it does not count.
+        """The weight of each pixel in unit (i, j) of a layer: float64 (H, W), ≥ 0, sum 1; all 0 if it sees none.
 
-        Where the unit sees the image only by what sees all of it, every pixel weighs the same.
+        The weights are equal where the unit sees the image only by global operations.
 
         Raises:
             HeadstartError: the network has no gradients.
         """
-        unit, found = select_unit(self._outputs[layer.name], layer, i, j), None
+        unit, gradient = layer.select_unit(self._outputs[layer.name], i, j), None
         if unit.requires_grad:
             try:
-                [found] = torch.autograd.grad(unit.sum(), self._image, retain_graph=True, allow_unused=True)
+                [gradient] = torch.autograd.grad(unit.sum(), self._image, retain_graph=True, allow_unused=True)
             except Exception as error:
                 raise self._build_error(error) from error
-        total = torch.ones_like(self._image)[0, 0] if found is None else found[0].abs().sum(0)
-        return (total / total.sum()).cpu() if total.any() else total.cpu()
-
-
-def select_unit(output: Tensor, layer: ReceptiveField, i: int, j: int) -> Tensor:
-    """Unit (i, j) of what a layer gives for N images, (N, C), wherever its rows, columns and images lie."""
-    sizes = [dimension_size(dim) for dim in layer.dims]
-    # The one dimension that is longer than for one image holds the images, outermost.
-    images = next((k for k, size in enumerate(sizes) if output.shape[k] != size), 0)
-    before = [factor for dim in layer.dims[:images] for factor in dim]
-    behind = [factor for dim in layer.dims[images:] for factor in dim]
-    output = output.reshape(*(each.size for each in before), -1, *(each.size for each in behind))
-    at = {ROWS: i, COLUMNS: j}
-    chosen = [at.get(factor.axis, slice(None)) for factor in (*before, *behind)]
-    return output.movedim(len(before), 0)[:, *chosen].flatten(1)
-
-
-def gradient_support(network: nn.Module, shape: tuple[int, int, int], layer: ReceptiveField, i: int, j: int) -> Tensor:
-    """The pixels that unit (i, j) of a layer sees, bool (H, W), by gradients."""
-    return LinearizedNetwork(network, shape).pixel_weights(layer, i, j) > 0
+        weights = torch.ones_like(self._image)[0, 0] if gradient is None else gradient[0].abs().sum(0)
+        return (weights / weights.sum()).cpu() if weights.any() else weights.cpu()
 
 
 def compare_with_gradients(fields: ReceptiveFields, linearized: LinearizedNetwork) -> tuple[int, list[str]]:
-    """How many layers were asked in both ways, corner and centre unit of each, and those whose pixels differ."""
-    known = [each for each in fields.fields if linearized.has_map(each) and each.is_leaf]
-    picked = (
-        [known[round(k * (len(known) - 1) / max(NUM_CHECKED_LAYERS - 1, 1))] for k in range(NUM_CHECKED_LAYERS)]
-        if known
-        else []
-    )
-    unequal = []
-    for each in dict.fromkeys(picked):
-        for i, j in {(0, 0), (each.shape[1] // 2, each.shape[2] // 2)}:
-            if not torch.equal(fields.pixels(each.name, i, j), linearized.pixel_weights(each, i, j) > 0):
-                unequal.append(each.name)
-    return len(dict.fromkeys(picked)), sorted(set(unequal))
+    """Compares the pixels of corner and center units of a few layers between both methods.
+
+    Returns:
+        The number of compared layers and the names of those whose pixels differ.
+    """
+    maps = [layer for layer in fields.fields if linearized.has_map(layer) and layer.is_leaf]
+    compared = pick_evenly(maps, NUM_CHECKED_LAYERS)
+    unequal = {
+        layer.name
+        for layer in compared
+        for i, j in {(0, 0), layer.center_unit}
+        if not torch.equal(fields.pixels(layer.name, i, j), linearized.pixel_weights(layer, i, j) > 0)
+    }
+    return len(compared), sorted(unequal)
 
 
 class _LinearizeMode(TorchFunctionMode):
-    """Calls a linear, positive function in place of each that is not."""
+    """Replaces each nonlinear or signed function by a linear one with positive weights."""
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         name = getattr(func, "__name__", "").strip("_")
-        live = [each for each in (*args, *kwargs.values()) if isinstance(each, Tensor) and each.requires_grad]
+        tensors = [value for value in (*args, *kwargs.values()) if isinstance(value, Tensor)]
+        live = [tensor for tensor in tensors if tensor.requires_grad]
         if not live:
             return func(*args, **kwargs)
         if name in IDENTITY_FUNCTIONS:
             return live[0]
         if name in SUMMED_FUNCTIONS or (_is_pointwise(name) and (len(live) > 1 or name not in REDUCTION_FUNCTIONS)):
-            tensors = [each for each in (*args, *kwargs.values()) if isinstance(each, Tensor)]
-            shape = torch.broadcast_shapes(*(each.shape for each in tensors))
-            return sum(each.expand(shape) for each in live)
+            shape = torch.broadcast_shapes(*(tensor.shape for tensor in tensors))
+            return sum(tensor.expand(shape) for tensor in live)
         if name.startswith("conv") and len(args) > 1 and isinstance(args[1], Tensor):
-            alike = torch.full_like(args[1], 1 / args[1].shape[0 if "transpose" in name else 1], dtype=args[0].dtype)
-            return func(args[0], alike, None, *args[3:], **{key: kwargs[key] for key in kwargs if key != "bias"})
+            fan = args[1].shape[0 if "transpose" in name else 1]
+            uniform = torch.full_like(args[1], 1 / fan, dtype=args[0].dtype)
+            return func(args[0], uniform, None, *args[3:], **{key: kwargs[key] for key in kwargs if key != "bias"})
         if name == "linear":
             return F.linear(args[0], torch.full_like(args[1], 1 / args[1].shape[1], dtype=args[0].dtype))
         if name == "scaled_dot_product_attention":
@@ -176,60 +160,62 @@ class _LinearizeMode(TorchFunctionMode):
             return func(*args, **kwargs).detach()
         if "max_pool" in name:
             return _replace_max_pool(name, func, args, kwargs)
-        out = func(*args, **kwargs)
-        if not _is_global_reduction(name, args, kwargs, out):
-            return out
-        return tuple(each.detach() for each in out) if isinstance(out, tuple) else out.detach()
+        output = func(*args, **kwargs)
+        if not _is_global_reduction(name, args, kwargs, output):
+            return output
+        return tuple(part.detach() for part in output) if isinstance(output, tuple) else output.detach()
 
 
-def _attend_to_self(query: Tensor, like: Tensor) -> Tensor:
-    """What each query sees by itself, in as many numbers as the last dimension of ``like`` has."""
-    return query.mean(-1, keepdim=True).expand(*query.shape[:-1], like.shape[-1])
+def _attend_to_self(query: Tensor, value: Tensor) -> Tensor:
+    """The mean of each query, repeated over the channels of ``value``: attention to the query's own place."""
+    return query.mean(-1, keepdim=True).expand(*query.shape[:-1], value.shape[-1])
 
 
 @cache
 def _is_pointwise(name: str) -> bool:
-    """Whether PyTorch tags an operation of this name as one that goes unit by unit."""
+    """Whether PyTorch tags an operation of this name as pointwise."""
     operation = getattr(torch.ops.aten, name, None)
     overloads = operation.overloads() if operation else ()
-    return any(torch.Tag.pointwise in getattr(operation, each).tags for each in overloads)
+    return any(torch.Tag.pointwise in getattr(operation, overload).tags for overload in overloads)
 
 
 def _replace_max_pool(name: str, func: Any, args: Any, kwargs: Any) -> Any:
-    """An average over the windows of a maximum."""
+    """The average over the windows of a max pool, with the maxima's indices if the function returns them."""
     maximum = func(*args, **kwargs)
-    if isinstance(maximum, tuple):  # with the places of the maxima
+    if isinstance(maximum, tuple):
         return _average_windows(name, args, kwargs, maximum[0]), *maximum[1:]
     return _average_windows(name, args, kwargs, maximum)
 
 
 def _average_windows(name: str, args: Any, kwargs: Any, maximum: Tensor) -> Tensor:
     if name.startswith("adaptive"):
-        out = F.adaptive_avg_pool2d(args[0], args[1] if len(args) > 1 else kwargs["output_size"])
-        return out.detach() if math.prod(out.shape[-2:]) == 1 else out
+        output = F.adaptive_avg_pool2d(args[0], args[1] if len(args) > 1 else kwargs["output_size"])
+        return output.detach() if math.prod(output.shape[-2:]) == 1 else output
     names = ("kernel_size", "stride", "padding", "dilation", "ceil_mode")
-    given = dict(zip(names, args[1:], strict=False)) | {name: kwargs[name] for name in names if name in kwargs}
+    settings = dict(zip(names, args[1:], strict=False)) | {name: kwargs[name] for name in names if name in kwargs}
     images = args[0] if args else kwargs["input"]
-    kernel, spread = to_pair(given["kernel_size"]), to_pair(given.get("dilation", 1))
-    stride, padding = to_pair(given.get("stride") or kernel), to_pair(given.get("padding", 0))
-    if spread == (1, 1):
-        return F.avg_pool2d(images, kernel, stride, padding, bool(given.get("ceil_mode", False)))
-    count = images.shape[-3]
-    beyond = [  # by which the last window hangs over
-        max(0, (maximum.shape[k] - 1) * stride[k] + (kernel[k] - 1) * spread[k] + 1 - images.shape[k] - 2 * padding[k])
+    kernel, dilation = to_pair(settings["kernel_size"]), to_pair(settings.get("dilation", 1))
+    stride, padding = to_pair(settings.get("stride") or kernel), to_pair(settings.get("padding", 0))
+    if dilation == (1, 1):
+        return F.avg_pool2d(images, kernel, stride, padding, bool(settings.get("ceil_mode", False)))
+    bottom, right = (  # pixels by which the last window exceeds the padded map
+        max(
+            0, (maximum.shape[k] - 1) * stride[k] + (kernel[k] - 1) * dilation[k] + 1 - images.shape[k] - 2 * padding[k]
+        )
         for k in (-2, -1)
-    ]
-    weight = images.new_ones(count, 1, *kernel)
-    return F.conv2d(F.pad(images, (0, beyond[1], 0, beyond[0])), weight, None, stride, padding, spread, count)
+    )
+    channels = images.shape[-3]
+    weight = images.new_ones(channels, 1, *kernel)
+    return F.conv2d(F.pad(images, (0, right, 0, bottom)), weight, None, stride, padding, dilation, channels)
 
 
-def _is_global_reduction(name: str, args: Any, kwargs: Any, out: Any) -> bool:
-    """Whether a function takes all of the image together: two dimensions at once or all, or a pool to one unit."""
+def _is_global_reduction(name: str, args: Any, kwargs: Any, output: Any) -> bool:
+    """Whether a function reduces the whole image: over two dimensions or all, or by a pool to one unit."""
     if name.startswith("adaptive"):
-        return isinstance(out, Tensor) and math.prod(out.shape[-2:]) == 1
+        return isinstance(output, Tensor) and math.prod(output.shape[-2:]) == 1
     if name not in REDUCTION_FUNCTIONS:
         return False
-    # The first number that a norm takes is its order.
-    given = [kwargs["dim"]] if "dim" in kwargs else list(args[1 + name.endswith("norm") :])
-    over = next((each for each in given if isinstance(each, (int, tuple, list))), None)
-    return over is None or (isinstance(over, (tuple, list)) and len(over) > 1)
+    # The first number of a norm is its order.
+    candidates = [kwargs["dim"]] if "dim" in kwargs else list(args[1 + name.endswith("norm") :])
+    dims = next((value for value in candidates if isinstance(value, (int, tuple, list))), None)
+    return dims is None or (isinstance(dims, (tuple, list)) and len(dims) > 1)

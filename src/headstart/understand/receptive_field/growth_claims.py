@@ -1,19 +1,19 @@
-"""The lesson's sentences about fields, judged by what the convolutions of a network add to them."""
+"""Claims about the growth of receptive fields: stacks of 3×3 layers see 3, 5, 7; strides make fields grow faster."""
 
 from collections.abc import Sequence
 from functools import cache
+from itertools import pairwise
 from statistics import fmean
 
-from headstart.understand.claims import Claim
+from headstart.understand.claims import Chapter, ClaimVerdict
 from headstart.understand.convolution.kernel_drawing import format_short_number
+from headstart.understand.decision import decide_by, decide_cases
 from headstart.understand.receptive_field.growth import (
     FieldGrowth,
     find_stacks,
     growth_by_stride,
     is_plain_stack,
     stack_field_sizes,
-    stacks_verdict,
-    stride_growth_verdict,
     theoretical_stack_field,
 )
 
@@ -24,32 +24,60 @@ CLAIMS = {
 OTHER_RUN_COMMAND = "headstart understand OTHER_RUN --only receptive_field"
 
 
-def build_growth_claims(layers: Sequence[FieldGrowth], reason: str = "") -> list[Claim]:
-    """The lesson's sentences about fields.
+def add_growth_claims(chapter: Chapter, layers: Sequence[FieldGrowth], reason: str = "") -> None:
+    """Adds the claims about the growth of fields.
 
     Args:
-        layers: what the network's convolutions add to the field.
-        reason: why nothing is known of them; empty where it is.
+        chapter: has the sentences of ``CLAIMS``.
+        layers: growth of the field by the network's convolutions.
+        reason: why it could not be measured; "": it was.
     """
-    return [_build_stack_claim(find_stacks(layers), reason), _build_stride_claim(layers, reason)]
+    _add_stack_claim(chapter, find_stacks(layers), reason)
+    _add_stride_claim(chapter, layers, reason)
 
 
-@cache  # for the claim, and for the numbers beside it
+@cache  # used by the claim and by the chapter's numbers
 def cumulative_stack_fields(layers: str) -> tuple[int, ...]:
-    """What the first one, two, … of these layers see, in pixels, as :func:`stack` builds them."""
+    """The fields of the first layer, the first two, …, in pixels, as ``theoretical_stack_field`` builds them."""
     return tuple(theoretical_stack_field(list(layers[: n + 1])) for n in range(len(layers)))
 
 
-def _build_stack_claim(stacks: list[list[FieldGrowth]], reason: str) -> Claim:
-    name = "stacks-see-3-5-7"
-    none = reason or "no two 3×3 layers of this network lie on top of each other, with their fields within the image"
-    told = "; ".join(_describe_stack(run) for run in stacks)
-    return Claim(
-        name,
-        CLAIMS[name],
-        stacks_verdict([stack_field_sizes(run) for run in stacks], [is_plain_stack(run) for run in stacks]),
-        f"your stacks, by gradients, in units of the map that each begins on: {told}" if stacks else none,
-        f"layers built for it: {_join_sizes(cumulative_stack_fields('333'))}; with stride 2 in the first {_join_sizes(cumulative_stack_fields('s33'))}",
+def stacks_verdict(sizes: Sequence[Sequence[int]], plain: Sequence[bool]) -> ClaimVerdict:
+    """The verdict on the claim that stacked 3×3 layers see 3, 5 and 7 units.
+
+    Fails where a plain stack sees otherwise; depends where only stacks with strides or dilations do.
+
+    Args:
+        sizes: fields of the first layer, two and three layers of each stack.
+        plain: whether a stack has neither strides nor dilations.
+    """
+    if not sizes:
+        return "not measured"
+    matches = [list(size) == [3, 5, 7][: len(size)] for size in sizes]
+    return decide_by(
+        holds=all(matches), fails=any(is_plain and not match for match, is_plain in zip(matches, plain, strict=True))
+    )
+
+
+def stride_growth_verdict(increments: Sequence[float]) -> ClaimVerdict:
+    """The verdict on the claim that a layer adds more at each larger stride.
+
+    Args:
+        increments: mean growth by stride, smallest stride first.
+    """
+    return decide_cases([after > before for before, after in pairwise(increments)])
+
+
+def _add_stack_claim(chapter: Chapter, stacks: list[list[FieldGrowth]], reason: str) -> None:
+    stack_sizes = "; ".join(_describe_stack(stack) for stack in stacks)
+    chapter.add_claim(
+        "stacks-see-3-5-7",
+        stacks_verdict([stack_field_sizes(stack) for stack in stacks], [is_plain_stack(stack) for stack in stacks]),
+        f"your stacks, by gradients, in units of the map that each begins on: {stack_sizes}"
+        if stacks
+        else reason or "no two 3×3 layers of this network lie on top of each other, with their fields within the image",
+        f"layers built for it: {_join_sizes(cumulative_stack_fields('333'))}; with stride 2 in the first "
+        f"{_join_sizes(cumulative_stack_fields('s33'))}",
         command="" if stacks else OTHER_RUN_COMMAND,
     )
 
@@ -59,39 +87,35 @@ def _join_sizes(sizes: Sequence[int]) -> str:
 
 
 def _describe_stack(stack: list[FieldGrowth]) -> str:
-    """What the layers of a stack see, and what of their own makes that more than 3, 5 and 7: a layer's dilation, or
-    its stride where another reads it."""
-    sees = ", ".join(
-        f"{each.layer.name} {size}×{size}" for each, size in zip(stack, stack_field_sizes(stack), strict=True)
-    )
-    own = [(each, "stride", each.layer_stride) for each in stack[:-1]] + [
-        (each, "dilation", each.layer_dilation) for each in stack
-    ]
-    more = [f"{each.layer.name} of {what} {size}" for each, what, size in own if size > 1]
-    return f"{sees} ({', '.join(more)} in it)" if more else sees
+    """The fields of a stack's layers, and the strides (but the last layer's) and dilations that enlarge them."""
+    sizes = zip((growth.layer.name for growth in stack), stack_field_sizes(stack), strict=True)
+    text = ", ".join(f"{name} {size}×{size}" for name, size in sizes)
+    settings = [(growth, "stride", growth.layer_stride) for growth in stack[:-1]]
+    settings += [(growth, "dilation", growth.layer_dilation) for growth in stack]
+    enlarging = [f"{growth.layer.name} of {kind} {value}" for growth, kind, value in settings if value > 1]
+    return f"{text} ({', '.join(enlarging)} in it)" if enlarging else text
 
 
-def _build_stride_claim(layers: Sequence[FieldGrowth], reason: str) -> Claim:
-    name, adds = "strides-widen-faster", growth_by_stride(layers)
-    none = reason or "no convolutions before and behind a stride, with their fields within the image"
-    without = {
-        stride: fmean(each.increment_per_weight / each.input_stride for each in layers if each.input_stride == stride) for stride in adds
-    }  # fmt: skip
-    return Claim(
-        name,
-        CLAIMS[name],
-        stride_growth_verdict(list(adds.values())),
+def _add_stride_claim(chapter: Chapter, layers: Sequence[FieldGrowth], reason: str) -> None:
+    growth = growth_by_stride(layers)
+    if len(growth) < 2:
+        reason = reason or "no convolutions before and behind a stride, with their fields within the image"
+        return chapter.add_unmeasured(reason, ["strides-widen-faster"], OTHER_RUN_COMMAND)
+    unstrided = {
+        stride: fmean(each.increment_per_weight / each.input_stride for each in layers if each.input_stride == stride)
+        for stride in growth
+    }
+    chapter.add_claim(
+        "strides-widen-faster",
+        stride_growth_verdict(list(growth.values())),
         "pixels that a convolution of yours adds to the field for each further weight along its kernel, by gradients: "
-        + _format_by_stride(adds)
-        if len(adds) > 1
-        else none,
-        f"the same kernels without any stride before them: {_format_by_stride(without)}" if len(adds) > 1 else "",
-        command="" if len(adds) > 1 else OTHER_RUN_COMMAND,
+        + _format_by_stride(growth),
+        f"the same kernels without any stride before them: {_format_by_stride(unstrided)}",
     )
 
 
-def _format_by_stride(adds: dict[int | float, float]) -> str:
+def _format_by_stride(growth: dict[int | float, float]) -> str:
     return ", ".join(
         f"{format_short_number(round(pixels, 1))} at stride {format_short_number(stride)}"
-        for stride, pixels in adds.items()
+        for stride, pixels in growth.items()
     )

@@ -1,6 +1,6 @@
-"""What each tensor operation sees of the image: the words that the arithmetic of receptive fields knows.
+"""Propagates footprints through tensor operations: the rule of each supported operation.
 
-An operation that is not in these lists is named, never guessed.
+An operation without a rule is an error, so fields are never guessed.
 """
 
 import torch
@@ -8,11 +8,13 @@ import torch
 from headstart.errors import HeadstartError
 from headstart.understand.receptive_field.footprint import (
     Footprint,
+    Footprints,
     PropagationRule,
     UnsupportedUseError,
     channel_dimension,
     footprint_union,
     image_axes,
+    image_inputs,
     input_footprint,
     loses_image_axes,
 )
@@ -21,15 +23,14 @@ from headstart.understand.receptive_field.tracing import Call, Value
 from headstart.understand.receptive_field.window_rules import WINDOW_RULES, reduce_dimensions
 
 
-def propagate(call: Call, footprints: dict[Value, Footprint | None]) -> list[Footprint | None]:
-    """What the outputs of a call see; None for one that no image changes.
+def propagate(call: Call, footprints: Footprints) -> list[Footprint | None]:
+    """The footprints of a call's outputs; None for one that does not depend on the image.
 
     Raises:
-        HeadstartError: names an operation that is not known.
+        HeadstartError: the operation is not supported; names it and its module.
     """
-    inputs = [each for each in (footprints[value] for value in call.input_values()) if each is not None]
     try:
-        if call.name in SHAPE_ONLY_OPERATIONS or not inputs:
+        if call.name in SHAPE_ONLY_OPERATIONS or not image_inputs(call, footprints):
             return [None] * len(call.outputs)
         rule = PROPAGATION_RULES.get(call.name)
         if rule is None and torch.Tag.pointwise in call.tags:
@@ -40,78 +41,68 @@ def propagate(call: Call, footprints: dict[Value, Footprint | None]) -> list[Foo
             raise UnsupportedUseError
         result = rule(call, footprints)
         return result if isinstance(result, list) else [result] * len(call.outputs)
-    except UnsupportedUseError as use:
+    except UnsupportedUseError as error:
+        use = f" {error}" if str(error) else ""
         where = f" in {call.module_name}" if call.module_name else ""
-        how = f" {use}" if str(use) else ""
-        message = f"the operation {call.name}{how}{where} is not known: receptive fields end there"
+        message = f"the operation {call.name}{use}{where} is not known: receptive fields end there"
         raise HeadstartError(message) from None
 
 
-def _propagate_reduction(call: Call, footprints: dict[Value, Footprint | None]) -> Footprint:
-    source = next(each for each in (footprints[value] for value in call.input_values()) if each is not None)
-    over = call.arguments.get("dim")
-    if over is None or over == ():
-        over = range(len(source.dims))
-    return reduce_dimensions(source, [over] if isinstance(over, int) else over, call)
+def _propagate_reduction(call: Call, footprints: Footprints) -> Footprint:
+    source = image_inputs(call, footprints)[0]
+    reduced = call.arguments.get("dim")
+    if reduced is None or reduced == ():
+        reduced = range(len(source.dims))
+    return reduce_dimensions(source, [reduced] if isinstance(reduced, int) else reduced, call)
 
 
-def _propagate_pointwise(call: Call, footprints: dict[Value, Footprint | None]) -> Footprint:
-    return footprint_union(
-        call.outputs[0].shape,
-        [each for each in (footprints[value] for value in call.input_values()) if each is not None],
-    )
+def _propagate_pointwise(call: Call, footprints: Footprints) -> Footprint:
+    return footprint_union(call.outputs[0].shape, image_inputs(call, footprints))
 
 
-def _propagate_normalization(call: Call, footprints: dict[Value, Footprint | None]) -> Footprint:
-    """Normalisation: over the image where it takes its statistics from it."""
+def _propagate_normalization(call: Call, footprints: Footprints) -> Footprint:
+    """A normalization sees the whole image where it computes statistics over the image."""
     source = input_footprint(call, footprints, "input")
     if call.name == "native_group_norm":
-        over = source.dims
+        normalized = source.dims
     elif "normalized_shape" in call.arguments:
-        over = source.dims[len(source.dims) - len(call.arguments["normalized_shape"]) :]
+        normalized = source.dims[len(source.dims) - len(call.arguments["normalized_shape"]) :]
     else:
-        # Instance normalisation, which PyTorch writes as batch normalisation of a batch's statistics.
-        over = source.dims if call.arguments.get("training") else ()
-    return Footprint(source.dims, source.axes, source.whole_image or bool(image_axes(over)), source.as_source())
+        # PyTorch runs instance normalization as batch normalization with the batch's statistics.
+        normalized = source.dims if call.arguments.get("training") else ()
+    return source.with_dims(source.dims, whole_image=bool(image_axes(normalized)))
 
 
-def _propagate_softmax(call: Call, footprints: dict[Value, Footprint | None]) -> Footprint:
+def _propagate_softmax(call: Call, footprints: Footprints) -> Footprint:
     source = input_footprint(call, footprints, "self")
-    return Footprint(
-        source.dims,
-        source.axes,
-        source.whole_image or bool(image_axes([source.dims[call.arguments["dim"]]])),
-        source.as_source(),
-    )
+    return source.with_dims(source.dims, whole_image=bool(image_axes([source.dims[call.arguments["dim"]]])))
 
 
-def _propagate_matmul(call: Call, footprints: dict[Value, Footprint | None]) -> Footprint:
-    """A matrix product: what it sums over is read whole."""
-    left, right = (call.arguments[name] for name in MATMUL_OPERANDS[call.name])
-    a, b = (footprints.get(each) if isinstance(each, Value) else None for each in (left, right))
+def _propagate_matmul(call: Call, footprints: Footprints) -> Footprint:
+    """A matrix product sees all of the dimension that it sums over."""
+    operands = [call.arguments[name] for name in MATMUL_OPERANDS[call.name]]
+    left, right = (footprints.get(operand) if isinstance(operand, Value) else None for operand in operands)
     shape = call.outputs[0].shape
-    # Where both hold a map, each unit of the first reads all of the second.
-    whole = any(each is not None and each.whole_image for each in (a, b))
-    kept: Footprint | None = None
+    whole_image = any(operand is not None and operand.whole_image for operand in (left, right))
+    local: Footprint | None = None
     dims = [channel_dimension(size) for size in shape]
-    for each, summed, place in ((a, -1, -2), (b, -2, -1)):
-        if each is None:
+    for operand, summed_dim, kept_dim in ((left, -1, -2), (right, -2, -1)):
+        if operand is None:
             continue
-        if loses_image_axes([each.dims[summed]]) or (kept is not None and each.axes is not None):
-            whole = True
-        elif each.axes is not None:
-            kept = each
-            dims[place] = each.dims[place]
-            for k in range(len(shape) - 2):
-                dims[k] = each.dims[k]
-    return Footprint(tuple(dims), kept.axes if kept else None, whole, kept.as_source() if kept else ())
+        # Where both operands are maps, each unit of the first reads all of the second.
+        if loses_image_axes([operand.dims[summed_dim]]) or (local is not None and operand.axes is not None):
+            whole_image = True
+        elif operand.axes is not None:
+            local = operand
+            dims[kept_dim] = operand.dims[kept_dim]
+            dims[: len(shape) - 2] = operand.dims[: len(shape) - 2]
+    return Footprint(tuple(dims), local.axes if local else None, whole_image, local.as_source() if local else ())
 
 
-def _propagate_attention(call: Call, footprints: dict[Value, Footprint | None]) -> Footprint:
+def _propagate_attention(call: Call, footprints: Footprints) -> Footprint:
     query, keys = input_footprint(call, footprints, "query"), input_footprint(call, footprints, "key")
-    shape = call.outputs[0].shape
-    dims = (*query.dims[:-1], channel_dimension(shape[-1]))
-    return Footprint(dims, query.axes, query.whole_image or bool(image_axes(keys.dims)), query.as_source())
+    dims = (*query.dims[:-1], channel_dimension(call.outputs[0].shape[-1]))
+    return query.with_dims(dims, whole_image=bool(image_axes(keys.dims)))
 
 
 MATMUL_OPERANDS = {
@@ -120,7 +111,7 @@ MATMUL_OPERANDS = {
     "bmm": ("self", "mat2"),
     "baddbmm": ("batch1", "batch2"),
 }
-# What they give depends on a tensor's size alone.
+# Operations whose result depends on a tensor's size alone.
 SHAPE_ONLY_OPERATIONS = {f"{kind}_like" for kind in ("empty", "zeros", "ones", "full", "rand", "randn")} | {
     f"new_{kind}" for kind in ("empty", "zeros", "ones", "full")
 }
@@ -129,7 +120,7 @@ SHAPE_ONLY_OPERATIONS = {f"{kind}_like" for kind in ("empty", "zeros", "ones", "
 PROPAGATION_RULES: dict[str, PropagationRule] = {
     **WINDOW_RULES,
     **LAYOUT_RULES,
-    # Those that PyTorch does not tag as such.
+    # Pointwise operations and reductions without PyTorch's tag.
     **dict.fromkeys(
         ("hardswish", "_prelu_kernel", "rrelu_with_noise", "log_sigmoid_forward", "floor_divide"), _propagate_pointwise
     ),

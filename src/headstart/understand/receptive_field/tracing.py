@@ -1,8 +1,8 @@
-"""What a network does to an image, as a list of tensor operations: recorded while it runs on tensors without data.
+"""Traces a network: records its tensor operations on one image while it runs on tensors without data.
 
-A tensor without data costs no arithmetic, and its size is known at each step: so functional pools, flattening and
-branches that ask for a size are seen as they happen. Only a network whose course hangs on an image's values has no
-such list. What does not come from the image (weights, tables of positions) is no part of it.
+Tensors without data (PyTorch's fake tensors) cost no arithmetic and have sizes. So functional pools, flattening and
+branches on sizes are recorded as they happen. Only a network whose control flow depends on pixel values has no such
+record. Tensors that do not depend on the image (weights, position tables) are no part of it.
 """
 
 import logging
@@ -22,20 +22,20 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from headstart.errors import HeadstartError
 from headstart.networks.call_recorder import CallRecorder
-from headstart.networks.copying import clone_network
+from headstart.networks.copying import clone_network, first_line
 from headstart.networks.isolation import isolated_execution
 
 
 @dataclass(frozen=True, eq=False)
 class Value:
-    """A tensor that depends on the image, of this size."""
+    """A tensor that depends on the image."""
 
     shape: tuple[int, ...]
 
 
 @dataclass(frozen=True)
 class Constant:
-    """A tensor of this size that no image changes."""
+    """A tensor that does not depend on the image."""
 
     shape: tuple[int, ...]
 
@@ -45,11 +45,11 @@ class Call:
     """One tensor operation.
 
     Args:
-        name: of PyTorch's operator, such as ``"convolution"``; one that writes into its input is called as the other.
-        tags: PyTorch's own words about it, such as "pointwise".
-        arguments: by the operator's names; a tensor stands there as ``Value`` or ``Fixed``.
-        outputs: what it gives, in order; what is no tensor is left out.
-        where: the module that it happens in, ``""`` for the network itself.
+        name: of PyTorch's operator, such as ``"convolution"``, without the ``_`` of in-place variants.
+        tags: PyTorch's tags of the operator, such as "pointwise".
+        arguments: by the operator's parameter names; tensors are ``Value`` or ``Constant``.
+        outputs: its output tensors in order.
+        module_name: the module that calls it, ``""`` for the network itself.
     """
 
     name: str
@@ -59,21 +59,20 @@ class Call:
     module_name: str
 
     def input_values(self) -> Iterator[Value]:
-        """The tensors that it reads and that depend on the image."""
+        """The input tensors that depend on the image."""
         for argument in self.arguments.values():
-            yield from (each for each in _as_list(argument) if isinstance(each, Value))
+            yield from (item for item in _as_list(argument) if isinstance(item, Value))
 
 
 @dataclass(frozen=True)
 class NamedOutput:
-    """A place in the network that has a name.
+    """The output of a module or function.
 
     Args:
-        name: of the module, ``"layer1.0.conv1"``, or of a function in its module, ``"layer1.0.add"``; what comes
-            again is ``"relu_1"``.
+        name: as ``CallRecorder`` names it: ``"layer1.0.conv1"``, ``"layer1.0.add"``; repeated: ``"relu_1"``.
         kind: the module's class or the function's name.
-        value: what comes out there.
-        layer: False for a module that is made of others.
+        value: the output tensor.
+        is_leaf: False for a module with children.
     """
 
     name: str
@@ -84,7 +83,7 @@ class NamedOutput:
 
 @dataclass(frozen=True)
 class Graph:
-    """A network's operations on one image, in order, and the names of what they give."""
+    """A network's operations on one image, in order, and the named outputs among them."""
 
     image: Value
     calls: list[Call]
@@ -92,14 +91,18 @@ class Graph:
 
 
 def trace_network(network: nn.Module, shape: tuple[int, int, int]) -> Graph:
-    """The operations of a network in eval mode on one image of C×H×W; the network stays as it was.
+    """Records the operations of a network in eval mode.
+
+    Args:
+        network: not changed.
+        shape: (C, H, W) of an image.
 
     Raises:
-        HeadstartError: it takes no such image, its course depends on the image's values, or it writes into a part of
-            a tensor, which a list of operations cannot say.
+        HeadstartError: the network does not take such an image, its control flow depends on pixel values, or it writes
+            into a part of a tensor, which a list of operations cannot represent.
     """
     first = next(network.parameters(), torch.zeros(()))
-    network = clone_network(network).requires_grad_(False)
+    copy = clone_network(network).requires_grad_(False)
     try:
         with (
             _suppress_fake_tensor_log(),
@@ -109,15 +112,15 @@ def trace_network(network: nn.Module, shape: tuple[int, int, int]) -> Graph:
         ):
             image = torch.zeros(1, *shape, dtype=first.dtype, device=first.device)
             recorder = _OperationRecorder(image)
-            listener = recorder.call_recorder = CallRecorder(network, recorder.record_output)
-            with recorder, listener:
-                network(image)
+            recorder.call_recorder = CallRecorder(copy, recorder.record_output)
+            with recorder, recorder.call_recorder:
+                copy(image)
     except HeadstartError:
         raise
     except Exception as error:
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        reason = first_line(error)
         if isinstance(error, DataDependentOutputException | DynamicOutputShapeException):
-            reason = f"its course depends on the image's values ({error.func})"
+            reason = f"its control flow depends on pixel values ({error.func})"
         size = "x".join(map(str, shape))
         raise HeadstartError(f"{type(network).__name__} cannot be traced on an image of {size}: {reason}") from error
     return Graph(recorder.image, recorder.calls, recorder.named_outputs)
@@ -125,7 +128,7 @@ def trace_network(network: nn.Module, shape: tuple[int, int, int]) -> Graph:
 
 @contextmanager
 def _suppress_fake_tensor_log() -> Iterator[None]:
-    """PyTorch logs a trace where a size does not fit, beside the exception that says so."""
+    """Hides the stack trace that PyTorch logs for a size error; the exception has its message."""
     log = logging.getLogger("torch._subclasses.fake_tensor")
     level = log.level
     log.setLevel(logging.CRITICAL)
@@ -136,7 +139,7 @@ def _suppress_fake_tensor_log() -> Iterator[None]:
 
 
 class _OperationRecorder(TorchDispatchMode):
-    """Notes each operation that depends on the image."""
+    """Records each operation that depends on the image."""
 
     def __init__(self, image: Tensor) -> None:
         super().__init__()
@@ -144,33 +147,34 @@ class _OperationRecorder(TorchDispatchMode):
         self.named_outputs: list[NamedOutput] = []
         self.call_recorder: CallRecorder
         self._values: dict[int, Value] = {}
-        self._live_tensors: list[Tensor] = []  # alive, so that no other tensor takes its id
+        self._live_tensors: list[Tensor] = []  # kept alive, so that no other tensor gets its id
         self._written_storages: set[int] = set()
         self.image = self._register(image)
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
-        given = dict(zip((argument.name for argument in func._schema.arguments), args, strict=False)) | kwargs
+        passed = dict(zip((argument.name for argument in func._schema.arguments), args, strict=False)) | kwargs
         arguments = {argument.name: argument.default_value for argument in func._schema.arguments}
-        arguments |= {name: self._resolve(value) for name, value in given.items()}
+        arguments |= {name: self._resolve(value) for name, value in passed.items()}
         name = func._schema.name.split("::")[1].rstrip("_")
-        # PyTorch's own way to the sizes of this one takes more time than all the rest.
+        # PyTorch's shape function of batch normalization takes more time than all other operations together.
         result = (torch.empty_like(args[0]),) * 3 if name == "native_batch_norm" else func(*args, **kwargs)
-        read = [each for value in arguments.values() for each in _as_list(value) if isinstance(each, Value)]
-        tensors = [each for each in _as_list(result) if isinstance(each, Tensor)]
-        if read and func._schema.is_mutable and not tensors:
+        inputs = [item for value in arguments.values() for item in _as_list(value) if isinstance(item, Value)]
+        tensors = [item for item in _as_list(result) if isinstance(item, Tensor)]
+        if inputs and func._schema.is_mutable and not tensors:
             raise HeadstartError(f"the operation {name}, which gives nothing, is not known: receptive fields end there")
-        if not read or not tensors:
+        if not inputs or not tensors:
             return result
         if func._schema.is_mutable:
-            self._invalidate_aliases(tensors[0], read)
+            self._invalidate_aliases(tensors[0], inputs)
         outputs = tuple(self._register(tensor) for tensor in tensors)
         self.calls.append(Call(name, frozenset(func.tags), arguments, outputs, self.call_recorder.current_module))
         return result
 
-    def record_output(self, name: str, kind: str, output: Any, layer: bool) -> None:
+    def record_output(self, name: str, kind: str, output: Any, is_leaf: bool) -> None:
+        """The callback of ``CallRecorder``."""
         if isinstance(output, Tensor) and id(output) in self._values:
-            self.named_outputs.append(NamedOutput(name, kind, self._values[id(output)], layer))
+            self.named_outputs.append(NamedOutput(name, kind, self._values[id(output)], is_leaf))
 
     def _register(self, tensor: Tensor) -> Value:
         self._live_tensors.append(tensor)
@@ -179,7 +183,7 @@ class _OperationRecorder(TorchDispatchMode):
 
     def _resolve(self, argument: Any) -> Any:
         if isinstance(argument, (list, tuple)):
-            return tuple(self._resolve(each) for each in argument)
+            return tuple(self._resolve(item) for item in argument)
         if not isinstance(argument, Tensor):
             return argument
         if id(argument) in self._values:
@@ -197,15 +201,15 @@ class _OperationRecorder(TorchDispatchMode):
             )
         return Constant(tuple(argument.shape))
 
-    def _invalidate_aliases(self, target: Tensor, read: list[Value]) -> None:
-        """What shares memory with a tensor that took in another is no longer what was noted of it."""
-        if len(set(read)) == 1 and id(target) in self._values:
+    def _invalidate_aliases(self, target: Tensor, inputs: list[Value]) -> None:
+        """Forgets the tensors that share memory with ``target``, into which another tensor was written."""
+        if len(set(inputs)) == 1 and id(target) in self._values:
             return
-        place = target.untyped_storage()._cdata
-        shared = [t for t in self._live_tensors if t is not target and t.untyped_storage()._cdata == place]
-        for tensor in shared:
-            self._values.pop(id(tensor), None)
-        self._written_storages.add(place)
+        storage = target.untyped_storage()._cdata
+        for tensor in self._live_tensors:
+            if tensor is not target and tensor.untyped_storage()._cdata == storage:
+                self._values.pop(id(tensor), None)
+        self._written_storages.add(storage)
 
 
 def _as_list(value: Any) -> list[Any]:

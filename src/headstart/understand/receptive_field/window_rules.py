@@ -1,13 +1,13 @@
-"""Operations that read their input through windows: convolutions, pools, padding, maps made larger or smaller."""
+"""Rules for operations that read windows of their input: convolutions, pools, padding, resizing, reductions."""
 
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 from math import floor, gcd, prod
-from typing import Any
 
 from headstart.understand.receptive_field.axis import Window
 from headstart.understand.receptive_field.footprint import (
     Footprint,
+    Footprints,
     PropagationRule,
     UnsupportedUseError,
     apply_windows,
@@ -16,158 +16,160 @@ from headstart.understand.receptive_field.footprint import (
     image_axes,
     input_footprint,
     loses_image_axes,
+    to_pair,
 )
-from headstart.understand.receptive_field.tracing import Call, Constant, Value
+from headstart.understand.receptive_field.tracing import Call, Constant
+
+WindowBuilder = Callable[[int, int], Window]  # from the numbers of output and input units
 
 
-def to_pair(value: Any, fallback: Any = None) -> tuple[int, int]:
-    """What an operation takes for rows and columns, as one number for both or one each."""
-    value = fallback if value in ((), [], None) else value
-    if isinstance(value, int):
-        return value, value
-    return (value[0], value[-1])
+def sliding_window(kernel: int, stride: int, padding: int, dilation: int) -> WindowBuilder:
+    """The window of a convolution or pool."""
+    taps = range(0, kernel * dilation, dilation)
 
-
-def sliding_window(kernel: int, stride: int, padding: int, dilation: int) -> Callable[[int, int], Window]:
-    """A convolution's or a pool's window."""
-
-    def window(units: int, taken: int) -> Window:
-        reach = range(0, kernel * dilation, dilation)
-        return Window(units, taken, lambda i: [i * stride - padding + tap for tap in reach], input_period=stride)
-
-    return window
-
-
-def _transposed_window(kernel: int, stride: int, padding: int, dilation: int) -> Callable[[int, int], Window]:
-    def window(units: int, taken: int) -> Window:
-        def reads(i: int) -> list[int]:
-            places = [i + padding - tap * dilation for tap in range(kernel)]
-            return [place // stride for place in places if place % stride == 0]
-
-        if not all(reads(i) for i in range(stride)):
-            raise UnsupportedUseError("that leaves gaps between its units")
-        return Window(units, taken, reads, output_period=stride)
-
-    return window
-
-
-def _propagate_convolution(call: Call, footprints: dict[Value, Footprint | None]) -> Footprint:
-    source, a = input_footprint(call, footprints, "input"), call.arguments
-    spatial = [k for k in range(2, len(source.dims)) if image_axes([source.dims[k]])]
-    if image_axes(source.dims[:2]) or not isinstance(a["weight"], Constant):
-        raise UnsupportedUseError(
-            "across a map" if image_axes(source.dims[:2]) else "by weights that depend on the image"
+    def build_window(num_outputs: int, num_inputs: int) -> Window:
+        return Window(
+            num_outputs, num_inputs, lambda i: [i * stride - padding + tap for tap in taps], input_period=stride
         )
-    shape = sliding_window if not a["transposed"] else _transposed_window
-    return apply_windows(
-        call,
-        source,
-        {
-            k: shape(a["weight"].shape[k], *(_nth(a[name], k - 2) for name in ("stride", "padding", "dilation")))
-            for k in spatial
-        },
-    )
+
+    return build_window
 
 
-def _nth(value: Any, k: int) -> int:
+def _transposed_window(kernel: int, stride: int, padding: int, dilation: int) -> WindowBuilder:
+    def input_indices(i: int) -> list[int]:
+        places = [i + padding - tap * dilation for tap in range(kernel)]
+        return [place // stride for place in places if place % stride == 0]
+
+    def build_window(num_outputs: int, num_inputs: int) -> Window:
+        if not all(input_indices(i) for i in range(stride)):
+            raise UnsupportedUseError("that leaves gaps between its units")
+        return Window(num_outputs, num_inputs, input_indices, output_period=stride)
+
+    return build_window
+
+
+def _propagate_convolution(call: Call, footprints: Footprints) -> Footprint:
+    source, weight = input_footprint(call, footprints, "input"), call.arguments["weight"]
+    if image_axes(source.dims[:2]):
+        raise UnsupportedUseError("across a map")
+    if not isinstance(weight, Constant):
+        raise UnsupportedUseError("by weights that depend on the image")
+    make_builder = _transposed_window if call.arguments["transposed"] else sliding_window
+    settings = [call.arguments[name] for name in ("stride", "padding", "dilation")]
+    windows = {
+        k: make_builder(weight.shape[k], *(_nth(setting, k - 2) for setting in settings))
+        for k in range(2, len(source.dims))
+        if image_axes([source.dims[k]])
+    }
+    return apply_windows(call.outputs[0].shape, source, windows)
+
+
+def _nth(value: int | Sequence[int], k: int) -> int:
     return value if isinstance(value, int) else value[min(k, len(value) - 1)]
 
 
-def _propagate_pool(call: Call, footprints: dict[Value, Footprint | None]) -> Footprint:
-    a = call.arguments
-    source = input_footprint(call, footprints, "self")
-    kernel = to_pair(a["kernel_size"])
-    stride, padding, dilation = to_pair(a["stride"], kernel), to_pair(a["padding"]), to_pair(a.get("dilation", 1))
+def _propagate_pool(call: Call, footprints: Footprints) -> Footprint:
+    source, arguments = input_footprint(call, footprints, "self"), call.arguments
+    kernel, padding = to_pair(arguments["kernel_size"]), to_pair(arguments["padding"])
+    stride, dilation = to_pair(arguments["stride"], kernel), to_pair(arguments.get("dilation", 1))
     first = len(source.dims) - 2
-    return apply_windows(
-        call, source, {first + k: sliding_window(kernel[k], stride[k], padding[k], dilation[k]) for k in range(2)}
-    )
+    windows = {first + k: sliding_window(kernel[k], stride[k], padding[k], dilation[k]) for k in range(2)}
+    return apply_windows(call.outputs[0].shape, source, windows)
 
 
-def _propagate_adaptive_pool(call: Call, footprints: dict[Value, Footprint | None]) -> Footprint:
+def _propagate_adaptive_pool(call: Call, footprints: Footprints) -> Footprint:
     source = input_footprint(call, footprints, "self")
-    given = call.outputs[0].shape[-2:]
-    if prod(given) == 1:
-        return reduce_dimensions(source, (len(source.dims) - 2, len(source.dims) - 1), call)
+    map_dims = (len(source.dims) - 2, len(source.dims) - 1)
+    if prod(call.outputs[0].shape[-2:]) == 1:
+        return reduce_dimensions(source, map_dims, call)
 
-    def window(units: int, taken: int) -> Window:
-        common = gcd(units, taken)
+    def build_window(num_outputs: int, num_inputs: int) -> Window:
+        common = gcd(num_outputs, num_inputs)
         return Window(
-            units,
-            taken,
-            lambda i: range(i * taken // units, -(-(i + 1) * taken // units)),
-            output_period=units // common,
-            input_period=taken // common,
+            num_outputs,
+            num_inputs,
+            lambda i: range(i * num_inputs // num_outputs, -(-(i + 1) * num_inputs // num_outputs)),
+            output_period=num_outputs // common,
+            input_period=num_inputs // common,
         )
 
-    return apply_windows(call, source, {len(source.dims) - 2: window, len(source.dims) - 1: window})
+    return apply_windows(call.outputs[0].shape, source, dict.fromkeys(map_dims, build_window))
 
 
-def reduce_dimensions(source: Footprint, over: Sequence[int], call: Call) -> Footprint:
-    """All of some dimensions becomes one number."""
-    over = [k % len(source.dims) for k in over]
-    if loses_image_axes([source.dims[k] for k in over]):
+def reduce_dimensions(source: Footprint, reduced: Sequence[int], call: Call) -> Footprint:
+    """The footprint after a reduction of some dimensions to one number."""
+    reduced = [k % len(source.dims) for k in reduced]
+    if loses_image_axes([source.dims[k] for k in reduced]):
         source = Footprint(source.dims, None, True)
-    kept = len(call.outputs[0].shape) == len(source.dims)
-    dims = [channel_dimension(1) if k in over else dim for k, dim in enumerate(source.dims) if kept or k not in over]
-    return Footprint(tuple(dims), source.axes, source.whole_image, source.as_source())
-
-
-def _propagate_interpolation(call: Call, footprints: dict[Value, Footprint | None]) -> Footprint:
-    source, corners = (
-        input_footprint(call, footprints, "self" if "self" in call.arguments else "input"),
-        call.arguments.get("align_corners"),
+    keeps_dims = len(call.outputs[0].shape) == len(source.dims)
+    return source.with_dims(
+        [
+            channel_dimension(1) if k in reduced else dim
+            for k, dim in enumerate(source.dims)
+            if keeps_dims or k not in reduced
+        ]
     )
+
+
+def _propagate_interpolation(call: Call, footprints: Footprints) -> Footprint:
+    source = input_footprint(call, footprints, "self" if "self" in call.arguments else "input")
+    align_corners = call.arguments.get("align_corners")  # None: nearest
     scales = [call.arguments.get(name) for name in ("scales_h", "scales_w")]
-    sizes = zip(call.outputs[0].shape[-2:], (dimension_size(dim) for dim in source.dims[-2:]), strict=True)
-    if not corners and any(
-        scale and abs(taken * scale - units) > 1e-6 for scale, (units, taken) in zip(scales, sizes, strict=True)
-    ):
-        raise UnsupportedUseError("by a scale that the sizes do not have (recompute_scale_factor=True takes theirs)")
+    input_sizes = [dimension_size(dim) for dim in source.dims[-2:]]
+    if not align_corners:
+        for scale, output, size in zip(scales, call.outputs[0].shape[-2:], input_sizes, strict=True):
+            if scale and abs(size * scale - output) > 1e-6:
+                raise UnsupportedUseError(
+                    "by a scale that the sizes do not have (recompute_scale_factor=True takes theirs)"
+                )
 
-    def window(units: int, taken: int) -> Window:
-        whole = bool(corners) and units > 1 and taken > 1
-        pace = Fraction(taken - 1, units - 1) if whole else Fraction(taken, units)
+    def build_window(num_outputs: int, num_inputs: int) -> Window:
+        is_aligned = bool(align_corners) and num_outputs > 1 and num_inputs > 1
+        pace = Fraction(num_inputs - 1, num_outputs - 1) if is_aligned else Fraction(num_inputs, num_outputs)
 
-        def reads(i: int) -> list[int]:
-            if corners is None:
+        def input_indices(i: int) -> list[int]:
+            if align_corners is None:
                 return [floor(i * pace)]
-            place = i * pace if corners else (i + Fraction(1, 2)) * pace - Fraction(1, 2)
+            place = i * pace if align_corners else (i + Fraction(1, 2)) * pace - Fraction(1, 2)
             return [floor(place)] if place == floor(place) else [floor(place), floor(place) + 1]
 
-        return Window(units, taken, reads, pace.denominator, pace.numerator, lambda unit: min(max(unit, 0), taken - 1))
+        def border_index(unit: int) -> int:
+            return min(max(unit, 0), num_inputs - 1)
 
-    return apply_windows(call, source, dict.fromkeys(range(2, len(source.dims)), window))
+        return Window(num_outputs, num_inputs, input_indices, pace.denominator, pace.numerator, border_index)
+
+    return apply_windows(call.outputs[0].shape, source, dict.fromkeys(range(2, len(source.dims)), build_window))
 
 
-def _propagate_padding(call: Call, footprints: dict[Value, Footprint | None]) -> Footprint:
+def _propagate_padding(call: Call, footprints: Footprints) -> Footprint:
     source = input_footprint(call, footprints, "self")
     amounts = call.arguments["pad"] if "pad" in call.arguments else call.arguments["padding"]
-    edges: dict[str, Callable[[int], Callable[[int], int]]] = {
-        "reflection_pad2d": lambda taken: lambda unit: (taken - 1) - abs((taken - 1) - abs(unit)),
-        "replication_pad2d": lambda taken: lambda unit: min(max(unit, 0), taken - 1),
-    }
 
-    def padding(before: int) -> Callable[[int, int], Window]:
-        def window(units: int, taken: int) -> Window:
-            edge = edges[call.name](taken) if call.name in edges else None
-            return Window(units, taken, lambda i: [i - before], border_index=edge)
+    def make_builder(before: int) -> WindowBuilder:
+        def build_window(num_outputs: int, num_inputs: int) -> Window:
+            last = num_inputs - 1
+            border_indices: dict[str, Callable[[int], int]] = {
+                "reflection_pad2d": lambda unit: last - abs(last - abs(unit)),
+                "replication_pad2d": lambda unit: min(max(unit, 0), last),
+            }
+            border_index = border_indices.get(call.name)
+            return Window(num_outputs, num_inputs, lambda i: [i - before], border_index=border_index)
 
-        return window
+        return build_window
 
-    return apply_windows(
-        call, source, {len(source.dims) - 1 - k: padding(amounts[2 * k]) for k in range(len(amounts) // 2)}
-    )
+    windows = {len(source.dims) - 1 - k: make_builder(amounts[2 * k]) for k in range(len(amounts) // 2)}
+    return apply_windows(call.outputs[0].shape, source, windows)
 
 
-def _propagate_pixel_shuffle(call: Call, footprints: dict[Value, Footprint | None]) -> Footprint:
+def _propagate_pixel_shuffle(call: Call, footprints: Footprints) -> Footprint:
     source = input_footprint(call, footprints, "self")
     up, down = call.arguments.get("upscale_factor", 1), call.arguments.get("downscale_factor", 1)
 
-    def window(units: int, taken: int) -> Window:
-        return Window(units, taken, lambda i: [i * down // up + tap for tap in range(down)], up, down)
+    def build_window(num_outputs: int, num_inputs: int) -> Window:
+        return Window(num_outputs, num_inputs, lambda i: [i * down // up + tap for tap in range(down)], up, down)
 
-    return apply_windows(call, source, {len(source.dims) - 2: window, len(source.dims) - 1: window})
+    windows = {len(source.dims) - 2: build_window, len(source.dims) - 1: build_window}
+    return apply_windows(call.outputs[0].shape, source, windows)
 
 
 WINDOW_RULES: dict[str, PropagationRule] = {

@@ -1,4 +1,4 @@
-"""The simulation of receptive-field growth: one page that needs nothing but a browser."""
+"""Renders the simulation of receptive-field growth: one page that needs only a browser."""
 
 import io
 import json
@@ -15,13 +15,26 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 TEMPLATE_FOLDER = Path(__file__).parent
-# Arithmetic and words without a page, which the tests run too.
+# Arithmetic and text without the DOM, which the tests run too.
 DOM_FREE_SCRIPTS = ("fields", "presets", "notation", "figures", "sentence", "walks", "reckoned")
 PAGE_SCRIPTS = (
-    "dom", "state", "picture", "stage", "sheets", "cut", "words", "layers", "editor", "formula", "tries",
-    "stack", "byhand", "takeaway", "page",
-)  # fmt: skip
-MAX_MAP_SIDE = 64  # rows and columns of a measured map on the page
+    "dom",
+    "state",
+    "picture",
+    "stage",
+    "sheets",
+    "cut",
+    "words",
+    "layers",
+    "editor",
+    "formula",
+    "tries",
+    "stack",
+    "byhand",
+    "takeaway",
+    "page",
+)
+MAX_MAP_SIDE = 64  # of a measured map on the page
 MAX_PICTURES = 12
 
 
@@ -30,13 +43,13 @@ def render_simulation(
     effective_fields: Mapping[str, "Tensor"] | None = None,
     pictures: Sequence["Tensor"] | None = None,
 ) -> str:
-    """The simulation as a page of its own, HTML without a single address.
+    """The simulation as a separate HTML page without any address.
 
     Args:
-        own: a network beside the presets; ``own.layer_list`` makes it from a module.
-        effective: what was measured of its layers' centre units, by any name of a layer's place (``receptive_fields``
-            has them): maps of values ≥ 0 over the image, (H, W).
-        pictures: to lie under the field, uint8 (C, H, W) with C of 1 or 3; the first 12 are taken.
+        layer_list: a network beside the presets, as from ``build_layer_list``.
+        effective_fields: effective fields of its layers' center units by layer name, as in ``receptive_fields``:
+            values ≥ 0, (H, W).
+        pictures: shown under the field, uint8 (C, H, W), C of 1 or 3; at most the first 12.
     """
     return load_template(TEMPLATE_FOLDER / "page.html.jinja").render(
         fragment=Markup(render_simulation_fragment(layer_list, effective_fields, pictures))
@@ -48,12 +61,10 @@ def render_simulation_fragment(
     effective_fields: Mapping[str, "Tensor"] | None = None,
     pictures: Sequence["Tensor"] | None = None,
 ) -> str:
-    """The same within another page that has the style of ``headstart.reporting.html``: an element with a shadow tree, so that
-    neither's style and names reach the other; its colours are the page's. That page's policy must allow inline
-    scripts and ``img-src data: blob:``, and it holds one simulation.
+    """The simulation for another page with the style of ``headstart.reporting.html``: an element with a shadow tree.
 
-    Args:
-        own, effective, pictures: as ``simulation`` takes them.
+    Styles and names of both stay apart; the colors are the page's. The page's policy must allow inline scripts and
+    ``img-src data: blob:``. A page can hold one simulation. Arguments as ``render_simulation``.
     """
     scripts = [TEMPLATE_FOLDER / f"{name}.js" for name in DOM_FREE_SCRIPTS] + [
         TEMPLATE_FOLDER / "page" / f"{name}.js" for name in PAGE_SCRIPTS
@@ -73,8 +84,8 @@ def render_simulation_fragment(
 def _encode_maps(
     layer_list: Mapping[str, Any] | None, effective_fields: Mapping[str, "Tensor"]
 ) -> dict[int, dict[str, Any]]:
-    """By the number of the layer, counted from 1: the map from 0 to 255 of its most, as bytes in base 64."""
-    found: dict[int, dict[str, Any]] = {}
+    """Maps by the layer's number, from 1: bytes from 0 to 255 (the maximum), base64."""
+    maps: dict[int, dict[str, Any]] = {}
     for i, layer in enumerate(layer_list["layers"] if layer_list else (), 1):
         names = layer.get("names", [layer.get("name")])
         values = next((effective_fields[name] for name in names if name in effective_fields), None)
@@ -85,14 +96,14 @@ def _encode_maps(
         height, width = (min(n, MAX_MAP_SIDE) for n in values.shape)
         coarse = adaptive_avg_pool2d(values[None].float(), (height, width))[0]
         scaled = (coarse / coarse.max().clamp(min=1e-30) * 255).round().byte()
-        found[i] = {"height": height, "width": width, "values": b64encode(scaled.numpy().tobytes()).decode()}
-    return found
+        maps[i] = {"height": height, "width": width, "values": b64encode(scaled.numpy().tobytes()).decode()}
+    return maps
 
 
 def _encode_png(picture: "Tensor") -> str:
     from PIL import Image
 
     array = picture.permute(1, 2, 0).numpy()
-    out = io.BytesIO()
-    Image.fromarray(array[:, :, 0] if array.shape[2] == 1 else array).save(out, format="PNG", optimize=True)
-    return f"data:image/png;base64,{b64encode(out.getvalue()).decode()}"
+    buffer = io.BytesIO()
+    Image.fromarray(array[:, :, 0] if array.shape[2] == 1 else array).save(buffer, format="PNG", optimize=True)
+    return f"data:image/png;base64,{b64encode(buffer.getvalue()).decode()}"

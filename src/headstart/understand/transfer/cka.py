@@ -1,4 +1,4 @@
-"""How alike two sets of features of the same images are: centred kernel alignment, without the bias of few images."""
+"""Centered kernel alignment (CKA) of two sets of features, debiased for few images."""
 
 from collections.abc import Callable
 
@@ -7,73 +7,67 @@ from torch import Tensor
 
 from headstart.understand.statistics import Estimate, jackknife_intervals
 
-MIN_CKA_IMAGES = 4  # images that the unbiased estimate needs
-JACKKNIFE_GROUPS = 10  # that the interval leaves out, one after the other
+MIN_CKA_IMAGES = 4  # that the unbiased estimate needs
+JACKKNIFE_GROUPS = 10
 
 
 def cka(left: Tensor, right: Tensor) -> float:
-    """Debiased linear CKA: 1 for features that are equal up to rotation and scale, about 0 for independent ones.
+    """Debiased linear CKA: 1 for features equal up to rotation and scale, about 0 for independent ones.
 
     Kornblith et al. 2019 (arXiv:1905.00414, section 3) with the unbiased estimate of HSIC by Song et al. 2012 (JMLR 13,
-    section 3.1). The usual estimate sees likeness in any two sets of features where images are few: 0.2 and more of 32.
+    section 3.1). The biased estimate is 0.2 and more for independent features of 32 images.
 
     Args:
-        left, right: float (N, D) and (N, E), a row for each of the same N ≥ 4 images.
+        left, right: float (N, D) and (N, E), one row for each of the same images.
 
     Returns:
-        At most about 1, and below 0 by chance; NaN of fewer than 4 images, or where a side does not tell them apart.
+        At most about 1, below 0 by chance; NaN for fewer than 4 images or features that do not vary.
     """
     if len(left) < MIN_CKA_IMAGES:
         return float("nan")
     k, m = _gram_matrix(left), _gram_matrix(right)
-    own = _hsic(k, k) * _hsic(m, m)
-    return float(_hsic(k, m) / own.sqrt()) if own > 0 else float("nan")
-
-
-def biased_cka(left: Tensor, right: Tensor) -> float:
-    """Linear CKA as it is usually computed, of centred features: what :func:`cka` is held against."""
-    x, y = ((f.double() - f.double().mean(dim=0)) for f in (left, right))
-    return float((x.T @ y).norm() ** 2 / ((x.T @ x).norm() * (y.T @ y).norm()))
+    scale = _hsic(k, k) * _hsic(m, m)
+    return float(_hsic(k, m) / scale.sqrt()) if scale > 0 else float("nan")
 
 
 def cka_interval(left: Tensor, right: Tensor) -> Estimate:
-    """:func:`cka` and its interval over the luck of which images these are; without one below 40 of them.
+    """:func:`cka` and its interval over images; no interval below 40 images.
 
-    By the jackknife with a tenth of the images left out at a time (Efron and Tibshirani 1993, chapter 11): drawing
-    images with replacement, as a bootstrap does, would give the same image twice and call it likeness.
+    By the jackknife, a tenth of the images left out at a time (Efron and Tibshirani 1993, chapter 11). A bootstrap
+    would draw images twice and count them as similarity.
     """
-    middle, low, high = _jackknife_estimate(lambda some: cka(left[some], right[some]), len(left))
-    return Estimate(middle, low, min(high, 1.0))
+    estimate = _jackknife_estimate(lambda indices: cka(left[indices], right[indices]), len(left))
+    return estimate._replace(high=min(estimate.high, 1.0))
 
 
 def cka_drop(first: tuple[Tensor, Tensor], last: tuple[Tensor, Tensor]) -> Estimate:
-    """By how much the likeness of the first pair is above that of the last, on the same images, as :func:`likeness`."""
+    """CKA of the first pair minus CKA of the last pair on the same images, with an interval as :func:`cka_interval`."""
     return _jackknife_estimate(
-        lambda some: cka(*(f[some] for f in first)) - cka(*(f[some] for f in last)), len(first[0])
+        lambda indices: cka(*(side[indices] for side in first)) - cka(*(side[indices] for side in last)), len(first[0])
     )
 
 
-def _jackknife_estimate(figure: Callable[[Tensor], float], images: int) -> Estimate:
-    """``figure``, which is given the positions of images, of all of them and with its interval."""
-    if images < MIN_CKA_IMAGES * JACKKNIFE_GROUPS:
-        return Estimate(figure(torch.arange(images)), float("nan"), float("nan"))
-    (found,) = jackknife_intervals(
-        lambda some: torch.tensor([figure(some)], dtype=torch.float64), images, JACKKNIFE_GROUPS
+def _jackknife_estimate(figure: Callable[[Tensor], float], num_images: int) -> Estimate:
+    """A figure of images, given by their indices, and its interval."""
+    if num_images < MIN_CKA_IMAGES * JACKKNIFE_GROUPS:
+        return Estimate(figure(torch.arange(num_images)), float("nan"), float("nan"))
+    (estimate,) = jackknife_intervals(
+        lambda indices: torch.tensor([figure(indices)], dtype=torch.float64), num_images, JACKKNIFE_GROUPS
     )
-    return found
+    return estimate
 
 
 def _gram_matrix(features: Tensor) -> Tensor:
-    """Inner products of the centred features, double (N, N), with zeros on the diagonal."""
+    """Inner products of the centered features, float64 (N, N), with zeros on the diagonal."""
     x = features.double().flatten(1)
     x = x - x.mean(dim=0)
     if (spread := x.norm()) > 1e-12 * max(1.0, float(features.abs().max())):
-        x = x / spread  # numbers of any size stay within what a double holds
+        x = x / spread  # avoids overflow
     return (x @ x.T).fill_diagonal_(0)
 
 
 def _hsic(k: Tensor, m: Tensor) -> Tensor:
-    """Song et al. 2012, equation 5: of kernels with zero diagonal, without bias."""
+    """The unbiased HSIC of two kernels with zero diagonal (Song et al. 2012, equation 5)."""
     n = len(k)
-    all_of_both = k.sum() * m.sum() / ((n - 1) * (n - 2))
-    return ((k * m).sum() + all_of_both - 2 / (n - 2) * (k.sum(dim=0) @ m.sum(dim=0))) / (n * (n - 3))
+    product_of_sums = k.sum() * m.sum() / ((n - 1) * (n - 2))
+    return ((k * m).sum() + product_of_sums - 2 / (n - 2) * (k.sum(dim=0) @ m.sum(dim=0))) / (n * (n - 3))

@@ -1,135 +1,174 @@
-"""The transferability curve: accuracy by how many stages are kept from pretraining (Yosinski et al. 2014)."""
+"""The transfer curve: accuracy by number of transferred stages (Yosinski et al. 2014, arXiv:1411.1792)."""
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass
 from statistics import fmean
-from typing import TYPE_CHECKING, Any
 
-from headstart.reporting.charts import INK_COLOR, PALETTE, render_svg
+from headstart.reporting.charts import INK_COLOR, PALETTE, ChartLine, render_line_chart
 from headstart.understand.claims import ClaimVerdict
+from headstart.understand.decision import decide_by
 from headstart.understand.statistics import Estimate, t_interval
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 MODE_LABELS = {
     "frozen": "pretrained, frozen",
     "finetuned": "pretrained, fine-tuned",
     "random_frozen": "random, frozen",
 }
-CURVE_MARGIN = 0.02  # of accuracy: what counts as no loss
+CURVE_MARGIN = 0.02  # of accuracy: a smaller loss counts as none
 
-CurveRow = dict[str, Any]
-AccuracyBySeed = dict[int, float]
+
+@dataclass(frozen=True)
+class CurveRow:
+    """A run of a transfer curve.
+
+    Args:
+        num_stages: the number of transferred stages.
+        mode: a key of ``MODE_LABELS``. Without transferred stages all modes are the same.
+        seed: of the run.
+        accuracy: on test images, of 1.
+
+    Example:
+        >>> CurveRow(num_stages=2, mode="frozen", seed=0, accuracy=0.81)
+    """
+
+    num_stages: int
+    mode: str
+    seed: int
+    accuracy: float
 
 
 class TransferCurve:
-    """Accuracies by way, number of stages kept, and seed.
+    """Accuracies by mode, number of transferred stages, and seed.
 
     Args:
-        rows: a dict a run: ``num_stages``, ``mode`` (one of ``WAYS``), ``seed`` and ``accuracy`` (of 1). Where
-            nothing is kept, the ways are one and the same, and one of them is enough. Runs that differ in none of
-            these (folds) are averaged.
+        rows: one for each run. Runs that are equal but for their accuracy (folds) are averaged. A run without
+            transferred stages counts in every mode.
+
+    Example:
+        >>> TransferCurve([CurveRow(0, "frozen", 0, 0.7), CurveRow(1, "frozen", 0, 0.8)]).depths("frozen")
+        [0, 1]
     """
 
     def __init__(self, rows: Sequence[CurveRow]) -> None:
         runs: dict[tuple[str, int], dict[int, list[float]]] = defaultdict(lambda: defaultdict(list))
         for row in rows:
-            for way in MODE_LABELS if row["num_stages"] == 0 else (row["mode"],):
-                runs[way, row["num_stages"]][row["seed"]].append(row["accuracy"])
-        self._runs = {at: {seed: fmean(some) for seed, some in by.items()} for at, by in runs.items()}
+            for mode in MODE_LABELS if row.num_stages == 0 else (row.mode,):
+                runs[mode, row.num_stages][row.seed].append(row.accuracy)
+        self._accuracies = {
+            key: {seed: fmean(accuracies) for seed, accuracies in by_seed.items()} for key, by_seed in runs.items()
+        }
 
     def depths(self, mode: str) -> list[int]:
-        """How many stages were kept, in order."""
-        return sorted(kept for other, kept in self._runs if other == mode)
+        """The numbers of transferred stages in ascending order."""
+        return sorted(num_stages for key_mode, num_stages in self._accuracies if key_mode == mode)
 
     def accuracies(self, mode: str) -> list[Estimate]:
-        """Mean and interval over seeds, for each of :meth:`depths`."""
-        return [t_interval(list(self._runs[mode, kept].values())).clip_to_unit_interval() for kept in self.depths(mode)]
+        """Mean and interval over seeds for each of :meth:`depths`."""
+        return [
+            t_interval([*self.accuracy_by_seed(mode, depth).values()]).clip_to_unit_interval()
+            for depth in self.depths(mode)
+        ]
+
+    def accuracy_by_seed(self, mode: str, num_stages: int) -> dict[int, float]:
+        """Accuracy by seed; {} without runs. The mode ``"scratch"`` transfers no stage."""
+        return self._accuracies.get(("frozen", 0) if mode == "scratch" else (mode, num_stages), {})
 
     def difference(self, mode: str, baseline: str, depths: Sequence[int]) -> Estimate | None:
-        """By how much one way is above another, the mean of these depths, over the seeds that have all of them.
+        """Accuracy of one mode minus another, averaged over depths, paired by seed; None without common seeds.
 
         Args:
-            other: a way, or ``"scratch"``: where nothing is kept.
+            mode: a mode.
+            baseline: another mode, or ``"scratch"``: no transferred stages.
+            depths: numbers of transferred stages.
         """
-        pairs = [(self._accuracy_by_seed(mode, kept), self._accuracy_by_seed(baseline, kept)) for kept in depths]
+        pairs = [(self.accuracy_by_seed(mode, depth), self.accuracy_by_seed(baseline, depth)) for depth in depths]
         seeds = set.intersection(*(set(a) & set(b) for a, b in pairs)) if pairs else set()
         means = [fmean(a[seed] - b[seed] for a, b in pairs) for seed in sorted(seeds)]
         return t_interval(means) if means else None
 
     def gain_over_full_finetuning(self, num_stages: int) -> Estimate | None:
-        """By how much the first stages, kept frozen, are above the deepest ones fine-tuned, over the seeds of both."""
-        frozen, tuned = (
-            self._accuracy_by_seed("frozen", num_stages),
-            self._accuracy_by_seed("finetuned", self.depths("finetuned")[-1]),
-        )
-        gains = [frozen[seed] - tuned[seed] for seed in sorted(set(frozen) & set(tuned))]
+        """Accuracy with the first stages frozen minus that with all fine-tuned, paired by seed."""
+        frozen = self.accuracy_by_seed("frozen", num_stages)
+        finetuned = self.accuracy_by_seed("finetuned", self.depths("finetuned")[-1])
+        gains = [frozen[seed] - finetuned[seed] for seed in sorted(set(frozen) & set(finetuned))]
         return t_interval(gains) if gains else None
 
     def lower_depths(self) -> list[int]:
-        """The depths that keep something, and half as much as the deepest at most."""
+        """The depths above 0 and up to half of the largest."""
         depths = self.depths("frozen")
-        return [kept for kept in depths if 0 < 2 * kept <= depths[-1]]
-
-    def _accuracy_by_seed(self, mode: str, num_stages: int) -> AccuracyBySeed:
-        return self._runs.get(("frozen", 0) if mode == "scratch" else (mode, num_stages), {})
+        return [depth for depth in depths if 0 < 2 * depth <= depths[-1]]
 
 
 def lower_stage_transfer_verdict(over_scratch: Estimate, over_random: Estimate) -> ClaimVerdict:
-    """Of the lower stages, kept frozen: fails where they surely lose more than the margin against training from
-    scratch, or are surely above random ones by the margin at most; holds where they surely lose no more than it and are
-    surely above random ones; else the seeds do not tell.
+    """Whether frozen lower stages transfer.
+
+    Holds if they lose at most the margin against training from scratch and beat random stages; fails if they lose
+    more, or are better than random ones by at most the margin; otherwise depends.
+
+    Args:
+        over_scratch: accuracy with frozen lower stages minus that of training from scratch.
+        over_random: accuracy with them minus that with frozen random stages.
     """
-    if over_scratch.high < -CURVE_MARGIN or over_random.high <= CURVE_MARGIN:
-        return "fails"
-    return "holds" if over_scratch.low >= -CURVE_MARGIN and over_random.low > 0 else "depends"
+    return decide_by(
+        holds=over_scratch.low >= -CURVE_MARGIN and over_random.low > 0,
+        fails=over_scratch.high < -CURVE_MARGIN or over_random.high <= CURVE_MARGIN,
+    )
 
 
 def higher_stage_adaptation_verdict(lower_stages: Estimate, all_stages: Estimate) -> ClaimVerdict:
-    """Of frozen against fine-tuned: holds where freezing the lower stages surely loses no more than the margin and
-    freezing all surely loses more; fails where freezing the lower ones surely loses more; else it depends."""
-    if lower_stages.high < -CURVE_MARGIN:
-        return "fails"
-    return "holds" if lower_stages.low >= -CURVE_MARGIN and all_stages.high < -CURVE_MARGIN else "depends"
+    """Whether only higher stages must adapt.
+
+    Holds if freezing the lower stages loses at most the margin and freezing all loses more; fails if freezing the
+    lower ones loses more; otherwise depends.
+
+    Args:
+        lower_stages: accuracy with the lower stages frozen minus that with them fine-tuned.
+        all_stages: the same for all stages.
+    """
+    return decide_by(
+        holds=lower_stages.low >= -CURVE_MARGIN and all_stages.high < -CURVE_MARGIN,
+        fails=lower_stages.high < -CURVE_MARGIN,
+    )
 
 
 def explain_undecided_adaptation(all_stages: Estimate) -> str:
-    """Of :func:`only_higher_adapt`: whether nothing had to adapt, or the seeds do not tell.
+    """Why :func:`higher_stage_adaptation_verdict` is "depends".
 
     Args:
-        every: freezing all stages against fine-tuning them.
+        all_stages: accuracy with all stages frozen minus that with all fine-tuned.
     """
     if all_stages.low >= -CURVE_MARGIN:
-        return "freezing all loses no more either: nothing had to adapt"
-    return f"the seeds are too few to tell, with a margin of {100 * CURVE_MARGIN:.0f} points"
+        return "freezing all stages loses no more either: nothing had to adapt"
+    return f"there are too few seeds to decide, with a margin of {100 * CURVE_MARGIN:.0f} points"
 
 
 def render_transfer_curve(curve: TransferCurve, name: str) -> str:
-    """The curve as an inline SVG."""
-    found = {way: (curve.depths(way), curve.accuracies(way)) for way in MODE_LABELS if curve.depths(way)}
-    words = "; ".join(
-        f"{MODE_LABELS[way]}: {', '.join(_format_point(*pair) for pair in zip(*of, strict=True))}"
-        for way, of in found.items()
+    """The curve as an inline SVG: means, runs as points, training from scratch as a dotted line.
+
+    Args:
+        curve: to draw.
+        name: of the chart, unique within a page.
+    """
+    lines, words = [], []
+    modes = [mode for mode in MODE_LABELS if curve.depths(mode)]
+    all_depths = sorted({depth for mode in modes for depth in curve.depths(mode)})
+    for i, mode in enumerate(modes):
+        depths, means = curve.depths(mode), [100 * estimate.value for estimate in curve.accuracies(mode)]
+        points = [(d, 100 * accuracy) for d in depths for accuracy in curve.accuracy_by_seed(mode, d).values()]
+        lines.append(ChartLine(depths, means, MODE_LABELS[mode], "-" + "osD"[i], PALETTE[i]))
+        point_depths, accuracies = zip(*points, strict=True)
+        lines.append(ChartLine(point_depths, accuracies, style=".", color=PALETTE[i]))
+        figures = ", ".join(f"{mean:.1f} at {depth}" for depth, mean in zip(depths, means, strict=True))
+        words.append(f"{MODE_LABELS[mode]}: {figures}")
+    if scratch := curve.accuracy_by_seed("scratch", 0):
+        level = 100 * fmean(scratch.values())
+        lines.append(ChartLine([all_depths[0], all_depths[-1]], [level, level], "from scratch", ":", INK_COLOR))
+    return render_line_chart(
+        name,
+        lines,
+        f"Accuracy in per cent by number of transferred stages. {'; '.join(words)}.",
+        x_label="transferred stages",
+        y_label="accuracy, %",
+        x_ticks=all_depths,
     )
-
-    def draw(axes: "Axes") -> None:
-        for i, (way, (depths, accuracies)) in enumerate(found.items()):
-            means = [100 * one.value for one in accuracies]
-            axes.plot(depths, means, color=PALETTE[i], marker="osD"[i], label=MODE_LABELS[way])
-            runs = [
-                (kept, 100 * accuracy) for kept in depths for accuracy in curve._accuracy_by_seed(way, kept).values()
-            ]
-            axes.plot(*zip(*runs, strict=True), ".", color=PALETTE[i], markersize=3)
-        if scratch := curve._accuracy_by_seed("scratch", 0):
-            axes.axhline(100 * fmean(scratch.values()), color=INK_COLOR, linestyle=":", linewidth=1)
-        axes.set_xticks(sorted({kept for depths, _ in found.values() for kept in depths}))
-        axes.set_xlabel("stages kept")
-        axes.set_ylabel("accuracy, %")
-        axes.legend(frameon=False)
-
-    return render_svg(name, draw, f"Accuracy in per cent by stages kept. {words}.")
-
-
-def _format_point(kept: int, accuracy: Estimate) -> str:
-    return f"{100 * accuracy.value:.1f} at {kept}"

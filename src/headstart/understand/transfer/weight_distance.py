@@ -1,6 +1,6 @@
-"""How far training moved the weights of each stage from where it began."""
+"""Relative weight change of each stage by training."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from torch import Tensor, nn
 
@@ -8,29 +8,29 @@ from headstart.networks.stages import direct_tensor_names, modules_by_stage
 
 
 def relative_weight_change(before: nn.Module, after: nn.Module, stages: Sequence[str]) -> list[float]:
-    """The length of the change over the length of the weights before, ‖after − before‖ / ‖before‖, of each stage.
+    """‖after − before‖ / ‖before‖ of each stage's parameters.
 
-    Parameters count, BatchNorm's statistics do not: they follow the images without any training.
+    BatchNorm's running statistics do not count: they follow the images without training.
 
     Args:
-        before, after: the same architecture; both stay as they are.
+        before, after: networks of one architecture; not changed.
         stages: the module with which each stage ends, in order (``headstart.networks.stages``).
 
     Returns:
-        A number for each stage, and one for what stands behind the last: NaN where that holds no parameters.
+        A number for each stage and one for the layers after the last stage; NaN without parameters.
 
     Raises:
-        HeadstartError: the stages do not stand in the network in this order.
+        HeadstartError: the stages are not in this order in the network.
     """
     old, new = dict(before.named_parameters()), dict(after.named_parameters())
     changes = []
     for modules in modules_by_stage(after, stages):
         names = [name for name in direct_tensor_names(after, modules) if name in new]
-        start = _norm([old[name] for name in names])
-        moved = _norm([new[name] - old[name] for name in names])
-        changes.append(moved / start if start else float("inf") if moved else float("nan"))
+        length = _norm(old[name] for name in names)
+        change = _norm(new[name] - old[name] for name in names)
+        changes.append(change / length if length else float("inf") if change else float("nan"))
     return changes
 
 
-def _norm(some: Sequence[Tensor]) -> float:
-    return float(sum(float(one.detach().double().square().sum()) for one in some)) ** 0.5
+def _norm(tensors: Iterable[Tensor]) -> float:
+    return sum(float(tensor.detach().double().square().sum()) for tensor in tensors) ** 0.5

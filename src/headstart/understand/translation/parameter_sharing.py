@@ -1,4 +1,4 @@
-"""Parameter sharing: a network's weights beside those of twins that share nothing."""
+"""Parameter sharing: the weights of convolutions compared with those of layers without sharing."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,19 +8,20 @@ from torch import nn
 
 from headstart.networks.hooks import LayerInfo
 from headstart.understand.claims import ClaimVerdict
+from headstart.understand.decision import decide_by
 
-DRAMATIC_RATIO = 10.0  # times fewer weights, from which on the lesson's "dramatically" is granted
+DRAMATIC_RATIO = 10.0  # times fewer weights, from which they count as dramatically fewer
 
 
 @dataclass(frozen=True)
 class ParameterCounts:
-    """The weights of a convolution, biases left out, and of layers that would do as much without sharing.
+    """The weights of a convolution and of layers with the same input and output, biases left out.
 
     Args:
         name: of the layer.
-        own: its weights.
-        local: with a kernel of its own at each place of the output ("locally connected").
-        dense: with a weight for each pair of an input and an output number ("fully connected").
+        convolutional: the convolution's weights.
+        locally_connected: with a separate kernel at each place of the output.
+        fully_connected: with a weight for each pair of an input and an output number.
     """
 
     name: str
@@ -30,37 +31,47 @@ class ParameterCounts:
 
 
 def count_layer_parameters(layer: LayerInfo) -> ParameterCounts:
-    """Counts for a convolution; the windows at the border are counted whole."""
+    """The counts for a convolution; windows at the border count in full."""
     convolution = layer.module
     assert isinstance(convolution, nn.Conv2d)
-    own = convolution.weight.numel()
+    weights = convolution.weight.numel()
     return ParameterCounts(
-        layer.name, own, own * prod(layer.output_shape[1:]), prod(layer.input_shape) * prod(layer.output_shape)
+        layer.name,
+        convolutional=weights,
+        locally_connected=weights * prod(layer.output_shape[1:]),
+        fully_connected=prod(layer.input_shape) * prod(layer.output_shape),
     )
 
 
 def build_lesson_network(channels: int = 1, classes: int = 10) -> nn.Sequential:
-    """The lesson's network for images of 28×28, its functions as layers."""
+    """The lesson's network for images of 28×28."""
     return nn.Sequential(
-        nn.Conv2d(channels, 4, kernel_size=3, padding=1), nn.ReLU(), nn.MaxPool2d(2),
-        nn.Conv2d(4, 8, kernel_size=3, padding=1), nn.ReLU(), nn.MaxPool2d(2),
-        nn.Flatten(), nn.Linear(8 * 7 * 7, 32), nn.ReLU(), nn.Linear(32, classes),
-    )  # fmt: skip
+        nn.Conv2d(channels, 4, kernel_size=3, padding=1),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Conv2d(4, 8, kernel_size=3, padding=1),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Flatten(),
+        nn.Linear(8 * 7 * 7, 32),
+        nn.ReLU(),
+        nn.Linear(32, classes),
+    )
 
 
 def first_dense_share(network: nn.Module) -> tuple[str, float] | None:
-    """The first fully connected layer and its share of all parameters, biases too; None where there is none."""
-    total = sum(p.numel() for p in network.parameters())
+    """The first fully connected layer and its share of all parameters, biases included; None if there is none."""
+    total = sum(parameter.numel() for parameter in network.parameters())
     for name, module in network.named_modules():
         if isinstance(module, nn.Linear):
-            return name, sum(p.numel() for p in module.parameters()) / total
+            return name, sum(parameter.numel() for parameter in module.parameters()) / total
     return None
 
 
 def sharing_verdict(counts: Sequence[ParameterCounts]) -> ClaimVerdict:
-    """Whether sharing saves much, beside the fully connected twin, which is the one that the lesson compares with.
+    """The verdict on the claim that sharing saves dramatically many weights, against fully connected layers.
 
-    Holds from ten times fewer weights on; depends where it saves less than that; fails where nothing.
+    Holds from ten times fewer weights on; fails where there are not fewer.
     """
-    ratio = sum(t.fully_connected for t in counts) / sum(t.convolutional for t in counts)
-    return "holds" if ratio >= DRAMATIC_RATIO else "depends" if ratio > 1 else "fails"
+    ratio = sum(count.fully_connected for count in counts) / sum(count.convolutional for count in counts)
+    return decide_by(holds=ratio >= DRAMATIC_RATIO, fails=ratio <= 1)

@@ -1,7 +1,8 @@
-"""The permutation test: with its pixels in another order, an image is as good as before to whoever ignores space."""
+"""The permutation test: permuting the pixels of all images costs a convolutional network, not a fully connected one."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -9,22 +10,25 @@ from torch import Tensor, nn
 
 from headstart.networks.isolation import single_threaded
 from headstart.understand.claims import ClaimVerdict
+from headstart.understand.decision import decide_by
 from headstart.understand.statistics import Estimate, bootstrap_mean
 from headstart.understand.translation.shifts import shift_images
 
 IMAGE_SIDE = 16
-MIN_IMAGES = 40  # images, below which no small network learns enough to lose any of it
-MAX_IMAGES = 300  # images: more would only take longer
+MIN_IMAGES = 40  # with fewer, a small network learns too little to lose any
+MAX_IMAGES = 300  # more would only take longer
+BATCH_SIZE = 32
+LEARNING_RATE = 1e-2
 
 
 @dataclass(frozen=True)
 class PermutationResult:
-    """How often new networks were right on images that they were not trained on, bool (repeats, N) each.
+    """Which held-out images new networks classified correctly, bool (repeats, N) each.
 
     Args:
-        chance: the share of the most frequent class.
-        cnn, cnn_permuted: the small convolutional network on the images, and on the permuted ones.
-        mlp, mlp_permuted: the fully connected one.
+        chance: share of the most frequent class.
+        cnn, cnn_permuted: the small convolutional network on plain and on permuted images.
+        mlp, mlp_permuted: the fully connected network.
     """
 
     chance: float
@@ -33,40 +37,49 @@ class PermutationResult:
     mlp: Tensor
     mlp_permuted: Tensor
 
-    def accuracy_loss(self, kind: str) -> Tensor:
-        """What permuting costs ``"cnn"`` or ``"mlp"``, 1, 0 or −1 for each repeat and image."""
-        return getattr(self, kind).double() - getattr(self, f"{kind}_permuted").double()
+    def accuracy_loss(self, kind: Literal["cnn", "mlp"]) -> Tensor:
+        """The loss by permuting, 1, 0 or −1 for each repeat and image, float64 (repeats, N)."""
+        plain, permuted = (self.cnn, self.cnn_permuted) if kind == "cnn" else (self.mlp, self.mlp_permuted)
+        return plain.double() - permuted.double()
 
-    def mean_accuracy_loss(self, kind: str) -> Estimate:
-        """The loss of accuracy, with its interval over images."""
+    def mean_accuracy_loss(self, kind: Literal["cnn", "mlp"]) -> Estimate:
+        """The loss of accuracy by permuting, with its interval over images."""
         return bootstrap_mean(self.accuracy_loss(kind).mean(dim=0))
 
 
 def permute_pixels(images: Tensor, seed: int = 0) -> Tensor:
-    """Every image's pixels in one and the same random order, the channels of a pixel kept together."""
+    """Images (N, C, H, W) with their pixels in one random order for all; a pixel's channels stay together."""
     order = torch.randperm(images.shape[2] * images.shape[3], generator=torch.Generator().manual_seed(seed))
     return images.flatten(2)[:, :, order].view_as(images)
 
 
 def shift_randomly(images: Tensor, distance: int, seed: int = 0) -> Tensor:
-    """Each image moved by a random shift of its own, up to ``distance`` pixels along both axes."""
-    draw = torch.Generator().manual_seed(seed)
-    shifts = torch.randint(-distance, distance + 1, (len(images), 2), generator=draw).tolist()
+    """Each image shifted by its own random shift of up to ``distance`` pixels along both axes."""
+    generator = torch.Generator().manual_seed(seed)
+    shifts = torch.randint(-distance, distance + 1, (len(images), 2), generator=generator).tolist()
     return torch.cat([shift_images(image[None], *shift) for image, shift in zip(images, shifts, strict=True)])
 
 
 def build_small_cnn(channels: int, classes: int) -> nn.Sequential:
-    """Three convolutions and a global maximum: all that it knows of an image it knows by neighbourhoods."""
+    """Three convolutions and a global maximum, which use neighborhoods alone."""
     return nn.Sequential(
-        nn.Conv2d(channels, 16, 3, padding=1), nn.BatchNorm2d(16), nn.ReLU(),
-        nn.Conv2d(16, 32, 3, padding=1, stride=2), nn.BatchNorm2d(32), nn.ReLU(),
-        nn.Conv2d(32, 32, 3, padding=1), nn.BatchNorm2d(32), nn.ReLU(),
-        nn.AdaptiveMaxPool2d(1), nn.Flatten(), nn.Linear(32, classes),
-    )  # fmt: skip
+        nn.Conv2d(channels, 16, 3, padding=1),
+        nn.BatchNorm2d(16),
+        nn.ReLU(),
+        nn.Conv2d(16, 32, 3, padding=1, stride=2),
+        nn.BatchNorm2d(32),
+        nn.ReLU(),
+        nn.Conv2d(32, 32, 3, padding=1),
+        nn.BatchNorm2d(32),
+        nn.ReLU(),
+        nn.AdaptiveMaxPool2d(1),
+        nn.Flatten(),
+        nn.Linear(32, classes),
+    )
 
 
 def build_small_mlp(channels: int, classes: int) -> nn.Sequential:
-    """One hidden layer over all pixels at once."""
+    """One hidden layer over all pixels."""
     return nn.Sequential(
         nn.Flatten(),
         nn.Linear(channels * IMAGE_SIDE * IMAGE_SIDE, 64),
@@ -82,61 +95,63 @@ def run_permutation_test(
     """Trains both networks on half of the images, plain and permuted, and tests them on the other half.
 
     Args:
-        images: float32 (N, C, H, W); 300 of them are used, evenly spread, as 16×16.
+        images: float32 (N, C, H, W); ``MAX_IMAGES`` of them, evenly spaced, are used at 16×16 pixels.
         labels: int64 (N,).
-        distance: by how much each image is moved before that, at random, in pixels of those 16. Where all lie alike,
-            a convolutional network can learn the new order by heart; where they do not, it must look for a pattern.
-        repeats: trainings of each, from different weights.
+        distance: largest random shift of each image before permuting, in pixels of 16. At 0, a convolutional network
+            can memorize the permuted order; with shifts it has to find a pattern.
+        repeats: trainings of each network, from different weights.
+        epochs: of each training.
+        seed: of shifts, split, order and weights.
     """
-    some = torch.linspace(0, len(images) - 1, min(MAX_IMAGES, len(images))).round().long()
-    images, labels = (
-        shift_randomly(F.interpolate(images[some], (IMAGE_SIDE, IMAGE_SIDE), mode="area"), distance, seed),
-        labels[some],
-    )
+    indices = torch.linspace(0, len(images) - 1, min(MAX_IMAGES, len(images))).round().long()
+    resized = F.interpolate(images[indices], (IMAGE_SIDE, IMAGE_SIDE), mode="area")
+    images, labels = shift_randomly(resized, distance, seed), labels[indices]
+    permuted = permute_pixels(images, seed)
     order = torch.randperm(len(images), generator=torch.Generator().manual_seed(seed))
     train, test = order[: len(order) // 2], order[len(order) // 2 :]
     classes = int(labels.max()) + 1
 
-    def right(build: Callable[[int, int], nn.Module], pixels: Tensor) -> Tensor:
-        rows = []
+    def test_network(build_network: Callable[[int, int], nn.Module], pixels: Tensor) -> Tensor:
+        correct = []
         for repeat in range(repeats):
             torch.manual_seed(seed + repeat)
-            network = build(images.shape[1], classes)
+            network = build_network(images.shape[1], classes)
             _train(network, pixels[train], labels[train], epochs)
             with torch.no_grad():
-                rows.append(network.eval()(pixels[test]).argmax(dim=1) == labels[test])
-        return torch.stack(rows)
+                correct.append(network.eval()(pixels[test]).argmax(dim=1) == labels[test])
+        return torch.stack(correct)
 
-    mixed = permute_pixels(images, seed)
     with single_threaded(), torch.enable_grad():
         return PermutationResult(
-            float(labels[test].bincount().max()) / len(test),
-            right(build_small_cnn, images), right(build_small_cnn, mixed), right(build_small_mlp, images), right(build_small_mlp, mixed),
-        )  # fmt: skip
+            chance=float(labels[test].bincount().max()) / len(test),
+            cnn=test_network(build_small_cnn, images),
+            cnn_permuted=test_network(build_small_cnn, permuted),
+            mlp=test_network(build_small_mlp, images),
+            mlp_permuted=test_network(build_small_mlp, permuted),
+        )
 
 
-def _train(network: nn.Module, images: Tensor, labels: Tensor, epochs: int, batch: int = 32) -> None:
-    steps = epochs * -(-len(images) // batch)
-    optimiser = torch.optim.AdamW(network.parameters(), lr=1e-2)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, max_lr=1e-2, total_steps=steps)
+def _train(network: nn.Module, images: Tensor, labels: Tensor, epochs: int) -> None:
+    num_batches = -(-len(images) // BATCH_SIZE)
+    optimizer = torch.optim.AdamW(network.parameters(), lr=LEARNING_RATE)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=LEARNING_RATE, total_steps=epochs * num_batches)
     for _ in range(epochs):
-        for some in torch.randperm(len(images)).chunk(-(-len(images) // batch)):
-            optimiser.zero_grad()
-            F.cross_entropy(network(images[some]), labels[some]).backward()
-            optimiser.step()
+        for batch in torch.randperm(len(images)).chunk(num_batches):
+            optimizer.zero_grad()
+            F.cross_entropy(network(images[batch]), labels[batch]).backward()
+            optimizer.step()
             schedule.step()
 
 
 def permutation_verdict(result: PermutationResult) -> ClaimVerdict:
-    """Whether a fully connected network ignores where pixels lie, as a convolutional one cannot.
+    """The verdict on the claim that a fully connected network ignores where pixels lie, unlike a convolutional one.
 
-    Holds where permuting costs the convolutional network accuracy for sure and more, for sure, than the fully
-    connected one; fails where it costs that one something for sure, and not surely less; depends where these images
-    do not tell; not measured where the convolutional network did not even learn the plain images.
+    Holds where permuting costs the convolutional network accuracy and costs it more than the fully connected one.
+    Fails where it costs the fully connected one accuracy, and not less than the convolutional one. Not measured where
+    the convolutional network did not learn the plain images.
     """
     if bootstrap_mean(result.cnn.double().mean(dim=0)).low <= result.chance:
         return "not measured"
     excess = bootstrap_mean((result.accuracy_loss("cnn") - result.accuracy_loss("mlp")).mean(dim=0))
-    if result.mean_accuracy_loss("cnn").low > 0 and excess.low > 0:
-        return "holds"
-    return "fails" if result.mean_accuracy_loss("mlp").low > 0 else "depends"
+    holds = result.mean_accuracy_loss("cnn").low > 0 and excess.low > 0
+    return decide_by(holds=holds, fails=not holds and result.mean_accuracy_loss("mlp").low > 0)

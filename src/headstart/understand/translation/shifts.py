@@ -1,4 +1,4 @@
-"""Images moved by whole pixels, and whether a network says the same of them."""
+"""Shifts of images by whole pixels, and whether a network's predictions stay the same."""
 
 from collections.abc import Sequence
 
@@ -10,15 +10,15 @@ from headstart.understand.claims import ClaimVerdict
 from headstart.understand.decision import decide_by
 from headstart.understand.statistics import Estimate
 
-RECOGNITION_THRESHOLD = 0.95  # share of moved images that keep their class, from which on they are called recognised
+RECOGNITION_THRESHOLD = 0.95  # share of shifted images that keep their class, from which they count as recognized
 
-Shift = tuple[int, int]
+Shift = tuple[int, int]  # pixels down, right
 
 
 def shift_images(images: Tensor, down: int, right: int) -> Tensor:
-    """Images (N, C, H, W) whose content lies ``down`` and ``right`` pixels further; what comes in is mirrored.
+    """Images (N, C, H, W) with their content ``down`` and ``right`` pixels further and a mirrored strip at the border.
 
-    A mirrored strip brings no edge that was not in the picture, as black would.
+    A mirrored strip adds no edge, as black would.
     """
     y, x = abs(down), abs(right)
     wide = F.pad(images, (x, x, y, y), mode="reflect")
@@ -31,20 +31,20 @@ def axis_shifts(distance: int) -> list[Shift]:
 
 
 @torch.no_grad()
-def unchanged_predictions(network: nn.Module, images: Tensor, shifts: Sequence[Shift], batch: int = 64) -> Tensor:
-    """Whether the network names the same class before and after each shift, bool (len(shifts), N)."""
+def unchanged_predictions(network: nn.Module, images: Tensor, shifts: Sequence[Shift], batch_size: int = 64) -> Tensor:
+    """Whether the predicted class is the same before and after each shift, bool (len(shifts), N)."""
 
-    def answers(shift: Shift) -> Tensor:
-        return torch.cat([network(shift_images(part, *shift)).argmax(dim=1) for part in images.split(batch)])
+    def predict(shift: Shift) -> Tensor:
+        return torch.cat([network(shift_images(batch, *shift)).argmax(dim=1) for batch in images.split(batch_size)])
 
-    unmoved = answers((0, 0))
-    return torch.stack([answers(shift) == unmoved for shift in shifts])
+    unshifted = predict((0, 0))
+    return torch.stack([predict(shift) == unshifted for shift in shifts])
 
 
+@torch.no_grad()
 def chance_agreement(network: nn.Module, images: Tensor) -> float:
-    """How often two different images get the same class: what sameness is worth in a network that ignores its input."""
-    with torch.no_grad():
-        counts = torch.cat([network(part).argmax(dim=1) for part in images.split(64)]).bincount().double()
+    """The share of pairs of different images with the same predicted class: the level of a constant network is 1."""
+    counts = torch.cat([network(batch).argmax(dim=1) for batch in images.split(64)]).bincount().double()
     total = counts.sum()
     return float((counts * (counts - 1)).sum() / (total * (total - 1)).clamp(min=1))
 

@@ -12,12 +12,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-import headstart
 from headstart.cli import main
-from headstart.cli.file_prediction import list_images, predict_files
+from headstart.cli.predict import list_images, predict_files
 from headstart.errors import HeadstartError
 from headstart.image_spec import ImageSpec
-from headstart.models import ScratchCNN
+from headstart.models import ScratchCNN, loading
 
 GOOD = ["0.png", "1.jpg", "2.ppm", "scan", "in/3.jpe", "4.HEIC", "[5].png", "ünï.png"]  # 4.HEIC is a JPEG
 BAD = {
@@ -70,7 +69,7 @@ def run(*words):
 
 @pytest.fixture
 def loaded(network, monkeypatch):
-    monkeypatch.setattr(headstart, "load", lambda path: network, raising=False)
+    monkeypatch.setattr(loading, "load", lambda path: network)
     monkeypatch.setattr("headstart.decoding.decoder.can_read_heic", lambda: False)
     return network
 
@@ -82,7 +81,7 @@ class TestPredictFolder:
     def test_answers_good_files_and_names_bad_ones(self, network, place, names, batch_size):
         root = write(place / str(len(list(place.iterdir()))), names)
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(headstart, "load", lambda path: network, raising=False)
+            patch.setattr(loading, "load", lambda path: network)
             patch.setattr("headstart.decoding.decoder.can_read_heic", lambda: False)
             code, rows, err = run(root, "--batch-size", batch_size)
         found = {Path(row["image"]).relative_to(root).as_posix(): row for row in rows}
@@ -126,13 +125,13 @@ class TestPredictFolder:
         for name in (".h.png", ".DS_Store", "Thumbs.db"):
             (root / name).write_bytes((root / "0.png").read_bytes())
         code, rows, err = run(root)
-        assert (code, len(rows)) == (0, 1) and err == f"passed over: hidden images: 1 ({root / '.h.png'})\n"
+        assert (code, len(rows)) == (0, 1) and err == f"ignored: hidden images: 1 ({root / '.h.png'})\n"
 
     def test_says_how_in_its_help(self, capsys):
         with pytest.raises(SystemExit):
             main.run_cli(["predict", "--help"])
         text = " ".join(capsys.readouterr().out.split())
-        assert "exit code is 0 where all files were answered, 1 where some could not be read" in text
+        assert "The exit code is 0, or 1 if a file could not be read" in text
 
 
 class TestListImages:
@@ -179,7 +178,7 @@ class TestListImages:
 
     def test_a_folder_of_hidden_images_alone_is_named(self, tmp_path):
         write(tmp_path / "photos", ["0.png"]).joinpath("0.png").rename(tmp_path / "photos" / ".0.png")
-        with pytest.raises(HeadstartError, match=r"without images \(passed over: hidden images: 1 \(.*\.0\.png\)\)"):
+        with pytest.raises(HeadstartError, match=r"without images \(ignored: hidden images: 1 \(.*\.0\.png\)\)"):
             list_images([str(tmp_path / "photos")])
 
     def test_a_folder_that_may_not_be_read_is_a_row(self, tmp_path, monkeypatch):

@@ -1,0 +1,117 @@
+"""Runs Hydra on a command line: quotes overrides, prints errors in one line, answers ``--help`` fast. Torch-free."""
+
+import functools
+import multiprocessing
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from string import Template
+from typing import Any
+
+import yaml
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig, OmegaConf
+
+from headstart.config.command_line import parse_command_line
+from headstart.config.compose import ComposedCommand, compose_command, compose_first_run, conf_dir
+from headstart.config.overrides import quote_overrides
+from headstart.errors import HeadstartError, is_disk_full
+from headstart.process import EXIT_DISK_FULL, HYDRA_RAISES, format_error, is_trace_enabled, print_error
+from headstart.version import __version__
+
+TRAIN_PROGRAM = "headstart-train"
+
+
+def launch_hydra(
+    task: Callable[[], Any], argv: list[str], check: Callable[[ComposedCommand], None] | None = None
+) -> int:
+    """Lets Hydra answer a command line: run the task once, run a sweep, or show something.
+
+    Args:
+        task: a function that ``hydra.main`` decorates.
+        argv: the command line as typed, without the program.
+        check: checks the composed command before Hydra runs it.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        HeadstartError: the command line is wrong.
+    """
+    argv = quote_overrides(argv)
+    line = parse_command_line(argv)
+    if "--help" in line.values:
+        print(format_help(line.config_dir))
+        return 0
+    if "--version" in line.values:
+        print(f"headstart {__version__}")
+        return 0
+    if "--cfg" in line.values:
+        # Hydra shows the configuration of one run; of a sweep that is the first.
+        argv = [*compose_first_run(line).overrides, *(word for word in line.flags if word not in ("-m", "--multirun"))]
+    elif (command := compose_command(argv)) and check:
+        check(command)
+    call_hydra(task, argv)
+    return 0
+
+
+def call_hydra(task: Callable[[], Any], argv: list[str]) -> None:
+    """Calls a function that ``hydra.main`` decorates with a command line; Hydra raises errors instead of printing."""
+    previous, sys.argv = sys.argv, [sys.argv[0], *argv]
+    marks = {} if is_trace_enabled() else {"HYDRA_FULL_ERROR": "1", HYDRA_RAISES: "1"}
+    os.environ.update(marks)
+    try:
+        task()
+    except SystemExit as end:
+        if end.code or type(end) is not SystemExit:  # Lightning's SystemExit for SIGTERM has no code
+            raise
+    finally:
+        sys.argv = previous
+        for name in marks:
+            os.environ.pop(name, None)
+
+
+def print_one_line_errors(task: Callable[[DictConfig], Any]) -> Callable[[DictConfig], Any]:
+    """Decorates a task function of Hydra: prints an exception in one line instead of Hydra's report.
+
+    A single run ends with exit code 1. In a sweep the error goes back to the sweeper, and the other runs go on;
+    a full disk ends the sweep.
+    """
+
+    @functools.wraps(task)
+    def run_task(cfg: DictConfig) -> Any:
+        try:
+            return task(cfg)
+        except Exception as error:
+            if not HydraConfig.initialized():
+                raise
+            if is_disk_full(error) and is_sweep_job():
+                if not multiprocessing.parent_process():  # the parent of a worker meets the full disk as well
+                    print_error(TRAIN_PROGRAM, error, is_trace_enabled())
+                raise SystemExit(EXIT_DISK_FULL) from None
+            print_error(TRAIN_PROGRAM, error, is_trace_enabled())
+            if is_sweep_job():
+                raise HeadstartError(format_error(error)) from None  # an exception that a launcher can pickle
+            raise SystemExit(1) from None
+
+    return run_task
+
+
+def is_sweep_job() -> bool:
+    """Whether the task function runs as a job of a sweep."""
+    return not OmegaConf.is_missing(HydraConfig.get().job, "num")
+
+
+def format_help(config_dir: Path | None) -> str:
+    """The text of ``--help``; reads the choices from the folders, which takes a fraction of Hydra's time."""
+    text = (conf_dir() / "hydra" / "help" / "headstart.yaml").read_text(encoding="utf-8")
+    template = yaml.safe_load(text)["template"]
+    choices: dict[str, set[str]] = {}
+    for folder in filter(None, (conf_dir(), config_dir)):
+        for path in folder.rglob("*.yaml"):
+            group = path.parent.relative_to(folder).as_posix()
+            if group != "." and not group.startswith("hydra"):
+                choices.setdefault(group, set()).add(path.stem)
+    groups = "".join(f"{group}: {', '.join(sorted(names))}\n" for group, names in sorted(choices.items()))
+    return Template(template).substitute(APP_CONFIG_GROUPS=groups).rstrip()

@@ -1,0 +1,50 @@
+"""Checks that each ``hydra.`` option of a command takes effect. Torch-free."""
+
+import re
+from typing import Any
+
+from omegaconf import OmegaConf
+
+from headstart.config.compose import ComposedCommand
+from headstart.config.overrides import override_key
+from headstart.errors import HeadstartError
+
+# Options that Hydra or Headstart reads in any command; the directories are checked by check_directories.
+READ_OPTIONS = (
+    *("run", "sweep", "mode", "searchpath", "sweeper", "launcher", "callbacks", "verbose", "output_subdir"),
+    *("job_logging", "hydra_logging", "job.chdir", "job.env_set", "env"),
+)
+SWEEPER_TARGET = "hydra_plugins.headstart.HeadstartSweeper"
+
+
+def check_hydra_options(command: ComposedCommand) -> None:
+    """Checks the options of Hydra.
+
+    Raises:
+        HeadstartError: another sweeper, or an option that nothing reads.
+    """
+    hydra = command.config.hydra
+    if command.multirun and hydra.sweeper._target_ != SWEEPER_TARGET:
+        name = hydra.runtime.choices["hydra/sweeper"]
+        raise HeadstartError(f"hydra/sweeper={name}: Headstart plans its sweeps by its own sweeper; leave it out")
+    settings: Any = OmegaConf.to_container(command.config, resolve=False)
+    hydra_node = settings.pop("hydra")
+    text = _join_strings([settings, hydra_node["run"], hydra_node["sweep"]])
+    for override in command.overrides:
+        key = override_key(override)
+        if not key.startswith("hydra."):
+            continue
+        option = key.removeprefix("hydra.")
+        is_read = any(option == name or option.startswith(f"{name}.") for name in READ_OPTIONS)
+        if not is_read and not re.search(rf"\$\{{\s*(hydra:{re.escape(option)}|{re.escape(key)})\b", text):
+            raise HeadstartError(f"{override}: nothing reads {key} here; leave it out")
+        if option.startswith("launcher.") and not command.multirun:
+            raise HeadstartError(f"{override}: a single run needs no launcher; leave it out, or add -m")
+
+
+def _join_strings(tree: Any) -> str:
+    if isinstance(tree, dict):
+        return "\n".join(_join_strings(value) for value in tree.values())
+    if isinstance(tree, list):
+        return "\n".join(_join_strings(value) for value in tree)
+    return str(tree)

@@ -1,0 +1,134 @@
+"""Runs a sweep: plan, audit of the images, launcher, then table and report. Torch-free."""
+
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hydra.core.plugins import Plugins
+from hydra.core.utils import JobReturn, JobStatus
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig, open_dict, read_write
+
+from headstart.config.compose import compose_command
+from headstart.config.identity import load_source
+from headstart.config.launch import TRAIN_PROGRAM
+from headstart.file_names import quote_for_shell
+from headstart.files import write_json
+from headstart.process import format_error, run_command
+from headstart.reporting.console import escape_control_characters
+from headstart.reporting.finding_kinds import FINDING_KINDS
+from headstart.runs import run_directory
+from headstart.runs.result import RunResult, iter_results, read_result, write_result
+from headstart.runs.sweep_file import append_sweep_command
+from headstart.sweep.announce import print_plan, print_remarks
+from headstart.sweep.plan import SweepPlan
+from headstart.sweep.planner import plan_sweep
+
+if TYPE_CHECKING:
+    from headstart.compare.inference.analysis import SweepAnalysis
+
+
+def run_sweep(hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> Sequence[JobReturn]:
+    """Plans and trains a sweep, then prints its table and writes its report.
+
+    Args:
+        hydra_context: of Hydra.
+        task_function: trains one run.
+        config: the configuration of the sweep, with the overrides of the command.
+
+    Raises:
+        HeadstartError: the command is wrong.
+        SystemExit: a run or the report failed.
+    """
+    overrides = [*config.hydra.overrides.hydra, *config.hydra.overrides.task]
+    command = compose_command(["-m", *overrides, "--config-name", config.hydra.job.config_name])
+    assert command is not None
+    plan = plan_sweep(command)
+    print_plan(plan)
+    returns: Sequence[JobReturn] = ()
+    if plan.num_pending:
+        audit_sources(plan)
+    append_sweep_command(plan.directory, plan.command)
+    if plan.num_pending:
+        with read_write(config), open_dict(config):
+            config.hydra.sweep.dir = str(plan.directory)
+        launcher = Plugins.instance().instantiate_launcher(
+            hydra_context=hydra_context, task_function=task_function, config=config
+        )
+        returns = launcher.launch([overrides for _, overrides in plan.pending], initial_job_idx=0)
+        write_failures(plan, returns)
+    if code := finish_sweep(plan):
+        raise SystemExit(code)
+    return returns
+
+
+def audit_sources(plan: SweepPlan) -> None:
+    """Audits the images of a sweep and writes ``audit.json``; images that did not change are not audited again."""
+    previous = {(audit.get("name"), audit.get("digest")): audit for audit in run_directory.read_audits(plan.directory)}
+    audits = []
+    for config in plan.audit_configs:
+        source = load_source(config)
+        print_remarks(source)
+        if audit := previous.get((source.name, source.digest)):
+            audits.append(audit)
+            continue
+        if (audit := source.audit()) is None:
+            continue
+        audits.append(audit | {"digest": source.digest})
+        if counts := ", ".join(f"{FINDING_KINDS[kind]} ({count:,})" for kind, count in audit["counts"].items()):
+            command = f"headstart audit {quote_for_shell(config.data.root)}"
+            print(f"the images: {counts}; {escape_control_characters(command)} names them", file=sys.stderr)
+    if audits and audits != [*previous.values()]:
+        plan.directory.mkdir(parents=True, exist_ok=True)
+        write_json(plan.directory / run_directory.AUDIT_FILE, audits)
+
+
+def write_failures(plan: SweepPlan, returns: Sequence[JobReturn]) -> None:
+    """Writes the failed result of each job that failed before its run could write one."""
+    for (run, _), job in zip(plan.pending, returns, strict=True):
+        directory = plan.directory / run.directory
+        if job.status == JobStatus.FAILED and directory.is_dir() and not read_result(directory):
+            result = RunResult(
+                status="failed",
+                error=format_error(job._return_value),
+                model=run.model,
+                data=run.data,
+                seed=run.seed,
+                labels_per_class=run.labels_per_class,
+                fold=run.fold,
+                folds=run.folds,
+                settings=run.settings,
+                compare=plan.command.comparison,
+                identity=run.identity,
+                started=datetime.now(UTC).isoformat(timespec="milliseconds"),
+                command=plan.command.command,
+            )
+            write_result(directory, result)
+
+
+def finish_sweep(plan: SweepPlan) -> int:
+    """Prints the table of the sweep, which names the failed runs, and writes its report.
+
+    Returns:
+        The exit code: 0, or 1 where a run or the report failed.
+    """
+    results = [read_result(plan.directory / run.directory) for run in plan.command.runs]
+    code = int(any(result is None or result.is_failed for result in results))
+    if any(iter_results(plan.directory)):
+        from headstart.compare.inference.analysis import analyze_sweep
+        from headstart.compare.report.terminal import print_analysis
+
+        analysis = analyze_sweep(plan.directory)
+        print_analysis(analysis)
+        print(f"sweep: {plan.directory}")
+        code = max(code, run_command(TRAIN_PROGRAM, lambda: _write_report(plan.directory, analysis)))
+    return code
+
+
+def _write_report(directory: Path, analysis: "SweepAnalysis") -> int:
+    from headstart.compare.report.content import write_report
+
+    print(f"report: {write_report(directory, analysis)}")
+    return 0
