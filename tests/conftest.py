@@ -149,7 +149,7 @@ def fitted(loader):
 
 @pytest.fixture(scope="session")
 def lesson():
-    """A function that gives a LeNet-like network for images of 1×28×28, its pools functions, with weights of ``seed``."""
+    """Gives a LeNet-like network for images of 1×28×28, its pools functions, with weights of ``seed``."""
     import torch
     import torch.nn.functional as F
     from torch import nn

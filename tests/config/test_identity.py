@@ -1,13 +1,12 @@
 """What a run is, and what it is not."""
 
 import pytest
-from hydra.utils import instantiate
 from safetensors import safe_open
 from safetensors.torch import save_file
 
 from headstart.backbones.weights import EMBEDDED_WEIGHTS
 from headstart.config.compose import compose_command
-from headstart.config.identity import arm_settings, compute_identity, pretrained_origins
+from headstart.config.identity import arm_settings, compute_identity, load_source, pretrained_origins
 
 
 @pytest.fixture
@@ -16,7 +15,7 @@ def identity(image_folder, tmp_path):
 
     def of(*words, root=images):
         config = compose_command(["data=folder", f"data.root={root}", "data.image_size=16", *words]).config
-        return compute_identity(config, instantiate(config.data).digest)
+        return compute_identity(config, load_source(config).digest)
 
     return of
 

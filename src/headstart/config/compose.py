@@ -287,7 +287,7 @@ def _iterate_keys(tree: Any, prefix: str = "") -> Iterator[str]:
 
 
 def _suggest_keys(key: str, keys: list[str]) -> str:
-    """Suggests keys that are spelt alike; for a bare word also those that end in it (``head_lr``: ``model.head_lr``)."""
+    """Suggests keys that are spelt alike; for a bare word also its full keys (``head_lr``: ``model.head_lr``)."""
     keys = [name for name in keys if name.startswith("hydra.") == key.startswith("hydra.")]
     keys = sorted(keys, key=lambda name: name.count("."))  # the setting itself before its key in tune.space
     endings = [name for name in keys if name.rpartition(".")[2] == key]

@@ -35,7 +35,8 @@ def find_conflicting_copies(
         firsts = [group[np.unique(rank[group], return_index=True)[1]] for group in across]
         told = [" = ".join(catalog.names[i] for i in first) for first in firsts]
         raise HeadstartError(
-            f"{len(across)} {'image stands' if len(across) == 1 else 'images stand'} in two parts: {join_with_limit(told)}; "
+            f"{len(across)} {'image stands' if len(across) == 1 else 'images stand'} in two parts: "
+            f"{join_with_limit(told)}; "
             "remove the copies from one part, or keep them out of training with data.on_copies=skip"
         )
     left_out = {}

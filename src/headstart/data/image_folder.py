@@ -82,7 +82,8 @@ def _build_catalog(
     if lost := sorted(set(classes) - {files[i].label for i in good}):
         reason = next(reason for i, reason in sorted(decoded.errors.items()) if files[i].label in lost)
         raise HeadstartError(
-            f"{root}: no file in class {join_with_limit(lost)} can be read ({reason}); mend the files or remove the class"
+            f"{root}: no file in class {join_with_limit(lost)} can be read ({reason}); mend the files or "
+            "remove the class"
         )
     return Catalog(
         names=[names[i] for i in good],

@@ -50,7 +50,8 @@ def format_plan(plan: SweepPlan) -> str:
     return (
         f"{plan.num_runs} run{'s' if plan.num_runs > 1 else ''}{f' ({axes})' if axes else ''}, "
         f"{len(plan.finished)} done{f', about {format_duration(seconds)}' if plan.num_pending else ''}; "
-        f"up to {plan.num_pending * DISK_BYTES_PER_RUN / 1e6:,.0f} MB of disk ({free / 1e9:,.0f} GB free): {plan.directory}"
+        f"up to {plan.num_pending * DISK_BYTES_PER_RUN / 1e6:,.0f} MB of disk ({free / 1e9:,.0f} GB free): "
+        f"{plan.directory}"
     )
 
 

@@ -92,7 +92,8 @@ class TestPaths:
     def test_of_a_huge_network_are_not_counted(self, js):
         given = hostile(js, 100, {"kind": "conv", "kernel": 63, "padding": 31})
         taps = js(
-            "((rows) => [work(rows, 100) > MOST_WORK, rows.map((_, l) => trace(rows, l, [512, 512])[0][0].length).at(-1)])"
+            "((rows) => [work(rows, 100) > MOST_WORK,"
+            " rows.map((_, l) => trace(rows, l, [512, 512])[0][0].length).at(-1)])"
             "(table(fromAddress(toAddress(given))))",
             given=given,
         )

@@ -125,7 +125,8 @@ class TestStride:
         said = js("strideWords({ ...n, layers: n.layers.map(complete) }, 4)", n=given)
         assert "every later jump up to pool 2 doubles" in said and "each later layer up to there adds" in said
         assert said.endswith(
-            f" {name} takes the whole map, which has fewer units now: its jump is {figures[0]} in place of {figures[1]}, "
+            f" {name} takes the whole map, which has fewer units now: its jump is {figures[0]} in place of "
+            f"{figures[1]}, "
             f"its field {figures[2]} in place of {figures[3]}."
         )
         given["layers"] = [{**CONV, "stride": 2}, *given["layers"][1:]]

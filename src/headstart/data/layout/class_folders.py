@@ -90,7 +90,8 @@ def find_layout_notes(root: Path, folders: Sequence[ClassFolder]) -> list[Remark
     common = set.intersection(*({*folder.inner_folders} for folder in folders if folder.listing.files))
     if len(common) > 1 and len(parents) > 1:
         text += (
-            f"; all of these folders hold {join_with_limit(sorted(common))}: if those are the classes, put the images of each "
+            f"; all of these folders hold {join_with_limit(sorted(common))}: if those are the classes, put "
+            "the images of each "
             "into one folder"
         )
     return [*notes, Remark(tuple(folder.path for folder in parents), text)]
@@ -149,7 +150,8 @@ def _find_unknown_classes(root: Path, folders: Sequence[ClassFolder]) -> list[Re
     rest = [folder for folder in strangers if _normalize_name(folder.name) not in alike]
     if rest:
         text = (
-            f"classes that train has no image of: {join_with_limit([_relative_name(root, folder.path) for folder in rest])} "
+            "classes that train has no image of: "
+            f"{join_with_limit([_relative_name(root, folder.path) for folder in rest])} "
             f"(train has {join_with_limit(sorted(train))}); rename them, or move them away"
         )
         remarks.append(Remark(tuple(folder.path for folder in rest), text))
@@ -166,14 +168,16 @@ def _find_annotations(root: Path, folders: Sequence[ClassFolder]) -> list[Remark
         return [Remark(tuple(folder.path for folder in pairs), text)]
     if twins := [name for name in find_mask_names(names) if _has_mask_files(name, folders)]:
         text = (
-            f"{join_with_limit(twins)}: named like masks or labels of the classes beside them; move them away, or rename them if "
+            f"{join_with_limit(twins)}: named like masks or labels of the classes beside them; move them "
+            "away, or rename them if "
             "they are classes"
         )
         return [Remark(tuple(folder.path for folder in folders if folder.name in twins), text)]
     if not has_annotation_names(names):
         return []
     text = (
-        f"{join_with_limit(names)} are called like pictures and their annotations, not like classes; put the pictures of each "
+        f"{join_with_limit(names)} are called like pictures and their annotations, not like classes; put the "
+        "pictures of each "
         "class into a folder of its own"
     )
     if deeper := [folder.path for folder in folders if not folder.part and len(folder.inner_folders) > 1]:
@@ -212,7 +216,8 @@ def _find_splits(root: Path, folders: Sequence[ClassFolder]) -> list[Remark]:
     if len(names) < 2 or len(common) < 2 or not has_split_names(names):
         return []
     text = (
-        f"{join_with_limit(names)} look like pieces of one data set, each with {join_with_limit(sorted(common))}, not like classes; "
+        f"{join_with_limit(names)} look like pieces of one data set, each with "
+        f"{join_with_limit(sorted(common))}, not like classes; "
         "put the images of each class into one folder (data.folds=5 cuts them anew)"
     )
     return [Remark(tuple(folder.path for folder in folders), text)]

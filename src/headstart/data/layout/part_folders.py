@@ -34,7 +34,8 @@ def find_parts(root: Path, top: Sequence[Path]) -> list[tuple[str, Path]]:
         same = [folder.name for folder, p in plain.items() if p == part and has_files(folder)]
         if len(same) > 1:
             raise HeadstartError(
-                f"data.root={root}: {join_with_limit(same)}: each would be the {part} part; put them into one folder, or move "
+                f"data.root={root}: {join_with_limit(same)}: each would be the {part} part; put them into one "
+                "folder, or move "
                 "away all but one"
             )
     return [(plain[folder], folder) for folder in top if folder in plain]
@@ -89,13 +90,15 @@ def _refuse_look_alikes(root: Path, top: Sequence[Path]) -> None:
     pairs = [(one, other) for one, other in pairs if one != other]
     if len(parts) > 1 and (len(alike) == len(top) or any(other in alike for _, other in pairs)):
         raise HeadstartError(
-            f"data.root={root}: {join_with_limit([folder.name for folder in alike])} look like parts of a data set; name them "
+            f"data.root={root}: {join_with_limit([folder.name for folder in alike])} look like parts of a "
+            "data set; name them "
             f"train, val and test, and move other folders away ({CLASSES_HINT})"
         )
     for one, other in pairs:
         raise HeadstartError(
             f"data.root={root}: {one.name} looks like a part of a data set, and {other.name} holds folders of the same "
-            f"names ({join_with_limit(sorted({*inside[one]} & {*inside[other]}))}); name them train, val and test ({CLASSES_HINT})"
+            f"names ({join_with_limit(sorted({*inside[one]} & {*inside[other]}))}); name them train, val and "
+            f"test ({CLASSES_HINT})"
         )
 
 

@@ -13,8 +13,8 @@ def small_alexnet(shape: tuple[int, int, int], classes: int) -> nn.Sequential:
     As in the paper: five convolutions with overlapping max-pools after the first, second and fifth, ReLU, two hidden
     layers with dropout. Changed: half the channels, an eighth of the hidden units, a first layer of 5×5 at stride 2
     instead of 11×11 at stride 4, and padded pools, so that 28 pixels leave 2×2 positions; larger maps are averaged to
-    2×2. Initialization is that of He et al. 2015 (arXiv:1502.01852): with torch's default, which shrinks the signal from
-    layer to layer, the network does not learn within a small budget. Left out, as in torchvision: local response
+    2×2. Initialization is that of He et al. 2015 (arXiv:1502.01852): with torch's default, which shrinks the signal
+    from layer to layer, the network does not learn within a small budget. Left out, as in torchvision: local response
     normalization and the division over two GPUs.
 
     Args:

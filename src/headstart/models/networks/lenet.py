@@ -10,8 +10,8 @@ from headstart.errors import HeadstartError
 def lenet5(shape: tuple[int, int, int], classes: int) -> nn.Sequential:
     """LeNet-5 (LeCun et al., Proc. IEEE 86:2278, 1998, section II.B) for any image shape from 16×16 on.
 
-    For images of 1×32×32 and 10 classes it has the paper's layers and 61,706 parameters; its receptive fields grow 5, 6,
-    14, 16, 32. For other images the kernel of the last convolution is as large as its input maps.
+    For images of 1×32×32 and 10 classes it has the paper's layers and 61,706 parameters; its receptive fields grow 5,
+    6, 14, 16, 32. For other images the kernel of the last convolution is as large as its input maps.
 
     Differences from the paper: average pools without weights, each map of the second convolution is connected to all
     six maps of the first, and a linear output for a cross-entropy instead of radial basis functions.
