@@ -12,13 +12,13 @@ from omegaconf import DictConfig, OmegaConf
 from headstart.config.compose import CONFIG_NAME, VERSION_BASE, conf_dir
 from headstart.config.identity import compute_identity, format_run_title, load_source, pretrained_origins
 from headstart.config.launch import TRAIN_PROGRAM, is_sweep_job, launch_hydra, print_one_line_errors
+from headstart.config.trainer_options import max_epochs_override
 from headstart.data.image_source import ImageSource
 from headstart.files import write_json, write_text
 from headstart.process import format_error, prepare_process, run_command
 from headstart.runs import run_directory
 from headstart.runs.lock import lock_run_directory
 from headstart.runs.result import RunResult, delete_failed_result, read_finished_result, read_result, write_result
-from headstart.sweep.estimate import max_epochs_override
 from headstart.training.context import RunContext
 from headstart.training.run_metadata import describe_run
 

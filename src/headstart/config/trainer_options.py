@@ -10,7 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from headstart.config.callback_options import TIME_HINT
 from headstart.config.compose import format_suggestions
-from headstart.errors import HeadstartError
+from headstart.errors import HeadstartError, hint_at_text
 
 ONE_DEVICE_HINT = "a run trains on one device, and a sweep trains several runs at once"
 # Of each key the values that change nothing here, and what to do instead of any other value.
@@ -112,3 +112,18 @@ def _check_trainer_arguments(options: dict[Any, Any], keys: Sequence[str]) -> No
         if key not in accepted:
             near = format_suggestions([f"trainer.{name}" for name in get_close_matches(key, accepted, n=1)])
             raise HeadstartError(f"no key 'trainer.{key}': Lightning's Trainer takes no such argument{near}")
+
+
+def max_epochs_override(cfg: DictConfig) -> int | None:
+    """``trainer.max_epochs`` of the configuration; None: the model's own number of epochs.
+
+    Raises:
+        HeadstartError: it is no number of epochs.
+    """
+    epochs = cfg.trainer.max_epochs
+    if epochs is None or (isinstance(epochs, int) and not isinstance(epochs, bool) and epochs >= 1):
+        return epochs
+    raise HeadstartError(
+        f"trainer.max_epochs={epochs}: give a whole number of 1 or more, or null for the model's own"
+        f"{hint_at_text(epochs)}"
+    )

@@ -1,8 +1,8 @@
 """Augmentation of a training batch: one random geometric and one random color change per image.
 
 The model does it, on its device, because augmentation is part of a recipe. All random numbers come from torch's
-default CPU generator, which the classifier seeds for each batch. (A torchvision v2 transform draws one random number for a whole
-batch, and a loop over images takes about 0.1 ms per image of 64 pixels.)
+default CPU generator, which the classifier seeds for each batch. (A torchvision v2 transform draws one random number
+for a whole batch, and a loop over images takes about 0.1 ms per image of 64 pixels.)
 """
 
 import math

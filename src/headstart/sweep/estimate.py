@@ -1,8 +1,7 @@
-"""What a sweep will take: how long each run about, before anything was measured, and how many go at once. Torch-free.
+"""Estimates the seconds of a run before any has finished, and how many runs train at the same time. Torch-free.
 
-The seconds are of one machine (a core of an AMD EPYC; rounded from the seconds of
-MNIST, digits, flowers5 and hymenoptera sweeps, 2026-11-25); once runs have finished,
-their own seconds are the better guess, and the progress line goes by them.
+The constants are of one machine: a core of an AMD EPYC, rounded from the seconds of MNIST, digits, flowers5 and
+hymenoptera sweeps, 2026-11-25. Once runs have finished, the progress line uses their own seconds.
 """
 
 import os
@@ -10,7 +9,7 @@ import os
 from omegaconf import DictConfig
 
 from headstart.backbones.resolve import is_embedded_architecture
-from headstart.errors import HeadstartError, hint_at_text
+from headstart.config.trainer_options import max_epochs_override
 from headstart.models.recipe import epochs_for
 
 # Seconds to train on one image with one thread, at a number of pixels a side. The work grows with their square, the
@@ -57,18 +56,3 @@ def workers_and_threads() -> tuple[int, int]:
     most = cores // int(typed) if typed.isdecimal() and int(typed) else cores
     at_once = max(1, min(most, int(psutil.virtual_memory().total / MEMORY_BYTES_PER_RUN)))
     return at_once, cores // at_once
-
-
-def max_epochs_override(cfg: DictConfig) -> int | None:
-    """``trainer.max_epochs``; None: the model's own length.
-
-    Raises:
-        HeadstartError: it is no number of epochs.
-    """
-    epochs = cfg.trainer.max_epochs
-    if epochs is None or (isinstance(epochs, int) and not isinstance(epochs, bool) and epochs >= 1):
-        return epochs
-    raise HeadstartError(
-        f"trainer.max_epochs={epochs}: give a whole number of 1 or more, or null for the model's own"
-        f"{hint_at_text(epochs)}"
-    )

@@ -17,6 +17,7 @@ from headstart.config.compose import ComposedCommand, compose_with, read_shipped
 from headstart.config.identity import arm_settings, clear_source_cache, format_run_name, identify_run, load_source
 from headstart.config.overrides import override_key, quote_overrides
 from headstart.config.suggestions import suggest_closest
+from headstart.config.trainer_options import max_epochs_override
 from headstart.config.validation import (
     check_config,
     check_directories,
@@ -30,7 +31,7 @@ from headstart.models.recipe import epochs_for
 from headstart.runs.result import RunResult, delete_failed_results, read_finished_result
 from headstart.runs.sweep_file import PlannedRun, SweepCommand
 from headstart.sweep.announce import print_remarks
-from headstart.sweep.estimate import estimate_seconds, max_epochs_override, workers_and_threads
+from headstart.sweep.estimate import estimate_seconds, workers_and_threads
 from headstart.sweep.hydra_options import check_hydra_options
 from headstart.sweep.plan import SweepPlan, TestSize
 from headstart.training import tuning

@@ -9,9 +9,9 @@ from omegaconf import DictConfig
 
 from headstart.config.identity import build_data_module
 from headstart.config.instantiation import build_object
+from headstart.config.trainer_options import max_epochs_override
 from headstart.data.datamodule import ImageDataModule
 from headstart.seeding import derive_key
-from headstart.sweep.estimate import max_epochs_override
 from headstart.training.callbacks.run_checkpoint import RunCheckpoint, build_best_checkpoint, find_resume_point
 from headstart.training.trainer import (
     build_callbacks,
