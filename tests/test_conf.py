@@ -1,5 +1,6 @@
 """Each YAML of conf/ composes, and its keys are the arguments of the constructor that it names."""
 
+import inspect
 import json
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from headstart.runs import run_directory
 
 FILES = sorted(p.relative_to(conf_dir()) for p in conf_dir().rglob("*.yaml") if p.parent.name != "help")
 GROUPS = [p for p in FILES if len(p.parts) == 2 and p.parts[0] not in ("experiment", "hydra")]
+NODE_GROUPS = ("callbacks", "logger")  # each key of these groups is a node
 TARGETS = [p for p in GROUPS if "_target_" in yaml.safe_load((conf_dir() / p).read_text())]
 EXPERIMENTS = sorted(p.stem for p in FILES if p.parts[0] == "experiment")
 
@@ -27,6 +29,14 @@ class TestGroups:
     def test_each_choice_composes(self, path):
         config = compose_command([override_of(path)]).config
         assert config.hydra.runtime.choices[str(path.parent)] == path.stem
+
+    @pytest.mark.parametrize("path", [path for path in GROUPS if path.parts[0] in NODE_GROUPS], ids=override_of)
+    def test_nodes_name_arguments_of_their_constructors(self, path):
+        nodes = yaml.safe_load((conf_dir() / path).read_text(encoding="utf-8"))
+        for name, node in nodes.items():
+            if name == "defaults":
+                continue
+            assert set(node) - {"_target_"} <= set(inspect.signature(get_class(node["_target_"])).parameters)
 
     @pytest.mark.parametrize("path", TARGETS, ids=override_of)
     def test_keys_are_the_arguments_of_the_constructor(self, path):

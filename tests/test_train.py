@@ -10,14 +10,15 @@ import torch
 from PIL import Image
 
 import headstart
-from headstart.data import image_folder as image_folder_module
 from headstart.data.datamodule import ImageDataModule
+from headstart.data.layout import scan
 from headstart.models import classifier
 from headstart.models.classifier import Classifier
 from headstart.runs import run_directory
 from headstart.runs.result import read_finished_result
-from headstart.training.callbacks import run_checkpoint
+from headstart.training.callbacks import RunCheckpoint
 
+RESUME_POINTS = "callbacks.run_checkpoint.every_seconds=0"  # after each epoch
 TINY = ["model=scratch_cnn", "data=folder", "data.image_size=16", "model.epochs=3"]
 
 
@@ -45,12 +46,7 @@ def assert_same_files(run, other, *names):
 
 
 @pytest.fixture
-def resume_points_each_epoch(monkeypatch):
-    monkeypatch.setattr(run_checkpoint, "SECONDS_BETWEEN_RESUME_POINTS", -1.0)
-
-
-@pytest.fixture
-def interrupted_command(command, monkeypatch, resume_points_each_epoch):
+def interrupted_command(command, monkeypatch):
     """Runs a command whose training is interrupted in the given epoch and batch."""
 
     def run(*words, epoch, batch=0, folder):
@@ -63,7 +59,7 @@ def interrupted_command(command, monkeypatch, resume_points_each_epoch):
 
         with monkeypatch.context() as patch:
             patch.setattr(Classifier, "training_step", interrupted_step)
-            done = command(*words, folder=folder)
+            done = command(*words, RESUME_POINTS, folder=folder)
         assert done.code == 130 and not find_runs(done.folder)
 
     return run
@@ -184,8 +180,8 @@ class TestFinishedRuns:
         assert times == {run: (run / run_directory.RESULT_FILE).stat().st_mtime_ns for run in find_runs(first.folder)}
 
     def test_arms_of_a_sweep_share_one_scan_of_the_files(self, images, command, monkeypatch):
-        scans, read_layout = [], image_folder_module.read_layout
-        monkeypatch.setattr(image_folder_module, "read_layout", lambda root: scans.append(root) or read_layout(root))
+        scans, read_layout = [], scan.read_layout
+        monkeypatch.setattr(scan, "read_layout", lambda root: scans.append(root) or read_layout(root))
         options = ["model.epochs=1", "data=folder", "data.image_size=16", f"data.root={images}"]
         assert command("-m", "model=scratch_cnn,frozen", *options).code == 0
         assert len(scans) == 1  # for the plan and all runs of the seed
@@ -221,6 +217,21 @@ class TestResume:
         assert are_equal(load_weights(whole), load_weights(resumed))
         assert_same_files(whole, resumed, run_directory.PREDICTIONS_FILE, run_directory.METRICS_FILE)
 
+    def test_cost_counts_the_seconds_before_the_interruption(self, images, command, monkeypatch):
+        save = RunCheckpoint.save_resume_point
+
+        def save_and_stop(self, trainer):
+            self.seconds += 1000.0  # a long first half
+            save(self, trainer)
+            raise KeyboardInterrupt
+
+        words = [*TINY, f"data.root={images}", RESUME_POINTS]
+        with monkeypatch.context() as patch:
+            patch.setattr(RunCheckpoint, "save_resume_point", save_and_stop)
+            assert command(*words).code == 130
+        cost = read_finished_result(find_run(command(*words).folder)).cost
+        assert cost["seconds_in_all"] >= cost["seconds"] > 1000
+
     def test_a_run_that_was_moved_keeps_its_best_epoch(
         self, image_folder, command, interrupted_command, tmp_path, validation_accuracies
     ):
@@ -235,10 +246,8 @@ class TestResume:
         assert_same_files(whole, resumed, run_directory.PREDICTIONS_FILE)
 
     @pytest.mark.parametrize("content", ["of another run", "junk", "code"])
-    def test_rejects_a_resume_point_of_another_run(
-        self, images, command, tmp_path, monkeypatch, resume_points_each_epoch, content
-    ):
-        words = [*TINY, f"data.root={images}", "model.epochs=1"]
+    def test_rejects_a_resume_point_of_another_run(self, images, command, tmp_path, monkeypatch, content):
+        words = [*TINY, f"data.root={images}", "model.epochs=2", RESUME_POINTS]
         with monkeypatch.context() as patch:
             patch.setattr(Classifier, "on_test_epoch_end", lambda self: (_ for _ in ()).throw(KeyboardInterrupt()))
             for seed in (0, 1):

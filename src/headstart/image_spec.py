@@ -15,7 +15,7 @@ class ImageSpec:
         std: likewise the standard deviation.
         mirror: whether a mirrored image keeps its class (photos do, digits do not).
         labels_per_class: labels a class that training and validation use together.
-        depth: how values of more than 8 bits are read, one of ``headstart.decoding.bit_depth.WHITE``; None: no training image
+        depth: how values of more than 8 bits are read, a key of ``bit_depth.WHITE_VALUES``; None: no training image
             was deeper.
     """
 

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from headstart.data import ImageFolder
-from headstart.data.image_source import Catalog
+from headstart.data.catalog import Catalog
 from headstart.data.split import make_split
 from headstart.errors import HeadstartError
 

@@ -112,16 +112,3 @@ class TestMeasureExtent:
     def test_rejects_negative_whole_numbers(self):
         with pytest.raises(PixelError, match="below 0"):
             depths.measure_extent(np.array([-1, 3]))
-
-
-class TestIsAsBefore:
-    @pytest.mark.parametrize(
-        ("extents", "depth", "same"),
-        [(whole(65535, 300), "uint16", True), (whole(4095), "uint12", False), (whole(255), "uint8", False),
-         ([floating(0, 1), floating(0, 0.2)], "float1", True), ([floating(0, 1.01)], "float1", False),
-         ([floating(0, 255)], "float255", True), ([floating(0, 255), floating(0, 0.5)], "float255", False),
-         ([floating(0, 65535)], "float65535", False),
-         ([Extent(False, 0, 65535, has_mask=True)], "uint16", False)],
-    )  # fmt: skip
-    def test_full_range_images_keep_their_identity(self, extents, depth, same):
-        assert depths.is_as_before(extents, depth) is same

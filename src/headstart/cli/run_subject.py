@@ -44,7 +44,7 @@ def build_subject(
     settings = run_directory.read_config(run) if run else None
     source = _build_source(model, settings, data)
     catalog = source.catalog
-    if catalog.depth not in (None, model.spec.depth) and (data is not None or catalog.decoding_key):
+    if catalog.depth not in (None, model.spec.depth):
         raise HeadstartError(
             f"{source.name}: images deeper than 8 bits, for which this network knows no range; "
             "give 8-bit images by --data, or train it anew"

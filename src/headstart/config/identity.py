@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 from hydra.utils import get_class
@@ -11,15 +12,27 @@ from omegaconf import DictConfig, OmegaConf
 
 from headstart.backbones.provenance import weights_provenance, weights_sha256
 from headstart.backbones.resolve import resolve_architecture, resolve_backbone
+from headstart.config.callback_options import callback_settings
 from headstart.config.instantiation import build_object
+from headstart.config.trainer_options import is_single_device
 from headstart.constructors import constructor_arguments
 from headstart.data.image_source import ImageSource
 from headstart.data.sources import find_source_class
 from headstart.errors import HeadstartError
 from headstart.version import __version__
 
-# Where a run is computed and what is shown meanwhile; none of it is part of what comes out.
-IGNORED_TRAINER_KEYS = {"_target_", "accelerator", "devices", "logger", "enable_progress_bar", "enable_model_summary"}
+# Where a run computes and what it shows meanwhile: none of it changes the outcome. Callbacks have a rule of their own.
+IGNORED_TRAINER_KEYS = {
+    "_target_",
+    "accelerator",
+    "callbacks",
+    "detect_anomaly",
+    "enable_model_summary",
+    "enable_progress_bar",
+    "log_every_n_steps",
+    "logger",
+    "profiler",
+}
 # Which images, not how they are used: no two arms differ by it.
 DATA_SELECTION_KEYS = {"_target_", "root", "labels_per_class", "num_workers", "on_copies", "seed", "folds", "fold"}
 LIGHTNING_TRAINERS = ("lightning.Trainer", "lightning.pytorch.Trainer", "lightning.pytorch.trainer.trainer.Trainer")
@@ -40,15 +53,12 @@ def arm_settings(cfg: DictConfig) -> dict[str, Any]:
     if "architecture" in model:
         model["architecture"] = resolve_architecture(model["architecture"])
     trainer, data = _to_plain(cfg.trainer), _to_plain(cfg.data)
+    trainer = {key: value for key, value in trainer.items() if key not in IGNORED_TRAINER_KEYS}
+    if is_single_device(trainer.get("devices", 1)):
+        trainer.pop("devices", None)
     tune = {"tune": {"trials": cfg.tune.trials, "space": tuned_settings(cfg)}} if cfg.tune.trials else {}
-    return _flatten(
-        {
-            **tune,
-            "model": model,
-            "trainer": {k: v for k, v in trainer.items() if k not in IGNORED_TRAINER_KEYS},
-            "data": {k: v for k, v in data.items() if k not in DATA_SELECTION_KEYS},
-        }
-    )
+    data = {key: value for key, value in data.items() if key not in DATA_SELECTION_KEYS}
+    return _flatten({**tune, "model": model, "trainer": trainer, "data": data}) | callback_settings(cfg)
 
 
 def tuned_settings(cfg: DictConfig) -> dict[str, Any]:
@@ -133,6 +143,7 @@ def resolve_run_name(cfg: DictConfig) -> str:
 
 
 # Hydra names the run directory by it (conf/train.yaml).
+OmegaConf.register_new_resolver("headstart.basename", lambda path: Path(path).name, replace=True)
 OmegaConf.register_new_resolver("headstart.run", lambda *, _root_: resolve_run_name(_root_), replace=True)
 
 
@@ -168,6 +179,7 @@ def compute_identity(cfg: DictConfig, data_digest: str) -> str:
     return _hash_json(
         {
             **({"classes": foreign} if foreign else {}),
+            **({"debug": cfg.debug} if cfg.get("debug") else {}),
             "settings": settings,
             "weights": [weights_sha256(resolved) for resolved in _resolve_backbones(cfg).values()],
             "data": data_digest,

@@ -1,4 +1,4 @@
-"""Objects from composed configuration, whose resolved values are data. Torch-free."""
+"""Builds objects from nodes of the configuration. Torch-free."""
 
 import json
 from collections.abc import Mapping

@@ -11,10 +11,12 @@ from hydra.utils import get_class
 from omegaconf import DictConfig, OmegaConf
 
 from headstart.compare.declaration import Comparison
+from headstart.config.callback_options import list_callback_nodes
 from headstart.config.compose import ComposedCommand, format_suggestions, hint_at_unread_key, read_shipped_yaml
 from headstart.config.identity import DATA_MODULE_KEYS
+from headstart.config.logger_options import check_loggers
 from headstart.config.overrides import override_key
-from headstart.config.trainer_options import check_trainer_options, list_logger_nodes
+from headstart.config.trainer_options import check_trainer_options
 from headstart.constructors import constructor_arguments
 from headstart.data.sources import find_source_class
 from headstart.errors import HeadstartError
@@ -28,7 +30,7 @@ REQUIRED_KEYS = {
     "tune": ("trials", "space"),
     "compare": tuple(field.name for field in fields(Comparison)),
 }
-TOP_LEVEL_KEYS = {*REQUIRED_KEYS, "seed", "backbone", "logger", "hydra"}
+TOP_LEVEL_KEYS = {*REQUIRED_KEYS, "seed", "backbone", "callbacks", "logger", "debug", "hydra"}
 NETWORK_KEYS = {"name", "options", "weights"}  # what a model from random weights reads of ${backbone}: these name it
 BACKBONE_KEYS = {*NETWORK_KEYS, "mean", "std"}
 CLOSED_NODES = {
@@ -68,7 +70,8 @@ def check_config(cfg: DictConfig, overrides: Sequence[str]) -> None:
     check_trainer_options(cfg.trainer)
     if cfg.data.seed != cfg.seed:
         raise HeadstartError(f"data.seed={cfg.data.seed}: one seed serves the whole run; give seed={cfg.data.seed}")
-    list_logger_nodes(cfg.get("logger"))
+    list_callback_nodes(cfg)
+    check_loggers(cfg.get("logger"))
 
 
 def check_overrides_take_effect(arms: Sequence[DictConfig], overrides: Sequence[str]) -> None:

@@ -1,20 +1,17 @@
 """Exact copies that a comparison cannot use: under two labels, or on both sides of a split that a person made."""
 
 from collections.abc import Callable, Hashable, Iterable, Iterator
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from headstart.data.catalog import Catalog
 from headstart.errors import HeadstartError, join_with_limit
-
-if TYPE_CHECKING:
-    from headstart.data.image_source import Catalog
 
 PART_PRIORITY = {"test": 0, "train": 1, "val": 2}  # of copies in two parts, the one in the first of these stays
 
 
 def find_conflicting_copies(
-    catalog: "Catalog", content: np.ndarray, parts: np.ndarray, is_used: np.ndarray, skip_copies: bool
+    catalog: Catalog, content: np.ndarray, parts: np.ndarray, is_used: np.ndarray, skip_copies: bool
 ) -> dict[int, str]:
     """The images that are to be left out, by position, each with the reason.
 

@@ -8,26 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from headstart.data import paths as places
-from headstart.data import pixel_cache
+from headstart.data import paths, pixel_cache
+from headstart.data.catalog import Catalog
 from headstart.data.exact_copies import group_duplicates
-from headstart.data.image_source import Catalog, ImageSource
-from headstart.data.layout.class_folders import ClassFolder, describe_missing_classes
-from headstart.data.layout.layout import Layout, check_layout, read_layout
+from headstart.data.image_source import ImageSource
+from headstart.data.layout.class_folders import describe_missing_classes
+from headstart.data.layout.scan import LabeledFile, relative_name, scan_folder
+from headstart.data.threads import thread_map
 from headstart.decoding.bit_depth import DepthError
 from headstart.errors import HeadstartError, join_with_limit
 from headstart.file_names import encode_name
-
-
-@dataclass(frozen=True)
-class LabeledFile:
-    """An image file: where it lies, its class and part, and by what a change of it is noticed."""
-
-    path: Path
-    label: str
-    part: str
-    size: int
-    modified_ns: int
 
 
 @dataclass(eq=False)
@@ -39,7 +29,7 @@ class ImageFolder(ImageSource):
         root = self._resolve_root()
         if self.image_size is None:
             raise HeadstartError("data.image_size=null: photographs differ in size; give a number of pixels")
-        layout, files = _scan_folder(root)
+        layout, files = scan_folder(root)
         notes = (*(note.text for note in layout.notes), *describe_missing_classes(layout.classes))
         return _build_catalog(
             root, files, layout.ignored, notes, self.image_size, self.channels, self.on_bad_file, self.depth
@@ -57,7 +47,7 @@ class ImageFolder(ImageSource):
     def _resolve_root(self) -> Path:
         if not self.root:
             raise HeadstartError("data.root: say where the images lie: data.root=PATH")
-        return places.resolve_root(self.root)
+        return paths.resolve_root(self.root)
 
 
 @lru_cache(maxsize=4)  # the runs of a sweep share what they read
@@ -71,13 +61,13 @@ def _build_catalog(
     on_bad_file: str,
     depth: str | None,
 ) -> Catalog:
-    paths = [file.path for file in files]
-    digests = list(pixel_cache.thread_map(_hash_file, paths, "hashing images"))
+    file_paths = [file.path for file in files]
+    digests = list(thread_map(_hash_file, file_paths, "hashing images"))
     try:
-        decoded = pixel_cache.decode_with_cache(paths, digests, size, channels, depth)
+        decoded = pixel_cache.decode_with_cache(file_paths, digests, size, channels, depth)
     except DepthError as error:
         raise DepthError(f"data.root={root}: {error}") from error
-    names = [relative_name(root, path) for path in paths]
+    names = [relative_name(root, path) for path in file_paths]
     skipped = [(names[i], reason) for i, reason in sorted(decoded.errors.items())]
     if skipped and on_bad_file == "error":
         bad = join_with_limit([f"{name} ({reason})" for name, reason in skipped])
@@ -105,18 +95,10 @@ def _build_catalog(
         skipped=skipped,
         content_ids=_content_ids(kept, decoded.pixels, good),
         depth=decoded.depth.name,
-        decoding_key=_decoding_key(decoded),
+        decoding_key=[decoded.depth.name] if decoded.depth.name else [],
         ignored=[(reason, relative_name(root, path)) for reason, path in ignored],
         notes=[*notes, *filter(None, [decoded.depth.text])],
     )
-
-
-def _decoding_key(decoded: pixel_cache.DecodedImages) -> list[Any]:
-    """What changes the pixels of the same files: later decoders, and the values of all files together."""
-    reading: dict[str, Any] = {} if decoded.decoder == 1 else {"decoder": decoded.decoder}
-    if not decoded.depth.is_as_before:
-        reading["depth"] = decoded.depth.name
-    return [reading] if reading else []
 
 
 def _content_ids(digests: list[str], pixels: np.ndarray, rows: list[int]) -> list[str]:
@@ -136,22 +118,3 @@ def _hash_file(path: Path) -> str:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError:  # decoding will name it
         return "unreadable"
-
-
-def relative_name(root: Path, path: Path) -> str:
-    return encode_name(path.relative_to(root).as_posix())
-
-
-def _scan_folder(root: Path) -> tuple[Layout, tuple[LabeledFile, ...]]:
-    """The layout of ``root`` and its image files in the order of their names in any locale; only names and dates are
-    looked at."""
-    layout = read_layout(root)
-    check_layout(layout)
-    files = [file for folder in layout.classes for file in list_class_files(folder)]
-    return layout, tuple(sorted(files, key=lambda file: relative_name(root, file.path).split("/")))
-
-
-def list_class_files(folder: ClassFolder) -> list[LabeledFile]:
-    """The image files of a class's folder."""
-    label = encode_name(folder.name)
-    return [LabeledFile(file.path, label, folder.part, file.size, file.modified_ns) for file in folder.listing.files]

@@ -9,47 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from headstart.data.catalog import PART_ALIASES, Catalog
 from headstart.data.ignored import describe_ignored, group_ignored
 from headstart.data.split import Split, list_budgets, make_split
 from headstart.errors import HeadstartError, hint_at_text
 from headstart.image_spec import ImageSpec
-
-PART_ALIASES = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class Catalog:
-    """The images of a source, sorted by name; each of them can be read.
-
-    Args:
-        names: relative paths or ids, N of them.
-        labels: int64 (N,), positions in ``classes``.
-        classes: names, sorted.
-        parts: str (N,): ``train``, ``val`` or ``test`` where the data say so, else empty.
-        digests: SHA-256 of each image's content, hexadecimal.
-        pixels: uint8 (M, C, H, W) with M >= N, usually a memory map.
-        rows: int64 (N,), where in ``pixels`` each image stands.
-        skipped: (name, reason) of files that could not be read and were left out.
-        contents: by what exact copies know each other, strings in the order of the digests; empty: the digests.
-        depth: how images deeper than 8 bits were read, one of ``headstart.decoding.bit_depth.WHITE``; None: none is deeper.
-        reading: what changes the pixels of these digests, if anything: a part of the data's digest.
-        ignored: (reason, name) of images that are there and passed over, such as those outside of the classes' folders.
-        notes: how the layout of the data was taken, where it could be meant in another way.
-    """
-
-    names: list[str]
-    labels: np.ndarray
-    classes: tuple[str, ...]
-    parts: np.ndarray
-    digests: list[str]
-    pixels: np.ndarray
-    rows: np.ndarray
-    skipped: list[tuple[str, str]] = field(default_factory=list)
-    content_ids: list[str] = field(default_factory=list)
-    depth: str | None = None
-    decoding_key: list[Any] = field(default_factory=list)
-    ignored: list[tuple[str, str]] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
 
 
 @dataclass(eq=False)
@@ -72,7 +36,7 @@ class ImageSource(ABC):
         on_copies: ``error`` names images that stand in two given parts, ``skip`` keeps such copies out of training.
         seed: which of the images beside the test part are labelled, and in what order they come.
 
-    ``depth``, no argument, is how images deeper than 8 bits are read, one of ``headstart.decoding.bit_depth.WHITE``; None: chosen
+    ``depth``, no argument, is how images deeper than 8 bits are read, a key of ``bit_depth.WHITE_VALUES``; None: chosen
     from the values of all of them. It is set where a network is shown other images than those that it learned from.
 
     Raises:

@@ -13,7 +13,8 @@ import numpy as np
 from filelock import FileLock
 
 from headstart.data import paths, pixel_cache
-from headstart.data.image_source import Catalog, ImageSource
+from headstart.data.catalog import Catalog
+from headstart.data.image_source import ImageSource
 from headstart.decoding import decoder
 from headstart.errors import HeadstartError
 

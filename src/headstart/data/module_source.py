@@ -11,7 +11,8 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, RandomSampler
 
-from headstart.data.image_source import Catalog, ImageSource
+from headstart.data.catalog import Catalog
+from headstart.data.image_source import ImageSource
 from headstart.data.split import Split
 from headstart.errors import HeadstartError
 from headstart.image_spec import ImageSpec

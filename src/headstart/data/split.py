@@ -2,16 +2,13 @@
 
 from dataclasses import dataclass
 from itertools import count, takewhile
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from headstart.data.catalog import Catalog
 from headstart.data.exact_copies import find_conflicting_copies
 from headstart.errors import HeadstartError
 from headstart.seeding import derive_key
-
-if TYPE_CHECKING:
-    from headstart.data.image_source import Catalog
 
 TEST_SHARE = 0.2
 MIN_LABELS_TO_VALIDATE = 20  # labels per class; with fewer, too few images would be left to choose by
@@ -26,7 +23,7 @@ class Split:
     ``skipped`` are the names of those that no budget may use, each with the reason.
     """
 
-    catalog: "Catalog"
+    catalog: Catalog
     train: np.ndarray
     val: np.ndarray
     test: np.ndarray
@@ -60,7 +57,7 @@ class LabelPool:
 
 
 def make_split(
-    catalog: "Catalog",
+    catalog: Catalog,
     test: str | None,
     budget: int | None,
     validation: float,
@@ -100,7 +97,7 @@ def make_split(
 
 
 def list_budgets(
-    catalog: "Catalog", test: str | None, validation: float, skip_copies: bool, folds: int | None
+    catalog: Catalog, test: str | None, validation: float, skip_copies: bool, folds: int | None
 ) -> list[int]:
     """Up to three of 5, 10, 20, 40, …: the smallest that the rarest class has images for beside any test part.
 
@@ -117,7 +114,7 @@ def list_budgets(
 
 
 def _split_off_test(
-    catalog: "Catalog",
+    catalog: Catalog,
     test: str | None,
     validation: float,
     skip_copies: bool,
@@ -157,7 +154,7 @@ def _split_off_test(
     return np.flatnonzero(is_test), pools, [(catalog.names[i], left_out[i]) for i in sorted(left_out)]
 
 
-def _part_mask(catalog: "Catalog", test: str) -> np.ndarray:
+def _part_mask(catalog: Catalog, test: str) -> np.ndarray:
     found = catalog.parts == test
     if not found.any():
         there = ", ".join(sorted({str(part) for part in catalog.parts} - {""})) or "none"
@@ -166,7 +163,7 @@ def _part_mask(catalog: "Catalog", test: str) -> np.ndarray:
 
 
 def _select_test(
-    catalog: "Catalog", content: np.ndarray, is_used: np.ndarray, folds: int | None, fold: int
+    catalog: Catalog, content: np.ndarray, is_used: np.ndarray, folds: int | None, fold: int
 ) -> np.ndarray:
     """The contents of the test images, in the order of the SHA-256: of each class the first fifth, or a fold."""
     first = []

@@ -175,16 +175,3 @@ def describe_depth(extents: Sequence[Extent], depth: str, images: int) -> str:
         else ""
     )
     return f"{kind}, values up to {int(high):,}: read as {describe_range(depth)}{few}"
-
-
-def is_as_before(extents: Sequence[Extent], depth: str) -> bool:
-    """Whether a range chosen image by image, as Headstart did at first, gives the same pixels.
-
-    The identities of runs do not mention a depth then: results of that time stand.
-    """
-    if any(extent.has_mask for extent in extents):
-        return False
-    if depth in INTEGER_WHITE:
-        return depth == "uint16"
-    unit = [extent.high <= 1 for extent in extents]  # an image that ended at 1 was multiplied by 255
-    return {"float1": all(unit), "float255": not any(unit)}.get(depth, False)

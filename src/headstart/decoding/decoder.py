@@ -13,10 +13,10 @@ from PIL import Image, ImageOps, UnidentifiedImageError, features
 from headstart.decoding.bit_depth import Extent, PixelError, measure_extent
 from headstart.decoding.deep_images import image_extent, is_deep, reduce_depth, scale_values
 from headstart.decoding.metadata import strip_metadata
-from headstart.decoding.orientation import find_orientation, is_turned_anew, turn_upright
+from headstart.decoding.orientation import find_orientation, turn_upright
 from headstart.errors import HeadstartError
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 
 DECODER_VERSION = 2  # another number whenever other pixels come out of the same file: it names the caches
 IMAGE_SUFFIXES = {".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".apng", ".bmp", ".gif", ".webp", ".tif", ".tiff"}
@@ -44,20 +44,12 @@ class ImageHeader:
     """What is known of an image before its pixels are read.
 
     Args:
-        is_grey: whether it has no colors.
+        is_gray: whether it has no colors.
         is_deep: whether its values have more than 8 bits.
-        jpeg_side: pixels of the shorter side of a JPEG; 0 for other formats.
-        is_turned_anew: whether the first decoder turned it wrongly.
     """
 
     is_gray: bool
     is_deep: bool
-    jpeg_side: int
-    is_turned_anew: bool = False
-
-    def is_decoded_anew(self, size: int) -> bool:
-        """Whether the first decoder gave other pixels: it halved large JPEGs until they were about twice the size."""
-        return self.jpeg_side >= 4 * size or self.is_turned_anew
 
 
 def decode(
@@ -76,7 +68,7 @@ def decode(
         image: a path, the content of a file, or a PIL image (at the frame where it stands; else the first).
         size: pixels of a side.
         channels: 1 or 3.
-        depth: how values of more than 8 bits are read, one of ``headstart.decoding.bit_depth.WHITE``; None: they are refused.
+        depth: how values of more than 8 bits are read, a key of ``bit_depth.WHITE_VALUES``; None: they are refused.
         name: what a message calls an image that is no file.
 
     Returns:
@@ -123,7 +115,7 @@ def read_header(path: Path) -> ImageHeader:
     try:
         return _process_image(path, _parse_header)
     except Exception:  # decoding will name it
-        return ImageHeader(is_gray=True, is_deep=False, jpeg_side=0)
+        return ImageHeader(is_gray=True, is_deep=False)
 
 
 def read_extent(path: Path) -> Extent:
@@ -179,7 +171,7 @@ def describe_decode_error(error: BaseException) -> str:
     return f"damaged: {text.splitlines()[0][:80]}" if text else "damaged"
 
 
-def _process_image(source: Path | str | bytes | Image.Image, function: Callable[[Image.Image], T]) -> T:
+def _process_image(source: Path | str | bytes | Image.Image, function: Callable[[Image.Image], _T]) -> _T:
     """What ``work`` makes of an image; metadata that Pillow fails on are left away first."""
     if isinstance(source, Image.Image):
         return function(source)
@@ -246,10 +238,4 @@ def _to_array(image: Image.Image, size: int | None, channels: int, depth: str | 
 
 
 def _parse_header(image: Image.Image) -> ImageHeader:
-    is_jpeg = image.format in ("JPEG", "MPO")
-    return ImageHeader(
-        is_gray=image.mode in GRAY_MODES or image.mode.startswith("I;16"),
-        is_deep=is_deep(image),
-        jpeg_side=min(image.size) if is_jpeg else 0,
-        is_turned_anew=is_turned_anew(image),
-    )
+    return ImageHeader(image.mode in GRAY_MODES or image.mode.startswith("I;16"), is_deep(image))

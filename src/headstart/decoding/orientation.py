@@ -31,19 +31,6 @@ def load_pixels(image: Image.Image) -> None:
     image.load()
 
 
-def is_turned_anew(image: Image.Image) -> bool:
-    """Whether the first decoder of Headstart, which relied on Pillow for all of EXIF, turned this file wrongly."""
-    if _is_mapped_turned(image):
-        return True
-    orientation = read_orientation(image.info.get("exif") or b"")
-    if orientation not in TRANSPOSES:
-        return False
-    try:
-        return image.getexif().get(ORIENTATION_TAG) != orientation
-    except Exception:  # the first decoder could not read the file
-        return False
-
-
 def find_orientation(image: Image.Image) -> int:
     """The orientation of a loaded image, 1 to 8; 1 where none can be read, whatever else the metadata hold."""
     orientation = read_orientation(image.info.get("exif") or b"")

@@ -17,7 +17,6 @@ from headstart.config.compose import ComposedCommand, compose_with, read_shipped
 from headstart.config.identity import arm_settings, clear_source_cache, format_run_name, identify_run, load_source
 from headstart.config.overrides import override_key, quote_overrides
 from headstart.config.suggestions import suggest_closest
-from headstart.config.trainer_options import build_callbacks, check_monitors
 from headstart.config.validation import (
     check_config,
     check_directories,
@@ -35,6 +34,7 @@ from headstart.sweep.estimate import estimate_seconds, max_epochs_override, work
 from headstart.sweep.hydra_options import check_hydra_options
 from headstart.sweep.plan import SweepPlan, TestSize
 from headstart.training import tuning
+from headstart.training.trainer import check_callbacks
 
 if TYPE_CHECKING:
     from headstart.data.image_source import ImageSource
@@ -76,7 +76,7 @@ def _check_run(command: ComposedCommand) -> None:
     source = load_source(config)
     check_outside_images(directory, source)
     check_validation_share([source], command.overrides)
-    _check_callbacks(config, [source])
+    check_callbacks(config, [source])
     read_finished_result(directory, identity)  # raises where the directory holds another run
     print_remarks(source)
 
@@ -118,7 +118,7 @@ def plan_sweep(command: ComposedCommand) -> SweepPlan:
     budget_sources = [[_load_arm_source(arm, budget) for budget in budgets] for _, arm in arms]
     check_validation_share((source for each in budget_sources for source in each), command.overrides)
     for (_, arm), each in zip(arms, budget_sources, strict=True):
-        _check_callbacks(arm, each)
+        check_callbacks(arm, each)
     directory = _choose_directory(config, sweeps)
     for source in sources:
         check_outside_images(directory, source)
@@ -287,13 +287,6 @@ def _check_settings(config: DictConfig) -> None:
     max_epochs_override(config)
     epochs_for(config.model.epochs, 1)
     tuning.check_tuning(config)
-
-
-def _check_callbacks(config: DictConfig, sources: list["ImageSource"]) -> None:
-    """Raises HeadstartError for callbacks that cannot be built, or that need what a budget does not log."""
-    callbacks = build_callbacks(config.trainer) if "callbacks" in config.trainer else []
-    for source in sources:
-        check_monitors(config, callbacks, len(source.split.val) > 0)
 
 
 def _check_contrast_arms(arms: list[DictConfig], sources: list["ImageSource"]) -> None:

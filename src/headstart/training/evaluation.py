@@ -1,8 +1,8 @@
-"""What a run shows of itself for whoever judges it: whether it learned its own training images, and where it was most
-sure and wrong."""
+"""Tests a trained model and measures what ``result.json`` has of it."""
 
 import io
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import lightning as L
@@ -12,27 +12,80 @@ import torch.nn.functional as F
 from PIL import Image
 
 from headstart.data.datamodule import build_eval_loader
-from headstart.runs.predictions import most_confident_errors
+from headstart.runs import run_directory
+from headstart.runs.environment import environment_info
+from headstart.runs.predictions import most_confident_errors, write_predictions, write_thumbnails
+from headstart.runs.result import RunResult
+from headstart.training.cost import forward_flops
 
 if TYPE_CHECKING:
     from headstart.data.image_source import ImageSource
+    from headstart.training.setup import TrainingSetup
 
-THUMBNAIL_SIZE = 96  # pixels of a picture's side, at most
+THUMBNAIL_SIZE = 96  # longest side of a picture, in pixels
+
+
+def evaluate_run(setup: "TrainingSetup", source: "ImageSource", run: RunResult) -> RunResult:
+    """Tests the chosen epoch, once, and writes the predictions.
+
+    Args:
+        setup: a fitted model with its trainer.
+        source: the images.
+        run: the run's description.
+
+    Returns:
+        The description with what was measured.
+    """
+    trainer, model, run_checkpoint = setup.trainer, setup.model, setup.run_checkpoint
+    directory, spec = run_checkpoint.directory, setup.datamodule.spec
+    best = torch.load(run_directory.best_checkpoint_path(directory), weights_only=True)
+    model.load_state_dict(best["state_dict"])
+    trainer.test(model, setup.datamodule, verbose=False)
+    metrics = {name: float(value) for name, value in trainer.callback_metrics.items() if name.startswith("test/")}
+    rows = run_checkpoint.rows
+    row = next((row for row in rows if row["epoch"] == best["epoch"]), rows[-1])  # not every epoch may validate
+    metrics |= {name: value for name, value in row.items() if name.startswith("val/")}
+    labels, probabilities = model.test_labels.numpy(), model.test_probabilities.numpy()
+    # A debug run may test the first batches alone.
+    images = [image["image"] for image in source.split.rows() if image["part"] == "test"][: len(labels)]
+    write_predictions(directory, images, labels, probabilities)
+    write_thumbnails(directory, *render_error_thumbnails(source, labels, probabilities))
+    parameters = list(model.parameters())
+    return replace(
+        run,
+        classes=list(spec.classes),
+        depth=spec.depth,
+        metrics=metrics,
+        test_reads=getattr(setup.datamodule, "test_reads", None),
+        training=train_set_loss(trainer, model, source),
+        epoch=int(row["epoch"]),
+        epochs=len(rows),
+        trials=run_checkpoint.trials,
+        skipped=[{"image": name, "reason": reason} for name, reason in source.skipped],
+        ignored=source.ignored,
+        cost={
+            "seconds": round(run_checkpoint.seconds, 3),
+            "parameters": sum(p.numel() for p in parameters),
+            "trainable_parameters": sum(p.numel() for p in parameters if p.requires_grad),
+            "flops": forward_flops(model),
+        },
+        **environment_info(trainer),
+    )
 
 
 def train_set_loss(trainer: L.Trainer, model: L.LightningModule, source: "ImageSource") -> dict[str, float]:
-    """How well the model knows the images that trained it, as they are.
+    """Computes the cross-entropy of a model on its training images, without augmentation.
 
     Args:
-        trainer: has fitted the model.
+        trainer: the trainer that fitted the model.
         model: a classifier of raw images.
-        source: the images, of which those of the training part are read as they are.
+        source: its images.
 
     Returns:
-        ``loss``: its cross-entropy on them; ``label_entropy``: that of guessing by the share of each class; in nats.
+        ``loss``: the cross-entropy; ``label_entropy``: that of guessing by class frequency; both in nats.
     """
     scores = torch.cat(trainer.predict(model, build_eval_loader(source, source.split.train))).float()  # type: ignore[arg-type]
-    labels = torch.from_numpy(source.catalog.labels[source.split.train])
+    labels = torch.from_numpy(source.catalog.labels[source.split.train])[: len(scores)]
     shares = torch.bincount(labels).double() / len(labels)
     return {
         "loss": F.cross_entropy(scores.double(), labels).item(),
@@ -43,12 +96,15 @@ def train_set_loss(trainer: L.Trainer, model: L.LightningModule, source: "ImageS
 def render_error_thumbnails(
     source: "ImageSource", labels: np.ndarray, probabilities: np.ndarray
 ) -> tuple[list[str], list[bytes]]:
-    """The test images of which the model was most sure and wrong: their names, and small WebP pictures of them.
+    """Renders the test images with the most confident errors.
 
     Args:
-        source: whose test part was predicted.
+        source: the source of the images.
         labels: int64 (N,).
         probabilities: float32 (N, num_classes).
+
+    Returns:
+        The names of the images, and small WebP pictures of them.
     """
     positions = source.split.test[most_confident_errors(labels, probabilities)]
     return [source.catalog.names[i] for i in positions], [

@@ -1,10 +1,10 @@
-"""The search for a run's settings: so many trials, scored on its own validation images; no test image is read."""
+"""Searches the settings of a run: a number of trials, scored on its validation images. It reads no test image."""
 
 import json
 import math
 import shutil
-from collections.abc import Callable
-from dataclasses import replace
+from contextlib import closing
+from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,19 +19,77 @@ from headstart.seeding import derive_key
 
 if TYPE_CHECKING:
     from headstart.data.image_source import ImageSource
-    from headstart.train import TrainingSetup
     from headstart.training.context import RunContext
+    from headstart.training.setup import TrainingSetup
 
-NUM_STARTUP_TRIALS = 4  # trials before the sampler begins to learn from those it has seen
+NUM_STARTUP_TRIALS = 4  # random trials before the sampler uses the scores
 
-Trial = dict[str, Any]
+
+@dataclass(frozen=True)
+class Trial:
+    """A training with some settings and its score on the validation images.
+
+    Args:
+        settings: of the model, by argument; empty for the defaults.
+        accuracy: on the validation images; None where the trial diverged.
+        log_loss: on the validation images (nats); None where the trial diverged.
+        epoch: the chosen epoch, from 0; None where the trial diverged.
+        seconds: duration of the training (s).
+        rows: its rows of ``metrics.csv``.
+        diverged: why it diverged; None where it did not.
+    """
+
+    settings: dict[str, float]
+    accuracy: float | None
+    log_loss: float | None
+    epoch: int | None
+    seconds: float
+    rows: list[dict[str, float]] = field(default_factory=list)
+    diverged: str | None = None
+
+    @classmethod
+    def from_setup(cls, setup: "TrainingSetup", settings: dict[str, float]) -> "Trial":
+        """Summarizes a fitted setup."""
+        import torch
+
+        run_checkpoint = setup.run_checkpoint
+        best = run_directory.best_checkpoint_path(run_checkpoint.directory)
+        epoch = torch.load(best, weights_only=True)["epoch"]
+        row = next(row for row in run_checkpoint.rows if row["epoch"] == epoch)
+        scores = row["val/accuracy"], row["val/log_loss"]
+        return cls(settings, *scores, epoch, round(run_checkpoint.seconds, 3), run_checkpoint.rows)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> "Trial":
+        """Reads a trial of ``trials.json``."""
+        names = {"val/accuracy": "accuracy", "val/log_loss": "log_loss"}
+        return cls(**{names.get(key, key): value for key, value in values.items()})
+
+    def to_dict(self, with_rows: bool = True) -> dict[str, Any]:
+        """The keys of ``trials.json``, or those of ``result.json``, which has no rows."""
+        return {
+            "settings": self.settings,
+            "val/accuracy": self.accuracy,
+            "val/log_loss": self.log_loss,
+            "epoch": self.epoch,
+            "seconds": self.seconds,
+            **({"rows": self.rows} if with_rows else {}),
+            **({"diverged": self.diverged} if self.diverged else {}),
+        }
+
+    @property
+    def score(self) -> tuple[float, float]:
+        """Accuracy, then the negative log loss; a trial that diverged is below any other."""
+        if self.accuracy is None or self.log_loss is None:
+            return -1.0, -math.inf
+        return self.accuracy, -self.log_loss if math.isfinite(self.log_loss) else -math.inf
 
 
 def check_tuning(cfg: DictConfig) -> None:
-    """Whether what ``cfg.tune`` asks for can be searched.
+    """Checks the keys of ``cfg.tune``.
 
     Raises:
-        HeadstartError: it cannot, or Optuna is not installed.
+        HeadstartError: a value makes no sense, or Optuna is not installed.
     """
     trials = cfg.tune.trials
     if not isinstance(trials, int) or isinstance(trials, bool) or trials < 0:
@@ -46,13 +104,13 @@ def check_tuning(cfg: DictConfig) -> None:
     if not space:
         raise HeadstartError(f"tune.space: none of {', '.join(cfg.tune.space)} is an argument of {cfg.model._target_}")
     for name, ends in space.items():
-        two = isinstance(ends, list) and len(ends) == 2 and all(isinstance(end, int | float) for end in ends)
-        if not two or not 0 < ends[0] < ends[1]:
+        is_pair = isinstance(ends, list) and len(ends) == 2 and all(isinstance(end, int | float) for end in ends)
+        if not is_pair or not 0 < ends[0] < ends[1]:
             raise HeadstartError(f"tune.space.{name}={ends}: give two numbers above 0, the smaller first")
 
 
 def require_validation_split(source: "ImageSource") -> None:
-    """Raises HeadstartError where no image validates, so that no setting can be chosen."""
+    """Raises HeadstartError where no image validates: then no setting can be chosen."""
     if not len(source.split.val):
         raise HeadstartError(
             f"data.labels_per_class={source.labels_per_class}: nothing validates at this budget, so that no setting "
@@ -60,127 +118,92 @@ def require_validation_split(source: "ImageSource") -> None:
         )
 
 
-def tune(
-    cfg: DictConfig,
-    source: "ImageSource",
-    directory: Path,
-    identity: str,
-    title: str,
-    context: "RunContext",
-    build_setup: Callable[..., "TrainingSetup"],
-) -> "TrainingSetup":
-    """Trains with each trial's settings and keeps the best, the defaults being the first trial.
+def tune(cfg: DictConfig, source: "ImageSource", context: "RunContext", identity: str, title: str) -> "TrainingSetup":
+    """Trains with the settings of each trial and returns the best one; the first trial has the defaults.
 
-    A search that was interrupted goes on after its last whole trial, to the same settings: what a trial tries
-    depends on the seed and on the trials before it alone.
+    An interrupted search continues after its last complete trial and ends with the same settings: those of a trial
+    depend on the seed and on the trials before it alone.
 
     Args:
-        cfg: the run's; ``cfg.tune.trials`` and ``cfg.tune.space`` (``{argument of the model: [low, high]}``, searched
-            on a logarithmic scale; those that the model has count).
+        cfg: the run's configuration. ``cfg.tune.space`` has the ends of each searched argument of the model, which are
+            sampled on a logarithmic scale.
         source: the images.
-        directory: the run's.
-        identity: the run's.
-        title: for the progress line.
-        how: likewise.
-        prepare: gives a model and its trainer for a configuration (``train.prepared``).
+        context: the run directory, and what the sweep gives the run.
+        identity: the run's identity.
+        title: name of the run, for the progress line.
 
     Returns:
-        The best trial, prepared and with its rows, its chosen epoch in the run's ``best.ckpt``.
+        The setup of the best trial, with its rows; its chosen epoch is in the run's ``best.ckpt``.
 
     Raises:
         HeadstartError: nothing validates at this budget, or every trial diverged.
     """
+    from headstart.training.setup import build_training_setup
+
     require_validation_split(source)
+    directory = context.directory
     trials = _read_trials(directory)
-    seconds_before = sum(trial["seconds"] for trial in trials)
+    seconds_before = sum(trial.seconds for trial in trials)
     while len(trials) < cfg.tune.trials:
         settings = _suggest_settings(cfg, trials)
-        place = directory / run_directory.TRIAL_FOLDER / str(len(trials))
-        word = f"{title}, trial {len(trials) + 1}/{cfg.tune.trials}"
-        (place / run_directory.CHECKPOINT_FOLDER).mkdir(parents=True, exist_ok=True)
-        ready = build_setup(
-            _merge_model_settings(cfg, settings), source, place, f"{identity} trial {len(trials)}", word, context
+        folder = directory / run_directory.TRIAL_FOLDER / str(len(trials))
+        (folder / run_directory.CHECKPOINT_FOLDER).mkdir(parents=True, exist_ok=True)
+        setup = build_training_setup(
+            _merge_model_settings(cfg, settings),
+            source,
+            replace(context, directory=folder),
+            f"{identity} trial {len(trials)}",
+            f"{title}, trial {len(trials) + 1}/{cfg.tune.trials}",
         )
-        try:
-            ready.fit()
-            seconds_before += ready.run_checkpoint.seconds_before_resume
-            trials.append(_summarize_trial(ready, settings, place))
-        except DivergedError as error:
-            trials.append(_summarize_diverged_trial(ready, settings, error))
-        if trials[-1] is best_trial(trials) and "diverged" not in trials[-1]:
-            copy_atomically(run_directory.best_checkpoint_path(place), run_directory.best_checkpoint_path(directory))
-        write_json(directory / run_directory.TRIALS_FILE, trials)
-        shutil.rmtree(place)
+        with closing(setup):
+            try:
+                setup.fit()
+                seconds_before += setup.run_checkpoint.seconds_before_resume
+                trials.append(Trial.from_setup(setup, settings))
+            except DivergedError as error:
+                seconds, rows = setup.run_checkpoint.elapsed_seconds(), setup.run_checkpoint.rows
+                trials.append(Trial(settings, None, None, None, round(seconds, 3), rows, str(error)))
+        if trials[-1] is best_trial(trials) and not trials[-1].diverged:
+            copy_atomically(run_directory.best_checkpoint_path(folder), run_directory.best_checkpoint_path(directory))
+        write_json(directory / run_directory.TRIALS_FILE, [trial.to_dict() for trial in trials])
+        shutil.rmtree(folder)
     shutil.rmtree(directory / run_directory.TRIAL_FOLDER, ignore_errors=True)
     best = best_trial(trials)
-    if "diverged" in best:
+    if best.diverged:
         raise HeadstartError(
-            f"{title.removeprefix(context.position)}: all {len(trials)} trials diverged ({best['diverged']}); "
+            f"{title.removeprefix(context.position)}: all {len(trials)} trials diverged ({best.diverged}); "
             "give tune.space lower rates"
         )
-    ready = build_setup(
-        _merge_model_settings(cfg, best["settings"]),
-        source,
-        directory,
-        identity,
-        title,
-        replace(context, seconds_left=None),
-    )
-    ready.run_checkpoint.rows = best["rows"]
-    ready.run_checkpoint.seconds_before_resume = seconds_before
-    ready.run_checkpoint.seconds = sum(trial["seconds"] for trial in trials)
-    ready.run_checkpoint.trials = [{k: v for k, v in trial.items() if k != "rows"} for trial in trials]
-    ready.run_checkpoint.write_metrics()
-    return ready
+    best_cfg = _merge_model_settings(cfg, best.settings)
+    setup = build_training_setup(best_cfg, source, replace(context, seconds_left=None), identity, title)
+    run_checkpoint = setup.run_checkpoint
+    run_checkpoint.rows = best.rows
+    run_checkpoint.seconds_before_resume = seconds_before
+    run_checkpoint.seconds = sum(trial.seconds for trial in trials)
+    run_checkpoint.trials = [trial.to_dict(with_rows=False) for trial in trials]
+    run_checkpoint.write_metrics()
+    return setup
+
+
+def best_trial(trials: list[Trial]) -> Trial:
+    """The trial of the highest accuracy on validation images; of equals that of the lowest log loss."""
+    return max(trials, key=lambda trial: trial.score)
 
 
 def _read_trials(directory: Path) -> list[Trial]:
     try:
-        return json.loads((directory / run_directory.TRIALS_FILE).read_text(encoding="utf-8"))
+        values = json.loads((directory / run_directory.TRIALS_FILE).read_text(encoding="utf-8"))
     except FileNotFoundError:
         return []
+    return [Trial.from_dict(trial) for trial in values]
 
 
 def _merge_model_settings(cfg: DictConfig, settings: dict[str, float]) -> DictConfig:
     return OmegaConf.merge(cfg, {"model": settings})  # type: ignore[return-value]
 
 
-def _summarize_trial(setup: "TrainingSetup", settings: dict[str, float], place: Path) -> Trial:
-    import torch
-
-    epoch = torch.load(run_directory.best_checkpoint_path(place), weights_only=True)["epoch"]
-    row = next(row for row in setup.run_checkpoint.rows if row["epoch"] == epoch)
-    return {
-        "settings": settings,
-        "val/accuracy": row["val/accuracy"],
-        "val/log_loss": row["val/log_loss"],
-        "epoch": epoch,
-        "seconds": round(setup.run_checkpoint.seconds, 3),
-        "rows": setup.run_checkpoint.rows,
-    }
-
-
-def _summarize_diverged_trial(setup: "TrainingSetup", settings: dict[str, float], error: DivergedError) -> Trial:
-    """A trial whose loss became no number: it counts, and any other is better."""
-    none = {"val/accuracy": None, "val/log_loss": None, "epoch": None}
-    spent = {"seconds": round(setup.run_checkpoint.elapsed_seconds(), 3), "rows": setup.run_checkpoint.rows}
-    return {"settings": settings, **none, **spent, "diverged": str(error)}
-
-
-def best_trial(trials: list[Trial]) -> Trial:
-    """The most accurate on validation images; of those equally so the one that is surest of what is right."""
-    return max(trials, key=_trial_score)
-
-
-def _trial_score(trial: Trial) -> tuple[float, float]:
-    if "diverged" in trial:
-        return -1.0, -math.inf
-    log_loss = trial["val/log_loss"]
-    return trial["val/accuracy"], -log_loss if math.isfinite(log_loss) else -math.inf
-
-
 def _suggest_settings(cfg: DictConfig, trials: list[Trial]) -> dict[str, float]:
-    """The settings of the next trial. Its sampler has a stream of its own, and is told of the trials before."""
+    """Suggests the settings of the next trial. Its sampler has its own random stream and gets the trials before it."""
     if not trials:
         return {}
     import optuna
@@ -195,9 +218,8 @@ def _suggest_settings(cfg: DictConfig, trials: list[Trial]) -> dict[str, float]:
     )
     study = optuna.create_study(direction="maximize", sampler=sampler)
     for trial in trials:
-        if trial["settings"]:
-            # A training that fails to be sure is worse than another that has as many right.
-            right, sure = _trial_score(trial)
-            value = right + 1e-3 * max(sure, -10.0)
-            study.add_trial(optuna.trial.create_trial(params=trial["settings"], distributions=space, value=value))
+        if trial.settings:
+            accuracy, negative_log_loss = trial.score  # the log loss decides between trials of one accuracy
+            value = accuracy + 1e-3 * max(negative_log_loss, -10.0)
+            study.add_trial(optuna.trial.create_trial(params=trial.settings, distributions=space, value=value))
     return {name: float(f"{value:.4g}") for name, value in study.ask(space).params.items()}

@@ -8,14 +8,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from headstart.data import paths as places
-from headstart.data import pixel_cache
-from headstart.data.audit import checks as findings
+from headstart.data.audit import checks
 from headstart.data.audit.checks import Finding
 from headstart.data.audit.near_duplicates import Fingerprint, compute_fingerprint
-from headstart.data.image_folder import LabeledFile, list_class_files, relative_name
+from headstart.data.depth_choice import DepthChoice, find_depth, read_headers
 from headstart.data.layout.class_folders import ClassFolder
 from headstart.data.layout.layout import read_layout
+from headstart.data.layout.scan import LabeledFile, list_class_files, relative_name
+from headstart.data.paths import resolve_root
+from headstart.data.threads import thread_map
 from headstart.decoding.bit_depth import DepthError
 from headstart.decoding.decoder import has_image_suffix
 from headstart.file_names import encode_name
@@ -97,23 +98,21 @@ def audit_folder(root: str | Path) -> Audit:
     Raises:
         HeadstartError: there is no such folder, or its layout cannot be told.
     """
-    place = places.resolve_root(root)
+    place = resolve_root(root)
     layout = read_layout(place)
     files, troubles = _collect_files(place, layout.classes)
     names, good, prints = [], [], []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow on odd metadata, or on a photograph that is merely large
         paths = [file.path for file in files]
-        headers = pixel_cache.read_headers(paths)
+        headers = read_headers(paths)
         try:
-            depth, depth_troubles = pixel_cache.find_depth(paths, headers)
+            depth, depth_errors = find_depth(paths, headers)
         except DepthError as error:
-            depth, depth_troubles = (
-                pixel_cache.DepthChoice(),
-                {i: str(error) for i, h in enumerate(headers) if h.is_deep},
-            )
+            depth = DepthChoice()
+            depth_errors = {i: str(error) for i, header in enumerate(headers) if header.is_deep}
         look = partial(compute_fingerprint, depth=depth.name)
-        looked = list(pixel_cache.thread_map(look, paths, "looking at images"))
+        looked = list(thread_map(look, paths, "looking at images"))
     for i, (file, seen) in enumerate(zip(files, looked, strict=True)):
         name = relative_name(place, file.path)
         if isinstance(seen, Fingerprint):
@@ -122,23 +121,23 @@ def audit_folder(root: str | Path) -> Audit:
             prints.append(seen)
         else:
             kind = "unreadable" if has_image_suffix(file.path) else "no_image"
-            troubles.append(Finding(kind, (name,), depth_troubles.get(i, seen)))
+            troubles.append(Finding(kind, (name,), depth_errors.get(i, seen)))
     counts = {
         label: dict.fromkeys((folder.part for folder in layout.classes if encode_name(folder.name) == label), 0)
         for label in sorted({encode_name(folder.name) for folder in layout.classes})
     }
     for file in good:
         counts[file.label][file.part] += 1
-    pairs, alike = findings.find_near_copies(names, good, prints)
+    pairs, alike = checks.find_near_copies(names, good, prints)
     found = [
-        *findings.find_layout_findings(layout),
+        *checks.find_layout_findings(layout),
         *troubles,
-        *findings.find_exact_copies(names, good, prints),
+        *checks.find_exact_copies(names, good, prints),
         *pairs,
-        *findings.find_odd_sizes(names, prints),
-        *findings.find_class_problems(place, layout.classes, counts),
-        *findings.find_ignored_images(layout),
-        *findings.find_junk_folders(place),
+        *checks.find_odd_sizes(names, prints),
+        *checks.find_class_problems(place, layout.classes, counts),
+        *checks.find_ignored_images(layout),
+        *checks.find_junk_folders(place),
     ]
     found.sort(key=lambda finding: list(FINDING_KINDS).index(finding.kind))
     return Audit(encode_name(place.absolute().name), len(good), counts, found, alike, depth.text)

@@ -11,11 +11,11 @@ import numpy as np
 
 from headstart.data.audit.near_duplicates import SURE_AGREEMENT, Fingerprint, find_similar_pairs
 from headstart.data.exact_copies import group_duplicates
-from headstart.data.image_folder import LabeledFile, relative_name
 from headstart.data.layout.class_folders import ClassFolder
 from headstart.data.layout.file_list import JUNK_FOLDERS, JUNK_REASON, is_visible
 from headstart.data.layout.hints import describe_count
 from headstart.data.layout.layout import Layout, describe_one_class
+from headstart.data.layout.scan import LabeledFile, relative_name
 from headstart.decoding.decoder import has_image_suffix
 from headstart.errors import join_with_limit
 from headstart.file_names import encode_name

@@ -61,7 +61,7 @@ def compute_fingerprint(path: Path, depth: str | None = None) -> Fingerprint | s
 
     Args:
         path: the file.
-        depth: how the data set's images of more than 8 bits are read, see ``cache.find_depth``.
+        depth: how the data set's images of more than 8 bits are read, see :func:`headstart.data.depth_choice.find_depth`.
     """
     import imagehash
 

@@ -1,4 +1,4 @@
-"""What a run keeps while it trains: its rows of metrics.csv, and the point from which it can go on."""
+"""Writes what a run leaves while it trains: metrics.csv, the chosen epoch, and the point to resume from."""
 
 import csv
 import io
@@ -13,29 +13,33 @@ from headstart.errors import HeadstartError
 from headstart.files import write_atomically, write_text
 from headstart.runs import checkpoint, run_directory
 
-SECONDS_BETWEEN_RESUME_POINTS = 20.0  # writing the optimiser's state after every short epoch would cost more
-
 
 class RunCheckpoint(Checkpoint):
-    """Every now and then writes ``last.ckpt`` and ``metrics.csv``, whole or not at all; the rest at the end.
+    """Writes ``last.ckpt`` and ``metrics.csv`` from time to time, and what is missing at the end; each file atomically.
 
-    It stands behind the ModelCheckpoint in the list of callbacks, so that a resume point knows the best
-    epoch so far. The rows travel in the checkpoint: a resumed run keeps those up to where it goes on.
+    It must come after the ModelCheckpoint in the list of callbacks, so that a resume point holds the best epoch so far.
+    The checkpoint holds the rows of ``metrics.csv``: a resumed run continues after the last of them.
 
     Args:
         directory: the run directory.
-        identity: what the run is; stands in ``last.ckpt``.
-        validates: whether validation images choose an epoch; if not, ``best.ckpt`` is the last.
+        identity: the run's identity; ``last.ckpt`` holds it.
+        has_validation: whether validation images choose an epoch; if not, ``best.ckpt`` is the last epoch.
+        every_seconds: least time between two resume points (s). The optimizer's state takes a while to write, as long
+            as a short epoch.
+
+    Example:
+        >>> trainer = Trainer(callbacks=[RunCheckpoint(Path("run"), identity="1f3a", has_validation=False)])
     """
 
-    def __init__(self, directory: Path, identity: str, has_validation: bool) -> None:
+    def __init__(self, directory: Path, identity: str, has_validation: bool, every_seconds: float = 20.0) -> None:
         self.directory = directory
         self.identity = identity
         self.has_validation = has_validation
+        self.every_seconds = every_seconds
         self.rows: list[dict[str, float]] = []
-        self.trials: list[dict[str, Any]] = []  # of the search for settings before it, where there was one
+        self.trials: list[dict[str, Any]] = []  # of the search for settings, where there is one
         self.seconds = 0.0
-        self.seconds_before_resume = 0.0  # of training in processes that were stopped before this one
+        self.seconds_before_resume = 0.0  # of training in earlier processes of this run
         self._has_ended = False
         self._has_validated = False
         self._start_time = self._last_save_time = time.monotonic()
@@ -49,7 +53,7 @@ class RunCheckpoint(Checkpoint):
         self._start_time = time.monotonic()
 
     def elapsed_seconds(self) -> float:
-        """Seconds of training so far, those before a resume included."""
+        """Seconds of training so far, including those before a resume."""
         return self.seconds + (0.0 if self._has_ended else time.monotonic() - self._start_time)
 
     def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
@@ -57,21 +61,20 @@ class RunCheckpoint(Checkpoint):
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         logged = {k: float(v) for k, v in trainer.callback_metrics.items() if k != "val/choice"}
-        if not self._has_validated:  # Lightning still holds the figures of the last epoch that did
+        if not self._has_validated:  # Lightning keeps the metrics of the last epoch that validated
             logged = {k: v for k, v in logged.items() if not k.startswith("val/")}
         self._has_validated = False
         self.rows.append({"epoch": trainer.current_epoch, "step": trainer.global_step, **logged})
         more = trainer.max_epochs is None or trainer.current_epoch + 1 < trainer.max_epochs
-        if more and time.monotonic() - self._last_save_time > SECONDS_BETWEEN_RESUME_POINTS:
+        if more and time.monotonic() - self._last_save_time > self.every_seconds:
             self.save_resume_point(trainer)
 
     def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         self.seconds, self._has_ended = self.elapsed_seconds(), True
         self.write_metrics()
-        if not (
-            self.has_validation and run_directory.best_checkpoint_path(self.directory).is_file()
-        ):  # nothing was chosen: the last epoch
-            _save_atomically(trainer, run_directory.best_checkpoint_path(self.directory), weights_only=True)
+        best = run_directory.best_checkpoint_path(self.directory)
+        if not (self.has_validation and best.is_file()):  # no validation chose an epoch: the last one
+            _save_atomically(trainer, best, weights_only=True)
 
     def on_exception(self, trainer: L.Trainer, pl_module: L.LightningModule, exception: BaseException) -> None:
         self.write_metrics()
@@ -87,23 +90,24 @@ class RunCheckpoint(Checkpoint):
         write_text(self.directory / run_directory.METRICS_FILE, out.getvalue())
 
     def save_resume_point(self, trainer: L.Trainer) -> None:
+        """Writes ``last.ckpt`` and the rows so far."""
         self.write_metrics()
         _save_atomically(trainer, run_directory.last_checkpoint_path(self.directory))
         self._last_save_time = time.monotonic()
 
 
 class RelocatableModelCheckpoint(ModelCheckpoint):
-    """A ModelCheckpoint that knows its best epoch still after the run directory was moved."""
+    """A ModelCheckpoint whose best epoch is found again after the run directory was moved."""
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        kept = str(run_directory.best_checkpoint_path(Path(self.dirpath or "").parent))
-        paths = {"dirpath": self.dirpath, "best_model_path": kept, "kth_best_model_path": kept}
-        scores = {kept: max(state_dict["best_k_models"].values())} if state_dict["best_k_models"] else {}
+        best = str(run_directory.best_checkpoint_path(Path(self.dirpath or "").parent))
+        paths = {"dirpath": self.dirpath, "best_model_path": best, "kth_best_model_path": best}
+        scores = {best: max(state_dict["best_k_models"].values())} if state_dict["best_k_models"] else {}
         super().load_state_dict({**state_dict, **paths, "best_k_models": scores})
 
 
 def build_best_checkpoint(directory: Path) -> RelocatableModelCheckpoint:
-    """Keeps ``best.ckpt``: the epoch most accurate on validation images."""
+    """Builds the callback that writes ``best.ckpt``, the epoch of the highest accuracy on validation images."""
     return RelocatableModelCheckpoint(
         dirpath=directory / run_directory.CHECKPOINT_FOLDER,
         filename=run_directory.BEST_CHECKPOINT.removesuffix(".ckpt"),
@@ -116,25 +120,25 @@ def build_best_checkpoint(directory: Path) -> RelocatableModelCheckpoint:
 
 
 def find_resume_point(directory: Path, identity: str) -> Path | None:
-    """``last.ckpt`` where there is one.
+    """Returns the path of ``last.ckpt``, or None where there is none.
 
     Raises:
-        HeadstartError: it is damaged, or another run's.
+        HeadstartError: it is damaged, or belongs to another run.
     """
     last = run_directory.last_checkpoint_path(directory)
     if not last.is_file():
         return None
     mend = "remove it, and the same command starts anew"
     try:
-        kept = checkpoint.read_checkpoint(last)
+        content = checkpoint.read_checkpoint(last)
     except HeadstartError as error:
         raise HeadstartError(f"{error}; {mend}") from error
-    if kept.get("callbacks", {}).get(RunCheckpoint.__name__, {}).get("identity") != identity:
+    if content.get("callbacks", {}).get(RunCheckpoint.__name__, {}).get("identity") != identity:
         raise HeadstartError(f"{last}: the resume point of another run; {mend}")
     return last
 
 
 def _save_atomically(trainer: L.Trainer, target: Path, weights_only: bool = False) -> None:
-    """Writes a whole checkpoint or none."""
+    """Writes a checkpoint as a whole or not at all."""
     with write_atomically(target) as scratch:
         trainer.save_checkpoint(scratch, weights_only=weights_only)

@@ -1,0 +1,80 @@
+"""Reads and checks the nodes of callbacks, of ``cfg.callbacks`` and ``cfg.trainer.callbacks``. Torch-free."""
+
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from headstart.errors import HeadstartError
+
+LIGHTNING_PACKAGES = ("lightning.", "pytorch_lightning.")
+OWN_CALLBACKS = ("headstart.training.callbacks.",)
+# Lightning's callbacks that show or write something and change no weight: they are no part of a run's identity.
+DISPLAY_CALLBACKS = {
+    "DeviceStatsMonitor",
+    "LearningRateMonitor",
+    "ModelCheckpoint",
+    "ModelSummary",
+    "OnExceptionCheckpoint",
+    "ProgressBar",
+    "RichModelSummary",
+    "RichProgressBar",
+    "TQDMProgressBar",
+    "ThroughputMonitor",
+}
+LOGGER_CALLBACKS = {"DeviceStatsMonitor", "LearningRateMonitor", "ThroughputMonitor"}  # these need a logger
+
+AVERAGING_HINT = "the chosen epoch is tested without its averaged weights; leave it out"
+SEARCH_HINT = "the rate or size in use would not be the one recorded; give model.lr or data.batch_size"
+RECIPE_HINT = "a model trains by its own recipe; choose another by model="
+TIME_HINT = "the result would depend on the machine's speed; give trainer.max_epochs"
+REFUSED_CALLBACKS = {
+    "BackboneFinetuning": RECIPE_HINT,
+    "BasePredictionWriter": "predictions are in predictions.parquet; leave it out",
+    "BatchSizeFinder": SEARCH_HINT,
+    "LearningRateFinder": SEARCH_HINT,
+    "ModelPruning": RECIPE_HINT,
+    "StochasticWeightAveraging": AVERAGING_HINT,
+    "Timer": TIME_HINT,
+    "WeightAveraging": AVERAGING_HINT,
+}
+
+
+def list_callback_nodes(cfg: DictConfig) -> dict[str, DictConfig]:
+    """Lists the node of each callback by its key, those of ``cfg.callbacks`` first.
+
+    A node that is null switches its callback off.
+
+    Raises:
+        HeadstartError: a node names no class.
+    """
+    nodes: dict[str, Any] = {f"callbacks.{name}": node for name, node in (cfg.get("callbacks") or {}).items()}
+    listed = cfg.trainer.get("callbacks")
+    if listed is not None:
+        several = listed if OmegaConf.is_list(listed) else [listed]
+        nodes |= {f"trainer.callbacks[{index}]": node for index, node in enumerate(several)}
+    for key, node in nodes.items():
+        if node is not None and not (OmegaConf.is_dict(node) and "_target_" in node):
+            example = "[{_target_: CLASS, ...}]" if key.startswith("trainer.") else f"+{key}._target_=CLASS"
+            raise HeadstartError(f"{key}: {node} names no class; give {example}")
+    return {key: node for key, node in nodes.items() if node is not None}
+
+
+def is_own_callback(node: DictConfig) -> bool:
+    """Whether the node is the run's checkpoint or its progress line."""
+    return node._target_.startswith(OWN_CALLBACKS)
+
+
+def changes_outcome(node: DictConfig) -> bool:
+    """Whether a callback counts in the identity: each one, except our own and Lightning's that only show or write."""
+    target = str(node._target_)
+    is_display = target.startswith(LIGHTNING_PACKAGES) and target.rpartition(".")[2] in DISPLAY_CALLBACKS
+    return not (is_own_callback(node) or is_display)
+
+
+def callback_settings(cfg: DictConfig) -> dict[str, Any]:
+    """Returns the settings of each callback that can change the outcome, by its key."""
+    return {
+        key: OmegaConf.to_container(node, resolve=True)
+        for key, node in list_callback_nodes(cfg).items()
+        if changes_outcome(node)
+    }

@@ -1,0 +1,60 @@
+"""Tests of the nodes of callbacks and loggers, without torch."""
+
+import pytest
+from omegaconf import OmegaConf
+
+from headstart.config import logger_options
+from headstart.config.callback_options import callback_settings, list_callback_nodes
+from headstart.config.logger_options import check_loggers, list_logger_nodes
+from headstart.errors import HeadstartError
+
+LIGHTNING = "lightning.pytorch.callbacks"
+
+
+def config(callbacks=None, listed=None):
+    return OmegaConf.create({"callbacks": callbacks, "trainer": {} if listed is None else {"callbacks": listed}})
+
+
+class TestListCallbackNodes:
+    def test_joins_the_group_and_the_trainers_list(self):
+        cfg = config({"one": {"_target_": "a.One"}, "off": None}, [{"_target_": "a.Other"}])
+        assert list(list_callback_nodes(cfg)) == ["callbacks.one", "trainer.callbacks[0]"]
+
+    @pytest.mark.parametrize(
+        ("cfg", "line"),
+        [
+            (config({"mine": 3}), r"callbacks\.mine: 3 names no class; give \+callbacks\.mine\._target_=CLASS"),
+            (config(None, [1]), r"trainer\.callbacks\[0\]: 1 names no class; give \[\{_target_: CLASS, \.\.\.\}\]"),
+        ],
+    )
+    def test_rejects_a_node_without_a_class(self, cfg, line):
+        with pytest.raises(HeadstartError, match=line):
+            list_callback_nodes(cfg)
+
+
+class TestCallbackSettings:
+    def test_leaves_out_callbacks_that_only_show(self):
+        shown = [f"{LIGHTNING}.{name}" for name in ("TQDMProgressBar", "RichModelSummary", "LearningRateMonitor")]
+        own = {"run_checkpoint": {"_target_": "headstart.training.callbacks.RunCheckpoint", "every_seconds": 3}}
+        assert callback_settings(config(own, [{"_target_": target} for target in shown])) == {}
+
+    def test_keeps_each_other_callback(self):
+        stop = {"_target_": f"{LIGHTNING}.EarlyStopping", "monitor": "val/accuracy"}
+        mine = {"_target_": "mine.ProgressBar"}
+        assert callback_settings(config({"stop": stop}, [mine])) == {
+            "callbacks.stop": stop,
+            "trainer.callbacks[0]": mine,
+        }
+
+
+class TestLoggers:
+    @pytest.mark.parametrize("logger", [{"csv": 1}, {"csv": {"save_dir": "x"}}])
+    def test_without_a_class_are_refused(self, logger):
+        with pytest.raises(HeadstartError, match=r"logger\.csv: names no class"):
+            list_logger_nodes(OmegaConf.create(logger))
+
+    def test_whose_packages_are_missing_are_refused(self, monkeypatch):
+        monkeypatch.setattr(logger_options, "find_spec", lambda name: None)
+        nodes = {name: {"_target_": f"lightning.pytorch.loggers.{name}"} for name in ("MLFlowLogger", "WandbLogger")}
+        with pytest.raises(HeadstartError, match=r"^logger: mlflow and wandb are .*headstart\[mlflow,wandb\]$"):
+            check_loggers(OmegaConf.create(nodes))
