@@ -26,14 +26,9 @@ RAW = 32  # a list of more numbers is what others were computed of: among so man
 
 
 FIELDS = ("receptive_field", "effective_field", "convolution", "pooling", "width")
-
-
 TEXTS = {"p", "td", "caption", "figcaption"}
-
-
-CONSTANTS = re.compile(  # of sentences, whatever was measured
-    r"the (?:lesson|course)'s pool makes 14 of 28, Sobel 2 of 5|the (?:lesson|course)'s 5×5 "
-    r"(stays 5×5 with padding 1|becomes 3×3)"
+CONSTANTS = re.compile(  # numbers of fixed sentences
+    r"the course's pool makes 14 of 28, Sobel 2 of 5|the course's 5×5 (stays 5×5 with padding 1|becomes 3×3)"
     r"|learned: below 0\.001|left out: below 5 pixels|\(2×2, 4×4, global\)|0\.25 where all|1 is a Gaussian exactly"
     r"|, 1 with themselves|95 % intervals?|95 of 100 random|\(\d{4}\)|et al\. \d{4}, arXiv:[\d.]+"
     r"|784² = 614,656|it needs 7,056|everywhere: 9\.|a 16×16 map|one map of 28×28|about 141 %|27 weights for every 49"
