@@ -101,6 +101,12 @@ class TestKeys:
     def test_that_change_nothing_are_refused(self, refuse, typed, line):
         assert line in refuse(*typed)
 
+    def test_a_share_beside_a_given_part_is_refused(self, refuse, image_folder, tmp_path):
+        for part in ("train", "val", "test"):
+            image_folder(classes=2, per_class=30, root=tmp_path / "parts" / part, seed=len(part))
+        words = [f"data.root={tmp_path}/parts", "data.validation=0.3"]
+        assert "the data's own val part validates as a whole" in refuse(*words)
+
     def test_that_one_arm_reads_are_taken(self, images, tmp_path, monkeypatch, plan_command):
         monkeypatch.chdir(tmp_path)
         words = [*TINY, f"data.root={images}", "-m", "model=finetune,scratch_cnn", "backbone.lr=0.01"]

@@ -102,3 +102,9 @@ def test_no_batch_is_a_single_image_that_could_have_company(count, sizes):
     batches = NoSingletonBatchSampler(EpochSampler(count, seed=0), 4, drop_last=False)
     assert [len(batch) for batch in batches] == sizes and len(batches) == len(sizes)
     assert sorted(position for batch in batches for position in batch) == list(range(count))
+
+
+def test_an_order_without_reshuffling_is_that_of_epoch_0():
+    first, later = EpochSampler(9, seed=3), EpochSampler(9, seed=3, reshuffle=False)
+    later.set_epoch(4)
+    assert list(first) == list(later)

@@ -152,6 +152,19 @@ class TestBuildCallbacks:
         assert (line.title, line.num_images, line.refresh_seconds) == ("finetune", 9, 3.0)
         assert build_callbacks(configure(node)) == []
 
+    def test_another_progress_bar_takes_the_place_of_ours(self):
+        nodes = [
+            {"_target_": "headstart.training.callbacks.ProgressLine"},
+            {"_target_": "lightning.pytorch.callbacks.TQDMProgressBar"},
+        ]
+        run = {"title": "finetune", "num_images": 9}
+        assert [type(bar).__name__ for bar in build_callbacks(configure(*nodes), run)] == ["TQDMProgressBar"]
+
+    def test_shows_no_progress_line_that_is_switched_off(self, folder):
+        cfg = configure({"_target_": "headstart.training.callbacks.ProgressLine"}, enable_progress_bar=False)
+        callbacks = build_callbacks(cfg, {"title": "finetune", "num_images": 9})
+        assert build_trainer(cfg, folder, 3, callbacks).progress_bar_callback is None
+
 
 class TestCheckCallbacks:
     @pytest.mark.parametrize("num_val", [8, 0])

@@ -40,6 +40,7 @@ WHOLE_RUN_OPTIONS: dict[str, tuple[Any, ...]] = {
     "limit_test_batches": (None, 1.0),
     "limit_predict_batches": (None, 1.0),
 }
+DEFAULT_TRAINER_KEYS = {"_target_", "max_epochs", "accelerator", "devices", "precision", "enable_progress_bar"}
 CONVERTING_PRECISIONS = ("16-true", "bf16-true", "64-true")  # precisions that the models do not take
 AT_LEAST_ONE_HINT = "give 1 or more"
 NONZERO_OPTIONS = {
@@ -77,7 +78,7 @@ def check_trainer_options(trainer: DictConfig) -> None:
         raise HeadstartError(f"trainer.devices={options['devices']}: {ONE_DEVICE_HINT}; give 1")
     if options.get("gradient_clip_algorithm") and not options.get("gradient_clip_val"):
         raise HeadstartError("trainer.gradient_clip_algorithm: nothing is clipped; add +trainer.gradient_clip_val=1.0")
-    if further := set(options) - {"_target_", "max_epochs", "accelerator", "devices", "precision"}:
+    if further := set(options) - DEFAULT_TRAINER_KEYS:
         _check_trainer_arguments(options, sorted(map(str, further)))
 
 

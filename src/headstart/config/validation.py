@@ -84,10 +84,12 @@ def check_overrides_take_effect(arms: Sequence[DictConfig], overrides: Sequence[
     Raises:
         HeadstartError: a key of the backbone that no arm reads, or of the search where nothing is searched.
     """
+    choices = read_shipped_yaml("train")["defaults"]
+    default_backbone = next(f"backbone={choice['backbone']}" for choice in choices if "backbone" in choice)
     models = ", ".join(dict.fromkeys(arm.hydra.runtime.choices.model for arm in arms))
     for override in overrides:
         key = override_key(override.partition("=")[0])
-        if override == "backbone=embedded":  # the default
+        if override == default_backbone:
             continue
         if re.match(r"backbone(\.|$)", key) and not any(_is_backbone_read(arm, key) for arm in arms):
             raise HeadstartError(f"{override}: model={models} reads no {key}; leave it out, or choose another model")
@@ -99,19 +101,35 @@ def check_overrides_take_effect(arms: Sequence[DictConfig], overrides: Sequence[
 
 
 def check_validation_share(sources: Iterable[Any], overrides: Sequence[str]) -> None:
-    """Checks that a share for validation that was typed validates at one budget at least.
+    """Checks that a typed share for validation takes effect at one budget at least.
 
     Args:
-        sources: the images of each arm and budget, ``headstart.data.Source``.
-        typed: the overrides of the command.
+        sources: the images of each arm and budget, ``headstart.data.ImageSource``.
+        overrides: the overrides of the command.
 
     Raises:
-        HeadstartError: nothing validates.
+        HeadstartError: nothing validates, or a given part validates as a whole.
     """
+    default = read_shipped_yaml("data", "folder")["validation"]
     shares = [override for override in overrides if override_key(override.partition("=")[0]) == "data.validation"]
-    shares = [share for share in shares if not share.endswith("=0.2")]  # the default
-    if shares and not any(source.validation == 0 or len(source.split.val) for source in sources):
+    shares = [share for share in shares if not share.endswith(f"={default}")]
+    if not shares:
+        return
+    sources = list(sources)
+    if any(source.validation == 0 for source in sources):
+        return
+    validating = [source for source in sources if len(source.split.val)]
+    if not validating:
         raise HeadstartError(f"{shares[-1]}: below 20 labels per class no image validates; leave it out")
+    if all(_validates_given_part(source) for source in validating):
+        raise HeadstartError(f"{shares[-1]}: the data's own val part validates as a whole; leave it out, or give 0")
+
+
+def _validates_given_part(source: Any) -> bool:
+    """Whether all images of the data's ``val`` part validate, whatever the share."""
+    return (
+        source.labels_per_class is None and "val" in source.catalog.parts and source.test_part not in ("val", "train")
+    )
 
 
 def check_directories(command: ComposedCommand) -> None:

@@ -64,7 +64,9 @@ class ImageDataModule(L.LightningDataModule):
 
     def train_dataloader(self) -> DataLoader:
         images = ImageDataset(self.source, self.source.split.train)
-        sampler = EpochSampler(len(images), self.source.seed)
+        # Lightning's overfit_batches takes the first batches of each epoch: they must be the same ones.
+        reshuffle = not getattr(self.trainer, "overfit_batches", 0)
+        sampler = EpochSampler(len(images), self.source.seed, reshuffle)
         # A resumed run draws its first batches before Lightning sets the epoch.
         sampler.set_epoch(self.first_epoch)
         batches = NoSingletonBatchSampler(sampler, self.source.batch_size, drop_last=False)

@@ -38,13 +38,18 @@ class EpochSampler(Sampler[int]):
     """A permutation of the positions that depends on the seed and the epoch alone.
 
     Lightning calls ``set_epoch`` before each epoch.
+
+    Args:
+        num_images: number of positions.
+        seed: of the order.
+        reshuffle: whether each epoch has an order of its own; if not, each has that of epoch 0.
     """
 
-    def __init__(self, num_images: int, seed: int) -> None:
-        self.num_images, self.seed, self.epoch = num_images, seed, 0
+    def __init__(self, num_images: int, seed: int, reshuffle: bool = True) -> None:
+        self.num_images, self.seed, self.reshuffle, self.epoch = num_images, seed, reshuffle, 0
 
     def set_epoch(self, epoch: int) -> None:
-        self.epoch = epoch
+        self.epoch = epoch if self.reshuffle else 0
 
     def __len__(self) -> int:
         return self.num_images

@@ -38,6 +38,8 @@ VALIDATION_OPTIONS = ("check_val_every_n_epoch", "limit_val_batches")
 def build_callbacks(cfg: DictConfig, run: Mapping[str, Any] | None = None) -> "list[Callback]":
     """Builds the callbacks of ``cfg.callbacks`` and ``cfg.trainer.callbacks``.
 
+    The progress line is left out with ``trainer.enable_progress_bar=false``, and where there is another progress bar.
+
     Args:
         cfg: the run's configuration.
         run: values of this run for the callbacks of ``conf/callbacks/default.yaml``, such as ``directory``: each gets
@@ -46,9 +48,11 @@ def build_callbacks(cfg: DictConfig, run: Mapping[str, Any] | None = None) -> "l
     Raises:
         HeadstartError: a callback cannot be built, is none of Lightning's, or would change what a run records.
     """
-    from lightning.pytorch.callbacks import Callback, ModelCheckpoint
+    from lightning.pytorch.callbacks import Callback, ModelCheckpoint, ProgressBar
 
-    callbacks = []
+    from headstart.training.callbacks.progress_line import ProgressLine
+
+    callbacks: list[Callback] = []
     for key, node in list_callback_nodes(cfg).items():
         if is_own_callback(node):
             if run is not None:
@@ -66,6 +70,9 @@ def build_callbacks(cfg: DictConfig, run: Mapping[str, Any] | None = None) -> "l
                 f"{key}: ModelCheckpoint would write among the run's own checkpoints; give it dirpath: PATH"
             )
         callbacks.append(callback)
+    has_other_bar = any(isinstance(each, ProgressBar) and not isinstance(each, ProgressLine) for each in callbacks)
+    if has_other_bar or cfg.trainer.get("enable_progress_bar") is False:
+        callbacks = [callback for callback in callbacks if not isinstance(callback, ProgressLine)]
     return callbacks
 
 
@@ -190,6 +197,8 @@ def build_trainer(cfg: DictConfig, directory: Path, max_epochs: int, callbacks: 
     }
     options: Any = OmegaConf.to_container(cfg.trainer, resolve=True)
     excluded = {"callbacks", "logger", "default_root_dir", "max_epochs"}
+    if options.get("enable_progress_bar") is None:
+        options.pop("enable_progress_bar", None)
     trainer = build_object(
         {name: value for name, value in (defaults | options).items() if name not in excluded},
         "trainer",
