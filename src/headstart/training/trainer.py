@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from filelock import FileLock
 from hydra.utils import get_class
 from omegaconf import DictConfig, OmegaConf
 
@@ -20,6 +21,7 @@ from headstart.config.instantiation import build_object
 from headstart.config.logger_options import list_logger_nodes
 from headstart.config.trainer_options import ONE_DEVICE_HINT, expand_precision
 from headstart.constructors import constructor_arguments
+from headstart.data.paths import cache_dir
 from headstart.errors import HeadstartError
 
 if TYPE_CHECKING:
@@ -154,7 +156,8 @@ def build_loggers(logger: DictConfig | None) -> "list[Logger]":
 
     loggers = []
     for key, node in nodes.items():
-        loggers.append(build_object(node, key))
+        with _lock_loggers():
+            loggers.append(build_object(node, key))
         if not isinstance(loggers[-1], Logger):
             raise HeadstartError(f"{key}: {node._target_} is no logger of Lightning's; give one that is")
     return loggers
@@ -162,9 +165,18 @@ def build_loggers(logger: DictConfig | None) -> "list[Logger]":
 
 def log_configuration(trainer: "L.Trainer", cfg: DictConfig) -> None:
     """Gives the resolved configuration to each logger."""
+    if not trainer.loggers:
+        return
     values = json.loads(json.dumps(OmegaConf.to_container(cfg, resolve=True)))  # a logger takes words alone as keys
-    for logger in trainer.loggers:
-        logger.log_hyperparams(values)
+    with _lock_loggers():
+        for logger in trainer.loggers:
+            logger.log_hyperparams(values)
+
+
+def _lock_loggers() -> FileLock:
+    """One process at a time: MLflow creates its database and experiment on first use, which fails in two at once."""
+    cache_dir().mkdir(parents=True, exist_ok=True)
+    return FileLock(cache_dir() / "loggers.lock")
 
 
 def close_loggers(trainer: "L.Trainer") -> None:
