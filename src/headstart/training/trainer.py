@@ -180,10 +180,9 @@ def _lock_loggers() -> FileLock:
 
 
 def close_loggers(trainer: "L.Trainer") -> None:
-    """Ends each logger, so that the next run of this process begins another one."""
+    """Ends the run of Weights & Biases, so that the next one of this process is another; Lightning ends the others."""
     for logger in trainer.loggers:
-        logger.finalize("success")
-        finish = getattr(getattr(logger, "experiment", None), "finish", None)  # a run of Weights & Biases
+        finish = getattr(getattr(logger, "experiment", None), "finish", None)
         if callable(finish):
             finish()
 
