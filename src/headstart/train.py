@@ -12,7 +12,6 @@ from omegaconf import DictConfig, OmegaConf
 from headstart.config.compose import CONFIG_NAME, VERSION_BASE, conf_dir
 from headstart.config.identity import compute_identity, format_run_title, load_source, pretrained_origins
 from headstart.config.launch import TRAIN_PROGRAM, is_sweep_job, launch_hydra, print_one_line_errors
-from headstart.config.trainer_options import max_epochs_override
 from headstart.data.image_source import ImageSource
 from headstart.files import write_json, write_text
 from headstart.process import format_error, prepare_process, run_command
@@ -32,7 +31,6 @@ def train(cfg: DictConfig) -> RunResult:
         HeadstartError: settings or images are wrong; before training where it can be known then.
     """
     context = RunContext.from_hydra()
-    max_epochs_override(cfg)
     source = load_source(cfg)
     identity = compute_identity(cfg, source.digest)
     if is_sweep_job():
@@ -52,7 +50,7 @@ def train_in_directory(cfg: DictConfig, source: ImageSource, identity: str, cont
             return result
         write_text(directory / run_directory.CONFIG_FILE, OmegaConf.to_yaml(cfg, resolve=True))
         write_json(directory / run_directory.SPLIT_FILE, source.split.rows())
-        run = describe_run(cfg, identity)
+        run = describe_run(cfg, source, identity)
         try:
             result = fit_and_test(cfg, source, run, context)
         except Exception as error:

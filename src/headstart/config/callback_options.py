@@ -7,7 +7,7 @@ from omegaconf import DictConfig, OmegaConf
 from headstart.errors import HeadstartError
 
 LIGHTNING_PACKAGES = ("lightning.", "pytorch_lightning.")
-OWN_CALLBACKS = ("headstart.training.callbacks.",)
+RUN_CALLBACKS_PACKAGE = "headstart.training.callbacks."
 # Lightning's callbacks that show or write something and change no weight: they are no part of a run's identity.
 DISPLAY_CALLBACKS = {
     "DeviceStatsMonitor",
@@ -59,16 +59,16 @@ def list_callback_nodes(cfg: DictConfig) -> dict[str, DictConfig]:
     return {key: node for key, node in nodes.items() if node is not None}
 
 
-def is_own_callback(node: DictConfig) -> bool:
+def is_run_callback(node: DictConfig) -> bool:
     """Whether the node is the run's checkpoint or its progress line."""
-    return node._target_.startswith(OWN_CALLBACKS)
+    return node._target_.startswith(RUN_CALLBACKS_PACKAGE)
 
 
 def changes_outcome(node: DictConfig) -> bool:
     """Whether a callback counts in the identity: each one, except our own and Lightning's that only show or write."""
     target = str(node._target_)
     is_display = target.startswith(LIGHTNING_PACKAGES) and target.rpartition(".")[2] in DISPLAY_CALLBACKS
-    return not (is_own_callback(node) or is_display)
+    return not (is_run_callback(node) or is_display)
 
 
 def callback_settings(cfg: DictConfig) -> dict[str, Any]:

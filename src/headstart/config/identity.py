@@ -133,13 +133,11 @@ def clear_source_cache() -> None:
 
 
 def resolve_run_name(cfg: DictConfig) -> str:
-    """The folder of a run, see :func:`name_run`; Hydra asks for it before the run begins."""
+    """The folder of a run, see :func:`format_run_name`; Hydra resolves it before the run begins."""
     try:
         return format_run_name(cfg, identify_run(cfg))
-    except HeadstartError:
-        return format_run_name(
-            cfg, "unknown"
-        )  # the run itself says what is wrong, without an end to the sweep's others
+    except HeadstartError:  # the run raises it again, and the other runs of its sweep go on
+        return format_run_name(cfg, "unknown")
 
 
 # Hydra names the run directory by it (conf/train.yaml).
@@ -153,10 +151,10 @@ def format_run_name(cfg: DictConfig, identity: str) -> str:
 
 
 def identify_run(cfg: DictConfig) -> str:
-    """What the run of a configuration is, see :func:`identify`; its images are looked through for it.
+    """The identity of a configuration's run, see :func:`compute_identity`; it lists and hashes the images.
 
     Raises:
-        HeadstartError: its images or its weights are not to be had.
+        HeadstartError: the images or the weights are missing.
     """
     return compute_identity(cfg, load_source(cfg).digest)
 
@@ -192,7 +190,7 @@ def compute_identity(cfg: DictConfig, data_digest: str) -> str:
 
 
 def pretrained_origins(cfg: DictConfig) -> dict[str, dict[str, Any]]:
-    """Where each pretrained network of the arm comes from, by its argument's name; see ``backbones.origin``."""
+    """Where each pretrained network of the arm comes from, by its argument's name; see ``weights_provenance``."""
     return {name: weights_provenance(resolved) for name, resolved in _resolve_backbones(cfg).items()}
 
 

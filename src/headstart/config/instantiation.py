@@ -10,11 +10,8 @@ from omegaconf import DictConfig, OmegaConf
 
 from headstart.errors import HeadstartError, find_headstart_error
 
-CONSTRUCTOR_ERRORS = (
-    TypeError,
-    ValueError,
-    ImportError,
-)  # what a constructor raises for arguments that it does not take
+# What a constructor raises for arguments that it does not take.
+CONSTRUCTOR_ERRORS = (TypeError, ValueError, ImportError)
 
 
 def build_object(node: DictConfig | Mapping[str, Any], key: str, **more: Any) -> Any:

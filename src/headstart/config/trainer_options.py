@@ -2,14 +2,13 @@
 
 import inspect
 from collections.abc import Sequence
-from difflib import get_close_matches
 from typing import Any
 
 from hydra.utils import get_class
 from omegaconf import DictConfig, OmegaConf
 
 from headstart.config.callback_options import TIME_HINT
-from headstart.config.compose import format_suggestions
+from headstart.config.suggestions import suggest_closest
 from headstart.errors import HeadstartError, hint_at_text
 
 ONE_DEVICE_HINT = "a run trains on one device, and a sweep trains several runs at once"
@@ -111,7 +110,7 @@ def _check_trainer_arguments(options: dict[Any, Any], keys: Sequence[str]) -> No
     accepted = list(inspect.signature(get_class(options["_target_"])).parameters)
     for key in keys:
         if key not in accepted:
-            near = format_suggestions([f"trainer.{name}" for name in get_close_matches(key, accepted, n=1)])
+            near = suggest_closest(key, accepted, prefix="trainer.")
             raise HeadstartError(f"no key 'trainer.{key}': Lightning's Trainer takes no such argument{near}")
 
 

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import fields
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +11,11 @@ from omegaconf import DictConfig, OmegaConf
 
 from headstart.compare.declaration import Comparison
 from headstart.config.callback_options import list_callback_nodes
-from headstart.config.compose import ComposedCommand, format_suggestions, hint_at_unread_key, read_shipped_yaml
+from headstart.config.compose import ComposedCommand, hint_at_unread_key, read_shipped_yaml
 from headstart.config.identity import DATA_MODULE_KEYS
 from headstart.config.logger_options import check_loggers
 from headstart.config.overrides import override_key
+from headstart.config.suggestions import suggest_closest
 from headstart.config.trainer_options import check_trainer_options
 from headstart.constructors import constructor_arguments
 from headstart.data.sources import find_source_class
@@ -46,7 +46,7 @@ def check_config(cfg: DictConfig, overrides: Sequence[str]) -> None:
 
     Args:
         cfg: with its ``hydra`` node.
-        typed: the overrides of the command.
+        overrides: of the command.
 
     Raises:
         HeadstartError: a key that is needed and lacking, or one that nothing reads.
@@ -79,7 +79,7 @@ def check_overrides_take_effect(arms: Sequence[DictConfig], overrides: Sequence[
 
     Args:
         arms: the configuration of each arm, nothing in it resolved.
-        typed: the overrides of the command.
+        overrides: of the command.
 
     Raises:
         HeadstartError: a key of the backbone that no arm reads, or of the search where nothing is searched.
@@ -88,7 +88,7 @@ def check_overrides_take_effect(arms: Sequence[DictConfig], overrides: Sequence[
     default_backbone = next(f"backbone={choice['backbone']}" for choice in choices if "backbone" in choice)
     models = ", ".join(dict.fromkeys(arm.hydra.runtime.choices.model for arm in arms))
     for override in overrides:
-        key = override_key(override.partition("=")[0])
+        key = override_key(override)
         if override == default_backbone:
             continue
         if re.match(r"backbone(\.|$)", key) and not any(_is_backbone_read(arm, key) for arm in arms):
@@ -104,14 +104,14 @@ def check_validation_share(sources: Iterable[Any], overrides: Sequence[str]) -> 
     """Checks that a typed share for validation takes effect at one budget at least.
 
     Args:
-        sources: the images of each arm and budget, ``headstart.data.ImageSource``.
-        overrides: the overrides of the command.
+        sources: the images of each arm and budget, ``headstart.data.image_source.ImageSource``.
+        overrides: of the command.
 
     Raises:
         HeadstartError: nothing validates, or a given part validates as a whole.
     """
     default = read_shipped_yaml("data", "folder")["validation"]
-    shares = [override for override in overrides if override_key(override.partition("=")[0]) == "data.validation"]
+    shares = [override for override in overrides if override_key(override) == "data.validation"]
     shares = [share for share in shares if not share.endswith(f"={default}")]
     if not shares:
         return
@@ -171,7 +171,7 @@ def check_outside_images(directory: Path, source: Any) -> None:
 
     Args:
         directory: where they are to lie.
-        source: the images, a ``headstart.data.Source``.
+        source: the images, a ``headstart.data.image_source.ImageSource``.
 
     Raises:
         HeadstartError: they would.
@@ -191,19 +191,19 @@ def check_outside_images(directory: Path, source: Any) -> None:
 def _check_unread_keys(cfg: DictConfig) -> None:
     plain = OmegaConf.to_container(OmegaConf.masked_copy(cfg, [str(k) for k in cfg if k != "hydra"]), resolve=False)
     assert isinstance(plain, dict)
-    read = set(INTERPOLATION.findall("\n".join(_iterate_strings(plain))))
+    read = set(find_interpolations(plain))
     places = [("", str(key), TOP_LEVEL_KEYS) for key in plain]
     places += [(f"{node}.", str(key), CLOSED_NODES[node]) for node in CLOSED_NODES for key in plain.get(node) or ()]
     for prefix, key, known in places:
         name = f"{prefix}{key}"
         if key not in known and not any(path == name or path.startswith(f"{name}.") for path in read):
-            near = format_suggestions([f"{prefix}{word}" for word in get_close_matches(key, known, n=1)])
+            near = suggest_closest(key, known, prefix)
             raise HeadstartError(f"no key '{name}'{near or hint_at_unread_key(name)}")
 
 
 def _check_constructor_arguments(cfg: DictConfig, overrides: Sequence[str]) -> None:
     """A key that is new in ``data`` or ``model`` must be an argument of its class."""
-    new = {override_key(o.partition("=")[0]) for o in overrides if o.startswith("+")}
+    new = {override_key(o) for o in overrides if o.startswith("+")}
     for node in ("data", "model"):
         known = read_shipped_yaml(node, str(cfg.hydra.runtime.choices.get(node)))
         further = [str(key) for key in cfg[node] if key not in known and not str(key).startswith("_")]
@@ -220,31 +220,34 @@ def _check_constructor_arguments(cfg: DictConfig, overrides: Sequence[str]) -> N
             continue
         for key in further:
             if key not in accepted and not (node == "data" and key in DATA_MODULE_KEYS):
-                near = format_suggestions([f"{node}.{name}" for name in get_close_matches(key, accepted, n=1)])
-                end = near or f" ({', '.join(accepted)})"
+                end = suggest_closest(key, accepted, f"{node}.") or f" ({', '.join(accepted)})"
                 raise HeadstartError(f"no key '{node}.{key}': {cfg[node]._target_} takes no such argument{end}")
 
 
 def _is_backbone_read(arm: DictConfig, key: str) -> bool:
     model: Any = OmegaConf.to_container(arm.model, resolve=False)
-    names = INTERPOLATION.findall("\n".join(_iterate_strings(model)))
+    names = find_interpolations(model)
     if key == "backbone":
         return any(name == key or name.startswith("backbone.") for name in names)
     setting = ".".join(key.split(".")[:2])
     starts_from = {key: value for key, value in model.items() if key != "architecture"}
-    read = (
-        BACKBONE_KEYS if "backbone" in INTERPOLATION.findall("\n".join(_iterate_strings(starts_from))) else NETWORK_KEYS
-    )
+    read = BACKBONE_KEYS if "backbone" in find_interpolations(starts_from) else NETWORK_KEYS
     return setting in names or ("backbone" in names and setting.partition(".")[2] in read)
 
 
-def _iterate_strings(tree: Any) -> Iterator[str]:
+def find_interpolations(tree: Any) -> list[str]:
+    """The keys that the strings of plain values interpolate, such as ``backbone`` of ``${backbone}``."""
+    return INTERPOLATION.findall("\n".join(iterate_strings(tree)))
+
+
+def iterate_strings(tree: Any) -> Iterator[str]:
+    """Yields each string in nested dictionaries and lists."""
     if isinstance(tree, dict):
         for value in tree.values():
-            yield from _iterate_strings(value)
+            yield from iterate_strings(value)
     elif isinstance(tree, list):
         for value in tree:
-            yield from _iterate_strings(value)
+            yield from iterate_strings(value)
     elif isinstance(tree, str):
         yield tree
 

@@ -20,39 +20,40 @@ EMBEDDED_COST = (0.004, 64)
 BACKBONE_COST = (0.065, 224)
 SIZE_EXPONENT = 1.5
 FORWARD_SHARE = 0.35  # of a training step is the pass forward, which is all that a frozen backbone does
-MEMORY_BYTES_PER_RUN = (
-    4e9  # memory of a training, torch included: 3.7 GB for MobileNetV2 at 224 pixels, 32 images a step
-)
+MEMORY_BYTES_PER_RUN = 4e9  # torch included: 3.7 GB for MobileNetV2 at 224 pixels, 32 images a step
 OVERHEAD_SECONDS = 1.0  # building, testing and writing
 
 
 def estimate_seconds(cfg: DictConfig, num_images: int, labels_per_class: int, image_size: int) -> float:
-    """About how long the run takes.
+    """Estimates the duration of a run (s).
 
     Args:
         cfg: its composed configuration.
-        images: training images of an epoch.
+        num_images: training images of an epoch.
         labels_per_class: the budget.
-        size: pixels of a side.
+        image_size: pixels of a side.
     """
     settings = cfg.model.get("backbone") or cfg.model.get("architecture")
     if settings is None:
-        each, at = ALEXNET_COST if cfg.model._target_.endswith(".AlexNet") else SMALL_CNN_COST
+        seconds, size = ALEXNET_COST if cfg.model._target_.endswith(".AlexNet") else SMALL_CNN_COST
     else:
-        each, at = EMBEDDED_COST if is_embedded_architecture(dict(settings)) else BACKBONE_COST
+        seconds, size = EMBEDDED_COST if is_embedded_architecture(dict(settings)) else BACKBONE_COST
     frozen = FORWARD_SHARE if "backbone" in cfg.model and "backbone_lr" not in cfg.model else 1.0
     epochs = max_epochs_override(cfg) or epochs_for(cfg.model.epochs, labels_per_class)
-    return OVERHEAD_SECONDS + epochs * num_images * each * (image_size / at) ** SIZE_EXPONENT * frozen
+    return OVERHEAD_SECONDS + epochs * num_images * seconds * (image_size / size) ** SIZE_EXPONENT * frozen
 
 
 def workers_and_threads() -> tuple[int, int]:
-    """How many runs a sweep trains at once, and with how many threads each: the same on a machine at any time, since
-    bits depend on the threads. ``OMP_NUM_THREADS`` is heeded, and joblib's ``LOKY_MAX_CPU_COUNT``."""
+    """How many runs a sweep trains at once, and with how many torch threads each.
+
+    Both depend on the machine alone and on ``OMP_NUM_THREADS`` and ``LOKY_MAX_CPU_COUNT`` (joblib's), not on the load:
+    the number of threads changes the last bits of a result.
+    """
     import psutil
     from joblib import cpu_count
 
     cores = cpu_count(only_physical_cores=True)
-    typed = os.environ.get("OMP_NUM_THREADS", "")
-    most = cores // int(typed) if typed.isdecimal() and int(typed) else cores
-    at_once = max(1, min(most, int(psutil.virtual_memory().total / MEMORY_BYTES_PER_RUN)))
-    return at_once, cores // at_once
+    threads = os.environ.get("OMP_NUM_THREADS", "")
+    max_workers = cores // int(threads) if threads.isdecimal() and int(threads) else cores
+    workers = max(1, min(max_workers, int(psutil.virtual_memory().total / MEMORY_BYTES_PER_RUN)))
+    return workers, cores // workers

@@ -7,6 +7,7 @@ from omegaconf import OmegaConf
 
 from headstart.config.compose import ComposedCommand
 from headstart.config.overrides import override_key
+from headstart.config.validation import iterate_strings
 from headstart.errors import HeadstartError
 
 # Options that Hydra or Headstart reads in any command; the directories are checked by check_directories.
@@ -29,7 +30,7 @@ def check_hydra_options(command: ComposedCommand) -> None:
         raise HeadstartError(f"hydra/sweeper={name}: Headstart plans its sweeps by its own sweeper; leave it out")
     settings: Any = OmegaConf.to_container(command.config, resolve=False)
     hydra_node = settings.pop("hydra")
-    text = _join_strings([settings, hydra_node["run"], hydra_node["sweep"]])
+    text = "\n".join(iterate_strings([settings, hydra_node["run"], hydra_node["sweep"]]))
     for override in command.overrides:
         key = override_key(override)
         if not key.startswith("hydra."):
@@ -40,11 +41,3 @@ def check_hydra_options(command: ComposedCommand) -> None:
             raise HeadstartError(f"{override}: nothing reads {key} here; leave it out")
         if option.startswith("launcher.") and not command.multirun:
             raise HeadstartError(f"{override}: a single run needs no launcher; leave it out, or add -m")
-
-
-def _join_strings(tree: Any) -> str:
-    if isinstance(tree, dict):
-        return "\n".join(_join_strings(value) for value in tree.values())
-    if isinstance(tree, list):
-        return "\n".join(_join_strings(value) for value in tree)
-    return str(tree)

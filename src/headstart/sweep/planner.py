@@ -108,7 +108,7 @@ def plan_sweep(command: ComposedCommand) -> SweepPlan:
     if config.data.folds and FOLD_KEY not in sweeps:
         sweeps[FOLD_KEY] = [str(fold) for fold in range(config.data.folds)]
     for seed in sweeps.get("seed", [str(config.seed)]):
-        _parse_seed(seed, sources[0])
+        _check_seed(seed, sources[0])
     budgets = [_parse_budget(text) for text in sweeps.get(BUDGET_KEY, [config.data.labels_per_class])]
     folds = [_parse_number(FOLD_KEY, fold) for fold in sweeps.get(FOLD_KEY, [config.data.fold])]
     # A budget that does not fit, in whichever fold, is an error here, before any training.
@@ -138,23 +138,25 @@ def plan_sweep(command: ComposedCommand) -> SweepPlan:
         directory,
         SweepCommand(
             _format_command(command),
-            datetime.now(UTC).isoformat(timespec="milliseconds"),
-            tuple(run for run, _ in unique.values()),
-            {str(key): value for key, value in comparison.items()},
-            threads,
-            workers,
+            started=datetime.now(UTC).isoformat(timespec="milliseconds"),
+            runs=tuple(run for run, _ in unique.values()),
+            comparison={str(key): value for key, value in comparison.items()},
+            threads=threads,
+            workers=workers,
         ),
-        tuple(
+        jobs=tuple(
             (*job.overrides, *quote_overrides([f"hydra.sweep.dir={directory}", f"hydra.sweep.subdir={run.directory}"]))
             for run, job in unique.values()
         ),
-        frozenset(finished),
-        {key: len(choices) for key, choices in sweeps.items()},
-        statistics.mean(seconds or estimates),
-        tuple(_merge_values(arm, seed=0, data={"labels_per_class": None}) for arm in reversed(list(folders.values()))),
-        tuple(_measure_test_part(source) for source in sources),
-        left_out,
-        any(result.compare not in ({}, comparison) for result in finished.values()),
+        finished=frozenset(finished),
+        axes={key: len(choices) for key, choices in sweeps.items()},
+        seconds_per_run=statistics.mean(seconds or estimates),
+        audit_configs=tuple(
+            _merge_values(arm, seed=0, data={"labels_per_class": None}) for arm in reversed(list(folders.values()))
+        ),
+        test_sizes=tuple(_measure_test_part(source) for source in sources),
+        left_out_budgets=left_out,
+        has_other_comparison=any(result.compare not in ({}, comparison) for result in finished.values()),
     )
 
 
@@ -271,7 +273,7 @@ def _workers_and_threads(config: DictConfig) -> tuple[int, int]:
 
 def _format_command(command: ComposedCommand) -> str:
     """The command line that repeats the sweep, quoted for a shell."""
-    typed = [replace_choices for replace_choices in command.overrides if override_key(replace_choices) != "hydra.mode"]
+    typed = [override for override in command.overrides if override_key(override) != "hydra.mode"]
     swept = {key: ",".join(choices) for key, choices in command.sweeps.items()}
     words = [*(["-m"] if command.multirun else []), *replace_values(typed, swept)]
     return " ".join(["headstart-train", *map(quote_for_shell, words)])
@@ -326,10 +328,9 @@ def _estimate_arm_seconds(arm: DictConfig, budget: int | None) -> float:
     return max(arm.tune.trials, 1) * seconds
 
 
-def _parse_seed(text: str, source: "ImageSource") -> int:
+def _check_seed(text: str, source: "ImageSource") -> None:
     seed: Any = int(text) if text.isdecimal() else text
     replace(source, seed=seed)  # raises HeadstartError for a wrong seed
-    return int(seed)
 
 
 def _parse_budget(text: Any) -> int | None:

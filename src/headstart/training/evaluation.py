@@ -37,7 +37,7 @@ def evaluate_run(setup: "TrainingSetup", source: "ImageSource", run: RunResult) 
         The description with what was measured.
     """
     trainer, model, run_checkpoint = setup.trainer, setup.model, setup.run_checkpoint
-    directory, spec = run_checkpoint.directory, setup.datamodule.spec
+    directory, spec = run_checkpoint.directory, model.spec
     best = torch.load(run_directory.best_checkpoint_path(directory), weights_only=True)
     model.load_state_dict(best["state_dict"])
     trainer.test(model, setup.datamodule, verbose=False)

@@ -39,7 +39,7 @@ class TrainingSetup:
 
     trainer: L.Trainer
     model: "Classifier"
-    datamodule: ImageDataModule
+    datamodule: L.LightningDataModule
     run_checkpoint: RunCheckpoint
 
     def fit(self) -> None:

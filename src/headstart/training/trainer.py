@@ -14,7 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 from headstart.config.callback_options import (
     LOGGER_CALLBACKS,
     REFUSED_CALLBACKS,
-    is_own_callback,
+    is_run_callback,
     list_callback_nodes,
 )
 from headstart.config.instantiation import build_object
@@ -56,7 +56,7 @@ def build_callbacks(cfg: DictConfig, run: Mapping[str, Any] | None = None) -> "l
 
     callbacks: list[Callback] = []
     for key, node in list_callback_nodes(cfg).items():
-        if is_own_callback(node):
+        if is_run_callback(node):
             if run is not None:
                 accepted = constructor_arguments(get_class(node._target_)) or ()
                 values = {name: value for name, value in run.items() if name in accepted}
@@ -92,7 +92,7 @@ def check_callbacks(cfg: DictConfig, sources: "Sequence[ImageSource]") -> None:
             or an option concerns a validation that never comes.
     """
     nodes = list_callback_nodes(cfg)
-    callbacks = build_callbacks(cfg) if not all(map(is_own_callback, nodes.values())) else []
+    callbacks = build_callbacks(cfg) if not all(map(is_run_callback, nodes.values())) else []
     if not cfg.get("logger"):
         for callback in callbacks:
             if type(callback).__name__ in LOGGER_CALLBACKS:
