@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 
 import hydra
 import pytest
@@ -26,7 +27,7 @@ from headstart.process import EXIT_DISK_FULL, EXIT_TERMINATED
 from headstart.runs import run_directory
 from headstart.runs.lock import lock_run_directory
 from headstart.runs.result import RunResult, read_result, write_result
-from headstart.runs.sweep_file import SweepCommand
+from headstart.runs.sweep_file import PlannedRun, SweepCommand, append_sweep_command
 from headstart.sweep import estimate, workers
 from headstart.sweep.plan import SweepPlan
 from headstart.sweep.sweeper import audit_sources, finish_sweep
@@ -82,6 +83,10 @@ def write_seed(cfg):
     return context.directory
 
 
+def fail_before_training(cfg):
+    raise HeadstartError("no images")
+
+
 class TestJobRunner:
     @pytest.fixture
     def runner(self, tmp_path):
@@ -102,6 +107,14 @@ class TestJobRunner:
             assert list(runner.run_pending()) == [1]
             other.kill()
         assert list(runner.run_pending(wait=True)) == [0]
+
+    def test_runs_a_failed_job_only_once(self, runner, tmp_path):
+        runs = tuple(PlannedRun(f"seed{seed}", f"id{seed}", "x", {"lr": 1}, "y", None, seed) for seed in (0, 1))
+        append_sweep_command(tmp_path, SweepCommand("headstart-train -m seed=0,1", "", runs, {"metric": "accuracy"}))
+        failing = replace(runner, task_function=fail_before_training)
+        assert list(failing.run_pending()) == [0, 1] and runner.run_pending(wait=True) == {}
+        result = read_result(tmp_path / "seed1")
+        assert (result.error, result.identity, result.seed, result.settings) == ("no images", "id1", 1, {"lr": 1})
 
     def test_skips_finished_jobs(self, runner):
         assert list(runner.run_pending()) == [0, 1] and runner.run_pending() == {}

@@ -110,6 +110,26 @@ def read_sweep_commands(directory: Path) -> list[SweepCommand]:
         ) from error
 
 
+def find_planned_run(directory: Path, name: str) -> tuple[SweepCommand, int] | None:
+    """Finds the last command of a sweep that asks for a run.
+
+    Args:
+        directory: of the sweep.
+        name: of the run directory.
+
+    Returns:
+        The command, and the index of the run in it; None where no command asks for the run.
+
+    Raises:
+        HeadstartError: ``sweep.json`` cannot be read.
+    """
+    for command in reversed(read_sweep_commands(directory)):
+        for index, run in enumerate(command.runs):
+            if run.directory == name:
+                return command, index
+    return None
+
+
 def append_sweep_command(directory: Path, command: SweepCommand) -> None:
     """Adds a command to ``sweep.json``, unless one with the same runs and the same comparison is there.
 

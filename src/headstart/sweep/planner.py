@@ -268,6 +268,9 @@ def _workers_and_threads(config: DictConfig) -> tuple[int, int]:
     launcher = config.hydra.launcher
     if config.hydra.runtime.choices["hydra/launcher"] == "basic":
         return 1, threads
+    for key in ("workers", "threads"):
+        if (value := launcher.get(key)) is not None and value < 1:
+            raise HeadstartError(f"hydra.launcher.{key}={value}: give 1 or more, or null to choose by cores and memory")
     return launcher.get("workers") or workers, launcher.get("threads") or threads
 
 

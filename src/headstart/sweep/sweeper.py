@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,13 +15,14 @@ from headstart.config.identity import load_source
 from headstart.config.launch import TRAIN_PROGRAM
 from headstart.file_names import quote_for_shell
 from headstart.files import write_json
-from headstart.process import format_error, run_command
+from headstart.process import run_command
 from headstart.reporting.console import escape_control_characters
 from headstart.reporting.finding_kinds import FINDING_KINDS
 from headstart.runs import run_directory
-from headstart.runs.result import RunResult, iter_results, read_result, write_result
+from headstart.runs.result import iter_results, read_result
 from headstart.runs.sweep_file import append_sweep_command
 from headstart.sweep.announce import print_plan, print_remarks
+from headstart.sweep.failures import write_failure
 from headstart.sweep.plan import SweepPlan
 from headstart.sweep.planner import plan_sweep
 
@@ -58,7 +58,9 @@ def run_sweep(hydra_context: HydraContext, task_function: TaskFunction, config: 
             hydra_context=hydra_context, task_function=task_function, config=config
         )
         returns = launcher.launch([overrides for _, overrides in plan.pending], initial_job_idx=0)
-        write_failures(plan, returns)
+        for (run, _), job in zip(plan.pending, returns, strict=True):
+            if job.status == JobStatus.FAILED:
+                write_failure(plan.directory, run.directory, job._return_value)
     if code := finish_sweep(plan):
         raise SystemExit(code)
     return returns
@@ -83,29 +85,6 @@ def audit_sources(plan: SweepPlan) -> None:
     if audits and audits != [*previous.values()]:
         plan.directory.mkdir(parents=True, exist_ok=True)
         write_json(plan.directory / run_directory.AUDIT_FILE, audits)
-
-
-def write_failures(plan: SweepPlan, returns: Sequence[JobReturn]) -> None:
-    """Writes the failed result of each job that failed before its run could write one."""
-    for (run, _), job in zip(plan.pending, returns, strict=True):
-        directory = plan.directory / run.directory
-        if job.status == JobStatus.FAILED and directory.is_dir() and not read_result(directory):
-            result = RunResult(
-                status="failed",
-                error=format_error(job._return_value),
-                model=run.model,
-                data=run.data,
-                seed=run.seed,
-                labels_per_class=run.labels_per_class,
-                fold=run.fold,
-                folds=run.folds,
-                settings=run.settings,
-                compare=plan.command.comparison,
-                identity=run.identity,
-                started=datetime.now(UTC).isoformat(timespec="milliseconds"),
-                command=plan.command.command,
-            )
-            write_result(directory, result)
 
 
 def finish_sweep(plan: SweepPlan) -> int:

@@ -20,6 +20,7 @@ from headstart.process import EXIT_TERMINATED, prepare_process
 from headstart.runs.lock import try_lock
 from headstart.runs.result import read_result
 from headstart.sweep.estimate import workers_and_threads
+from headstart.sweep.failures import write_failure
 
 
 @dataclass(frozen=True)
@@ -58,20 +59,23 @@ class JobRunner:
             if index in skip:
                 continue
             config = self.hydra_context.config_loader.load_sweep_config(self.config, list(overrides))
-            directory = Path(config.hydra.sweep.dir) / str(config.hydra.sweep.subdir)
+            sweep, name = Path(config.hydra.sweep.dir), str(config.hydra.sweep.subdir)
+            directory = sweep / name
             if read_result(directory):
                 continue
             with open_dict(config):
                 config.hydra.job.id = config.hydra.job.num = self.first_number + index
             with try_lock(directory, wait) as is_locked:
                 if is_locked and not read_result(directory):
-                    returns[index] = run_job(
+                    job = returns[index] = run_job(
                         hydra_context=self.hydra_context,
                         task_function=self.task_function,
                         config=config,
                         job_dir_key="hydra.sweep.dir",
                         job_subdir_key="hydra.sweep.subdir",
                     )
+                    if job.status == JobStatus.FAILED:  # without a result, another process would run it once more
+                        write_failure(sweep, name, job._return_value)
         return returns
 
     def to_bytes(self) -> bytes:

@@ -8,7 +8,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import OmegaConf
 
 from headstart.runs.result import read_result
-from headstart.runs.sweep_file import SweepCommand, read_sweep_commands
+from headstart.runs.sweep_file import SweepCommand, find_planned_run
 
 
 @dataclass(frozen=True)
@@ -41,18 +41,17 @@ class RunContext:
         if OmegaConf.is_missing(hydra.job, "num"):
             return cls(directory)
         sweep, name = Path(hydra.sweep.dir), str(hydra.sweep.subdir)
-        for command in reversed(read_sweep_commands(sweep)):
-            names = [run.directory for run in command.runs]
-            if name in names:
-                index = names.index(name)
-                return cls(
-                    directory,
-                    wait_for_lock=True,
-                    position=f"[{index + 1}/{len(names)}] ",
-                    seconds_left=_estimate_seconds_left(sweep, command, index),
-                    threads=command.threads,
-                )
-        return cls(directory, wait_for_lock=True)
+        planned = find_planned_run(sweep, name)
+        if planned is None:
+            return cls(directory, wait_for_lock=True)
+        command, index = planned
+        return cls(
+            directory,
+            wait_for_lock=True,
+            position=f"[{index + 1}/{len(command.runs)}] ",
+            seconds_left=_estimate_seconds_left(sweep, command, index),
+            threads=command.threads,
+        )
 
 
 def _estimate_seconds_left(sweep: Path, command: SweepCommand, index: int) -> float | None:
