@@ -17,9 +17,11 @@ import hydra
 import numpy as np
 from omegaconf import DictConfig
 
-from headstart.config.compose import CONFIG_NAME, VERSION_BASE, conf_dir
+from headstart.config.command_line import TRAIN_PROGRAM
+from headstart.config.compose import CONFIG_NAME, VERSION_BASE
 from headstart.config.identity import compute_identity, load_source
-from headstart.config.launch import TRAIN_PROGRAM, launch_hydra, print_one_line_errors
+from headstart.config.launch import launch_hydra, print_one_line_errors
+from headstart.config.shipped import conf_dir
 from headstart.errors import HeadstartError
 from headstart.process import prepare_process, run_command
 from headstart.sweep.planner import check_command

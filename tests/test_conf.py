@@ -8,7 +8,8 @@ import pytest
 import yaml
 from hydra.utils import get_class
 
-from headstart.config.compose import compose_command, conf_dir
+from headstart.config.compose import compose_command
+from headstart.config.shipped import conf_dir
 from headstart.constructors import constructor_arguments
 from headstart.runs import run_directory
 

@@ -28,6 +28,7 @@ LAYERS = [
     ["training", "cli"],
     ["sweep"],
     ["train", "hydra_plugins"],
+    ["train_command"],
 ]
 LAYER_OF = {room: number for number, layer in enumerate(LAYERS) for room in layer}
 FORBIDDEN_LIBRARIES = {

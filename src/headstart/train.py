@@ -9,9 +9,11 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
-from headstart.config.compose import CONFIG_NAME, VERSION_BASE, conf_dir
+from headstart.config.command_line import TRAIN_PROGRAM
+from headstart.config.compose import CONFIG_NAME, VERSION_BASE
 from headstart.config.identity import compute_identity, format_run_title, load_source, pretrained_origins
-from headstart.config.launch import TRAIN_PROGRAM, is_sweep_job, launch_hydra, print_one_line_errors
+from headstart.config.launch import is_sweep_job, launch_hydra, print_one_line_errors
+from headstart.config.shipped import conf_dir
 from headstart.data.image_source import ImageSource
 from headstart.files import write_json, write_text
 from headstart.process import format_error, prepare_process, run_command
@@ -82,12 +84,17 @@ def fit_and_test(cfg: DictConfig, source: ImageSource, run: RunResult, context: 
     return result
 
 
-def main() -> None:
-    """The console command."""
+def run_train_command() -> int:
+    """Runs the command line of this process; returns its exit code."""
     from headstart.sweep.planner import check_command
 
+    return launch_hydra(train, sys.argv[1:], check_command)
+
+
+def main() -> None:
+    """The same as the console command, for ``python -m headstart.train``."""
     prepare_process()
-    sys.exit(run_command(TRAIN_PROGRAM, lambda: launch_hydra(train, sys.argv[1:], check_command)))
+    sys.exit(run_command(TRAIN_PROGRAM, run_train_command))
 
 
 if __name__ == "__main__":

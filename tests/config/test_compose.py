@@ -3,8 +3,9 @@
 import pytest
 from omegaconf import OmegaConf
 
-from headstart.config.compose import compose_command, conf_dir
+from headstart.config.compose import compose_command
 from headstart.config.overrides import quote_overrides
+from headstart.config.shipped import conf_dir
 from headstart.errors import HeadstartError
 
 

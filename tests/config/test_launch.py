@@ -8,8 +8,10 @@ import hydra
 import pytest
 from hydra.core.hydra_config import HydraConfig
 
-from headstart.config.compose import CONFIG_NAME, VERSION_BASE, conf_dir
-from headstart.config.launch import TRAIN_PROGRAM, launch_hydra, print_one_line_errors
+from headstart.config.command_line import TRAIN_PROGRAM
+from headstart.config.compose import CONFIG_NAME, VERSION_BASE
+from headstart.config.launch import launch_hydra, print_one_line_errors
+from headstart.config.shipped import conf_dir
 from headstart.errors import HeadstartError
 from headstart.process import run_command
 
@@ -170,3 +172,18 @@ print(sorted({"torch", "lightning", "timm"} & set(sys.modules)))
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize("words", [["--help"], ["-m", "--version"]])
+def test_help_and_version_import_no_hydra(words):
+    program = "import sys; from headstart.train_command import answer_or_train; assert answer_or_train() == 0;"
+    program += "sys.exit(bool({'hydra', 'omegaconf', 'torch'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", program, *words], capture_output=True, text=True, check=False)
+    assert done.returncode == 0 and done.stdout.startswith("headstart")
+
+
+def test_console_command_hands_on_what_is_no_help():
+    program = "from headstart.train_command import main; main()"
+    words = [sys.executable, "-c", program, "model=scratch_cnn", "--cfg", "job"]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert done.returncode == 0 and "ScratchCNN" in done.stdout

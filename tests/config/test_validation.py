@@ -9,9 +9,10 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from headstart.config.compose import CONFIG_NAME, VERSION_BASE, conf_dir
+from headstart.config.compose import CONFIG_NAME, VERSION_BASE
 from headstart.config.identity import identify_run
 from headstart.config.launch import launch_hydra, print_one_line_errors
+from headstart.config.shipped import conf_dir
 from headstart.errors import HeadstartError
 from headstart.process import format_error
 from headstart.runs import run_directory

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from headstart import data
-from headstart.config.compose import conf_dir
+from headstart.config.shipped import conf_dir
 from headstart.data.sources import find_source_class
 
 CONFIGS = [conf_dir() / "data" / f"{name}.yaml" for name in ("digits", "folder", "mnist")]

@@ -20,7 +20,8 @@ from hydra.types import HydraContext, RunMode
 from headstart import train
 from headstart.compare.inference import analysis
 from headstart.compare.report import content
-from headstart.config.compose import CONFIG_NAME, VERSION_BASE, conf_dir, open_hydra
+from headstart.config.compose import CONFIG_NAME, VERSION_BASE, open_hydra
+from headstart.config.shipped import conf_dir
 from headstart.data.image_folder import ImageFolder
 from headstart.errors import HeadstartError
 from headstart.process import EXIT_DISK_FULL, EXIT_TERMINATED

@@ -7,6 +7,8 @@ from headstart.config.suggestions import suggest_closest
 from headstart.errors import HeadstartError
 from headstart.file_names import expand_home
 
+TRAIN_PROGRAM = "headstart-train"
+
 # Flags of Hydra; those with a value, with the values that Hydra takes (empty: any).
 SWITCHES = ("--help", "--hydra-help", "--version", "--resolve", "--run", "--multirun", "--shell-completion")
 VALUE_FLAGS: dict[str, tuple[str, ...]] = {

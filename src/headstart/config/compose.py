@@ -8,7 +8,6 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-import yaml
 from hydra import compose, initialize_config_dir
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.global_hydra import GlobalHydra
@@ -20,6 +19,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from headstart.config.command_line import CommandLine, parse_command_line
 from headstart.config.overrides import override_key
+from headstart.config.shipped import conf_dir
 from headstart.config.suggestions import format_suggestions, suggest_closest
 from headstart.errors import HeadstartError
 
@@ -54,12 +54,6 @@ class ComposedCommand:
     overrides: list[str]
     config_name: str = CONFIG_NAME
     config_dir: Path | None = None
-
-
-def conf_dir() -> Path:
-    """The folder of the configuration: inside the package in a wheel, at the root in a clone."""
-    inside = Path(__file__).parents[1] / "conf"
-    return inside if inside.is_dir() else Path(__file__).parents[3] / "conf"
 
 
 def compose_command(argv: list[str]) -> ComposedCommand | None:
@@ -136,12 +130,6 @@ def hint_at_unread_key(key: str) -> str:
     if key == "ckpt_path":
         return "; the same command goes on where it stopped; backbone.weights=PATH starts from another run"
     return "; nothing would read it; --help shows what there is"
-
-
-def read_shipped_yaml(*parts: str) -> dict[str, Any]:
-    """Reads a YAML of the package, such as ``read_shipped_yaml("data", "folder")``; empty where there is none."""
-    path = conf_dir().joinpath(*parts).with_suffix(".yaml")
-    return (yaml.safe_load(path.read_text(encoding="utf-8")) or {}) if path.is_file() else {}
 
 
 @dataclass(frozen=True)

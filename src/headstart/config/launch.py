@@ -1,26 +1,21 @@
-"""Runs Hydra on a command line: quotes overrides, prints errors in one line, answers ``--help`` fast. Torch-free."""
+"""Runs Hydra on a command line: quotes overrides, prints errors in one line. Torch-free."""
 
 import functools
 import multiprocessing
 import os
 import sys
 from collections.abc import Callable
-from pathlib import Path
-from string import Template
 from typing import Any
 
-import yaml
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
-from headstart.config.command_line import parse_command_line
-from headstart.config.compose import ComposedCommand, compose_command, compose_first_run, conf_dir
+from headstart.config.command_line import TRAIN_PROGRAM, parse_command_line
+from headstart.config.compose import ComposedCommand, compose_command, compose_first_run
+from headstart.config.help import print_help_or_version
 from headstart.config.overrides import quote_overrides
 from headstart.errors import HeadstartError, is_disk_full
 from headstart.process import EXIT_DISK_FULL, HYDRA_RAISES, format_error, is_trace_enabled, print_error
-from headstart.version import __version__
-
-TRAIN_PROGRAM = "headstart-train"
 
 
 def launch_hydra(
@@ -41,11 +36,7 @@ def launch_hydra(
     """
     argv = quote_overrides(argv)
     line = parse_command_line(argv)
-    if "--help" in line.values:
-        print(format_help(line.config_dir))
-        return 0
-    if "--version" in line.values:
-        print(f"headstart {__version__}")
+    if print_help_or_version(line):
         return 0
     if "--cfg" in line.values:
         # Hydra shows the configuration of one run; of a sweep that is the first.
@@ -101,17 +92,3 @@ def print_one_line_errors(task: Callable[[DictConfig], Any]) -> Callable[[DictCo
 def is_sweep_job() -> bool:
     """Whether the task function runs as a job of a sweep."""
     return not OmegaConf.is_missing(HydraConfig.get().job, "num")
-
-
-def format_help(config_dir: Path | None) -> str:
-    """The text of ``--help``; reads the choices from the folders, which takes a fraction of Hydra's time."""
-    text = (conf_dir() / "hydra" / "help" / "headstart.yaml").read_text(encoding="utf-8")
-    template = yaml.safe_load(text)["template"]
-    choices: dict[str, set[str]] = {}
-    for folder in filter(None, (conf_dir(), config_dir)):
-        for path in folder.rglob("*.yaml"):
-            group = path.parent.relative_to(folder).as_posix()
-            if group != "." and not group.startswith("hydra"):
-                choices.setdefault(group, set()).add(path.stem)
-    groups = "".join(f"{group}: {', '.join(sorted(names))}\n" for group, names in sorted(choices.items()))
-    return Template(template).substitute(APP_CONFIG_GROUPS=groups).rstrip()

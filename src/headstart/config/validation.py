@@ -11,10 +11,11 @@ from omegaconf import DictConfig, OmegaConf
 
 from headstart.compare.declaration import Comparison
 from headstart.config.callback_options import list_callback_nodes
-from headstart.config.compose import ComposedCommand, hint_at_unread_key, read_shipped_yaml
+from headstart.config.compose import ComposedCommand, hint_at_unread_key
 from headstart.config.identity import DATA_MODULE_KEYS
 from headstart.config.logger_options import check_loggers
 from headstart.config.overrides import override_key
+from headstart.config.shipped import read_shipped_yaml
 from headstart.config.suggestions import suggest_closest
 from headstart.config.trainer_options import check_trainer_options
 from headstart.constructors import constructor_arguments

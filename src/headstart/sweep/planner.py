@@ -13,9 +13,10 @@ from omegaconf import DictConfig, OmegaConf
 
 from headstart.compare.arm_names import arm_names
 from headstart.compare.declaration import DEFAULT_CONTRAST, Comparison
-from headstart.config.compose import ComposedCommand, compose_with, read_shipped_yaml, replace_values
+from headstart.config.compose import ComposedCommand, compose_with, replace_values
 from headstart.config.identity import arm_settings, clear_source_cache, format_run_name, identify_run, load_source
 from headstart.config.overrides import override_key, quote_overrides
+from headstart.config.shipped import read_shipped_yaml
 from headstart.config.suggestions import suggest_closest
 from headstart.config.trainer_options import max_epochs_override
 from headstart.config.validation import (

@@ -10,9 +10,9 @@ from hydra.core.utils import JobReturn, JobStatus
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, open_dict, read_write
 
+from headstart.config.command_line import TRAIN_PROGRAM
 from headstart.config.compose import compose_command
 from headstart.config.identity import load_source
-from headstart.config.launch import TRAIN_PROGRAM
 from headstart.file_names import quote_for_shell
 from headstart.files import write_json
 from headstart.process import run_command
