@@ -188,6 +188,8 @@ class TestHydraOptions:
             (["-m", "hydra/sweeper=basic"], "hydra/sweeper=basic: Headstart plans its sweeps"),
             (["-m", "hydra/launcher=raj"], r"no choice 'raj' in group 'hydra/launcher'.*choices: basic, local"),
             (["hydra.launcher.workers=2"], "a single run needs no launcher"),
+            (["-m", "hydra.launcher.workers=0"], r"hydra\.launcher\.workers=0: give 1 or more"),
+            (["-m", "hydra.launcher.threads=-1"], r"hydra\.launcher\.threads=-1: give 1 or more"),
         ],
     )
     def test_that_take_no_effect_are_refused(self, plan_command, words, line):
