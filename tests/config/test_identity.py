@@ -29,6 +29,10 @@ def test_whatever_the_outcome_depends_on_makes_another_run(identity, change):
     assert identity() != identity(change)
 
 
+def test_a_debug_run_is_another_run_than_a_short_one(identity):
+    assert identity("debug=default") != identity("trainer.max_epochs=1")
+
+
 @pytest.mark.parametrize("change", ["data.num_workers=2", "trainer.accelerator=cpu", "logger=tensorboard"])
 def test_how_and_where_it_is_computed_changes_nothing(identity, change):
     assert identity() == identity(change)
