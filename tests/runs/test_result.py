@@ -8,7 +8,7 @@ import pytest
 from headstart.errors import HeadstartError
 from headstart.runs.result import (
     RunResult,
-    delete_failed_results,
+    delete_failed_result,
     iter_results,
     read_finished_result,
     read_result,
@@ -81,5 +81,5 @@ def test_only_failed_results_are_deleted(tmp_path):
     for name, result in (("one", FINISHED), ("two", FAILED)):
         (tmp_path / name).mkdir()
         write_result(tmp_path / name, result)
-    delete_failed_results(tmp_path)
+        delete_failed_result(tmp_path / name)
     assert [(path.name, result) for path, result in iter_results(tmp_path)] == [("one", FINISHED)]

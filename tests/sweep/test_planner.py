@@ -74,12 +74,13 @@ def test_a_directory_given_by_hand_is_used(planned):
     assert str(planned("hydra.sweep.dir='my sweeps'").directory) == "my sweeps"
 
 
-def test_what_failed_before_is_tried_again(planned):
-    failed = planned().directory / "one"
+def test_a_failed_run_is_pending_and_planning_deletes_nothing(planned):
+    plan = planned()
+    failed = plan.directory / plan.command.runs[0].directory
     failed.mkdir(parents=True)
     write_result(failed, RunResult("failed", "frozen", "digits", 0, error="x"))
-    planned()
-    assert not (failed / run_directory.RESULT_FILE).exists()
+    assert planned().num_pending == plan.num_runs
+    assert (failed / run_directory.RESULT_FILE).exists()
 
 
 @pytest.mark.parametrize(

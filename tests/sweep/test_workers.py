@@ -292,8 +292,12 @@ def test_a_worker_ends_at_sigterm_without_a_message(capfd):
 
 
 def test_a_failing_run_does_not_stop_the_others_and_the_end_names_it(images, command):
-    done = command(*TINY, f"data.root={images}", "model.lr=1e30,5e-3", "model.epochs=20")
+    words = [*TINY, f"data.root={images}", "model.lr=1e30,5e-3", "model.epochs=20"]
+    done = command(*words)
     failed, finished = sorted(results(done.folder).values(), key=lambda result: result.status)
     assert failed.is_failed and finished.is_finished
     assert failed.settings.keys() == finished.settings.keys() and failed.seed == finished.seed == 0
     assert done.code == 1 and "lower the learning rate" in done.err
+    again = command(*words)
+    failed_again, finished_again = sorted(results(again.folder).values(), key=lambda result: result.status)
+    assert again.code == 1 and failed_again.started > failed.started and finished_again == finished

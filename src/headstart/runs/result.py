@@ -175,12 +175,6 @@ def iter_results(directory: Path) -> Iterator[tuple[Path, RunResult]]:
             yield path.parent, result
 
 
-def delete_failed_results(directory: Path) -> None:
-    """Deletes the results of failed runs below ``directory``, so that they are trained again."""
-    for run, _ in list(iter_results(directory)):
-        delete_failed_result(run)
-
-
 def delete_failed_result(directory: Path) -> None:
     """Deletes the result of a failed run, so that it is trained again."""
     if (result := read_result(directory)) and result.is_failed:

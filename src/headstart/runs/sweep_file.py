@@ -131,7 +131,7 @@ def find_planned_run(directory: Path, name: str) -> tuple[SweepCommand, int] | N
 
 
 def append_sweep_command(directory: Path, command: SweepCommand) -> None:
-    """Adds a command to ``sweep.json``, unless one with the same runs and the same comparison is there.
+    """Adds a command to ``sweep.json``, unless the last one asks for the same runs in the same way.
 
     Args:
         directory: of the sweep; made where it does not exist.
@@ -143,12 +143,14 @@ def append_sweep_command(directory: Path, command: SweepCommand) -> None:
     directory.mkdir(parents=True, exist_ok=True)
     with FileLock(directory / SWEEP_LOCK_FILE):
         commands = read_sweep_commands(directory)
-        if not any(_asks_the_same(command, earlier) for earlier in commands):
+        if not commands or not _asks_the_same(command, commands[-1]):
             write_json(directory / SWEEP_FILE, [asdict(entry) for entry in [*commands, command]])
 
 
 def _asks_the_same(command: SweepCommand, earlier: SweepCommand) -> bool:
-    """Whether both commands ask for the same runs and declare the same comparison."""
+    """Whether both commands ask for the same runs, in the same way, and declare the same comparison."""
+    if (command.threads, command.workers) != (earlier.threads, earlier.workers):
+        return False
     runs, earlier_runs = ({(run.directory, run.identity) for run in entry.runs} for entry in (command, earlier))
     return runs == earlier_runs and _to_json(command.comparison) == _to_json(earlier.comparison)
 

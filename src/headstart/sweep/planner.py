@@ -29,7 +29,7 @@ from headstart.config.validation import (
 from headstart.errors import HeadstartError
 from headstart.file_names import quote_for_shell
 from headstart.models.recipe import epochs_for
-from headstart.runs.result import RunResult, delete_failed_results, read_finished_result
+from headstart.runs.result import RunResult, read_finished_result
 from headstart.runs.sweep_file import PlannedRun, SweepCommand
 from headstart.sweep.announce import print_remarks
 from headstart.sweep.estimate import estimate_seconds, workers_and_threads
@@ -124,7 +124,6 @@ def plan_sweep(command: ComposedCommand) -> SweepPlan:
     directory = _choose_directory(config, sweeps)
     for source in sources:
         check_outside_images(directory, source)
-    delete_failed_results(directory)
     jobs = _list_jobs(command, dict(arms), sweeps, directory)
     runs = tuple(_plan_run(job.config) for job in jobs)
     results = {run.directory: read_finished_result(directory / run.directory, run.identity) for run in runs}

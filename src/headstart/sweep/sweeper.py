@@ -19,7 +19,7 @@ from headstart.process import run_command
 from headstart.reporting.console import escape_control_characters
 from headstart.reporting.finding_kinds import FINDING_KINDS
 from headstart.runs import run_directory
-from headstart.runs.result import iter_results, read_result
+from headstart.runs.result import delete_failed_result, iter_results, read_result
 from headstart.runs.sweep_file import append_sweep_command
 from headstart.sweep.announce import print_plan, print_remarks
 from headstart.sweep.failures import write_failure
@@ -51,6 +51,8 @@ def run_sweep(hydra_context: HydraContext, task_function: TaskFunction, config: 
     if plan.num_pending:
         audit_sources(plan)
     append_sweep_command(plan.directory, plan.command)
+    for run, _ in plan.pending:
+        delete_failed_result(plan.directory / run.directory)  # it is trained again
     if plan.num_pending:
         with read_write(config), open_dict(config):
             config.hydra.sweep.dir = str(plan.directory)

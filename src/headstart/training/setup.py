@@ -16,7 +16,6 @@ from headstart.training.callbacks.run_checkpoint import RunCheckpoint, build_bes
 from headstart.training.trainer import (
     build_callbacks,
     build_trainer,
-    check_callbacks,
     close_loggers,
     log_configuration,
     quiet_lightning,
@@ -82,7 +81,6 @@ def build_training_setup(
             "seconds_left": context.seconds_left,
         },
     )
-    check_callbacks(cfg, [source])
     quiet_lightning()
     datamodule = build_data_module(cfg.data)
     if isinstance(datamodule, ImageDataModule):
