@@ -1,5 +1,7 @@
 """Tests of the nodes of callbacks and loggers, without torch."""
 
+from contextlib import nullcontext
+
 import pytest
 from omegaconf import OmegaConf
 
@@ -29,6 +31,23 @@ class TestListCallbackNodes:
     )
     def test_rejects_a_node_without_a_class(self, cfg, line):
         with pytest.raises(HeadstartError, match=line):
+            list_callback_nodes(cfg)
+
+    @pytest.mark.parametrize(
+        ("name", "option", "value", "is_taken"),
+        [
+            ("RunCheckpoint", "every_seconds", 0, True),
+            ("RunCheckpoint", "every_seconds", "abc", False),
+            ("RunCheckpoint", "every_seconds", None, False),
+            ("RunCheckpoint", "title", "x", False),
+            ("ProgressLine", "refresh_seconds", None, True),
+            ("ProgressLine", "refresh_seconds", -1, False),
+        ],
+    )
+    def test_checks_the_option_of_a_callback_of_the_run(self, name, option, value, is_taken):
+        node = {"_target_": f"headstart.training.callbacks.{name}", option: value}
+        cfg = OmegaConf.create({"callbacks": {"one": node}, "trainer": {}})
+        with nullcontext() if is_taken else pytest.raises(HeadstartError, match=rf"callbacks\.one\.{option}"):
             list_callback_nodes(cfg)
 
 

@@ -8,6 +8,7 @@ from headstart.errors import HeadstartError
 
 LIGHTNING_PACKAGES = ("lightning.", "pytorch_lightning.")
 RUN_CALLBACKS_PACKAGE = "headstart.training.callbacks."
+RUN_CALLBACK_OPTIONS = {"RunCheckpoint": "every_seconds", "ProgressLine": "refresh_seconds"}
 # Lightning's callbacks that show or write something and change no weight: they are no part of a run's identity.
 DISPLAY_CALLBACKS = {
     "DeviceStatsMonitor",
@@ -45,7 +46,7 @@ def list_callback_nodes(cfg: DictConfig) -> dict[str, DictConfig]:
     A node that is null switches its callback off.
 
     Raises:
-        HeadstartError: a node names no class.
+        HeadstartError: a node names no class, or a callback of the run gets an option that it does not take.
     """
     nodes: dict[str, Any] = {f"callbacks.{name}": node for name, node in (cfg.get("callbacks") or {}).items()}
     listed = cfg.trainer.get("callbacks")
@@ -56,7 +57,23 @@ def list_callback_nodes(cfg: DictConfig) -> dict[str, DictConfig]:
         if node is not None and not (OmegaConf.is_dict(node) and "_target_" in node):
             example = "[{_target_: CLASS, ...}]" if key.startswith("trainer.") else f"+{key}._target_=CLASS"
             raise HeadstartError(f"{key}: {node} names no class; give {example}")
-    return {key: node for key, node in nodes.items() if node is not None}
+    nodes = {key: node for key, node in nodes.items() if node is not None}
+    for key, node in nodes.items():
+        if is_run_callback(node):
+            _check_run_callback(key, node)
+    return nodes
+
+
+def _check_run_callback(key: str, node: DictConfig) -> None:
+    """Checks the one option of a callback of the run: seconds, or null for the progress line's default."""
+    option = RUN_CALLBACK_OPTIONS.get(node._target_.rpartition(".")[2])
+    for name in map(str, node):
+        value = node[name]
+        if name != "_target_" and name != option:
+            raise HeadstartError(f"{key}.{name}: the run gives it, or there is no such option; leave it out")
+        is_seconds = isinstance(value, int | float) and not isinstance(value, bool) and value >= 0
+        if name == option and not is_seconds and (value is not None or option == "every_seconds"):
+            raise HeadstartError(f"{key}.{name}={value}: give a number of seconds, 0 or more")
 
 
 def is_run_callback(node: DictConfig) -> bool:
