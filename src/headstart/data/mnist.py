@@ -57,9 +57,9 @@ class MNIST(ImageSource):
 
 
 def _find_files(root: Path) -> tuple[Path, ...]:
-    """The four files in the order of ``NAMES``; nothing unless all are there."""
-    found = tuple(path for name in FILE_NAMES if (path := _find_file(root, name)))
-    return found if len(found) == len(FILE_NAMES) else ()
+    """The four files in the order of ``FILE_NAMES``; none unless all are there."""
+    files = tuple(path for name in FILE_NAMES if (path := _find_file(root, name)))
+    return files if len(files) == len(FILE_NAMES) else ()
 
 
 def _find_file(root: Path, name: str) -> Path | None:
