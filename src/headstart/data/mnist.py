@@ -51,7 +51,7 @@ class MNIST(ImageSource):
         return next(filter(None, map(_find_files, self._folders())), ())
 
     def _folders(self) -> tuple[Path, Path]:
-        """The folder that a person named, and the one that a download fills."""
+        """The folder that the user gave, and the one for downloads."""
         default = paths.default_data_dir("mnist")
         return default if self.root is None else paths.resolve_root(self.root), default
 

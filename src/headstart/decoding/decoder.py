@@ -1,4 +1,4 @@
-"""How a file becomes pixels: upright, on white, 8 bits a channel, square."""
+"""Decodes image files to pixels: upright, on white, 8 bits per channel, square."""
 
 import io
 from collections.abc import Callable

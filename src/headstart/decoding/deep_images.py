@@ -1,4 +1,4 @@
-"""Images whose values have more than 8 bits: which they are, the range of their values, and how these become 8 bits."""
+"""Finds images of more than 8 bits per value, measures the range of their values and reduces them to 8 bits."""
 
 from dataclasses import replace
 from typing import Any

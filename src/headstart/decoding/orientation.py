@@ -1,4 +1,4 @@
-"""Which way is up: the orientation that a camera wrote into a photograph's metadata."""
+"""Reads and applies the orientation in the metadata of a photograph."""
 
 import struct
 from typing import Any

@@ -1,4 +1,4 @@
-"""What may be wrong with a folder of images, a finding each: copies, sizes, classes, folders that are passed over."""
+"""The checks of an audit: copies, sizes, classes, ignored images and folders."""
 
 import os
 import unicodedata
