@@ -1,4 +1,4 @@
-"""What data tell a model: the shape of an image, its statistics and the names of the classes."""
+"""The specification of images for a model: their shape, statistics and classes."""
 
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -14,7 +14,7 @@ class ImageSpec:
         mean: per channel, of the training images scaled to [0, 1].
         std: likewise the standard deviation.
         mirror: whether a mirrored image keeps its class (photos do, digits do not).
-        labels_per_class: labels a class that training and validation use together.
+        labels_per_class: number of labels per class that training and validation use together.
         depth: how values of more than 8 bits are read, a key of ``bit_depth.WHITE_VALUES``; None: no training image
             was deeper.
     """

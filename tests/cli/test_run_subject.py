@@ -1,7 +1,10 @@
 import json
+from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 import headstart
 from headstart.backbones.weights import load_weights
@@ -60,3 +63,15 @@ class TestBuildSubject:
         run, _ = train_once("scratch_cnn")
         with pytest.raises(HeadstartError, match="too few"):
             build(run, image_folder(classes=2, per_class=5, size=16))
+
+    def test_reads_deep_images_by_the_depth_of_the_training(self, train_once, tmp_path):
+        run, _ = train_once("scratch_cnn")
+        rng = np.random.default_rng(0)
+        for i in range(80):
+            path = tmp_path / "deep" / "ab"[i % 2] / f"{i}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(rng.integers(0, 1000, (16, 16), np.uint16)).save(path)
+        model = headstart.load(run)
+        model.spec = replace(model.spec, depth="uint12")
+        subject, _ = build_subject(model, "name", run, tmp_path / "deep")
+        assert subject.pictures.max() == round(999 * 255 / 4095)

@@ -79,6 +79,12 @@ def test_setup_can_be_called_twice(data):
     assert module.spec == spec
 
 
+def test_a_path_is_stored_as_text(tmp_path):
+    module = ImageFolderDataModule(root=tmp_path)
+    assert module.hparams["root"] == str(tmp_path)
+    assert module.source.root == str(tmp_path)
+
+
 def test_each_epoch_has_its_order_with_and_without_workers(data):
     alone, _ = watched(data(), 3)
     helped, _ = watched(data(num_workers=2), 3)

@@ -37,6 +37,13 @@ def test_a_second_reading_decodes_nothing(files, monkeypatch):
     np.testing.assert_array_equal(again.pixels[2], images_of(files[2]))
 
 
+def test_another_depth_is_another_cache_file(tmp_path):
+    path = tmp_path / "deep.png"
+    Image.fromarray(np.full((8, 8), 1000, np.uint16)).save(path)
+    bright, dark = (pixel_cache.decode_with_cache([path], ["a"], 8, 1, depth).pixels for depth in ("uint10", "uint16"))
+    assert (bright.max(), dark.max()) == (249, 4)
+
+
 def images_of(path):
     with Image.open(path) as image:
         return np.asarray(image.resize((8, 8), Image.Resampling.BICUBIC)).transpose(2, 0, 1)

@@ -55,3 +55,10 @@ class TestParseAugmentation:
     def test_rejects_unknown_augmentations(self, wrong):
         with pytest.raises(HeadstartError, match=r"model\.augment"):
             parse_augmentation(wrong, mirror=True)
+
+    @pytest.mark.parametrize(
+        "key, value", [("crop", 0), ("crop", 5), ("mirror", 3), ("rotate", float("nan")), ("zoom", -1)]
+    )
+    def test_rejects_strengths_out_of_range(self, key, value):
+        with pytest.raises(HeadstartError, match=rf"model\.augment\.{key}={value}: give"):
+            parse_augmentation({key: value}, mirror=True)

@@ -28,6 +28,22 @@ def quiet_trainer(max_epochs=1, **settings):
     )
 
 
+class TestCheckpointMonitor:
+    def test_prefers_the_later_of_two_equally_accurate_epochs(self, spec, loader):
+        class Recorder(L.Callback):
+            def __init__(self):
+                self.margins = []
+
+            def on_validation_end(self, trainer, pl_module):
+                metrics = trainer.callback_metrics
+                self.margins.append(float(metrics["val/choice"].double() - metrics["val/accuracy"].double()))
+
+        recorder = Recorder()
+        trainer = quiet_trainer(max_epochs=2, callbacks=[recorder], num_sanity_val_steps=0)
+        trainer.fit(ScratchCNN(spec, epochs=2), loader, loader)
+        assert recorder.margins == pytest.approx([0, 5e-6], abs=1e-7)
+
+
 class TestSchedule:
     @pytest.mark.parametrize("epochs", [1, 3])
     def test_is_as_long_as_the_trainer_trains(self, spec, loader, epochs):

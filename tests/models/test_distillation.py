@@ -1,4 +1,4 @@
-"""A teacher beside the labels: seen once an image, never trained, never kept."""
+"""Distillation: the teacher sees each image once, is never trained and never saved."""
 
 import pytest
 import torch
@@ -6,6 +6,7 @@ from safetensors.torch import save_file
 
 from headstart.backbones.build import build_backbone
 from headstart.backbones.resolve import resolve_backbone
+from headstart.errors import HeadstartError
 from headstart.models import Distilled
 
 
@@ -52,6 +53,11 @@ class TestDistilled:
 
 
 class TestTeacher:
+    @pytest.mark.parametrize("size", [0, 0.5, 128.7, True])
+    def test_size_is_a_whole_number(self, spec, teacher, size):
+        with pytest.raises(HeadstartError, match=rf"model\.teacher_size={size}: give a whole number"):
+            Distilled(spec, teacher=teacher, teacher_size=size)
+
     def test_gets_each_image_once(self, model, fitted, loader):
         calls = []
 

@@ -3,10 +3,13 @@
 from dataclasses import fields
 from typing import Unpack
 
+import pytest
+
 import headstart
 from headstart.constructors import constructor_arguments
+from headstart.errors import HeadstartError
 from headstart.models import Classifier, FineTuned, Frozen, ScratchCNN
-from headstart.models.recipe import Recipe, RecipeArguments
+from headstart.models.recipe import Recipe, RecipeArguments, epochs_for
 
 RECIPE_NAMES = ["epochs", "weight_decay", "label_smoothing", "augment"]
 
@@ -38,6 +41,16 @@ class TestRecipe:
             "label_smoothing": 0.0,
             "augment": "auto",
         }
+
+    def test_rejects_label_smoothing_beyond_1(self):
+        assert Recipe(label_smoothing=1).label_smoothing == 1
+        with pytest.raises(HeadstartError, match=r"model\.label_smoothing=1\.5: give a share of 0 to 1"):
+            Recipe(label_smoothing=1.5)
+
+    @pytest.mark.parametrize("epochs", [True, 1.5, {5: 1.9}, {5: True}, {5.5: 10}])
+    def test_rejects_epochs_that_are_not_whole_numbers(self, epochs):
+        with pytest.raises(HeadstartError, match=r"model\.epochs=.*: give a whole number"):
+            epochs_for(epochs, labels_per_class=5)
 
 
 class TestConstructorArguments:

@@ -10,7 +10,7 @@ from headstart.backbones.resolve import resolve_backbone
 from headstart.backbones.weights import load_weights
 from headstart.config.identity import build_source
 from headstart.constructors import constructor_arguments
-from headstart.data import ImageFolder
+from headstart.data import ImageFolder, ImageSource
 from headstart.errors import HeadstartError
 from headstart.file_names import encode_name
 from headstart.models import Classifier
@@ -49,7 +49,7 @@ def build_subject(
             f"{source.name}: images deeper than 8 bits, for which this network knows no range; "
             "give 8-bit images by --data, or train it anew"
         )
-    cautions: list[str] = source.remarks if data is not None else []
+    cautions = source.remarks if data is not None else []
     if not run:
         cautions.append("A checkpoint alone does not record its training images: all images count as new.")
     training_hashes = run_directory.read_training_hashes(run) if run else set()
@@ -84,9 +84,9 @@ def format_display_name(checkpoint: Path, run: Path | None) -> str:
     return f"{result.model} on {result.data}, {labels} labels per class, seed {result.seed}"
 
 
-def _build_source(model: Classifier, settings: dict[str, Any] | None, data: str | Path | None) -> Any:
+def _build_source(model: Classifier, settings: dict[str, Any] | None, data: str | Path | None) -> ImageSource:
     channels, height, _ = model.spec.shape
-    source: Any
+    source: ImageSource
     if data is not None:
         source = ImageFolder(root=str(data), image_size=height, channels=channels, on_bad_file="skip", on_copies="skip")
     elif not settings:
@@ -97,7 +97,7 @@ def _build_source(model: Classifier, settings: dict[str, Any] | None, data: str 
     return source
 
 
-def _select_images(source: Any, training_hashes: set[str]) -> tuple[np.ndarray, np.ndarray]:
+def _select_images(source: ImageSource, training_hashes: set[str]) -> tuple[np.ndarray, np.ndarray]:
     """Indices of images outside the sealed test part, int64 (n,), and which of them trained the network, bool (n,)."""
     digests = source.catalog.digests
     candidates = np.setdiff1d(np.arange(len(source.catalog.labels)), source.split.test)
@@ -112,7 +112,7 @@ def _select_images(source: Any, training_hashes: set[str]) -> tuple[np.ndarray, 
     return np.concatenate([trained, new]), np.repeat([True, False], [len(trained), len(new)])
 
 
-def _sample_balanced(indices: np.ndarray, source: Any, max_count: int) -> np.ndarray:
+def _sample_balanced(indices: np.ndarray, source: ImageSource, max_count: int) -> np.ndarray:
     """At most ``max_count`` of the images, classes as equal as possible, chosen by content alone, int64 (n,)."""
     counts: dict[int, int] = {}
     ranks = []

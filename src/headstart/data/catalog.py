@@ -19,7 +19,7 @@ class Catalog:
         parts: str (N,): ``train``, ``val`` or ``test`` where the data say so, else empty.
         digests: SHA-256 of each image's content, hexadecimal.
         pixels: uint8 (M, C, H, W) with M >= N, usually a memory map.
-        rows: int64 (N,), where in ``pixels`` each image stands.
+        rows: int64 (N,), the position in ``pixels`` of each image.
         skipped: (name, reason) of files that could not be read and were left out.
         content_ids: N strings that are equal for exact copies; empty: the digests serve.
         depth: how images deeper than 8 bits were read, a key of

@@ -45,6 +45,8 @@ class ImageDataModule(L.LightningDataModule):
         super().__init__()
         # Lightning collects the arguments of the subclass's constructor.
         self.save_hyperparameters(logger=False)
+        if isinstance(self.hparams.get("root"), Path):
+            self.hparams["root"] = str(self.hparams["root"])  # a checkpoint holds no Path
         self.source = self.source_class(**self.hparams)
 
     def prepare_data(self) -> None:
@@ -111,7 +113,6 @@ class ImageFolderDataModule(ImageDataModule):
         on_copies: str = "error",
         seed: int = 0,
     ) -> None:
-        root = None if root is None else str(root)  # a checkpoint holds no Path
         super().__init__()
 
 
@@ -142,7 +143,6 @@ class MNISTDataModule(ImageDataModule):
         on_copies: str = "error",
         seed: int = 0,
     ) -> None:
-        root = None if root is None else str(root)
         super().__init__()
 
 
@@ -175,7 +175,6 @@ class DigitsDataModule(ImageDataModule):
         on_copies: str = "error",
         seed: int = 0,
     ) -> None:
-        root = None if root is None else str(root)
         super().__init__()
 
 

@@ -1,4 +1,4 @@
-"""Exact copies that a comparison cannot use: under two labels, or on both sides of a split that a person made."""
+"""Exact copies that cannot be used: images with two labels, and images in two parts of a given split."""
 
 from collections.abc import Callable, Hashable, Iterable, Iterator
 
@@ -7,40 +7,40 @@ import numpy as np
 from headstart.data.catalog import Catalog
 from headstart.errors import HeadstartError, join_with_limit
 
-PART_PRIORITY = {"test": 0, "train": 1, "val": 2}  # of copies in two parts, the one in the first of these stays
+PART_PRIORITY = {"test": 0, "train": 1, "val": 2}  # of copies in two given parts, the one in the first of these is used
 
 
 def find_conflicting_copies(
     catalog: Catalog, content: np.ndarray, parts: np.ndarray, is_used: np.ndarray, skip_copies: bool
 ) -> dict[int, str]:
-    """The images that are to be left out, by position, each with the reason.
+    """Images to leave out, by position, each with the reason.
 
-    An image that stands under two labels has none. Of an image in two given parts one copy stays: the test
-    part's, else the training part's; where we split ourselves, copies stay together, and none is left out.
+    All copies of an image with two labels are left out. Of an image in two given parts one copy is used: that of the
+    test part, else that of the training part. Without given parts, copies with one label stay together: all are used.
 
     Args:
-        catalogue: what images there are, N of them.
-        content: int64 (N,), the same for exact copies.
-        parts: str (N,), the given part of each, empty where the data give none.
-        used: bool (N,), whether the image is of any part that is asked for.
-        skip_copies: leave copies out instead of refusing them.
+        catalog: the N images.
+        content: int64 (N,), equal for exact copies.
+        parts: str (N,), the given part of each image; empty where the data have none.
+        is_used: bool (N,), whether the image belongs to a requested part.
+        skip_copies: leave copies out instead of raising an error.
 
     Raises:
-        HeadstartError: an image stands in two given parts, and copies are not to be left out.
+        HeadstartError: an image is in two given parts, and ``skip_copies`` is false.
     """
     rank = np.array([PART_PRIORITY.get(part, 0) for part in parts])
-    across = list(_iter_conflicting_groups(content, rank, is_used))
-    if across and not skip_copies:
-        # One of each part will do: of a blank image there may be thousands.
-        firsts = [group[np.unique(rank[group], return_index=True)[1]] for group in across]
-        told = [" = ".join(catalog.names[i] for i in first) for first in firsts]
+    crossing = list(_iter_conflicting_groups(content, rank, is_used))
+    if crossing and not skip_copies:
+        # One image of each part is named: there may be thousands of copies of a blank image.
+        firsts = [group[np.unique(rank[group], return_index=True)[1]] for group in crossing]
+        examples = [" = ".join(catalog.names[i] for i in first) for first in firsts]
         raise HeadstartError(
-            f"{len(across)} {'image stands' if len(across) == 1 else 'images stand'} in two parts: "
-            f"{join_with_limit(told)}; "
+            f"{len(crossing)} {'image stands' if len(crossing) == 1 else 'images stand'} in two parts: "
+            f"{join_with_limit(examples)}; "
             "remove the copies from one part, or keep them out of training with data.on_copies=skip"
         )
     left_out = {}
-    for group in across:
+    for group in crossing:
         first = group[rank[group].argmin()]
         for i in group[rank[group] > rank[first]]:
             left_out[int(i)] = f"the same image stands in {parts[first]}: {catalog.names[first]}"
@@ -51,7 +51,7 @@ def find_conflicting_copies(
 
 
 def group_duplicates(items: Iterable[int], key: Callable[[int], Hashable]) -> list[list[int]]:
-    """The groups of two or more items that have something in common, in the order of their first."""
+    """Groups of two or more items with the same key, in the order of each group's first item."""
     groups: dict[Hashable, list[int]] = {}
     for item in items:
         groups.setdefault(key(item), []).append(item)
@@ -59,7 +59,7 @@ def group_duplicates(items: Iterable[int], key: Callable[[int], Hashable]) -> li
 
 
 def _iter_conflicting_groups(content: np.ndarray, trait: np.ndarray, is_used: np.ndarray) -> Iterator[np.ndarray]:
-    """The positions of exact copies, a group at a time, that differ in a trait (small whole numbers)."""
+    """Yields the positions of the exact copies of each image whose copies differ in ``trait``, int64 (N,)."""
     if not len(content):
         return
     least = np.full(content.max() + 1, trait.max())

@@ -1,4 +1,4 @@
-"""Images that are passed over, in words: for the terminal and for ``result.json``."""
+"""Groups and describes ignored images, for the terminal and for ``result.json``."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -8,7 +8,7 @@ from headstart.errors import MAX_LISTED
 
 
 def group_ignored(ignored: Iterable[tuple[str, str]]) -> list[dict[str, Any]]:
-    """For each reason how many images, and the first twenty names.
+    """For each reason the number of images and the first twenty names.
 
     Args:
         ignored: (reason, name) of each.

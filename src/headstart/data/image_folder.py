@@ -22,7 +22,7 @@ from headstart.file_names import encode_name
 
 @dataclass(eq=False)
 class ImageFolder(ImageSource):
-    """A folder of images; see ``Source`` for the arguments."""
+    """A folder of images; see ``ImageSource`` for the arguments."""
 
     @cached_property
     def catalog(self) -> Catalog:
@@ -76,13 +76,13 @@ def _build_catalog(
             "or leave them out with data.on_bad_file=skip"
         )
     good = [i for i in range(len(files)) if i not in decoded.errors]
-    kept = [digests[i] for i in good]
+    good_digests = [digests[i] for i in good]
     classes = sorted({file.label for file in files})
     position = {name: i for i, name in enumerate(classes)}
-    if lost := sorted(set(classes) - {files[i].label for i in good}):
-        reason = next(reason for i, reason in sorted(decoded.errors.items()) if files[i].label in lost)
+    if unreadable := sorted(set(classes) - {files[i].label for i in good}):
+        reason = next(reason for i, reason in sorted(decoded.errors.items()) if files[i].label in unreadable)
         raise HeadstartError(
-            f"{root}: no file in class {join_with_limit(lost)} can be read ({reason}); mend the files or "
+            f"{root}: no file in class {join_with_limit(unreadable)} can be read ({reason}); mend the files or "
             "remove the class"
         )
     return Catalog(
@@ -90,11 +90,11 @@ def _build_catalog(
         labels=np.array([position[files[i].label] for i in good], dtype=np.int64),
         classes=tuple(classes),
         parts=np.array([files[i].part for i in good]),
-        digests=kept,
+        digests=good_digests,
         pixels=decoded.pixels,
         rows=np.array(good, dtype=np.int64),
         skipped=skipped,
-        content_ids=_content_ids(kept, decoded.pixels, good),
+        content_ids=_content_ids(good_digests, decoded.pixels, good),
         depth=decoded.depth.name,
         decoding_key=[decoded.depth.name] if decoded.depth.name else [],
         ignored=[(reason, relative_name(root, path)) for reason, path in ignored],
@@ -103,7 +103,7 @@ def _build_catalog(
 
 
 def _content_ids(digests: list[str], pixels: np.ndarray, rows: list[int]) -> list[str]:
-    """For each image the least SHA-256 of the files that give its pixels: a copy may lie in another container."""
+    """For each image the least SHA-256 of the files with its pixels: copies may have different file formats."""
     contents = list(digests)
     # One row of pixels tells most images apart without reading them all.
     for suspects in group_duplicates(range(len(rows)), lambda i: pixels[rows[i], :, pixels.shape[2] // 2].tobytes()):

@@ -1,4 +1,4 @@
-"""A source: what images there are, how they are split and batched, and their pixels. Torch-free."""
+"""Base class of the image sources: their images, split, batch settings and pixels. Torch-free."""
 
 import hashlib
 import json
@@ -18,29 +18,29 @@ from headstart.image_spec import ImageSpec
 
 @dataclass(eq=False)
 class ImageSource(ABC):
-    """A data set. Its arguments are the keys of ``conf/data``; a subclass says what images there are.
+    """A data set of images. Its arguments are the keys of ``conf/data``; a subclass defines ``catalog``.
 
     Args:
-        root: where the images lie; nothing is ever written there.
-        image_size: pixels of a side: the shorter side is resized to it, the centre cut out; None: as they are.
-        channels: 1 or 3; None: 1 where every image is grey, else 3.
+        root: the folder of the images; nothing is ever written there.
+        image_size: pixels of a side: the shorter side is resized to it, then the center is cut out; None: unchanged.
+        channels: 1 or 3; None: 1 if all images are gray, else 3.
         labels_per_class: the budget, training and validation together; None: all.
         test: the given part that is the sealed test; None: ``test`` where there is one, else 20 % by content.
-        folds: cut the images into so many parts, each of which is the test once; None: one split.
-        fold: which of them is the test part here.
+        folds: number of parts of equal size, each of which is the test part once; None: one split.
+        fold: which of these parts is the test part.
         validation: share of the budget that validates (from 20 labels per class on); 0: none.
         mirror: whether a mirrored image keeps its class.
         batch_size: images of a training step.
-        num_workers: processes that fetch batches; changes nothing but the speed.
-        on_bad_file: ``error`` names every file that cannot be read, ``skip`` leaves them out.
-        on_copies: ``error`` names images that stand in two given parts, ``skip`` keeps such copies out of training.
-        seed: which of the images beside the test part are labelled, and in what order they come.
+        num_workers: processes that fetch batches; affects only the speed.
+        on_bad_file: ``error`` names the files that cannot be read, ``skip`` leaves them out.
+        on_copies: ``error`` names images in two given parts, ``skip`` leaves such copies out of training.
+        seed: determines which images outside the test part have a label, and the order of the training images.
 
-    ``depth``, no argument, is how images deeper than 8 bits are read, a key of ``bit_depth.WHITE_VALUES``; None: chosen
-    from the values of all of them. It is set where a network is shown other images than those that it learned from.
+    The attribute ``depth`` is how images deeper than 8 bits are read, a key of ``bit_depth.WHITE_VALUES``; None: chosen
+    from the values of all of them. It is set where a trained network reads other images than those of its training.
 
     Raises:
-        HeadstartError: an argument that makes no sense.
+        HeadstartError: an argument has no valid value.
     """
 
     root: str | None = None
@@ -83,33 +83,36 @@ class ImageSource(ABC):
 
     def _require(self, name: str, is_valid: bool, expected: str) -> None:
         if not is_valid:
-            key, value = name if name == "seed" else f"data.{name}", getattr(self, name)  # one seed for all
+            key, value = (
+                name if name == "seed" else f"data.{name}",
+                getattr(self, name),
+            )  # the seed is a key of the whole configuration
             raise HeadstartError(f"{key}={value}: give {expected}{hint_at_text(value)}")
 
     @property
     def name(self) -> str:
-        """What a table calls the data."""
+        """The name of the data in tables."""
         return type(self).__name__.lower()
 
     def prepare(self) -> None:  # noqa: B027
-        """Downloads or writes the images where the source makes them itself, once; else does nothing.
+        """Downloads or writes the images once, if the source provides them; else does nothing.
 
         Raises:
-            HeadstartError: they cannot be made.
+            HeadstartError: they cannot be downloaded or written.
         """
 
     @cached_property
     @abstractmethod
     def catalog(self) -> Catalog:
-        """What images there are.
+        """The images.
 
         Raises:
-            HeadstartError: no data, or files that cannot be read.
+            HeadstartError: there are no images, or files cannot be read.
         """
 
     @cached_property
     def split(self) -> Split:
-        """Which of them train, validate and test.
+        """The images that train, validate and test.
 
         Raises:
             HeadstartError: the budget does not fit, or there is no such test part.
@@ -126,7 +129,7 @@ class ImageSource(ABC):
         )
 
     def available_budgets(self) -> list[int]:
-        """Up to three of 5, 10, 20, 40, … labels per class that the images allow.
+        """The first three of 5, 10, 20, 40, … labels per class that the images allow.
 
         Raises:
             HeadstartError: there is no such test part.
@@ -135,49 +138,49 @@ class ImageSource(ABC):
 
     @property
     def test_part(self) -> str | None:
-        """The given part that is the test, by its one name."""
+        """The given part that is the test part: ``train``, ``val`` or ``test``; None: not given."""
         return PART_ALIASES[self.test] if self.test else None
 
     @property
     def skipped(self) -> list[tuple[str, str]]:
-        """(name, reason) of images that are there and not used, whatever the budget."""
+        """(name, reason) of images that no budget may use."""
         return self.catalog.skipped + self.split.skipped
 
     @property
     def ignored(self) -> list[dict[str, Any]]:
-        """Images that are there and stand in no class: for each reason the count, and the first twenty names."""
+        """Images outside of the classes: for each reason their number and the first twenty names."""
         return group_ignored(self.catalog.ignored)
 
     @property
     def remarks(self) -> list[str]:
-        """What a person should know of the data before anything trains: what is passed over, and what was assumed."""
-        passed_over = describe_ignored(self.ignored)
-        texts = [*([f"passed over: {passed_over}"] if passed_over else []), *self.catalog.notes]
+        """Messages before a training: the ignored images, and how an ambiguous layout was read."""
+        ignored = describe_ignored(self.ignored)
+        texts = [*([f"passed over: {ignored}"] if ignored else []), *self.catalog.notes]
         return [f"data.root={self.root}: {text}" for text in texts]
 
     def audit(self) -> dict[str, Any] | None:
-        """What may be wrong with the images, for a report; None where nobody would mend it."""
+        """The summary of an audit for a report; None for images that a user cannot change."""
         return None
 
     def read_pixels(self, indices: np.ndarray) -> np.ndarray:
-        """The images at these positions of the catalogue, uint8 (N, C, H, W)."""
+        """The images at these positions of the catalog, uint8 (N, C, H, W)."""
         return self.catalog.pixels[self.catalog.rows[indices]]
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 of what the outcome depends on in the data: content, class, part and shape; no name or path."""
+        """SHA-256 of what results depend on: content, class, part and shape of the images, not their names or paths."""
         rows = sorted((row["sha256"], row["class"], row["part"]) for row in self.split.rows())
         text = json.dumps([self.catalog.pixels.shape[1:], rows, *self.catalog.decoding_key])
         return hashlib.sha256(text.encode()).hexdigest()
 
     @cached_property
     def spec(self) -> ImageSpec:
-        """What the data tell a model; mean and standard deviation are those of the training part."""
+        """The specification for models; mean and standard deviation are those of the training part."""
         channels, height, width = self.catalog.pixels.shape[1:]
-        counts = np.zeros((channels, 256), dtype=np.int64)  # exact, whatever the order
+        counts = np.zeros((channels, 256), dtype=np.int64)  # integers: exact in any order
         for start in range(0, len(self.split.train), 1024):
-            some = self.read_pixels(self.split.train[start : start + 1024])
-            counts += [np.bincount(some[:, c].ravel(), minlength=256) for c in range(channels)]
+            pixels = self.read_pixels(self.split.train[start : start + 1024])
+            counts += [np.bincount(pixels[:, c].ravel(), minlength=256) for c in range(channels)]
         values = np.arange(256) / 255
         share = counts / counts.sum(axis=1, keepdims=True)
         mean = share @ values

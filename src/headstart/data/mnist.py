@@ -51,15 +51,15 @@ class MNIST(ImageSource):
         return next(filter(None, map(_find_files, self._folders())), ())
 
     def _folders(self) -> tuple[Path, Path]:
-        """The folder that a person named, and the one that a download fills."""
+        """The folder that the user gave, and the one for downloads."""
         default = paths.default_data_dir("mnist")
         return default if self.root is None else paths.resolve_root(self.root), default
 
 
 def _find_files(root: Path) -> tuple[Path, ...]:
-    """The four files in the order of ``NAMES``; nothing unless all are there."""
-    found = tuple(path for name in FILE_NAMES if (path := _find_file(root, name)))
-    return found if len(found) == len(FILE_NAMES) else ()
+    """The four files in the order of ``FILE_NAMES``; none unless all are there."""
+    files = tuple(path for name in FILE_NAMES if (path := _find_file(root, name)))
+    return files if len(files) == len(FILE_NAMES) else ()
 
 
 def _find_file(root: Path, name: str) -> Path | None:

@@ -22,10 +22,10 @@ BATCH_SIZE = 256
 
 @dataclass(eq=False)
 class DataModuleSource(ImageSource):
-    """The images of a data module that brings no source of its own, read once into memory.
+    """The images of a data module without an image source, read once into memory.
 
     The module has an ``ImageSpec`` as ``spec`` after ``setup``, and loaders of uint8 (N, C, H, W) and int64 (N,).
-    Its parts are the split. It decides itself what a budget or a seed means.
+    Its parts are the split. The module itself applies the budget and the seed.
 
     Args:
         module: the data module.

@@ -1,4 +1,4 @@
-"""Where data lie: a person's own folder, what we make or download ourselves, and the cache."""
+"""Finds the folders of data: those of the user, those of downloaded or written data sets, and the cache."""
 
 import os
 from difflib import get_close_matches
@@ -18,16 +18,16 @@ def cache_dir() -> Path:
 
 
 def default_data_dir(name: str) -> Path:
-    """Where a data set lies that we make or download: ``data/`` in a clone, else the cache."""
+    """The folder of a downloaded or written data set: in ``data/`` of a clone, else in the cache."""
     in_clone = (CLONE_ROOT / "pyproject.toml").is_file() and (CLONE_ROOT / "data").is_dir()
     return (CLONE_ROOT / "data" if in_clone else cache_dir()) / name
 
 
 def resolve_root(root: str | Path) -> Path:
-    """The folder that a person named, a leading ``~`` expanded.
+    """The folder that the user gave, with a leading ``~`` expanded.
 
     Raises:
-        HeadstartError: there is none, with the name there that is most alike, or it is a file.
+        HeadstartError: there is no such folder (the message names the most similar one), or it is a file.
     """
     try:
         folder = expand_home(root)

@@ -1,4 +1,4 @@
-"""Which images train, validate and test: fixed by content, nested by budget, decided by nothing else."""
+"""Splits images into training, validation and test part by content, seed and budget; smaller budgets are nested."""
 
 from dataclasses import dataclass
 from itertools import count, takewhile
@@ -11,16 +11,21 @@ from headstart.errors import HeadstartError
 from headstart.seeding import derive_key
 
 TEST_SHARE = 0.2
-MIN_LABELS_TO_VALIDATE = 20  # labels per class; with fewer, too few images would be left to choose by
+MIN_LABELS_TO_VALIDATE = 20  # labels per class; with fewer, too few images would validate to choose by
 MAX_VALIDATION = 500  # images per class; more would choose no better and train worse
 SMALLEST_BUDGET, MAX_BUDGETS = 5, 3
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Split:
-    """Positions in the catalogue of the images that train, validate and test, int64.
+    """Positions in the catalog of the images that train, validate and test.
 
-    ``skipped`` are the names of those that no budget may use, each with the reason.
+    Args:
+        catalog: the images.
+        train: int64 (N,).
+        val: int64 (M,); empty for no validation.
+        test: int64 (K,).
+        skipped: (name, reason) of images that no budget may use.
     """
 
     catalog: Catalog
@@ -30,7 +35,7 @@ class Split:
     skipped: list[tuple[str, str]]
 
     def rows(self) -> list[dict[str, str]]:
-        """Each image used: its name, SHA-256, class and part, in the order in which a loader counts them."""
+        """Name, SHA-256, class and part of each image used, in the order of the positions of each part."""
         c = self.catalog
         return [
             {"image": c.names[i], "sha256": c.digests[i], "class": c.classes[c.labels[i]], "part": part}
@@ -41,19 +46,27 @@ class Split:
 
 @dataclass(frozen=True, eq=False)
 class LabelPool:
-    """The images of a class beside the test part, ordered by content: to train, and given to validate."""
+    """The images of a class outside the test part, ordered by content.
+
+    Args:
+        name: the class.
+        train: positions in the catalog of the images to train on (and to validate on, without given ones), int64 (N,).
+        val: positions of the images of a given validation part, int64 (M,).
+    """
 
     name: str
     train: np.ndarray
     val: np.ndarray
 
     def can_fill(self, budget: int) -> bool:
+        """Whether the class has this number of labels for training and validation."""
         return budget <= len(self.train) + (len(self.val) if budget >= MIN_LABELS_TO_VALIDATE else 0)
 
     @property
     def largest_budget(self) -> int:
-        both = len(self.train) + len(self.val)
-        return both if self.can_fill(both) else len(self.train)
+        """The largest number of labels that the class has for training and validation."""
+        total = len(self.train) + len(self.val)
+        return total if self.can_fill(total) else len(self.train)
 
 
 def make_split(
@@ -66,21 +79,21 @@ def make_split(
     folds: int | None = None,
     fold: int = 0,
 ) -> Split:
-    """The split of one seed and budget; a smaller budget's labels are among a larger one's.
+    """The split of a seed and a budget. The labels of a smaller budget are among those of a larger one.
 
     Args:
-        catalogue: what images there are.
+        catalog: the images.
         test: the given part that is the sealed test; None: ``test`` where there is one, else 20 % by content.
         budget: labels per class, training and validation together; None: all.
         validation: share of the budget that validates; 0: none.
-        seed: which of the images are labelled.
-        skip_copies: keep an image out of training that stands in another given part too, instead of refusing it.
-        folds: parts of equal size of which each is the test part once; None: 20 % are.
-        fold: which of them is it here.
+        seed: which images have a label.
+        skip_copies: leave copies in two given parts out of training instead of raising an error.
+        folds: number of parts of equal size, each of which is the test part once; None: the test part is 20 %.
+        fold: which of these parts is the test part.
 
     Raises:
-        HeadstartError: no such part, folds where the data bring a test part, an image in two given parts, a class
-            without a training image, or a budget larger than a class.
+        HeadstartError: there is no such part, ``folds`` are given for data with a test part, an image is in two given
+            parts, a class has no training image, or the budget is larger than a class.
     """
     sealed, pools, skipped = _split_off_test(catalog, test, validation, skip_copies, folds, fold)
     if budget is not None and not all(pool.can_fill(budget) for pool in pools):
@@ -99,7 +112,7 @@ def make_split(
 def list_budgets(
     catalog: Catalog, test: str | None, validation: float, skip_copies: bool, folds: int | None
 ) -> list[int]:
-    """Up to three of 5, 10, 20, 40, …: the smallest that the rarest class has images for beside any test part.
+    """The first three of 5, 10, 20, 40, … that the rarest class has enough images for, whichever fold is the test part.
 
     The arguments are those of :func:`make_split`.
     """
@@ -121,52 +134,52 @@ def _split_off_test(
     folds: int | None,
     fold: int,
 ) -> tuple[np.ndarray, list[LabelPool], list[tuple[str, str]]]:
-    """The test part, each class's images beside it, and what is left out of both, with the reason."""
+    """Positions of the test part, the other images of each class, and (name, reason) of images left out."""
     if test is None and "test" in catalog.parts:
         test = "test"
     if test and folds:
         raise HeadstartError(f"data.folds={folds}: the data bring a {test} part; give data.folds=null, or no such part")
-    # A number for each content, in the order of the SHA-256.
+    # Exact copies have the same number; the numbers are in the order of the SHA-256.
     content = np.unique(catalog.content_ids or catalog.digests, return_inverse=True)[1]
     is_test = _part_mask(catalog, test) if test else np.zeros(len(content), dtype=bool)
-    used = is_test | (catalog.parts != "test")  # a given test part that is not the one asked for does not train
-    left_out = find_conflicting_copies(catalog, content, np.where(is_test, "test", catalog.parts), used, skip_copies)
-    used[list(left_out)] = False
-    is_test = used & (is_test if test else np.isin(content, _select_test(catalog, content, used, folds, fold)))
+    is_used = is_test | (catalog.parts != "test")  # a given test part that is not the requested one does not train
+    left_out = find_conflicting_copies(catalog, content, np.where(is_test, "test", catalog.parts), is_used, skip_copies)
+    is_used[list(left_out)] = False
+    is_test = is_used & (is_test if test else np.isin(content, _select_test(catalog, content, is_used, folds, fold)))
     if test and not is_test.any():
         raise HeadstartError(f"each image of the {test} part stands under two labels; give them one, or add images")
-    rest = np.flatnonzero(used & ~is_test)
+    rest = np.flatnonzero(is_used & ~is_test)
     validates = (catalog.parts[rest] == "val") & (test not in ("val", "train"))
     order = np.lexsort((np.array(catalog.names)[rest], validates, content[rest]))
     rest, validates = rest[order], validates[order]
     pools = []
     for label, name in enumerate(catalog.classes):
-        own = np.flatnonzero(catalog.labels[rest] == label)
-        # Of a class's exact copies one is enough, so that none both trains and validates.
-        own = own[np.unique(content[rest[own]], return_index=True)[1]]
-        given = rest[own[validates[own]]] if validation else rest[:0]
-        pools.append(LabelPool(name, rest[own[~validates[own]]], given))
-    if bare := [pool.name for pool in pools if not len(pool.train)]:
+        members = np.flatnonzero(catalog.labels[rest] == label)
+        # One of each class's exact copies is used, so that no copy trains while another validates.
+        members = members[np.unique(content[rest[members]], return_index=True)[1]]
+        given = rest[members[validates[members]]] if validation else rest[:0]
+        pools.append(LabelPool(name, rest[members[~validates[members]]], given))
+    if untrainable := [pool.name for pool in pools if not len(pool.train)]:
         raise HeadstartError(
-            f"class {', '.join(map(repr, bare))} has no image left to train on beside the test part "
+            f"class {', '.join(map(repr, untrainable))} has no image left to train on beside the test part "
             "(a class needs two different images at least, under no other label); add images, or remove the class"
         )
     return np.flatnonzero(is_test), pools, [(catalog.names[i], left_out[i]) for i in sorted(left_out)]
 
 
 def _part_mask(catalog: Catalog, test: str) -> np.ndarray:
-    found = catalog.parts == test
-    if not found.any():
-        there = ", ".join(sorted({str(part) for part in catalog.parts} - {""})) or "none"
-        raise HeadstartError(f"data.test={test}: the data bring no such part (they bring: {there})")
-    return found
+    mask = catalog.parts == test
+    if not mask.any():
+        given = ", ".join(sorted({str(part) for part in catalog.parts} - {""})) or "none"
+        raise HeadstartError(f"data.test={test}: the data bring no such part (they bring: {given})")
+    return mask
 
 
 def _select_test(
     catalog: Catalog, content: np.ndarray, is_used: np.ndarray, folds: int | None, fold: int
 ) -> np.ndarray:
-    """The contents of the test images, in the order of the SHA-256: of each class the first fifth, or a fold."""
-    first = []
+    """The content numbers of the test images: of each class the first fifth in the order of the SHA-256, or a fold."""
+    selected = []
     for label, name in enumerate(catalog.classes):
         unique = np.unique(content[is_used & (catalog.labels == label)])
         if folds and len(unique) < folds:
@@ -174,14 +187,14 @@ def _select_test(
                 f"data.folds={folds}: class {name!r} has {len(unique)} different images; give fewer folds"
             )
         share = unique[: max(1, round(TEST_SHARE * len(unique)))]
-        first.append(np.array_split(unique, folds)[fold] if folds else share)
-    return np.concatenate(first)
+        selected.append(np.array_split(unique, folds)[fold] if folds else share)
+    return np.concatenate(selected)
 
 
 def _sample_labels(
     pool: LabelPool, budget: int | None, share: float, seed: int, label: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The labels of one class that train, and those that validate."""
+    """Positions of the images of one class that train, and of those that validate."""
     train = pool.train[np.random.default_rng(derive_key(seed, "split", label)).permutation(len(pool.train))]
     if not share:
         return train[:budget], train[:0]
@@ -189,10 +202,10 @@ def _sample_labels(
         val = pool.val[np.random.default_rng(derive_key(seed, "split", label, 1)).permutation(len(pool.val))]
         if budget is None:
             return train, val
-        wanted = max(min(round(share * budget), len(val)), budget - len(train))
-        return train[: budget - wanted], val[:wanted]
+        num_val = max(min(round(share * budget), len(val)), budget - len(train))
+        return train[: budget - num_val], val[:num_val]
     train = train[:budget]
-    due = np.floor(share * np.arange(len(train) + 1) + 1e-9)  # so many of the first k validate, for every k
-    validates = due[1:] > due[:-1]
+    targets = np.floor(share * np.arange(len(train) + 1) + 1e-9)  # how many of the first k images validate
+    validates = targets[1:] > targets[:-1]
     validates &= np.cumsum(validates) <= MAX_VALIDATION
     return train[~validates], train[validates]

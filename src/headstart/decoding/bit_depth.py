@@ -1,4 +1,4 @@
-"""Bit depth and range: which value is white in images whose values have more than 8 bits.
+"""Determines which value is white in images of more than 8 bits per value.
 
 One depth holds for a whole data set: it is chosen from the values of all its deep images, and stored in its
 ``ImageSpec``, so that prediction reads an image as training did. 8-bit images need none: 255 is their white.
@@ -77,7 +77,7 @@ def choose_depth(extents: Sequence[Extent], names: Sequence[str]) -> str:
         names: theirs, for the message.
 
     Raises:
-        DepthError: the range cannot be told.
+        DepthError: the range cannot be determined.
     """
     most = max(range(len(extents)), key=lambda i: (extents[i].high, names[i]))
     low, high = min(extent.low for extent in extents), extents[most].high

@@ -1,4 +1,4 @@
-"""How a file becomes pixels: upright, on white, 8 bits a channel, square."""
+"""Decodes image files to pixels: upright, on white, 8 bits per channel, square."""
 
 import io
 from collections.abc import Callable
@@ -172,7 +172,7 @@ def describe_decode_error(error: BaseException) -> str:
 
 
 def _process_image(source: Path | str | bytes | Image.Image, function: Callable[[Image.Image], _T]) -> _T:
-    """What ``work`` makes of an image; metadata that Pillow fails on are left away first."""
+    """Calls ``function`` with the opened image; if Pillow fails, tries again without the file's metadata."""
     if isinstance(source, Image.Image):
         return function(source)
     if isinstance(source, str):

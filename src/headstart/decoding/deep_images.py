@@ -1,4 +1,4 @@
-"""Images whose values have more than 8 bits: which they are, the range of their values, and how these become 8 bits."""
+"""Finds images of more than 8 bits per value, measures the range of their values and reduces them to 8 bits."""
 
 from dataclasses import replace
 from typing import Any
@@ -8,7 +8,7 @@ from PIL import Image
 
 from headstart.decoding import bit_depth as depths
 from headstart.decoding.bit_depth import Extent, PixelError
-from headstart.decoding.orientation import load_pixels
+from headstart.decoding.orientation import load_pixels, tiff_tags
 
 BITS_PER_SAMPLE, PHOTOMETRIC, SAMPLE_FORMAT = 258, 262, 339  # tags of TIFF
 WHITE_IS_0 = 0  # of PHOTOMETRIC
@@ -27,7 +27,7 @@ def image_extent(image: Image.Image) -> Extent:
         PixelError: they cannot be read as brightness.
     """
     is_color, mask = _is_deep_color(image), image.info.get("transparency")
-    if _tiff_tags(image).get(PHOTOMETRIC) == WHITE_IS_0:
+    if tiff_tags(image).get(PHOTOMETRIC) == WHITE_IS_0:
         raise PixelError("a TIFF of more than 8 bits in which white is 0; store it with black as 0")
     load_pixels(image)
     if not is_color:
@@ -46,7 +46,7 @@ def reduce_depth(image: Image.Image, depth: str | None) -> Image.Image:
         PixelError: its values cannot be read by ``depth``.
     """
     if not is_deep(image):
-        if SIGNED_INTEGER in _tiff_tags(image).get(SAMPLE_FORMAT, ()):
+        if SIGNED_INTEGER in tiff_tags(image).get(SAMPLE_FORMAT, ()):
             raise PixelError("signed 8-bit values; store them as 0 to 255")
         load_pixels(image)
         return image
@@ -74,12 +74,7 @@ def _is_deep_color(image: Image.Image) -> bool:
     """Whether a file stores 16 bits a channel, of which Pillow gives the upper 8."""
     if _has_deep_mode(image):
         return False
-    if tags := _tiff_tags(image):
+    if tags := tiff_tags(image):
         return max(tags.get(BITS_PER_SAMPLE, (8,))) > 8
     tiles: Any = getattr(image, "tile", ())  # none once the image is loaded: what it holds then are 8 bits
     return image.format == "PNG" and bool(tiles) and ";16" in str(tiles[0].args)
-
-
-def _tiff_tags(image: Image.Image) -> Any:
-    """The tags of a TIFF; none of other files."""
-    return getattr(image, "tag_v2", {})

@@ -1,4 +1,4 @@
-"""Metadata of PNG and JPEG files left away: what no pixel depends on keeps no pixel from being read."""
+"""Removes metadata from PNG and JPEG files, so that damaged metadata does not prevent decoding."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""Which way is up: the orientation that a camera wrote into a photograph's metadata."""
+"""Reads and applies the orientation in the metadata of a photograph."""
 
 import struct
 from typing import Any
@@ -64,7 +64,11 @@ def turn_upright(image: Image.Image, orientation: int) -> Image.Image:
     return image.transpose(TRANSPOSES[orientation]) if orientation in TRANSPOSES else image
 
 
+def tiff_tags(image: Image.Image) -> Any:
+    """The tags of a TIFF; empty for other files."""
+    return getattr(image, "tag_v2", {})
+
+
 def _is_mapped_turned(image: Image.Image) -> bool:
-    tags: Any = getattr(image, "tag_v2", {})
     tiles: Any = getattr(image, "tile", ())
-    return tags.get(ORIENTATION_TAG) in SIDEWAYS and bool(tiles) and tiles[0].codec_name == "raw"
+    return tiff_tags(image).get(ORIENTATION_TAG) in SIDEWAYS and bool(tiles) and tiles[0].codec_name == "raw"

@@ -1,7 +1,20 @@
 """Models: LightningModules that take raw pixels and an ``ImageSpec``."""
 
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from headstart.models.classic import AlexNet as AlexNet
+    from headstart.models.classic import LeNet as LeNet
+    from headstart.models.classifier import Classifier as Classifier
+    from headstart.models.distillation import Distilled as Distilled
+    from headstart.models.finetune import FineTuned as FineTuned
+    from headstart.models.frozen import Frozen as Frozen
+    from headstart.models.partial_transfer import PartialTransfer as PartialTransfer
+    from headstart.models.prediction import Prediction as Prediction
+    from headstart.models.scratch import PlainResNet as PlainResNet
+    from headstart.models.scratch import ScratchBackbone as ScratchBackbone
+    from headstart.models.scratch import ScratchCNN as ScratchCNN
 
 _MODULES = {
     "Classifier": "classifier",

@@ -21,6 +21,7 @@ AUGMENTATION_PRESETS: dict[str, tuple[dict[str, float], dict[str, float]]] = {
     "light": ({"mirror": True}, GLYPH_AUGMENTATION),
 }
 AUGMENTATION_KEYS = {"crop", "rotate", "shift", "zoom", "color", "mirror"}
+AUGMENTATION_RANGES = {"crop": "a share above 0, up to 1", "mirror": "true or false"}  # of the others: 0 or more
 
 
 def parse_augmentation(augment: str | dict[str, float] | None, mirror: bool) -> dict[str, float]:
@@ -34,7 +35,7 @@ def parse_augmentation(augment: str | dict[str, float] | None, mirror: bool) -> 
         mirror: whether a mirrored image keeps its class.
 
     Raises:
-        HeadstartError: an unknown preset or strength, or a strength that is not a number.
+        HeadstartError: an unknown preset or strength, or a strength that is not a number or out of range.
     """
     if augment is None:
         return {}
@@ -46,6 +47,12 @@ def parse_augmentation(augment: str | dict[str, float] | None, mirror: bool) -> 
         raise HeadstartError(
             f"model.augment={augment}: give auto, light, null or a dict of {', '.join(sorted(AUGMENTATION_KEYS))}"
         )
+    for key, value in augment.items():
+        is_valid = value in (0, 1) if key == "mirror" else 0 < value <= 1 if key == "crop" else 0 <= value < math.inf
+        if not is_valid:
+            raise HeadstartError(
+                f"model.augment.{key}={value}: give {AUGMENTATION_RANGES.get(key, 'a number of 0 or more')}"
+            )
     return {**augment, "mirror": bool(augment.get("mirror")) and mirror}
 
 

@@ -11,6 +11,7 @@ from headstart.backbones.build import build_backbone, feature_width
 from headstart.backbones.normalization import input_normalization
 from headstart.backbones.resolve import resolve_backbone
 from headstart.backbones.weights import load_weights
+from headstart.errors import HeadstartError
 from headstart.image_spec import ImageSpec
 from headstart.models.augmentation import augment_images
 from headstart.models.finetune import FineTuned
@@ -48,7 +49,9 @@ class Distilled(FineTuned):
     ) -> None:
         super().__init__(spec, backbone, backbone_lr, head_lr, batch_norm, **recipe)
         self.teacher_weight = check_positive("teacher_weight", teacher_weight)
-        self.teacher_size = int(check_positive("teacher_size", teacher_size))
+        if isinstance(teacher_size, bool) or not isinstance(teacher_size, int) or teacher_size < 1:
+            raise HeadstartError(f"model.teacher_size={teacher_size}: give a whole number of pixels, 1 or more")
+        self.teacher_size = teacher_size
         resolved = resolve_backbone(teacher or {"weights": "hub"})
         mean, std = input_normalization(resolved)
         self.teacher_settings = {**resolved, "mean": mean, "std": std}

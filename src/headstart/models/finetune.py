@@ -10,7 +10,7 @@ from headstart.errors import HeadstartError
 from headstart.image_spec import ImageSpec
 from headstart.models import optimizer
 from headstart.models.pretrained_classifier import PretrainedClassifier
-from headstart.models.recipe import Recipe, RecipeArguments, check_positive
+from headstart.models.recipe import Recipe, RecipeArguments
 from headstart.networks.modes import lock_eval_mode
 
 
@@ -43,14 +43,12 @@ class FineTuned(PretrainedClassifier):
         **recipe: Unpack[RecipeArguments],
     ) -> None:
         super().__init__(spec, backbone, head_lr, **recipe)
-        self.backbone_lr = check_positive(
-            "backbone_lr", self.default_backbone_lr() if backbone_lr is None else backbone_lr
-        )
+        self.set_backbone_lr(backbone_lr)
         is_embedded = is_embedded_architecture(self.backbone_settings)
         self.batch_norm = batch_norm or ("batch" if is_embedded else "fixed")
         if self.batch_norm not in ("batch", "fixed"):
             raise HeadstartError(f"model.batch_norm={batch_norm}: give batch, fixed or null")
-        self.save_hyperparameters({"backbone_lr": self.backbone_lr, "batch_norm": self.batch_norm}, logger=False)
+        self.save_hyperparameters({"batch_norm": self.batch_norm}, logger=False)
         if self.batch_norm == "fixed":
             for module in self.backbone.modules():
                 if isinstance(module, _BatchNorm):

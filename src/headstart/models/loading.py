@@ -43,7 +43,7 @@ def load(path: str | Path) -> "Classifier":
     if not (isinstance(cls, type) and issubclass(cls, Classifier)):
         raise HeadstartError(f"{path}: refused, {class_path} is not a model")
     try:
-        model: Classifier = cls.load_from_checkpoint(path, map_location="cpu")  # type: ignore[attr-defined]
+        model: Classifier = cls.load_from_checkpoint(path, map_location="cpu")
     except (RuntimeError, TypeError, KeyError) as error:
         raise HeadstartError(f"{path}: it does not fit {name} ({first_line(error)[:200]})") from error
     return model.eval()

@@ -13,7 +13,7 @@ from headstart.errors import HeadstartError
 from headstart.image_spec import ImageSpec
 from headstart.models import optimizer
 from headstart.models.pretrained_classifier import PretrainedClassifier
-from headstart.models.recipe import Recipe, RecipeArguments, check_positive
+from headstart.models.recipe import Recipe, RecipeArguments
 from headstart.networks.modes import lock_eval_mode, unlock_eval_mode
 from headstart.networks.stages import direct_tensor_names, find_stages, modules_by_stage
 
@@ -58,10 +58,7 @@ class PartialTransfer(PretrainedClassifier):
         if mode not in TRANSFER_MODES:
             raise HeadstartError(f"model.mode={mode}: give {', '.join(TRANSFER_MODES[:-1])} or {TRANSFER_MODES[-1]}")
         self.mode = mode
-        self.backbone_lr = check_positive(
-            "backbone_lr", self.default_backbone_lr() if backbone_lr is None else backbone_lr
-        )
-        self.save_hyperparameters({"backbone_lr": self.backbone_lr}, logger=False)
+        self.set_backbone_lr(backbone_lr)
         self.transferred_module_names = self._select_modules(num_stages)
         for name, parameter in self.backbone.named_parameters():
             parameter.requires_grad_(mode == "finetuned" or name not in self._transferred_tensor_names())

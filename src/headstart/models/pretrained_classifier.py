@@ -47,9 +47,14 @@ class PretrainedClassifier(BackboneClassifier):
         self.register_normalization(mean, std)
         self._weights_loaded = False
 
-    def default_backbone_lr(self) -> float:
-        """AdamW's peak learning rate of the backbone where none is given; figures in ``conf/backbone``."""
-        return 1e-3 if is_embedded_architecture(self.backbone_settings) else 1e-4
+    def set_backbone_lr(self, lr: float | None) -> None:
+        """Stores AdamW's peak learning rate of the backbone; None: a default for the architecture.
+
+        Figures are in ``conf/backbone``.
+        """
+        default = 1e-3 if is_embedded_architecture(self.backbone_settings) else 1e-4
+        self.backbone_lr = check_positive("backbone_lr", default if lr is None else lr)
+        self.save_hyperparameters({"backbone_lr": self.backbone_lr}, logger=False)
 
     def setup(self, stage: str) -> None:
         if stage == "fit" and not self._weights_loaded:

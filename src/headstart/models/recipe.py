@@ -34,7 +34,7 @@ class Recipe:
         >>> Recipe(epochs={5: 100, 20: 50}, weight_decay=5e-2)
 
     Raises:
-        HeadstartError: a weight decay or label smoothing below 0, or not a number.
+        HeadstartError: a weight decay below 0, a label smoothing outside of [0, 1], or one that is not a number.
     """
 
     epochs: int | Mapping[int, int] = 100
@@ -44,17 +44,21 @@ class Recipe:
 
     def __post_init__(self) -> None:
         check_positive("weight_decay", self.weight_decay, allow_zero=True)
-        check_positive("label_smoothing", self.label_smoothing, allow_zero=True)
+        if check_positive("label_smoothing", self.label_smoothing, allow_zero=True) > 1:
+            raise HeadstartError(f"model.label_smoothing={self.label_smoothing}: give a share of 0 to 1")
 
 
 def epochs_for(epochs: Any, labels_per_class: int) -> int:
     """The number of epochs for a budget: ``epochs`` itself, or a row of the table (see ``Recipe``).
 
     Raises:
-        HeadstartError: ``epochs`` is neither a number nor a table.
+        HeadstartError: ``epochs`` is neither a whole number nor a table of them.
     """
     try:
         table = {0: epochs} if isinstance(epochs, int) else {int(k): int(v) for k, v in epochs.items()}
+        values = [epochs] if isinstance(epochs, int) else [*epochs, *epochs.values()]
+        if any(isinstance(value, bool | float) for value in values):
+            table = {}
     except (AttributeError, TypeError, ValueError):
         table = {}
     has_mixed_keys = not isinstance(epochs, int) and table and len({type(key) for key in epochs}) > 1

@@ -1,4 +1,4 @@
-"""A folder of images looked through before anything trains: all that may be wrong with it. Torch-free."""
+"""Audits a folder of images: finds what may be wrong with them before a model trains. Torch-free."""
 
 import warnings
 from collections import Counter
@@ -27,17 +27,17 @@ MAX_EXAMPLES = 20  # of each kind, in a summary
 
 @dataclass(frozen=True)
 class Audit:
-    """What an audit found.
+    """The result of an audit.
 
     Args:
-        name: the folder's.
-        images: how many can be read.
-        classes: of each class, how many of them in each part (with an empty name where there are no parts).
-        findings: all of them, a kind after the other in the order of ``KINDS``.
-        alike: how many pairs have similar perceptual hashes (``candidates``), how many of these were ``compared``,
-            how many of these look the same (``pairs``), almost surely (``sure``) or ``perhaps``, and how many of these
-            lie under two labels (``mislabelled``) or in two parts (``cross_split``).
-        depth: how images deeper than 8 bits are read, in a line; empty where there are none.
+        name: name of the folder.
+        images: number of readable images.
+        classes: number of readable images by class and part (an empty name for data without parts).
+        findings: all findings, sorted by kind in the order of ``FINDING_KINDS``.
+        pair_counts: number of pairs with similar perceptual hashes (``candidates``), of those ``compared``, of those
+            that look the same (``pairs``), almost surely (``sure``) or ``perhaps``, and of those with two labels
+            (``mislabelled``) or in two parts (``cross_split``).
+        depth: one line on how images deeper than 8 bits are read; empty if there are none.
     """
 
     name: str
@@ -52,12 +52,12 @@ class Audit:
 
     @property
     def counts(self) -> dict[str, int]:
-        """How many findings there are of each kind that was found, of pairs that look the same even unlisted ones."""
+        """Number of findings of each kind that occurs; of near-duplicates also those that are not listed."""
         counts = Counter(finding.kind for finding in self.findings) | Counter(near_duplicate=self.pair_counts["pairs"])
         return {kind: counts[kind] for kind in FINDING_KINDS if counts[kind]}
 
     def to_dict(self, limit: int | None = None) -> dict[str, Any]:
-        """Plain JSON: all counts, and of each kind at most ``limit`` findings with at most ``limit`` paths each."""
+        """Plain values for JSON: all counts, and of each kind at most ``limit`` findings of at most ``limit`` paths."""
         return {
             "name": self.name,
             "images": self.images,
@@ -67,7 +67,8 @@ class Audit:
             "depth": self.depth,
             "findings": {
                 kind: [
-                    {"paths": list(found.paths[:limit]), "text": found.text} for found in self.findings_of(kind)[:limit]
+                    {"paths": list(finding.paths[:limit]), "text": finding.text}
+                    for finding in self.findings_of(kind)[:limit]
                 ]
                 for kind in self.counts
             },
@@ -75,33 +76,33 @@ class Audit:
 
     @property
     def pairs_summary(self) -> str:
-        """What the pairs that look the same are worth, in a sentence or two."""
-        alike, pairs = self.pair_counts, self.pair_counts["pairs"]
-        said = (
-            f"{alike['candidates']:,} pair{'s have' if alike['candidates'] != 1 else ' has'} similar hashes; "
-            f"of {alike['compared']:,} compared, {pairs:,} look the same: {alike['sure']:,} almost surely, "
-            f"{alike['perhaps']:,} perhaps ({alike['mislabelled']:,} under two labels, "
-            f"{alike['cross_split']:,} in two parts)."
+        """One or two sentences on the pairs that look the same."""
+        counts, pairs = self.pair_counts, self.pair_counts["pairs"]
+        summary = (
+            f"{counts['candidates']:,} pair{'s have' if counts['candidates'] != 1 else ' has'} similar hashes; "
+            f"of {counts['compared']:,} compared, {pairs:,} look the same: {counts['sure']:,} almost surely, "
+            f"{counts['perhaps']:,} perhaps ({counts['mislabelled']:,} under two labels, "
+            f"{counts['cross_split']:,} in two parts)."
         )
-        if pairs > self.images or 10 * alike["perhaps"] > self.images:  # copies are seldom so many
-            said += " So many are a sign of images that are alike by nature: look before you believe them."
-        return said
+        if pairs > self.images or 10 * counts["perhaps"] > self.images:  # copies are seldom so many
+            summary += " So many are a sign of images that are alike by nature: look before you believe them."
+        return summary
 
     def summary(self) -> dict[str, Any]:
-        """What a report shows: all counts, and at most twenty findings of each kind."""
+        """The part that a report shows: all counts, and at most twenty findings of each kind."""
         return self.to_dict(MAX_EXAMPLES)
 
 
 def audit_folder(root: str | Path) -> Audit:
-    """Looks at every image of ``root/<class>/*`` or ``root/{train,val,test}/<class>/*``; writes nothing.
+    """Audits all images of ``root/<class>/*`` or ``root/{train,val,test}/<class>/*``; writes nothing.
 
     Raises:
-        HeadstartError: there is no such folder, or its layout cannot be told.
+        HeadstartError: there is no such folder, or its layout cannot be determined.
     """
-    place = resolve_root(root)
-    layout = read_layout(place)
-    files, troubles = _collect_files(place, layout.classes)
-    names, good, prints = [], [], []
+    folder = resolve_root(root)
+    layout = read_layout(folder)
+    files, file_findings = _collect_files(folder, layout.classes)
+    names, readable, fingerprints = [], [], []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow on odd metadata, or on a photograph that is merely large
         paths = [file.path for file in files]
@@ -111,53 +112,52 @@ def audit_folder(root: str | Path) -> Audit:
         except DepthError as error:
             depth = DepthChoice()
             depth_errors = {i: str(error) for i, header in enumerate(headers) if header.is_deep}
-        look = partial(compute_fingerprint, depth=depth.name)
-        looked = list(thread_map(look, paths, "looking at images"))
-    for i, (file, seen) in enumerate(zip(files, looked, strict=True)):
-        name = relative_name(place, file.path)
-        if isinstance(seen, Fingerprint):
+        fingerprint = partial(compute_fingerprint, depth=depth.name)
+        results = list(thread_map(fingerprint, paths, "looking at images"))
+    for i, (file, result) in enumerate(zip(files, results, strict=True)):
+        name = relative_name(folder, file.path)
+        if isinstance(result, Fingerprint):
             names.append(name)
-            good.append(file)
-            prints.append(seen)
+            readable.append(file)
+            fingerprints.append(result)
         else:
             kind = "unreadable" if has_image_suffix(file.path) else "no_image"
-            troubles.append(Finding(kind, (name,), depth_errors.get(i, seen)))
-    counts = {
-        label: dict.fromkeys((folder.part for folder in layout.classes if encode_name(folder.name) == label), 0)
-        for label in sorted({encode_name(folder.name) for folder in layout.classes})
-    }
-    for file in good:
+            file_findings.append(Finding(kind, (name,), depth_errors.get(i, result)))
+    counts: dict[str, dict[str, int]] = {}
+    for class_folder in sorted(layout.classes, key=lambda class_folder: encode_name(class_folder.name)):
+        counts.setdefault(encode_name(class_folder.name), {})[class_folder.part] = 0
+    for file in readable:
         counts[file.label][file.part] += 1
-    pairs, alike = checks.find_near_copies(names, good, prints)
-    found = [
+    near_copies, pair_counts = checks.find_near_copies(names, readable, fingerprints)
+    findings = [
         *checks.find_layout_findings(layout),
-        *troubles,
-        *checks.find_exact_copies(names, good, prints),
-        *pairs,
-        *checks.find_odd_sizes(names, prints),
-        *checks.find_class_problems(place, layout.classes, counts),
+        *file_findings,
+        *checks.find_exact_copies(names, readable, fingerprints),
+        *near_copies,
+        *checks.find_odd_sizes(names, fingerprints),
+        *checks.find_class_problems(folder, layout.classes, counts),
         *checks.find_ignored_images(layout),
-        *checks.find_junk_folders(place),
+        *checks.find_junk_folders(folder),
     ]
-    found.sort(key=lambda finding: list(FINDING_KINDS).index(finding.kind))
-    return Audit(encode_name(place.absolute().name), len(good), counts, found, alike, depth.text)
+    findings.sort(key=lambda finding: list(FINDING_KINDS).index(finding.kind))
+    return Audit(encode_name(folder.absolute().name), len(readable), counts, findings, pair_counts, depth.text)
 
 
 def _collect_files(root: Path, folders: Sequence[ClassFolder]) -> tuple[list[LabeledFile], list[Finding]]:
-    """The files of all classes, and what is wrong with a class's folder."""
-    files, troubles = [], []
+    """The files of all classes, and findings for class folders that are empty or cannot be read."""
+    files, findings = [], []
     empty: dict[str, list[str]] = {}
     for folder in folders:
         name = relative_name(root, folder.path)
         if folder.listing.errors:
             path, reason = folder.listing.errors[0]
             where = "" if path == folder.path else f"{relative_name(root, path)}: "
-            troubles.append(Finding("unreadable", (name,), f"nothing in it was looked at: {where}{reason}"))
+            findings.append(Finding("unreadable", (name,), f"nothing in it was looked at: {where}{reason}"))
             continue
         files += list_class_files(folder)
         if not folder.listing.files:
             empty.setdefault(encode_name(folder.name), []).append(name)
     for names in empty.values():
         mend = "fill or remove the folder" if len(names) == 1 else "fill or remove the folders"
-        troubles.append(Finding("empty_class", tuple(names), f"no images in it; {mend}"))
-    return files, troubles
+        findings.append(Finding("empty_class", tuple(names), f"no images in it; {mend}"))
+    return files, findings

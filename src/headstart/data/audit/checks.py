@@ -1,4 +1,4 @@
-"""What may be wrong with a folder of images, a finding each: copies, sizes, classes, folders that are passed over."""
+"""The checks of an audit: copies, sizes, classes, ignored images and folders."""
 
 import os
 import unicodedata
@@ -22,20 +22,18 @@ from headstart.file_names import encode_name
 
 MAX_LISTED_PAIRS = 1000  # pairs that look the same
 IMBALANCE_RATIO = 3  # times fewer images than the largest class
-FAR_LOG2_RATIO, FAR_DEVIATIONS = (
-    np.log2(3),
-    5,
-)  # a side three times the median side, and five robust standard deviations away
+# An odd size: a side three times the median side, and five robust standard deviations away.
+FAR_LOG2_RATIO, FAR_DEVIATIONS = np.log2(3), 5
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was found.
+    """A finding of an audit.
 
     Args:
-        kind: one of ``headstart.reporting.finding_kinds.KINDS``.
-        paths: the files or folders, by their names below the root, or the classes.
-        text: what was found, in a few words.
+        kind: a key of ``headstart.reporting.finding_kinds.FINDING_KINDS``.
+        paths: the files or folders, relative to the root, or the classes.
+        text: a few words on the problem.
     """
 
     kind: str
@@ -46,7 +44,7 @@ class Finding:
 def find_exact_copies(
     names: Sequence[str], files: Sequence[LabeledFile], fingerprints: Sequence[Fingerprint]
 ) -> Iterator[Finding]:
-    """Groups of images with the same pixels."""
+    """Finds groups of images with the same pixels."""
     for group in group_duplicates(range(len(fingerprints)), lambda i: fingerprints[i].content):
         paths, (labels, parts) = tuple(names[i] for i in group), _describe_spread(files, group)
         same = "the same image" if len(group) == 2 else f"the same image, {len(group):,} times,"
@@ -61,14 +59,14 @@ def find_exact_copies(
 def find_near_copies(
     names: Sequence[str], files: Sequence[LabeledFile], fingerprints: Sequence[Fingerprint]
 ) -> tuple[list[Finding], dict[str, int]]:
-    """Pairs that look the same, a thousand at most, the gravest first; and how many there are, see ``Audit.alike``."""
-    first = sorted({p.content: i for i, p in reversed(list(enumerate(fingerprints)))}.values())
-    found = find_similar_pairs([fingerprints[i] for i in first])
-    grave: list[Finding] = []
+    """Finds at most 1,000 pairs that look the same, those across labels or parts first; and ``Audit.pair_counts``."""
+    unique = sorted({p.content: i for i, p in reversed(list(enumerate(fingerprints)))}.values())
+    similar = find_similar_pairs([fingerprints[i] for i in unique])
+    crossing: list[Finding] = []
     rest: list[Finding] = []
     across_labels = across_parts = 0
-    for pair, agreement in zip(found.pairs, found.agreement, strict=True):
-        both = [first[i] for i in pair]
+    for pair, agreement in zip(similar.pairs, similar.agreement, strict=True):
+        both = [unique[i] for i in pair]
         labels, parts = _describe_spread(files, both)
         across_labels, across_parts = across_labels + bool(labels), across_parts + bool(parts)
         where = (f", under {labels}" if labels else "") + (f", in {parts}" if parts else "")
@@ -76,21 +74,21 @@ def find_near_copies(
             f"{'almost surely' if agreement >= SURE_AGREEMENT else 'perhaps'} the same picture ({agreement:.3f}){where}"
         )
         finding = Finding("near_duplicate", tuple(names[i] for i in both), text)
-        (grave if where else rest).append(finding)
-    sure = int((found.agreement >= SURE_AGREEMENT).sum())
-    return (grave + rest)[:MAX_LISTED_PAIRS], {
-        "candidates": found.num_candidates,
-        "compared": found.num_compared,
-        "pairs": len(found.pairs),
+        (crossing if where else rest).append(finding)
+    sure = int((similar.agreement >= SURE_AGREEMENT).sum())
+    return (crossing + rest)[:MAX_LISTED_PAIRS], {
+        "candidates": similar.num_candidates,
+        "compared": similar.num_compared,
+        "pairs": len(similar.pairs),
         "sure": sure,
-        "perhaps": len(found.pairs) - sure,
+        "perhaps": len(similar.pairs) - sure,
         "mislabelled": across_labels,
         "cross_split": across_parts,
     }
 
 
 def find_odd_sizes(names: Sequence[str], fingerprints: Sequence[Fingerprint]) -> list[Finding]:
-    """Images of which a side is far from the median side, the farthest first."""
+    """Finds images with a side far from the median side, the farthest first."""
     if not fingerprints:
         return []
     sides = np.log2([(p.width, p.height) for p in fingerprints])
@@ -109,7 +107,7 @@ def find_odd_sizes(names: Sequence[str], fingerprints: Sequence[Fingerprint]) ->
 
 
 def find_layout_findings(layout: Layout) -> list[Finding]:
-    """What training refuses in the folders, and what is taken in one way and could be meant in another."""
+    """Findings for what training refuses in a layout, and for what is ambiguous."""
     return [
         Finding(kind, tuple(relative_name(layout.root, path) for path in remark.paths), remark.text)
         for kind, remarks in (("layout", layout.problems), ("layout_note", layout.notes))
@@ -118,7 +116,7 @@ def find_layout_findings(layout: Layout) -> list[Finding]:
 
 
 def find_ignored_images(layout: Layout) -> list[Finding]:
-    """Images that training passes over, by reason; those in junk folders are named by these."""
+    """Findings for images that training ignores, by reason, except those in junk folders (``find_junk_folders``)."""
     groups: dict[str, list[str]] = defaultdict(list)
     for reason, path in layout.ignored:
         if reason != JUNK_REASON:
@@ -129,32 +127,38 @@ def find_ignored_images(layout: Layout) -> list[Finding]:
 def find_class_problems(
     root: Path, folders: Sequence[ClassFolder], counts: Mapping[str, Mapping[str, int]]
 ) -> list[Finding]:
-    """What is wrong with the classes themselves; ``counts`` are their images in each part."""
-    found = []
+    """Finds problems of the classes: a single one, similar names, imbalance, classes missing in a part.
+
+    Args:
+        root: the folder of images.
+        folders: the class folders.
+        counts: number of images by class and part.
+    """
+    findings = []
     if len(counts) == 1:
-        found.append(Finding("single_class", tuple(counts), describe_one_class(root, folders)))
+        findings.append(Finding("single_class", tuple(counts), describe_one_class(root, folders)))
     labels = list(counts)
     for group in group_duplicates(range(len(labels)), lambda i: unicodedata.normalize("NFC", labels[i]).casefold()):
         text = "names that differ only by case, or in how an accent is stored"
-        found.append(Finding("case", tuple(labels[i] for i in group), text))
+        findings.append(Finding("case", tuple(labels[i] for i in group), text))
     total = {label: sum(of_part.values()) for label, of_part in counts.items()}
     largest = max(total, key=lambda label: total[label])
     for label, count in sorted(total.items(), key=lambda item: item[1]):
         if 0 < count * IMBALANCE_RATIO <= total[largest]:
             text = f"{describe_count(count, 'image')}; {largest}, the largest class, has {total[largest]:,}"
-            found.append(Finding("imbalance", (label,), text))
+            findings.append(Finding("imbalance", (label,), text))
     for part in dict.fromkeys(folder.part for folder in folders):
-        there = {encode_name(folder.name): folder.path.parent for folder in folders if folder.part == part}
-        place = relative_name(root, next(iter(there.values())))
-        for label in counts.keys() - there.keys() if part else ():
+        class_folders = {encode_name(folder.name): folder.path.parent for folder in folders if folder.part == part}
+        place = relative_name(root, next(iter(class_folders.values())))
+        for label in counts.keys() - class_folders.keys() if part else ():
             if not total[label]:
-                continue  # an empty class, which is named as such
-            found.append(Finding("missing_class", (f"{place}/{label}",), f"class {label} is missing in {part}"))
-    return found
+                continue  # an empty class has a finding of its own
+            findings.append(Finding("missing_class", (f"{place}/{label}",), f"class {label} is missing in {part}"))
+    return findings
 
 
 def find_junk_folders(root: Path) -> Iterator[Finding]:
-    """Folders that are passed over and that a person may not know of: known junk, and hidden ones with images."""
+    """Finds ignored folders that a user may not know of: known junk folders, and hidden folders with images."""
     for base, below, _ in os.walk(root):
         for folder in sorted(Path(base, name) for name in below if not is_visible(name)):
             inside = [path for path in folder.rglob("*") if path.is_file()]
@@ -165,7 +169,7 @@ def find_junk_folders(root: Path) -> Iterator[Finding]:
 
 
 def _describe_spread(files: Sequence[LabeledFile], group: Sequence[int]) -> tuple[str, str]:
-    """The labels and the parts of some files, each empty where there is but one."""
+    """Texts on the labels and the parts of a group of files, each empty if there is only one."""
     labels = Counter(files[i].label for i in group)
     parts = Counter(files[i].part for i in group)
     return (

@@ -1,4 +1,4 @@
-"""Copies among images: exact ones by a hash of all pixels, others by how alike two pictures look."""
+"""Finds copies among images: exact copies by a hash of their pixels, near-duplicates by similar thumbnails."""
 
 import hashlib
 from collections.abc import Sequence
@@ -11,25 +11,25 @@ from PIL import Image
 from headstart.data import pixel_cache
 
 THUMBNAIL_SIDE = 32  # pixels of a thumbnail
-MAX_HASH_DISTANCE = 8  # of 64 bits that two hashes may differ by
-# Agreement. Of photographs stored again as JPEG of quality 30 or more, or at half the size, all reach SURE; so does
-# no pair of the 8×8 digits. The 12 pairs of flowers5 from ALIKE on are each one photograph, by eye.
+MAX_HASH_DISTANCE = 8  # bits of 64 in which the hashes of two near-duplicates may differ
+# All photographs stored again as JPEG of quality 30 or more, or at half the size, reach SURE_AGREEMENT; no pair of the
+# 8×8 digits does. The 12 pairs of flowers5 from MIN_AGREEMENT on each show one photograph, by eye.
 MIN_AGREEMENT, SURE_AGREEMENT = 0.95, 0.99
-MAX_PAIRS = 100_000  # pairs that are compared: where textures give more, the nearest ones
-NOISE_VARIANCE = (0.03 * 255) ** 2  # without it two flat images of one colour would have no agreement; SSIM's C2
+MAX_PAIRS = 100_000  # pairs that are compared, those with the nearest hashes; textures give more
+NOISE_VARIANCE = (0.03 * 255) ** 2  # SSIM's C2: without it, two flat images of one color would have no agreement
 BLOCK_SIZE = 512
 
 
 @dataclass(frozen=True, eq=False)
 class Fingerprint:
-    """What tells an image from others.
+    """What identifies an image among others.
 
     Args:
-        content: hash of its size and pixels.
-        width: in pixels, upright.
-        height: in pixels, upright.
+        content: hash of the size and the pixels.
+        width: in pixels, of the upright image.
+        height: in pixels, of the upright image.
         thumbnail: uint8 (32, 32, 3).
-        hash: 64 bits that look-alikes share but for a few (pHash).
+        hash: perceptual hash of 64 bits (pHash); those of near-duplicates differ in few bits.
     """
 
     content: bytes
@@ -44,10 +44,10 @@ class SimilarPairs:
     """Pairs of different images that look the same.
 
     Args:
-        pairs: int64 (K, 2), positions, the most alike first.
+        pairs: int64 (K, 2), positions, in the order of decreasing agreement.
         agreement: float (K,), at most 1.
-        candidates: so many pairs had similar hashes,
-        compared: and so many of them, the nearest, were looked at.
+        num_candidates: number of pairs with similar hashes.
+        num_compared: number of these pairs, the nearest, whose thumbnails were compared.
     """
 
     pairs: np.ndarray
@@ -57,7 +57,7 @@ class SimilarPairs:
 
 
 def compute_fingerprint(path: Path, depth: str | None = None) -> Fingerprint | str:
-    """The fingerprint of an image file, or what is wrong with it, in a few words.
+    """The fingerprint of an image file, or a few words on why it cannot be read.
 
     Args:
         path: the file.
@@ -77,9 +77,9 @@ def compute_fingerprint(path: Path, depth: str | None = None) -> Fingerprint | s
 
 
 def find_similar_pairs(fingerprints: Sequence[Fingerprint]) -> SimilarPairs:
-    """Pairs that look the same: similar hashes propose them, agreeing thumbnails confirm them.
+    """Finds pairs that look the same: with similar hashes and agreeing thumbnails.
 
-    Hashes alone propose masses of false pairs among textures, X-rays and photographs of one scene. The agreement is
+    Hashes alone give many false pairs among textures, X-rays and photographs of one scene. The agreement is
     the concordance of all values of two thumbnails (Lin, Biometrics 45:255, 1989), with a constant for noise.
     """
     hashes = np.array([p.hash for p in fingerprints], dtype=np.uint64)
@@ -96,7 +96,7 @@ def find_similar_pairs(fingerprints: Sequence[Fingerprint]) -> SimilarPairs:
 
 
 def _find_near_hashes(hashes: np.ndarray) -> tuple[np.ndarray, int]:
-    """The nearest pairs of hashes, int64 (K, 2) with K <= MOST, and how many are near."""
+    """The nearest pairs of hashes, int64 (K, 2) with K <= MAX_PAIRS, and the number of all near pairs."""
     pairs, distances, count = np.zeros((0, 2), dtype=np.int64), np.zeros(0, dtype=np.uint8), 0
     for start in range(0, len(hashes), BLOCK_SIZE):
         apart = np.bitwise_count(hashes[start : start + BLOCK_SIZE, None] ^ hashes[None, start:])
@@ -111,7 +111,7 @@ def _find_near_hashes(hashes: np.ndarray) -> tuple[np.ndarray, int]:
 
 
 def _concordance(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Of each row with its fellow, uint8 (K, values): 1 where they are equal."""
+    """Lin's concordance of each row of ``first`` with that of ``second``, uint8 (K, values): float (K,), 1 if equal."""
     a, b = first.astype(np.float32), second.astype(np.float32)
     mean_a, mean_b = a.mean(axis=1, keepdims=True), b.mean(axis=1, keepdims=True)
     covariance = ((a - mean_a) * (b - mean_b)).mean(axis=1)

@@ -1,4 +1,4 @@
-"""The folders of the classes, and what about them cannot be meant."""
+"""Class folders, and checks for folders that were probably not meant as classes."""
 
 import os
 import unicodedata
@@ -22,7 +22,7 @@ from headstart.data.layout.part_names import is_filler, read_part_name
 from headstart.errors import join_with_limit
 
 UNLABELED = {"unlabeled", "unlabelled", "unsup"}
-MASK_SHARE = 0.1  # of the files, from which on such names are a sign of masks
+MASK_SHARE = 0.1  # of the files, from which on such names are taken for masks
 
 
 @dataclass(frozen=True)
@@ -30,9 +30,9 @@ class ClassFolder:
     """A folder of one class's images.
 
     Args:
-        part: the part that it stands in; empty: there are none.
-        path: where it lies.
-        listing: what lies in it.
+        part: ``train``, ``val`` or ``test``; empty for data without parts.
+        path: the folder.
+        listing: its files.
     """
 
     part: str
@@ -41,12 +41,12 @@ class ClassFolder:
 
     @property
     def name(self) -> str:
-        """The class, as the file system has it."""
+        """The name of the class, as the file system has it."""
         return self.path.name
 
     @cached_property
     def inner_folders(self) -> list[str]:
-        """Names of the folders in it that hold images, at whatever depth; of ``images/<folder>`` those within."""
+        """Names of its subfolders that hold files at any depth; a lone ``images`` folder is replaced by its content."""
         below = [folder.relative_to(self.path).parts for folder in self.listing.folders]
         names = sorted({parts[0] for parts in below if parts})
         while len(names) == 1 and is_filler(names[0]) and any(len(parts) > 1 for parts in below):
@@ -57,21 +57,27 @@ class ClassFolder:
 
 @dataclass(frozen=True)
 class Remark:
-    """Something about a layout: the folders or files, and what there is to know or to do."""
+    """A problem or a note about a layout.
+
+    Args:
+        paths: the folders or files.
+        text: what is noticed, and what to do about it.
+    """
 
     paths: tuple[Path, ...]
     text: str
 
 
 def find_layout_problems(root: Path, folders: Sequence[ClassFolder]) -> list[Remark]:
-    """What training refuses: classes that the training part lacks, parts within classes, annotations as classes."""
+    """Reasons to refuse a layout, such as classes missing in train, parts within classes, annotations as classes."""
     with_files = [folder for folder in folders if folder.listing.files]
-    checks = (_find_empty_parts, _find_unknown_classes, _find_annotations, _find_inner_parts, _find_splits, _find_masks)
-    return [remark for check in checks for remark in check(root, with_files if check != _find_empty_parts else folders)]
+    checks = (_find_unknown_classes, _find_annotations, _find_inner_parts, _find_splits, _find_masks)
+    remarks = [remark for check in checks for remark in check(root, with_files)]
+    return [*_find_empty_parts(root, folders), *remarks]
 
 
 def find_layout_notes(root: Path, folders: Sequence[ClassFolder]) -> list[Remark]:
-    """What is taken in one way and could be meant in another: folders within a class count to it."""
+    """Notes on an ambiguous layout and how it is read, such as folders within a class, whose images count to it."""
     notes = [
         Remark(
             (folder.path,),
@@ -98,7 +104,7 @@ def find_layout_notes(root: Path, folders: Sequence[ClassFolder]) -> list[Remark
 
 
 def describe_missing_classes(folders: Sequence[ClassFolder]) -> list[str]:
-    """Which classes of train the other parts have no image of, a line a part; an audit has findings for them."""
+    """The classes of train without an image in another part: one line per part."""
     names: dict[str, set[str]] = defaultdict(set)
     for folder in folders:
         if folder.part and folder.listing.files:
@@ -108,7 +114,7 @@ def describe_missing_classes(folders: Sequence[ClassFolder]) -> list[str]:
 
 
 def describe_wrapper(root: Path, folder: ClassFolder) -> str:
-    """Where the classes seem to lie instead, if the one folder that there is holds several; else empty."""
+    """A hint at the folder that seems to hold the classes, if the only class folder holds several; else empty."""
     if len(folder.listing.folders) < 2:
         return ""
     place = Path(os.path.commonpath(folder.listing.folders))
@@ -129,26 +135,21 @@ def _find_empty_parts(root: Path, folders: Sequence[ClassFolder]) -> list[Remark
 
 
 def _find_unknown_classes(root: Path, folders: Sequence[ClassFolder]) -> list[Remark]:
-    """Classes of another part that train has no image of."""
+    """Finds classes of other parts that train has no image of."""
     train = {folder.name: folder for folder in folders if folder.part == "train"}
-    alike = {_normalize_name(name): folder for name, folder in train.items()}
-    strangers = [folder for folder in folders if folder.part not in ("", "train") and folder.name not in train]
+    by_normalized_name = {_normalize_name(name): folder for name, folder in train.items()}
+    unknown = [folder for folder in folders if folder.part not in ("", "train") and folder.name not in train]
     remarks = []
-    for folder in strangers:
-        if twin := alike.get(_normalize_name(folder.name)):
-            spelt = [unicodedata.normalize("NFC", name) for name in (twin.name, folder.name)]
-            how = (
-                "differ only in how an accent is stored"
-                if spelt[0] == spelt[1]
-                else "differ only in how they are spelt"
-            )
+    for folder in unknown:
+        if twin := by_normalized_name.get(_normalize_name(folder.name)):
+            is_same_text = unicodedata.normalize("NFC", twin.name) == unicodedata.normalize("NFC", folder.name)
+            difference = "how an accent is stored" if is_same_text else "how they are spelt"
             text = (
-                f"classes {_relative_name(root, twin.path)} and {_relative_name(root, folder.path)} {how} "
-                f"({twin.name!a}, {folder.name!a}); rename one"
+                f"classes {_relative_name(root, twin.path)} and {_relative_name(root, folder.path)} differ only "
+                f"in {difference} ({twin.name!a}, {folder.name!a}); rename one"
             )
             remarks.append(Remark((twin.path, folder.path), text))
-    rest = [folder for folder in strangers if _normalize_name(folder.name) not in alike]
-    if rest:
+    if rest := [folder for folder in unknown if _normalize_name(folder.name) not in by_normalized_name]:
         text = (
             "classes that train has no image of: "
             f"{join_with_limit([_relative_name(root, folder.path) for folder in rest])} "
@@ -159,6 +160,7 @@ def _find_unknown_classes(root: Path, folders: Sequence[ClassFolder]) -> list[Re
 
 
 def _find_annotations(root: Path, folders: Sequence[ClassFolder]) -> list[Remark]:
+    """Finds masks, labels and annotations beside the images: within the class folders, or as classes."""
     names = sorted({folder.name for folder in folders})
     if pairs := [folder for folder in folders if has_annotation_names(folder.inner_folders)]:
         inside = [
@@ -186,7 +188,7 @@ def _find_annotations(root: Path, folders: Sequence[ClassFolder]) -> list[Remark
 
 
 def _find_inner_parts(root: Path, folders: Sequence[ClassFolder]) -> list[Remark]:
-    """Parts within classes: ``<class>/train/*``."""
+    """Finds parts within classes: ``<class>/train/*``."""
     inner: dict[str, set[Path]] = defaultdict(set)
     for folder in folders:
         for name in folder.inner_folders:
@@ -210,7 +212,7 @@ def _has_inner_part(folder: ClassFolder) -> bool:
 
 
 def _find_splits(root: Path, folders: Sequence[ClassFolder]) -> list[Remark]:
-    """Pieces of one data set, such as fold1 and fold2, each with the same folders of classes."""
+    """Finds pieces of one data set, such as fold1 and fold2, each with the same class folders."""
     names = [folder.name for folder in folders]
     common = set.intersection(*({*folder.inner_folders} for folder in folders)) if folders else set()
     if len(names) < 2 or len(common) < 2 or not has_split_names(names):
@@ -224,8 +226,9 @@ def _find_splits(root: Path, folders: Sequence[ClassFolder]) -> list[Remark]:
 
 
 def _find_masks(root: Path, folders: Sequence[ClassFolder]) -> list[Remark]:
+    """Finds class folders with many files named like masks of the images beside them."""
     twins = _list_mask_twins(folders)
-    if not twins or len(twins) < MASK_SHARE * _count_files(folders):  # one "wine_label" beside "wine" is no sign
+    if not twins or len(twins) < MASK_SHARE * _count_files(folders):  # one "wine_label" beside "wine" may be an image
         return []
     text = (
         f"{_describe_masks(root, twins)}; move them out of the folders of the classes, or rename them if they are "
@@ -248,7 +251,7 @@ def _count_files(folders: Sequence[ClassFolder]) -> int:
 
 
 def _has_mask_files(name: str, folders: Sequence[ClassFolder]) -> bool:
-    """Whether half of the files in ``cat_masks`` are called like files in ``cat``: an "oxygen mask" holds others."""
+    """Whether half of the files in ``cat_masks`` have names of files in ``cat``; an "oxygen mask" class has others."""
     stems: dict[str, set[str]] = defaultdict(set)
     for folder in folders:
         stems[folder.name] |= {strip_mask_name(file.path.stem) for file in folder.listing.files}

@@ -1,4 +1,4 @@
-"""The image files below a folder, and what is passed over: the one answer for training, audit and prediction."""
+"""Lists the image files below a folder and the ignored ones, for training, audit and prediction alike."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -10,7 +10,7 @@ from headstart.decoding import decoder
 JUNK_FOLDERS = {".ipynb_checkpoints", "__MACOSX", "__pycache__", "@eaDir", "lost+found", "$RECYCLE.BIN"}
 JUNK_FOLDERS |= {"System Volume Information"}
 SYSTEM_FILES = {"thumbs.db", "desktop.ini", "icon\r"}
-APPLE_DOUBLE = "._"  # what macOS stores beside a file on foreign disks; it has the file's suffix and is no image
+APPLE_DOUBLE = "._"  # begins the metadata files of macOS on other disks: they have an image's suffix and are no images
 
 HIDDEN_REASON = "hidden images"
 JUNK_REASON = "images in hidden folders or folders of the system"
@@ -21,7 +21,13 @@ LINK_CIRCLE = "a link leads in a circle, or twice to this folder; remove the lin
 
 @dataclass(frozen=True)
 class ImageFile:
-    """A file that counts as an image, and by what a change of it is noticed."""
+    """A file that counts as an image.
+
+    Args:
+        path: the file.
+        size: in bytes.
+        modified_ns: its modification time. With the size it shows that the file has changed.
+    """
 
     path: Path
     size: int
@@ -30,13 +36,13 @@ class ImageFile:
 
 @dataclass
 class FileList:
-    """What lies below a folder.
+    """The files below a folder.
 
     Args:
-        files: every visible file, in the order of their paths, linked ones included.
-        folders: those that hold one of these files.
-        ignored: (reason, path) of images that are passed over.
-        troubles: (path, reason) of folders that could not be looked through.
+        files: all visible files, sorted by path, linked ones included.
+        folders: the folders that directly hold one of these files.
+        ignored: (reason, path) of ignored images.
+        errors: (path, reason) of folders that could not be read.
     """
 
     files: list[ImageFile] = field(default_factory=list)
@@ -46,10 +52,10 @@ class FileList:
 
 
 def list_image_files(folder: Path) -> FileList:
-    """The files below a folder.
+    """Lists the files below a folder.
 
-    Every visible file counts as an image, whatever its name: one that is none is named when it is decoded, since
-    an image that is left out in silence would be worse.
+    Each visible file counts as an image, whatever its name, so that no image is left out silently. Decoding reports
+    files that are no images.
     """
     listing = FileList()
     for base, folders, names in _walk_visible(folder, lambda path, reason: listing.errors.append((path, reason))):
@@ -72,12 +78,12 @@ def list_image_files(folder: Path) -> FileList:
 
 
 def list_folders(folder: Path) -> list[Path]:
-    """The visible folders in a folder, linked ones included."""
+    """The visible subfolders of a folder, sorted, linked ones included."""
     return sorted(path for path in folder.iterdir() if path.is_dir() and is_visible(path.name))
 
 
 def list_stray_images(folder: Path) -> list[tuple[str, Path]]:
-    """(reason, path) of the images that a folder of classes or parts holds beside its visible folders."""
+    """(reason, path) of the images that lie directly in a folder of classes or parts, or in its hidden folders."""
     strays = []
     for path in sorted(folder.iterdir()):
         if is_visible(path.name):
@@ -90,60 +96,60 @@ def list_stray_images(folder: Path) -> list[tuple[str, Path]]:
 
 
 def has_files(folder: Path) -> bool:
-    """Whether any visible file lies below the folder."""
+    """Whether there is a visible file below the folder."""
     return any(is_visible(name) for _, _, names in _walk_visible(folder) for name in names)
 
 
 def has_images(folder: Path) -> bool:
-    """Whether a visible file below the folder is named or made like an image."""
+    """Whether a visible file below the folder has the name or the content of an image."""
     paths = (Path(base, name) for base, _, names in _walk_visible(folder) for name in names)
     return any(is_visible(path.name) and path.is_file() and is_image_file(path) for path in paths)
 
 
 def is_visible(name: str) -> bool:
-    """Whether a file or folder of this name is looked at: hidden ones and those of the system are not."""
+    """Whether a file or folder of this name is read; hidden files and those of the operating system are not."""
     return not name.startswith(".") and name not in JUNK_FOLDERS and name.lower() not in SYSTEM_FILES
 
 
 def is_image_file(path: Path) -> bool:
-    """Whether a file is named or made like an image."""
+    """Whether a file has the name or the content of an image."""
     return has_image_name(path.name) or (path.is_file() and decoder.has_image_header(path))
 
 
 def has_image_name(name: str) -> bool:
-    """Whether the name, hidden or not, is that of an image."""
+    """Whether a name, hidden or not, has the suffix of an image."""
     return Path(name).suffix.lower() in decoder.IMAGE_SUFFIXES | decoder.HEIC_SUFFIXES and not name.startswith(
         APPLE_DOUBLE
     )
 
 
 def is_hidden_image(path: Path) -> bool:
-    """Whether a file that is not visible is an image that a person may miss."""
+    """Whether an invisible file is an image that a user may have wanted."""
     if path.name.startswith(APPLE_DOUBLE) or path.name.lower() in SYSTEM_FILES | {".ds_store"}:
         return False
     return path.is_file() and is_image_file(path)
 
 
 def list_images_in_junk(folder: Path) -> list[Path]:
-    """The files below a folder that is passed over whose names are those of images."""
+    """The files with names of images below an ignored folder."""
     return [Path(base, name) for base, _, names in os.walk(folder) for name in names if has_image_name(name)]
 
 
 def _walk_visible(
     folder: Path, on_error: Callable[[Path, str], None] = lambda path, reason: None
 ) -> Iterator[tuple[str, list[str], list[str]]]:
-    """``os.walk`` through visible folders, linked ones included, each once; (base, all folders, all files), sorted."""
+    """``os.walk`` through visible folders, linked ones included, each once: (folder, subfolders, files), sorted."""
 
-    def refuse(error: OSError) -> None:
+    def report(error: OSError) -> None:
         on_error(Path(error.filename or folder), f"cannot be read ({error.strerror})")
 
-    seen: set[Path] = set()
-    for base, below, names in os.walk(folder, followlinks=True, onerror=refuse):
+    visited: set[Path] = set()
+    for base, below, names in os.walk(folder, followlinks=True, onerror=report):
         real = Path(base).resolve()
-        if real in seen or Path(base).parent.resolve().is_relative_to(real):
+        if real in visited or Path(base).parent.resolve().is_relative_to(real):
             on_error(Path(base), LINK_CIRCLE)
             below.clear()
             continue
-        seen.add(real)
+        visited.add(real)
         yield base, sorted(below), sorted(names)
         below[:] = sorted(filter(is_visible, below))

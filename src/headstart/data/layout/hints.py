@@ -1,4 +1,4 @@
-"""What else a layout may be: classes in file names, tables of labels, masks beside images, a folder around it all."""
+"""Hints at another layout: classes in file names, tables of labels, masks beside images."""
 
 import re
 from collections import Counter
@@ -51,22 +51,22 @@ CLASS_IN_NAME_PATTERN = re.compile(r"([^\W\d_]+)[ ._-]*\(?\d")  # cat.0.jpg, dog
 
 
 def describe_loose_images(folders: Sequence[Path]) -> str:
-    """How many images lie in the folders themselves and where their classes may be told; empty: there are none."""
+    """The number of images directly in the folders and a hint at their classes; an empty text for no images."""
     files = [path for folder in folders for path in sorted(folder.iterdir()) if is_visible(path.name)]
     pictures = [path for path in files if path.is_file() and is_image_file(path)]
     if not pictures:
         archives = [path.name for path in files if path.suffix.lower() in ARCHIVE_SUFFIXES]
         return f"{join_with_limit(archives)}, to be unpacked" if archives else ""
     starts = Counter(match[1] for path in pictures if (match := CLASS_IN_NAME_PATTERN.match(path.name)))
-    several = len(starts) > 1 and starts.total() > 1.5 * len(starts)
-    hints = [f"their names begin with {join_with_limit(sorted(starts))}"] if several else []
+    has_classes = len(starts) > 1 and starts.total() > 1.5 * len(starts)
+    hints = [f"their names begin with {join_with_limit(sorted(starts))}"] if has_classes else []
     if tables := [path.name for path in files if path.suffix.lower() in TABLE_SUFFIXES]:
         hints.append(f"a table such as {tables[0]} is not read")
     return f"{describe_count(len(pictures), 'image')}{' (' + '; '.join(hints) + ')' if hints else ''}"
 
 
 def find_mask_twins(files: Iterable[Path]) -> list[Path]:
-    """Files whose names say that they are masks or labels of another file in their folder (``a_mask.png``)."""
+    """Files named like masks or labels of another file in their folder (``a_mask.png`` beside ``a.jpg``)."""
     paths = list(files)
     masks = [(path, path.stem[: match.start()]) for path in paths if (match := MASK_PATTERN.search(path.stem))]
     stems = {(path.parent, path.stem) for path in paths} if masks else set()
@@ -74,17 +74,17 @@ def find_mask_twins(files: Iterable[Path]) -> list[Path]:
 
 
 def find_mask_names(names: Sequence[str]) -> list[str]:
-    """Names that say that they are those of masks or labels of another one (``cat_masks`` beside ``cat``)."""
+    """Names of folders of masks or labels of another one (``cat_masks`` beside ``cat``)."""
     return [name for name in names if (match := MASK_PATTERN.search(name)) and name[: match.start()] in names]
 
 
 def strip_mask_name(name: str) -> str:
-    """The name of the image or class that a mask is of, such as ``cat`` of ``cat_mask``; others as they are."""
+    """The name of the image or class that a mask belongs to: ``cat`` for ``cat_mask``. Other names do not change."""
     return MASK_PATTERN.sub("", name)
 
 
 def has_annotation_names(names: Sequence[str]) -> bool:
-    """Whether folders are called like pictures and their annotations, as sets for segmentation or detection are."""
+    """Whether the names are those of pictures and annotations, as in data sets for segmentation or detection."""
     plain = {re.sub(r"[^a-z]", "", name.lower()) for name in names}
     return (
         bool(plain & PICTURE_FOLDER_NAMES)
@@ -99,7 +99,7 @@ def has_split_names(names: Sequence[str]) -> bool:
 
 
 def format_first_names(names: Sequence[str]) -> str:
-    """The first three names, where a line must name several groups of them."""
+    """The first three names, for messages that list several groups of names."""
     return ", ".join([*names[:3], *(["…"] if len(names) > 3 else [])])
 
 

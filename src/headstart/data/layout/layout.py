@@ -1,7 +1,7 @@
-"""The layout of a folder of images: its parts and classes, and the images that are passed over.
+"""Reads the layout of a folder of images: its parts and classes, and the ignored images.
 
-``root/<class>/*`` or ``root/{train,val,test}/<class>/*``. Other layouts are refused by a line that says what to do.
-Training and audit read it here; prediction takes the files below a folder by the same ``list_files``.
+``root/<class>/*`` or ``root/{train,val,test}/<class>/*``. Other layouts are refused by a message
+that says what to do. Training and audit read the layout here; prediction lists files by the same ``list_image_files``.
 """
 
 from collections.abc import Sequence
@@ -25,14 +25,14 @@ NO_LABELS_REASON = "images in parts without folders of classes (so without label
 
 @dataclass(frozen=True)
 class Layout:
-    """What a folder of images holds.
+    """The layout of a folder of images.
 
     Args:
         root: the folder.
-        classes: the folders of the classes, a part after the other.
-        ignored: (reason, path) of images that are passed over.
-        troubles: what training refuses.
-        notes: what is taken in one way and could be meant in another.
+        classes: the class folders, part by part.
+        ignored: (reason, path) of ignored images.
+        problems: reasons why training refuses the layout.
+        notes: how an ambiguous layout is read.
     """
 
     root: Path
@@ -43,10 +43,10 @@ class Layout:
 
 
 def read_layout(root: Path) -> Layout:
-    """Decides which folders are parts and classes and which files are images; few files are opened, none decoded.
+    """Finds the parts, classes and image files of a folder. Opens few files and decodes none.
 
     Raises:
-        HeadstartError: a layout in which no classes can be told, or a folder that cannot be read.
+        HeadstartError: the classes cannot be determined, or a folder cannot be read.
     """
     try:
         return _read_layout(root)
@@ -58,8 +58,8 @@ def _read_layout(root: Path) -> Layout:
     top = list_folders(root)
     if not top:
         images = describe_loose_images([root])
-        what = "no folders in it" + (f", but {images}" if images else "")
-        raise HeadstartError(f"data.root={root}: {what}; put the images of each class into a folder of its own")
+        reason = "no folders in it" + (f", but {images}" if images else "")
+        raise HeadstartError(f"data.root={root}: {reason}; put the images of each class into a folder of its own")
     parts = find_parts(root, top)
     if parts:
         classes, ignored, notes = _read_parts(parts)
@@ -72,7 +72,7 @@ def _read_layout(root: Path) -> Layout:
 
 
 def _read_parts(parts: list[tuple[str, Path]]) -> tuple[list[ClassFolder], list[tuple[str, Path]], list[Remark]]:
-    """The folders of the classes in the parts, what the parts hold beside them, and notes on parts without any."""
+    """The class folders of the parts, the images outside of them, and notes on parts without class folders."""
     classes: list[ClassFolder] = []
     ignored: list[tuple[str, Path]] = []
     notes: list[Remark] = []
@@ -98,20 +98,20 @@ def _read_parts(parts: list[tuple[str, Path]]) -> tuple[list[ClassFolder], list[
 
 
 def describe_one_class(root: Path, folders: Sequence[ClassFolder]) -> str:
-    """What to do where there is but one class, of these folders."""
+    """A message for a layout with a single class, given its folders."""
     folder = max(folders, key=lambda folder: len(folder.listing.folders))
     if wrapper := describe_wrapper(root, folder):
         return f"one class only ({folder.name}); {wrapper}"
     images = describe_loose_images([folder.path, root])
-    hint = f", {images}" if "(" in images else ""  # only where it says more than a number
+    hint = f", {images}" if "(" in images else ""  # a mere number of images is no hint
     return f"one class only ({folder.name}){hint}; a comparison needs two or more, each in a folder of its own"
 
 
 def check_layout(layout: Layout) -> None:
-    """Demands two classes or more, each with images, and nothing that cannot be meant.
+    """Checks that there are two or more classes, each with images, and no problem.
 
     Raises:
-        HeadstartError: there are none, or something is in the way.
+        HeadstartError: there are fewer classes, a folder cannot be read, or the layout has a problem.
     """
     root = layout.root
     for folder in layout.classes:
@@ -126,5 +126,5 @@ def check_layout(layout: Layout) -> None:
         )
     if len({folder.name for folder in with_files}) < 2:
         raise HeadstartError(f"data.root={root}: {describe_one_class(root, with_files)}")
-    for trouble in layout.problems:
-        raise HeadstartError(f"data.root={root}: {trouble.text}")
+    if layout.problems:
+        raise HeadstartError(f"data.root={root}: {layout.problems[0].text}")

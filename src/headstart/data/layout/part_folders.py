@@ -1,4 +1,4 @@
-"""Which folders of a data set are its parts; those that look like parts and cannot be used are refused."""
+"""Finds the parts of a data set; refuses folders that look like parts and cannot be used as such."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,21 +9,21 @@ from headstart.data.layout.part_names import is_filler, read_part_name
 from headstart.errors import HeadstartError, join_with_limit
 
 CLASSES_HINT = "if they are classes, give them other names"
-MIN_SHARED_FOLDERS = 2  # folders of one name in two folders, from which on these look like parts of one data set
+MIN_SHARED_FOLDERS = 2  # two folders with so many common subfolders look like parts of one data set
 
 
 def find_parts(root: Path, top: Sequence[Path]) -> list[tuple[str, Path]]:
-    """The folders of ``top`` that are parts, each with its part; none where the folders are classes.
+    """(part, folder) of the folders in ``top`` that are parts; an empty list if the folders are classes.
 
-    A train part holds folders of classes: vehicles may be called "train", and have images in that folder.
+    A train part holds class folders. A folder named "train" that holds images directly may be a class of vehicles.
 
     Raises:
-        HeadstartError: folders that look like parts, but not which is which.
+        HeadstartError: folders look like parts, but it is unclear which is which.
     """
     names = {folder: name for folder in top if (name := read_part_name(folder.name))}
     plain = {folder: name.part for folder, name in names.items() if name.is_plain}
     if not any(part == "train" and has_files(folder) and list_class_folders(folder) for folder, part in plain.items()):
-        _refuse_look_alikes(root, [folder for folder in top if has_files(folder)])
+        _refuse_unclear_parts(root, [folder for folder in top if has_files(folder)])
         return []
     if others := [folder.name for folder in top if folder not in plain and has_images(folder)]:
         raise HeadstartError(
@@ -42,12 +42,12 @@ def find_parts(root: Path, top: Sequence[Path]) -> list[tuple[str, Path]]:
 
 
 def list_class_folders(part: Path) -> list[Path]:
-    """The folders of classes in the folder of a part, which may stand in another of its name (``test/test/*``)."""
+    """The class folders in the folder of a part, which may lie in a folder of the same name (``test/test/*``)."""
     return [folder for folder in list_folders(unwrap_folder(part)) if has_files(folder)]
 
 
 def unwrap_folder(folder: Path) -> Path:
-    """The folder in which the classes stand: archives unpack as ``seg_train/seg_train/<class>/*``."""
+    """The folder that holds the class folders: archives unpack as ``seg_train/seg_train/<class>/*``."""
     inside = [below for below in list_folders(folder) if has_files(below)]
     if len(inside) != 1 or not any(map(has_files, list_folders(inside[0]))):
         return folder
@@ -57,40 +57,43 @@ def unwrap_folder(folder: Path) -> Path:
 
 
 def has_no_labels(folders: Sequence[Path], classes: set[str]) -> bool:
-    """Whether the folders in a part are none of the classes: there are none, or it is one such as ``test/images``."""
+    """Whether a part has no class folders: it has no folders with files, or a single one such as ``test/images``."""
     names = [folder.name for folder in folders if has_files(folder)]
     if {folder.name for folder in folders} & classes or len(names) > 1:
         return False
     return not names or is_filler(names[0]) or read_part_name(names[0]) is not None
 
 
-def _refuse_look_alikes(root: Path, top: Sequence[Path]) -> None:
-    """Raises HeadstartError where classes would be made of what are parts most likely."""
-    alike = {folder: name for folder in top if (name := read_part_name(folder.name))}
+def _refuse_unclear_parts(root: Path, top: Sequence[Path]) -> None:
+    """Raises HeadstartError if folders that are probably parts would be read as classes."""
+    candidates = {folder: name for folder in top if (name := read_part_name(folder.name))}
     inside = {folder: [below.name for below in list_class_folders(folder)] for folder in top}
-    # "test tube" is no part; "seg_test" is one beside "seg_train", and "b_test" where "a_train" has the same folders.
-    alike = {
+    # "test tube" is no part. "seg_test" is one beside "seg_train", and "b_test" where "a_train" has the same folders.
+    candidates = {
         folder: name
-        for folder, name in alike.items()
+        for folder, name in candidates.items()
         if name.is_plain
         or any(
             name.part != other.part
             and "train" in (name.part, other.part)
-            and (name.rest == other.rest or len({*inside[folder]} & {*inside[beside]}) >= MIN_SHARED_FOLDERS)
-            for beside, other in alike.items()
+            and (name.rest == other.rest or len({*inside[folder]} & {*inside[neighbor]}) >= MIN_SHARED_FOLDERS)
+            for neighbor, other in candidates.items()
         )
     }
-    plain = {folder for folder, name in alike.items() if name.is_plain}
-    if len({alike[folder].part for folder in plain}) > 1:
+    plain = {folder for folder, name in candidates.items() if name.is_plain}
+    if len({candidates[folder].part for folder in plain}) > 1:
         _refuse_plain_parts(root, [folder for folder in top if folder in plain], inside)
-    parts = {name.part for name in alike.values()}
+    parts = {name.part for name in candidates.values()}
     pairs = [
-        (one, other) for one in alike for other in top if len({*inside[one]} & {*inside[other]}) >= MIN_SHARED_FOLDERS
+        (one, other)
+        for one in candidates
+        for other in top
+        if len({*inside[one]} & {*inside[other]}) >= MIN_SHARED_FOLDERS
     ]
     pairs = [(one, other) for one, other in pairs if one != other]
-    if len(parts) > 1 and (len(alike) == len(top) or any(other in alike for _, other in pairs)):
+    if len(parts) > 1 and (len(candidates) == len(top) or any(other in candidates for _, other in pairs)):
         raise HeadstartError(
-            f"data.root={root}: {join_with_limit([folder.name for folder in alike])} look like parts of a "
+            f"data.root={root}: {join_with_limit([folder.name for folder in candidates])} look like parts of a "
             "data set; name them "
             f"train, val and test, and move other folders away ({CLASSES_HINT})"
         )
@@ -103,16 +106,16 @@ def _refuse_look_alikes(root: Path, top: Sequence[Path]) -> None:
 
 
 def _refuse_plain_parts(root: Path, parts: Sequence[Path], inside: dict[Path, list[str]]) -> None:
-    """Raises HeadstartError for train and test without folders of classes, or without a train among them."""
+    """Raises HeadstartError for parts without class folders, or without a train part."""
     names = [folder.name for folder in parts]
-    parts_there = {name.part for folder in parts if (name := read_part_name(folder.name))}
-    if "train" not in parts_there and any(inside.values()):
+    part_names = {name.part for folder in parts if (name := read_part_name(folder.name))}
+    if "train" not in part_names and any(inside.values()):
         raise HeadstartError(
             f"data.root={root}: {join_with_limit(names)}, but no train beside them; add it ({CLASSES_HINT})"
         )
-    bare = [folder for folder in parts if not inside[folder]]
+    unlabeled = [folder for folder in parts if not inside[folder]]
     raise HeadstartError(
-        f"data.root={root}: {join_with_limit([folder.name for folder in bare])}: named like parts of a data set, with "
-        f"{describe_loose_images(bare) or 'files'} but no folders of classes; put the images of each class into a "
-        f"folder of its own, such as {bare[-1].name}/<class>/ ({CLASSES_HINT})"
+        f"data.root={root}: {join_with_limit([folder.name for folder in unlabeled])}: named like parts of a data set, "
+        f"with {describe_loose_images(unlabeled) or 'files'} but no folders of classes; put the images of each class "
+        f"into a folder of its own, such as {unlabeled[-1].name}/<class>/ ({CLASSES_HINT})"
     )

@@ -1,16 +1,16 @@
-"""Which part of a data set the name of a folder speaks of."""
+"""Reads the part of a data set (train, val or test) from the name of a folder."""
 
 import re
 from dataclasses import dataclass
 
-# Whole words, in any case. Where both stand in one name, as in "trainval", it is the part to train on.
+# Whole words, in any case. A name with words of train and of val, such as "trainval", is the training part.
 PART_WORDS = {
     "train": ("train", "training", "trn", "trainingsdaten", "treino", "entrenamiento", "entrainement", "训练"),
     "val": ("val", "valid", "validation", "validate", "validating", "dev", "development", "验证"),
     "test": ("test", "testing", "tests", "tst", "eval", "evaluation", "holdout", "heldout", "teste", "prueba", "测试"),
 }
 PART_OF_WORD = {word: part for part, words in PART_WORDS.items() for word in words} | {"trainval": "train"}
-# Words that add nothing to the name of a part; numbers do not either ("train2017").
+# Words that change nothing about the name of a part, as numbers do not ("train2017").
 FILLERS = {"set", "sets", "data", "dataset", "datasets", "daten", "class", "classes", "file", "files", "folder", "dir"}
 FILLERS |= {"image", "images", "img", "imgs", "photo", "photos", "picture", "pictures", "pic", "pics"}
 FILLERS |= {"split", "subset", "part", "sample", "samples", "frames", "crops", "cropped", "resized", "small", "full"}
@@ -20,12 +20,12 @@ EMPTY_WORDS = {"all", "unknown", "unlabeled", "unlabelled", "none"}
 
 @dataclass(frozen=True)
 class PartName:
-    """What a name says of a part.
+    """The part that a folder's name contains.
 
     Args:
         part: ``train``, ``val`` or ``test``.
-        is_plain: the name says nothing else ("Training", "test_set"; not "seg_train").
-        rest: the words that say something else ("seg").
+        is_plain: whether the name holds no other words ("Training", "test_set"; not "seg_train").
+        rest: the other words ("seg").
     """
 
     part: str
@@ -34,7 +34,7 @@ class PartName:
 
 
 def read_part_name(name: str) -> PartName | None:
-    """The part that a folder's name speaks of; None where it speaks of none.
+    """The part in the name of a folder; None if there is none.
 
     Example:
         >>> read_part_name("Test-Set")
@@ -42,9 +42,9 @@ def read_part_name(name: str) -> PartName | None:
     """
     text = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)  # TrainSet
     words = re.findall(r"[^\W\d_]+", text.casefold())
-    name_in_one = "".join(words)
-    if name_in_one in PART_OF_WORD:  # hold-out
-        return PartName(PART_OF_WORD[name_in_one], True)
+    joined = "".join(words)
+    if joined in PART_OF_WORD:  # hold-out
+        return PartName(PART_OF_WORD[joined], True)
     parts = [part for word in words if (part := _part_of_word(word))]
     if not parts:
         return None
@@ -55,7 +55,7 @@ def read_part_name(name: str) -> PartName | None:
 
 
 def is_filler(name: str) -> bool:
-    """Whether a folder's name says nothing of what is in it: "images", "data", "all", "unknown"."""
+    """Whether a folder's name does not describe its content: "images", "data", "all", "unknown"."""
     words = re.findall(r"[^\W\d_]+", name.casefold())
     return all(word in FILLERS | EMPTY_WORDS for word in words)
 
