@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from headstart.data import ImageFolder as ImageFolder
     from headstart.data import ImageFolderDataModule as ImageFolderDataModule
     from headstart.data import MNISTDataModule as MNISTDataModule
+    from headstart.errors import HeadstartError as HeadstartError
+    from headstart.image_spec import ImageSpec as ImageSpec
     from headstart.models import AlexNet as AlexNet
     from headstart.models import Distilled as Distilled
     from headstart.models import FineTuned as FineTuned

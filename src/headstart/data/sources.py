@@ -25,7 +25,9 @@ def find_source_class(target: str) -> type[ImageSource] | None:
     is_ours = module_name.startswith("headstart.data.") or module_name == "headstart"
     try:
         module = import_module("headstart.data" if is_ours else module_name)
-    except ImportError:
-        return None
+    except ModuleNotFoundError as error:
+        if error.name and module_name.startswith(error.name):
+            return None  # the data module itself is missing, which its instantiation reports
+        raise
     source = getattr(module, name.removesuffix(SUFFIX), None)
     return source if isinstance(source, type) and issubclass(source, ImageSource) else None
