@@ -75,6 +75,11 @@ class TestConsoleCommands:
             done = subprocess.run(words, cwd=tmp_path, stdout=out, stderr=subprocess.PIPE, check=False, text=True)
         assert done.returncode == 1 and done.stderr.count("\n") == 1
 
+    def test_a_missing_class_is_one_line(self, tmp_path):
+        words = [sys.executable, "-m", "headstart.train", "data=digits", "data._target_=gone.XDataModule"]
+        done = subprocess.run(words, cwd=tmp_path, capture_output=True, check=False, text=True)
+        assert done.returncode == 1 and done.stderr.count("\n") == 1 and "gone.XDataModule" in done.stderr
+
 
 class TestImport:
     def test_leaves_the_backend_of_matplotlib_alone(self):

@@ -34,6 +34,7 @@ def prepare_process() -> None:
     # A notebook exports its own backend, which may not be installed here.
     os.environ["MPLBACKEND"] = "agg"
     logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it reports new font lists and unwritable caches
+    logging.getLogger("hydra").addHandler(logging.NullHandler())  # it logs a missing class that raises, too
 
 
 def _open_standard_streams() -> None:
