@@ -2,13 +2,21 @@
 
 import ast
 import re
+import shlex
+import tomllib
 from pathlib import Path
 
 import pytest
 
+from headstart.config.compose import compose_command
+from headstart.config.overrides import quote_overrides
+
 TESTS = Path(__file__).parent
 ROOT = TESTS.parent
 PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"^```\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+COMMANDS = re.findall(r"^(?:\$ )?headstart-train (.*)$", "".join(BLOCKS).replace("\\\n", ""), re.MULTILINE)
 STATEMENTS = re.findall(r"^- (.+?)(?=^- |^#|\Z)", (ROOT / "docs" / "inputs.md").read_text("utf-8"), re.M | re.S)
 
 
@@ -38,11 +46,20 @@ class TestLinks:
 
 class TestReadme:
     @pytest.mark.parametrize("group", ["callbacks", "debug", "logger", "trainer"])
-    def test_lists_each_choice_of_a_group(self, group):
-        (row,) = re.findall(rf"^\| `{group}=` \|(.*)$", (ROOT / "README.md").read_text(encoding="utf-8"), re.M)
+    def test_lists_the_choices_of_a_group(self, group):
+        (row,) = re.findall(rf"^\| `{group}=` \|(.*)$", README, re.M)
         choices = {path.stem for path in (ROOT / "conf" / group).glob("*.yaml")}
-        assert {choice for choice in choices if f"`{choice}`" not in row} == set()
+        assert set(re.findall(r"`(\w+)`", row)) == choices
+
+    def test_lists_the_extras(self):
+        table = README.partition("### Extras")[2].partition("\n## ")[0]
+        extras = re.findall(r"`(\w+)`", "".join(re.findall(r"^\|([^|]*)\|", table, re.M)))
+        project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+        assert sorted(extras) == sorted(project["optional-dependencies"])
+
+    @pytest.mark.parametrize("words", COMMANDS)
+    def test_its_commands_compose(self, words):
+        compose_command(quote_overrides(shlex.split(words)))
 
     def test_output_fits_80_columns(self):
-        blocks = re.findall(r"^```\n(.*?)^```$", (ROOT / "README.md").read_text(encoding="utf-8"), re.M | re.S)
-        assert [line for line in blocks[0].splitlines() if len(line) > 80] == []
+        assert [line for line in BLOCKS[0].splitlines() if len(line) > 80] == []
