@@ -27,7 +27,7 @@ def test_a_single_run_has_its_configuration_and_no_sweeps():
     assert (found.sweeps, found.multirun) == ({}, False)
 
 
-def test_a_sweep_has_its_choices_and_the_configuration_of_the_first():
+def test_a_sweep_has_its_choices_and_the_first_configuration():
     found = compose_command(["-m", "model=frozen,finetune", "model.head_lr=1e-3,1e-4", "seed=range(3)"])
     assert found.multirun
     assert found.sweeps == {
@@ -39,7 +39,7 @@ def test_a_sweep_has_its_choices_and_the_configuration_of_the_first():
     assert found.config.model.head_lr == 1e-3
 
 
-def test_an_experiment_sweeps_without_a_flag_and_the_command_line_replaces_its_choices():
+def test_the_command_line_replaces_choices_of_an_experiment():
     whole, narrowed = (
         compose_command(["experiment=compare"]),
         compose_command(["experiment=compare", "seed=7", "model=frozen,finetune"]),
@@ -82,7 +82,7 @@ def test_a_mistyped_choice_is_answered_with_the_near_one():
     assert "did you mean 'compare'" in refusal("experiment=compre")
 
 
-def test_a_mistyped_choice_within_a_sweep_is_found_before_any_run():
+def test_rejects_a_mistyped_choice_within_a_sweep():
     assert "no choice 'froze' in group 'model'; did you mean 'frozen'?" in refusal("-m", "model=finetune,froze")
 
 

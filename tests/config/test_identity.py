@@ -48,7 +48,7 @@ def test_another_image_makes_another_run(identity, image_folder, tmp_path):
     assert identity() != identity(root=other)
 
 
-def test_another_teacher_makes_another_run_and_another_path_to_it_none(identity, tmp_path):
+def test_depends_on_the_teacher_but_not_on_its_path(identity, tmp_path):
     embedded = EMBEDDED_WEIGHTS.read_bytes()
     for name in ("one", "same", "other"):
         (tmp_path / f"{name}.safetensors").write_bytes(embedded)
@@ -73,7 +73,7 @@ def test_a_backbone_changes_nothing_for_an_arm_that_has_none(identity):
     assert identity("model=scratch_cnn") == identity("model=scratch_cnn", "backbone=resnet18")
 
 
-def test_weights_change_nothing_for_an_arm_that_takes_the_network_alone(identity):
+def test_ignores_weights_where_an_arm_uses_only_the_network(identity):
     assert identity("model=scratch_backbone") == identity("model=scratch_backbone", "backbone.weights=none")
 
 

@@ -103,7 +103,7 @@ def test_a_full_disk_is_called_by_its_name(launch, capsys):
     assert capsys.readouterr().err.startswith("headstart-train: the disk is full (last.ckpt); make room")
 
 
-def test_a_surprise_is_one_line_and_the_trace_is_shown_on_request(launch, capsys, monkeypatch):
+def test_an_unexpected_error_is_one_line_with_a_trace_on_request(launch, capsys, monkeypatch):
     assert launch(job=failing(ZeroDivisionError("no mean of\nnothing"))) == 1
     assert capsys.readouterr().err == (
         "headstart-train: ZeroDivisionError: no mean of nothing; HYDRA_FULL_ERROR=1 shows where\n"

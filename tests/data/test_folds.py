@@ -18,7 +18,7 @@ def parts_of(root, fold, seed=0, folds=3):
     return {row["image"]: row["part"] for row in source.split.rows()}
 
 
-def test_each_image_is_tested_in_one_fold_and_trains_in_the_others(images):
+def test_each_image_tests_in_one_fold_and_trains_in_the_others(images):
     parts = [parts_of(images, fold) for fold in range(3)]
     for image in parts[0]:
         assert sorted(part[image] for part in parts) == ["test", "train", "train"]
@@ -58,7 +58,7 @@ def test_data_with_a_test_part_of_their_own_have_no_folds(image_folder, tmp_path
         _ = ImageFolder(root=str(tmp_path / "parts"), folds=2).split
 
 
-def test_a_sweep_goes_through_all_folds_and_its_verdict_counts_every_image(images, command):
+def test_a_sweep_runs_all_folds_and_its_verdict_counts_each(images, command):
     done = command("-m", "model=scratch_cnn,frozen", "data=folder", f"data.root={images}", "data.image_size=32",
                    "model.epochs=1", "data.folds=3", "seed=0,1", "data.labels_per_class=5")  # fmt: skip
     found = [read_result(path.parent) for path in done.folder.rglob(run_directory.RESULT_FILE)]

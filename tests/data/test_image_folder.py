@@ -115,7 +115,7 @@ def test_bad_files_can_be_skipped_and_are_recorded(images):
     np.testing.assert_array_equal(source.read_pixels(np.array([at]))[0], expected)
 
 
-def test_a_class_of_which_no_file_can_be_read_is_named_even_when_bad_files_are_skipped(images):
+def test_names_an_unreadable_class_even_if_bad_files_are_skipped(images):
     for path in (images / "ant").iterdir():
         path.write_text("text")
     assert "no file in class ant can be read" in refusal(images, on_bad_file="skip")
@@ -138,7 +138,7 @@ def test_a_file_where_a_folder_should_be_is_an_error(tmp_path):
     assert "no folders in it" in refusal(tmp_path / "root")
 
 
-def test_folders_without_images_one_class_and_an_empty_class_are_errors(image_folder, tmp_path):
+def test_rejects_no_images_one_class_and_an_empty_class(image_folder, tmp_path):
     (tmp_path / "root" / "ant").mkdir(parents=True)
     assert "no images in it" in refusal(tmp_path / "root")
     image_folder(classes=["bee"], root=tmp_path / "root")
@@ -213,7 +213,7 @@ def test_a_changed_folder_is_read_again(images):
     assert len(folder(images).catalog.names) == 21 and folder(images).digest != before
 
 
-def test_a_visible_file_that_is_no_image_is_named_and_one_that_is_counts_whatever_its_name(images):
+def test_each_visible_file_is_an_image_whatever_its_name(images):
     (images / "bee" / "0.png").rename(images / "bee" / "scan")
     assert "bee/scan" in folder(images).catalog.names
     (images / "bee" / "notes.txt").write_text("seen in May")

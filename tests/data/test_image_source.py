@@ -55,7 +55,7 @@ def test_the_digest_tells_whatever_changes_the_outcome(image_folder, changed):
     assert ImageFolder(root=root, image_size=8).digest != ImageFolder(root=root, **{"image_size": 8} | changed).digest
 
 
-def test_the_digest_does_not_tell_where_the_data_lie_or_how_they_are_fetched(image_folder, tmp_path):
+def test_the_digest_ignores_the_place_of_the_data(image_folder, tmp_path):
     root = image_folder()
     shutil.copytree(root, tmp_path / "copy")
     one, other = ImageFolder(root=str(root)), ImageFolder(root=str(tmp_path / "copy"), num_workers=2)
@@ -69,7 +69,7 @@ def test_mean_and_deviation_are_those_of_the_training_images(image_folder):
     np.testing.assert_allclose(source.spec.std, values.std(axis=(0, 2, 3)), atol=1e-6)
 
 
-def test_a_specification_counts_the_labels_of_training_and_validation(image_folder):
+def test_spec_counts_the_labels_of_training_and_validation(image_folder):
     root = str(image_folder(classes=3, per_class=50))
     assert ImageFolder(root=root).spec.labels_per_class == 40
     spec = ImageFolder(root=root, labels_per_class=20, mirror=False, image_size=8).spec

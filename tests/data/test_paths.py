@@ -19,7 +19,7 @@ def test_a_folder_is_found_as_it_is_typed(tmp_path, monkeypatch):
     assert resolve_root("~/josé=é (1)") == resolve_root(tmp_path / "josé=é (1)") == tmp_path / "josé=é (1)"
 
 
-def test_the_name_most_alike_is_offered_where_the_path_parts_from_what_exists(tmp_path):
+def test_suggests_the_closest_name_for_the_first_missing_folder(tmp_path):
     (tmp_path / "photos").mkdir()
     assert refusal(str(tmp_path / "fotos" / "2024")).endswith(f"did you mean {tmp_path / 'photos'}?")
     assert refusal(str(tmp_path / "xyz")).endswith(f"{tmp_path} is there, but no xyz in it")

@@ -43,7 +43,7 @@ def refusal(*args, **kwargs):
     return str(caught.value)
 
 
-def test_a_fifth_of_each_class_is_sealed_whatever_the_seed_and_the_budget():
+def test_a_fifth_of_each_class_tests_for_all_seeds_and_budgets():
     images = catalogue([50, 100])
     sealed = split(images).test
     assert per_class(images, sealed) == [10, 20]
@@ -57,7 +57,7 @@ def test_the_parts_share_no_image():
     assert sorted(together) == list(range(120))
 
 
-def test_the_test_part_follows_the_files_when_the_folder_moves_and_they_are_renamed(image_folder, tmp_path):
+def test_the_test_part_survives_moved_and_renamed_files(image_folder, tmp_path):
     root = image_folder(classes=2, per_class=10)
     moved = tmp_path / "elsewhere" / "My photos (1)"
     for i, path in enumerate(sorted(root.rglob("*.png"), reverse=True)):
@@ -78,7 +78,7 @@ def test_exact_copies_stay_on_one_side():
     assert len(chosen.test) == 8 and chosen.skipped == []
 
 
-def test_of_exact_copies_one_is_used_so_that_none_trains_and_validates():
+def test_only_one_of_several_exact_copies_is_used():
     digests = [f"{i // 2:03}" for i in range(120)]
     chosen = split(catalogue([60, 60], digests=digests))
     used = [digests[i] for i in (*chosen.train, *chosen.val)]
@@ -97,16 +97,16 @@ def test_an_image_under_two_labels_is_left_out_and_named():
         assert split(with_it).skipped == []
 
 
-def test_a_class_whose_images_all_stand_under_two_labels_is_named():
+def test_names_a_class_whose_images_all_have_two_labels():
     assert "class 'class0' has no image left" in refusal(catalogue([2, 9], digests=[*"ab", *"abcdefghi"]))
 
 
-def test_a_given_test_part_of_which_no_image_has_a_label_is_an_error():
+def test_rejects_a_given_test_part_without_labels():
     images = catalogue([3, 3], ["test", "train", "train"] * 2, [*"abc", *"ade"])
     assert refusal(images) == "each image of the test part stands under two labels; give them one, or add images"
 
 
-def test_copies_across_given_parts_are_refused_in_a_line_that_names_them():
+def test_rejects_and_names_copies_across_given_parts():
     images = catalogue([4, 4], ["test", "train", "train", "train"] * 2, list("aabc") + list("defg"))
     assert refusal(images) == (
         "1 image stands in two parts: 0/0 = 0/1; remove the copies from one part, "
@@ -116,7 +116,7 @@ def test_copies_across_given_parts_are_refused_in_a_line_that_names_them():
     assert refusal(validated).startswith("2 images stand in two parts: 0/1 = 0/2, 1/5 = 1/6;")
 
 
-def test_copies_of_a_test_image_never_train_where_copies_are_allowed():
+def test_skipped_copies_of_a_test_image_never_train():
     images = catalogue([4, 4], ["test", "train", "train", "train"] * 2, list("aabc") + list("defg"))
     chosen = split(images, skip_copies=True)
     assert chosen.test.tolist() == [0, 4]
@@ -124,7 +124,7 @@ def test_copies_of_a_test_image_never_train_where_copies_are_allowed():
     assert chosen.skipped == [("0/1", "the same image stands in test: 0/0")]
 
 
-def test_copies_of_a_training_image_never_validate_where_copies_are_allowed():
+def test_skipped_copies_of_a_training_image_never_validate():
     digests = [f"{i // 2:03}" for i in range(120)]
     chosen = split(catalogue([60, 60], ["train", "val"] * 60, digests), skip_copies=True)
     used = [digests[i] for i in (*chosen.train, *chosen.val)]
@@ -132,7 +132,7 @@ def test_copies_of_a_training_image_never_validate_where_copies_are_allowed():
     assert chosen.skipped[0] == ("0/1", "the same image stands in train: 0/0") and len(chosen.skipped) == 60
 
 
-def test_copies_in_a_given_test_part_that_is_not_the_one_asked_for_are_no_matter():
+def test_accepts_copies_in_a_given_test_part_that_is_not_chosen():
     parts = (["train"] * 6 + ["val"] * 2 + ["test"] * 2) * 2
     digests = [*"abcdefghaa", *"ijklmnopqr"]
     assert "two parts: 0/8 = 0/0;" in refusal(catalogue([10, 10], parts, digests))
@@ -151,7 +151,7 @@ def test_a_copy_in_another_container_is_a_copy(image_folder):
     assert sum(bool({"ant/0.png", "ant/copy.bmp"} & side) for side in sides) == 1
 
 
-def test_a_given_test_part_that_is_not_the_one_asked_for_does_not_train():
+def test_a_given_test_part_that_is_not_chosen_does_not_train():
     images = catalogue([100, 100], (["train"] * 60 + ["val"] * 20 + ["test"] * 20) * 2)
     chosen = split(images, test="val")
     assert "test" not in set(images.parts[np.concatenate([chosen.train, chosen.val, chosen.test])])
@@ -228,12 +228,12 @@ def test_a_given_validation_part_can_be_the_sealed_test():
     assert set(images.parts[chosen.val]) == {"train"} and len(chosen.val) == 8
 
 
-def test_a_part_that_is_not_there_is_an_error_that_says_which_are():
+def test_rejects_a_missing_part_and_names_those_present():
     images = catalogue([10, 10], (["train"] * 8 + ["val"] * 2) * 2)
     assert refusal(images, test="test") == "data.test=test: the data bring no such part (they bring: train, val)"
 
 
-def test_a_budget_too_large_names_the_class_its_images_and_what_fits():
+def test_rejects_a_large_budget_and_names_class_and_limit():
     line = refusal(catalogue([100, 30]), 40)
     assert "'class1' has 24 images" in line and line.endswith("the largest budget that fits is 24")
 

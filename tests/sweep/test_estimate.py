@@ -16,7 +16,7 @@ def test_more_images_and_larger_ones_take_longer():
     assert about("model=finetune") < about("model=finetune", images=200) < about("model=finetune", images=200, size=64)
 
 
-def test_a_frozen_backbone_is_cheaper_than_a_training_one_and_a_small_cnn_cheaper_still():
+def test_orders_small_cnn_frozen_and_trained_backbone_by_cost():
     few = "model.epochs=50"
     assert about("model=scratch_cnn", few) < about("model=frozen", few) < about("model=finetune", few)
 

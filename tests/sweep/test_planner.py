@@ -59,7 +59,7 @@ def test_a_typed_budget_is_taken_as_it_is_or_refused(planned):
         planned("data.labels_per_class=5,25")
 
 
-def test_seeds_and_budgets_stay_in_one_directory_and_other_settings_get_another(planned):
+def test_the_directory_depends_on_settings_not_seeds_and_budgets(planned):
     places = [planned(*words).directory for words in ((), ("seed=0,1,2,3",), ("data.labels_per_class=5",))]
     assert len(set(places)) == 1
     assert len({*places, planned("model=frozen").directory, planned("data.batch_size=8").directory}) == 3
@@ -96,14 +96,14 @@ def test_a_failed_run_is_pending_and_planning_deletes_nothing(planned):
         "data.labels_per_class=auto,5",
     ],
 )
-def test_a_choice_that_makes_no_sense_is_found_before_training_wherever_it_stands(planned, typed):
+def test_rejects_a_wrong_choice_at_any_place_before_training(planned, typed):
     key, _, choices = typed.partition("=")
     with pytest.raises(Exception) as refused:
         planned(typed)
     assert re.search(f"{key}=({choices.replace(',', '|')}): give", format_error(refused.value))
 
 
-def test_the_budgets_of_a_sweep_over_several_folders_fit_them_all(planned, image_folder, tmp_path):
+def test_budgets_of_a_sweep_over_several_folders_fit_all(planned, image_folder, tmp_path):
     small = image_folder(classes=2, per_class=16, size=16, root=tmp_path / "small")
     roots = f"data.root={tmp_path / 'images'},{small}"
     assert planned(roots).command.budgets == (5, 10)
@@ -166,7 +166,7 @@ def test_few_seeds_promise_no_difference(planned):
     assert "promise to find no difference between two arms" in line and "more seeds" in line
 
 
-def test_a_recorded_command_is_taken_with_the_contrast_that_its_sweep_had_declared(planned):
+def test_a_recorded_command_keeps_its_declared_contrast(planned):
     contrast = "compare.contrast=[finetune,frozen]"
     assert planned("model=frozen", "seed=0", "data.labels_per_class=5", contrast).num_runs == 1
     with pytest.raises(HeadstartError, match="no arm 'finetune' in this sweep"):

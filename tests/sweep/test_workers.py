@@ -121,7 +121,7 @@ class TestJobRunner:
         assert list(runner.run_pending()) == [0, 1] and runner.run_pending() == {}
 
 
-def test_a_run_that_failed_in_this_command_is_not_tried_by_its_other_processes(image_folder, command, monkeypatch):
+def test_a_failed_run_is_not_tried_again_by_other_processes(image_folder, command, monkeypatch):
     images = image_folder(classes=2, per_class=12, size=16)
     two = ["hydra.launcher.workers=2", "hydra.launcher.threads=1"]
     done = command(*TINY, *two, f"data.root={images}", "model.lr=1e30,5e-3", "model.epochs=20", "seed=0,1")
@@ -171,7 +171,7 @@ def test_a_sweep_ends_with_its_table_and_its_report_judged_once(ended_sweep, cap
     assert (ended_sweep.directory / "report.html").is_file()
 
 
-def test_a_report_that_fails_costs_neither_the_table_nor_more_than_a_line(ended_sweep, capsys, monkeypatch):
+def test_a_failed_report_is_one_line_and_leaves_the_table(ended_sweep, capsys, monkeypatch):
     monkeypatch.setattr(content, "write_report", lambda directory, told: 1 / 0)
     assert finish_sweep(ended_sweep) == 1
     said = capsys.readouterr()
@@ -190,7 +190,7 @@ def test_helpers_end_with_the_command_however_that_ends(image_folder, tmp_path):
     assert {line[:5] for line in said[1:]} == {"[1/2]", "[2/2]"}
 
 
-def test_the_images_are_audited_before_anything_trains_and_the_report_tells(image_folder, command, monkeypatch):
+def test_audits_images_before_training_and_reports_findings(image_folder, command, monkeypatch):
     images = image_folder(classes=2, per_class=12, size=16)
     (images / ".ipynb_checkpoints").mkdir()
     trained = train.fit_and_test
@@ -217,7 +217,7 @@ def test_every_folder_of_a_sweep_is_audited_once(image_folder, monkeypatch, tmp_
     assert [(audit["name"], audit["counts"]) for audit in told] == [("one", {}), ("other", {"no_image": 1})]
 
 
-def test_images_are_audited_anew_where_they_changed_and_only_there(image_folder, monkeypatch, tmp_path, plan_command):
+def test_audits_changed_images_again_and_no_others(image_folder, monkeypatch, tmp_path, plan_command):
     images = image_folder(classes=2, per_class=12, size=16)
     monkeypatch.chdir(tmp_path)
     looked = []
@@ -238,7 +238,7 @@ def test_images_are_audited_anew_where_they_changed_and_only_there(image_folder,
 
 
 @pytest.mark.parametrize("typed", ["compare.metric=f1", "compare.margin=-1", "compare.contrast=[frozen]"])
-def test_a_comparison_that_makes_no_sense_is_refused_before_anything_trains(image_folder, command, typed):
+def test_rejects_a_senseless_comparison_before_training(image_folder, command, typed):
     refused = command(*TINY, f"data.root={image_folder(classes=2, per_class=12, size=16)}", typed)
     assert refused.code == 1 and refused.err.count("\n") == 1 and typed.partition("=")[0] in refused.err
 
@@ -250,13 +250,13 @@ def test_a_comparison_that_makes_no_sense_is_refused_before_anything_trains(imag
         ("[finetune,scratch_cnn]", "no arm 'finetune' in this sweep (its arms: scratch_cnn, scratch_cnn lr=0.001, "),
     ],
 )
-def test_a_contrast_of_arms_that_are_not_there_is_refused_before_anything_trains(image_folder, command, contrast, told):
+def test_rejects_a_contrast_of_missing_arms_before_training(image_folder, command, contrast, told):
     images = image_folder(classes=2, per_class=12, size=16)
     refused = command(*TINY, f"data.root={images}", "model.lr=1e-3,1e-2", f"compare.contrast={contrast}")
     assert refused.code == 1 and refused.err.count("\n") == 1 and told in refused.err
 
 
-def test_a_full_disk_ends_the_sweep_with_one_line_and_the_same_command_goes_on(image_folder, command, monkeypatch):
+def test_a_full_disk_is_one_line_and_the_same_command_continues(image_folder, command, monkeypatch):
     asked = [*TINY, f"data.root={image_folder(classes=2, per_class=12, size=16)}", "seed=0,1,2"]
 
     def full(*args):
@@ -291,7 +291,7 @@ def test_a_worker_ends_at_sigterm_without_a_message(capfd):
     assert worker.exitcode == EXIT_TERMINATED and "interrupted" not in "".join(capfd.readouterr())
 
 
-def test_a_failing_run_does_not_stop_the_others_and_the_end_names_it(images, command):
+def test_a_failing_run_is_named_at_the_end_and_stops_no_other(images, command):
     words = [*TINY, f"data.root={images}", "model.lr=1e30,5e-3", "model.epochs=20"]
     done = command(*words)
     failed, finished = sorted(results(done.folder).values(), key=lambda result: result.status)

@@ -13,7 +13,7 @@ from headstart.runs.predictions import MAX_CONFIDENT_ERRORS
 from headstart.training.evaluation import render_error_thumbnails, train_set_loss
 
 
-def test_a_model_that_guesses_by_share_has_the_entropy_of_its_labels_as_loss():
+def test_guessing_by_class_shares_has_the_loss_label_entropy():
     labels = np.array([0, 0, 0, 1])
     scores = torch.tensor([[math.log(3), 0.0]]).expand(4, -1)
     trainer = SimpleNamespace(predict=lambda model, loader: [scores[:3], scores[3:]])

@@ -56,7 +56,7 @@ def test_nothing_is_found_where_nothing_is_wrong(parts):
     assert told.classes == {"ant": {"test": 5, "train": 5}, "bee": {"test": 5, "train": 5}}
 
 
-def test_each_seeded_trouble_is_named_by_path_with_its_kind_and_nothing_else_is(parts):
+def test_reports_exactly_the_planted_problems_by_kind_and_path(parts):
     ant, bee, tested = parts / "train/ant", parts / "train/bee", parts / "test/ant"
     (ant / "cut.jpg").write_bytes((ant / "0.jpg").read_bytes()[:600])
     (bee / "zero.jpg").touch()
@@ -98,14 +98,14 @@ def test_a_copy_across_parts_and_labels_is_both(parts):
     assert [finding.kind for finding in audit_folder(parts).findings] == ["mislabelled", "cross_split"]
 
 
-def test_a_folder_without_parts_and_with_one_class_is_looked_through_too(photos):
+def test_audits_a_folder_with_one_class_and_no_parts(photos):
     root = photos({"ant": 3, "bee": 0})
     assert found(root) == {("empty_class", "bee")}
     (root / "bee").rmdir()
     assert found(root) == {("single_class", "ant")}
 
 
-def test_a_class_that_a_part_lacks_is_named_with_the_folder_that_is_missing(photos):
+def test_names_the_missing_folder_of_a_class_that_a_part_lacks(photos):
     root = photos({"train/ant": 2, "train/bee": 2, "Valid/ant": 2})
     assert found(root) == {("missing_class", "Valid/bee")}
 
@@ -115,7 +115,7 @@ def test_an_empty_class_is_not_missing_as_well(photos):
     assert found(root) == {("empty_class", "train/wasp")}
 
 
-def test_classes_that_differ_by_case_or_by_how_an_accent_is_stored_are_named(photos):
+def test_names_classes_that_differ_by_case_or_accent_encoding(photos):
     root = photos({"Ant": 2, "ant": 2, "jose\u0301": 2, "jos\u00e9": 2, "bee": 2})
     assert found(root) == {("case", "Ant", "ant"), ("case", "jose\u0301", "jos\u00e9")}
 
@@ -126,7 +126,7 @@ def test_a_rare_class_is_named_with_the_largest(photos):
     assert finding.text == "3 images; ant, the largest class, has 9"
 
 
-def test_images_far_from_the_rest_in_size_are_named_the_farthest_first(photos):
+def test_names_images_of_unusual_size_the_farthest_first(photos):
     root = photos({"ant": 8, "bee": 8})
     picture(90, 300).save(root / "ant" / "large.png")
     picture(91, 8).save(root / "bee" / "small.png")
@@ -185,7 +185,7 @@ def test_any_name_is_told_as_it_is(photos):
     assert found(root) == {("no_image", f"{name}/{name}") for name in NAMES}
 
 
-def test_an_audit_is_plain_json_and_its_summary_names_twenty_of_a_kind(photos):
+def test_is_plain_json_and_summarizes_twenty_of_a_kind(photos):
     root = photos({"ant": 2, "bee": 2})
     for i in range(30):
         (root / "ant" / f"{i:02}.png").write_text("text")

@@ -26,7 +26,7 @@ def alike(*prints):
     return [tuple(pair) for pair in find_similar_pairs(prints).pairs.tolist()]
 
 
-def test_the_same_pixels_in_another_container_have_the_same_content(saved):
+def test_equal_pixels_in_two_containers_have_the_same_content(saved):
     image = smooth(0)
     contents = {saved(image, name).content for name in ("a.png", "a.bmp", "a.tif")}
     assert len(contents) == 1
@@ -44,7 +44,7 @@ def test_one_value_or_another_shape_makes_another_content(saved):
 
 
 @pytest.mark.parametrize(("size", "quality"), [((128, 96), 30), ((128, 96), 75), ((64, 48), 75)])
-def test_a_picture_stored_again_is_found_among_others_almost_surely(saved, size, quality):
+def test_finds_a_picture_that_was_stored_again(saved, size, quality):
     prints = [saved(smooth(i, (128, 96)), f"{i}.png") for i in range(20)]
     found = find_similar_pairs([*prints, saved(smooth(1, (128, 96)).resize(size), "again.jpg", quality=quality)])
     assert found.pairs.tolist() == [[1, 20]] and found.agreement[0] >= near_duplicates.SURE_AGREEMENT
@@ -82,7 +82,7 @@ def test_what_cannot_be_read_is_said(tmp_path):
     assert compute_fingerprint(tmp_path / "gone.jpg") == "no such file or directory"
 
 
-def test_an_iphone_photograph_without_the_extra_is_told_with_the_mend(tmp_path, monkeypatch):
+def test_names_the_extra_that_reads_an_iphone_photograph(tmp_path, monkeypatch):
     monkeypatch.setattr("headstart.decoding.decoder.can_read_heic", lambda: False)
     (tmp_path / "a.HEIC").write_bytes(b"\0\0\0\x18ftypheic")
     assert compute_fingerprint(tmp_path / "a.HEIC") == "HEIC needs another decoder: pip install headstart[heic]"
