@@ -17,7 +17,7 @@ from headstart.data.split import Split
 from headstart.errors import HeadstartError
 from headstart.image_spec import ImageSpec
 
-BATCH_SIZE = 256
+READ_BATCH_SIZE = 256
 
 
 @dataclass(eq=False)
@@ -95,7 +95,7 @@ class DataModuleSource(ImageSource):
             if part != "val" or (isinstance(loader, Iterable) and list(loader)):
                 raise self._error(f"gives no DataLoader for the {part} part")
             return np.zeros((0,), np.uint8), np.zeros((0,), np.int64)
-        ordered: DataLoader[Any] = DataLoader(loader.dataset, BATCH_SIZE, collate_fn=loader.collate_fn)
+        ordered: DataLoader[Any] = DataLoader(loader.dataset, READ_BATCH_SIZE, collate_fn=loader.collate_fn)
         images, labels = zip(*[self._check_batch(part, batch) for batch in ordered], strict=True)
         if not torch.equal(images[0], next(iter(ordered))[0]):
             raise self._error(f"gives other pixels each time in the {part} part; the model augments, not the data")

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from headstart.networks.copying import clone_network
 
 T = TypeVar("T")
-BATCH_SIZE = 32
+CAPTURE_BATCH_SIZE = 32
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ def capture_activations(
         # Channels last: on a CPU, depthwise convolutions and those of few channels take a third less time.
         batches = [
             capture_outputs(copy, batch.contiguous(memory_format=torch.channels_last), names, transform)
-            for batch in images.split(BATCH_SIZE)
+            for batch in images.split(CAPTURE_BATCH_SIZE)
         ]
         return {name: torch.cat([batch[name] for batch in batches]) for name in names}
 

@@ -39,12 +39,16 @@ CHAPTERS: Mapping[str, ChapterBuilder] = {  # by the name that --only takes, in 
     "convolution": ChapterBuilder(
         convolution_chapter.build_convolution_chapter, convolution_chapter.CONVOLUTION_CLAIMS
     ),
-    "why_convolutions": ChapterBuilder(translation_chapter.build_why_convolutions_chapter, translation_chapter.CLAIMS),
+    "why_convolutions": ChapterBuilder(
+        translation_chapter.build_why_convolutions_chapter, translation_chapter.TRANSLATION_CLAIMS
+    ),
     "pooling": ChapterBuilder(pooling_chapter.build_pooling_chapter, pooling_chapter.POOLING_CLAIMS),
     "receptive_field": ChapterBuilder(
-        receptive_field_chapter.build_receptive_field_chapter, receptive_field_chapter.CLAIMS
+        receptive_field_chapter.build_receptive_field_chapter, receptive_field_chapter.GROWTH_CLAIMS
     ),
-    "effective_field": ChapterBuilder(effective_chapter.build_effective_field_chapter, effective_chapter.CLAIMS),
+    "effective_field": ChapterBuilder(
+        effective_chapter.build_effective_field_chapter, effective_chapter.EFFECTIVE_FIELD_CLAIMS
+    ),
     "filters": ChapterBuilder(filters_chapter.build_filters_chapter, filters_chapter.FILTER_CLAIMS),
     "hierarchy": ChapterBuilder(hierarchy_chapter.build_hierarchy_chapter, hierarchy_chapter.HIERARCHY_CLAIMS),
     "grad_cam": ChapterBuilder(grad_cam_chapter.build_grad_cam_chapter, grad_cam_chapter.GRAD_CAM_CLAIMS),

@@ -82,7 +82,7 @@ class TestBuildReceptiveFieldChapter:
         other = Subject(**{**subject.__dict__, "network": Rolled()})
         found = it.build_receptive_field_chapter(other, lambda _: None)
         assert "the operation roll is not known" in text(found) and "roll" in found.numbers["unknown"]
-        assert {claim.name for claim in found.claims} == set(it.CLAIMS)
+        assert {claim.name for claim in found.claims} == set(it.GROWTH_CLAIMS)
 
     def test_names_layers_that_differ_from_gradients(self, subject):
         class Wrong(LinearizedNetwork):

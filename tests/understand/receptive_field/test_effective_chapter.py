@@ -18,7 +18,7 @@ def text(chapter):
 
 
 def build_claims(stages, untrained):
-    chapter = Chapter("effective_field", "Effective fields", sentences=it.CLAIMS)
+    chapter = Chapter("effective_field", "Effective fields", sentences=it.EFFECTIVE_FIELD_CLAIMS)
     it.add_effective_field_claims(chapter, stages, untrained)
     return chapter.claims
 
@@ -64,7 +64,7 @@ class TestBuildEffectiveFieldChapter:
 
     def test_shallow_networks_are_no_evidence(self, subject):
         claims = {claim.name: claim for claim in it.build_effective_field_chapter(subject, lambda _: None).claims}
-        assert set(claims) == set(it.CLAIMS)
+        assert set(claims) == set(it.EFFECTIVE_FIELD_CLAIMS)
         smaller = claims["effective-is-smaller"]
         assert smaller.verdict == "depends" and "conv1 left out" in smaller.value
         assert smaller.interval is None and smaller.value.count(" to ") == 2  # each stage has its own
@@ -108,14 +108,16 @@ class TestBuildEffectiveFieldChapter:
 
         found = it.build_effective_field_chapter(replace(subject, network=Rolled()), lambda _: None)
         assert "the operation roll is not known" in text(found)
-        assert {claim.verdict for claim in found.claims} == {"not measured"} and len(found.claims) == len(it.CLAIMS)
+        assert {claim.verdict for claim in found.claims} == {"not measured"} and len(found.claims) == len(
+            it.EFFECTIVE_FIELD_CLAIMS
+        )
 
 
 class TestAddEffectiveFieldClaims:
     def test_holds_for_deep_stacks(self):
         deep = measured(20, 61)
         assert {claim.name: claim.verdict for claim in build_claims([deep], [deep])} == dict.fromkeys(
-            it.CLAIMS, "holds"
+            it.EFFECTIVE_FIELD_CLAIMS, "holds"
         )
 
     def test_does_not_measure_clipped_fields(self):
@@ -131,7 +133,7 @@ class TestAddEffectiveFieldClaims:
         rim[0, 6:15, 6:15] = 0
         found = summarize_effective_field(rim, layer)
         assert {claim.name: claim.verdict for claim in build_claims([found], [found])} == dict.fromkeys(
-            it.CLAIMS, "fails"
+            it.EFFECTIVE_FIELD_CLAIMS, "fails"
         )
 
     def test_does_not_fail_if_deeper_stages_are_clipped(self):

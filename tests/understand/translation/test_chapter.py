@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from headstart.understand.translation.chapter import CLAIMS, build_why_convolutions_chapter
+from headstart.understand.translation.chapter import TRANSLATION_CLAIMS, build_why_convolutions_chapter
 from headstart.understand.translation.pixel_permutation import PermutationResult
 
 
@@ -33,7 +33,7 @@ class TestBuildWhyConvolutionsChapter:
     def test_measures_every_claim(self, subject):
         chapter = build_chapter(subject)
         verdicts = {claim.name: claim.verdict for claim in chapter.claims}
-        assert set(verdicts) == set(CLAIMS)
+        assert set(verdicts) == set(TRANSLATION_CLAIMS)
         assert verdicts["translation-equivariance"] == "depends" and verdicts["locality"] == "holds"
         assert verdicts["parameter-sharing"] == verdicts["dense-ignores-space"] == "holds"
         paragraphs = [part for part in chapter.content if isinstance(part, str)]
@@ -50,7 +50,7 @@ class TestBuildWhyConvolutionsChapter:
         dense = nn.Sequential(nn.Flatten(), nn.Linear(784, 4))
         chapter = build_chapter(replace(subject, network=dense, labels=None))
         claims = {claim.name: claim for claim in chapter.claims}
-        assert set(claims) == set(CLAIMS)
+        assert set(claims) == set(TRANSLATION_CLAIMS)
         for name in ("translation-equivariance", "locality", "parameter-sharing", "dense-ignores-space"):
             assert claims[name].verdict == "not measured" and claims[name].command, name
 

@@ -19,7 +19,7 @@ from headstart.understand.receptive_field.growth import (
     measure_field_growth,
     stack_field_sizes,
 )
-from headstart.understand.receptive_field.growth_claims import CLAIMS, add_growth_claims, cumulative_stack_fields
+from headstart.understand.receptive_field.growth_claims import GROWTH_CLAIMS, add_growth_claims, cumulative_stack_fields
 from headstart.understand.subject import Subject
 
 PICTURE_WIDTH = 280  # pixels, about, of a picture on the page
@@ -27,7 +27,7 @@ MAX_LISTED_LAYERS = 12  # further layers are only counted
 # One for each stage, from dark to bright (viridis), ordered for color-blind readers too.
 FRAME_COLORS = [(68, 1, 84), (49, 104, 142), (31, 158, 137), (109, 205, 89), (253, 231, 37), (255, 255, 255)]
 
-__all__ = ["CLAIMS", "build_receptive_field_chapter"]
+__all__ = ["GROWTH_CLAIMS", "build_receptive_field_chapter"]
 
 
 def build_receptive_field_chapter(
@@ -42,7 +42,7 @@ def build_receptive_field_chapter(
         report_progress: called with a line about each step.
         linearize: builds the linearized network that checks the fields.
     """
-    chapter = Chapter("receptive_field", "Receptive field: which pixels decide a unit", sentences=CLAIMS)
+    chapter = Chapter("receptive_field", "Receptive field: which pixels decide a unit", sentences=GROWTH_CLAIMS)
     shape = subject.image_shape
     report_progress("receptive fields: the operations of the network")
     try:

@@ -17,7 +17,7 @@ from headstart.networks.copying import clone_network, first_line
 from headstart.understand.receptive_field.fields import ReceptiveField
 from headstart.understand.statistics import Estimate, jackknife_intervals
 
-BATCH_SIZE = 16
+GRADIENT_BATCH_SIZE = 16
 TWO_SIGMA = 0.9545  # a Gaussian's share within 2σ; Luo counts pixels heavier than 1 − this of the heaviest
 
 
@@ -68,7 +68,7 @@ def pixel_gradients(network: nn.Module, images: Tensor, layers: Sequence[Recepti
             outputs[name] = output.clone()  # an in-place operation may follow
 
     gradients: list[list[Tensor]] = [[] for _ in layers]
-    for batch in images.split(BATCH_SIZE):
+    for batch in images.split(GRADIENT_BATCH_SIZE):
         batch = batch.detach().requires_grad_(True)
         outputs.clear()
         with torch.enable_grad(), CallRecorder(copy, record):

@@ -20,20 +20,22 @@ from headstart.understand.receptive_field.gradient_support import LinearizedNetw
 from headstart.understand.statistics import Estimate
 from headstart.understand.subject import Subject
 
-CLAIMS = {
+EFFECTIVE_FIELD_CLAIMS = {
     "effective-is-smaller": "The part of a field that really counts is much smaller than the field.",
     "effective-is-central": "What counts most lies in the field's center.",
     "effective-is-gaussian": "From the center outwards, the weight of pixels falls like a Gaussian.",
 }
 NUM_IMAGES = 50
 MIN_DEEP_SIDE = 15  # pixels: smaller fields are no evidence for deeper layers
-LARGER_IMAGES_COMMAND = "headstart understand RUN --only effective_field, of a run with a larger data.image_size"
+EFFECTIVE_FIELD_COMMAND = "headstart understand RUN --only effective_field, of a run with a larger data.image_size"
 MAP_WIDTH = 200  # pixels, about, of a map on the page
 
 
 def build_effective_field_chapter(subject: Subject, report_progress: Callable[[str], None]) -> Chapter:
     """The effective fields of the last map and of each stage, compared with those of the untrained network."""
-    chapter = Chapter("effective_field", "Effective receptive field: which pixels count", sentences=CLAIMS)
+    chapter = Chapter(
+        "effective_field", "Effective receptive field: which pixels count", sentences=EFFECTIVE_FIELD_CLAIMS
+    )
     try:
         layers = last_fields_per_stride(receptive_fields(subject.network, subject.image_shape))
         states, stages, untrained_stages = _measure_states(subject, layers, report_progress)
@@ -92,7 +94,7 @@ def add_effective_field_claims(
     """Adds the claims about effective fields.
 
     Args:
-        chapter: has the sentences of ``CLAIMS``.
+        chapter: has the sentences of ``EFFECTIVE_FIELD_CLAIMS``.
         stages: fields of the trained network.
         untrained: the same of the untrained network.
     """
@@ -119,7 +121,7 @@ def add_effective_field_claims(
             f"{quantity}: {format_stages(fields)}{excluded}",
             f"untrained: {format_stages(untrained_fields)}; {control}",
             estimates[0].scaled_interval(1) if len(estimates) == 1 else None,
-            "" if fields else LARGER_IMAGES_COMMAND,
+            "" if fields else EFFECTIVE_FIELD_COMMAND,
         )
 
     add_claim(

@@ -17,18 +17,18 @@ from headstart.understand.receptive_field.growth import (
     theoretical_stack_field,
 )
 
-CLAIMS = {
+GROWTH_CLAIMS = {
     "stacks-see-3-5-7": "One 3×3 layer sees 3×3 pixels, two on top of each other 5×5, three 7×7.",
     "strides-widen-faster": "Pooling and strides make fields grow faster than further layers do.",
 }
-OTHER_RUN_COMMAND = "headstart understand OTHER_RUN --only receptive_field"
+GROWTH_COMMAND = "headstart understand OTHER_RUN --only receptive_field"
 
 
 def add_growth_claims(chapter: Chapter, layers: Sequence[FieldGrowth], reason: str = "") -> None:
     """Adds the claims about the growth of fields.
 
     Args:
-        chapter: has the sentences of ``CLAIMS``.
+        chapter: has the sentences of ``GROWTH_CLAIMS``.
         layers: growth of the field by the network's convolutions.
         reason: why it could not be measured; "": it was.
     """
@@ -78,7 +78,7 @@ def _add_stack_claim(chapter: Chapter, stacks: list[list[FieldGrowth]], reason: 
         else reason or "no two 3×3 layers of this network lie on top of each other, with their fields within the image",
         f"layers built for it: {_join_sizes(cumulative_stack_fields('333'))}; with stride 2 in the first "
         f"{_join_sizes(cumulative_stack_fields('s33'))}",
-        command="" if stacks else OTHER_RUN_COMMAND,
+        command="" if stacks else GROWTH_COMMAND,
     )
 
 
@@ -100,7 +100,7 @@ def _add_stride_claim(chapter: Chapter, layers: Sequence[FieldGrowth], reason: s
     growth = growth_by_stride(layers)
     if len(growth) < 2:
         reason = reason or "no convolutions before and behind a stride, with their fields within the image"
-        return chapter.add_unmeasured(reason, ["strides-widen-faster"], OTHER_RUN_COMMAND)
+        return chapter.add_unmeasured(reason, ["strides-widen-faster"], GROWTH_COMMAND)
     unstrided = {
         stride: fmean(each.increment_per_weight / each.input_stride for each in layers if each.input_stride == stride)
         for stride in growth

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from headstart.networks.hooks import BATCH_SIZE, capture_activations
+from headstart.networks.hooks import CAPTURE_BATCH_SIZE, capture_activations
 from headstart.understand.statistics import Estimate, wilson_interval
 
 MAX_FEATURES = 512  # of an image for a probe, the same limit for every stage
@@ -32,7 +32,7 @@ def extract_stage_features(
         By stage name, float32 (N, D ≤ ``max_features``).
     """
     batches: dict[str, list[Tensor]] = {name: [] for name in stage_names}
-    for batch in images.split(BATCH_SIZE):  # the full maps of all images may not fit in memory
+    for batch in images.split(CAPTURE_BATCH_SIZE):  # the full maps of all images may not fit in memory
         for name, maps in capture_activations(network, batch, stage_names).items():
             batches[name].append(reduce_maps(maps, max_features))
     return {name: torch.cat(features) for name, features in batches.items()}

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import update_bn
 
 from headstart.networks.copying import clone_network
-from headstart.networks.hooks import BATCH_SIZE
+from headstart.networks.hooks import CAPTURE_BATCH_SIZE
 from headstart.networks.stages import find_stages
 from headstart.understand.statistics import NO_ESTIMATE, Estimate
 from headstart.understand.subject import Subject
@@ -129,7 +129,7 @@ def calibrate_batch_norm(network: nn.Module, images: Tensor) -> nn.Module:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)  # for dropout
         sample = images[:: max(1, len(images) // BATCH_NORM_IMAGES)]
-        update_bn([batch for batch in sample.split(BATCH_SIZE) if len(batch) > 1], copy)
+        update_bn([batch for batch in sample.split(CAPTURE_BATCH_SIZE) if len(batch) > 1], copy)
     return copy.eval()
 
 

@@ -44,7 +44,7 @@ from headstart.understand.translation.shifts import (
     unchanged_predictions,
 )
 
-CLAIMS = {
+TRANSLATION_CLAIMS = {
     "translation-equivariance": "When a pattern moves in the image, its trace in a layer's map moves along, unchanged.",
     "recognised-elsewhere": "What the network recognizes in one part of an image it recognizes in another.",
     "locality": "Each unit depends on a small region of the image only.",
@@ -54,9 +54,9 @@ CLAIMS = {
 NUM_EXACT_IMAGES = 4  # for exact properties, which are the same in each image
 NUM_PREDICTION_IMAGES = 60
 MAX_RANDOM_SHIFT = 3  # of 16 pixels
-OTHER_RUN_COMMAND = "headstart understand OTHER_RUN"
+OTHER_NETWORK_COMMAND = "headstart understand OTHER_RUN"
 RERUN_COMMAND = "headstart understand RUN --data FOLDER --only why_convolutions"
-LARGER_IMAGES_COMMAND = "headstart understand RUN --only why_convolutions, at a larger data.image_size"
+LARGER_INTERIOR_COMMAND = "headstart understand RUN --only why_convolutions, at a larger data.image_size"
 PERMUTED_NETWORKS = {
     "cnn": ("convolutional", "plain"),
     "cnn_permuted": ("convolutional", "permuted"),
@@ -78,7 +78,7 @@ def build_why_convolutions_chapter(
         report_progress: called with a line about each step.
         test_permutation: trains small networks on images, labels and a largest random shift in pixels.
     """
-    chapter = Chapter("why_convolutions", "Why convolutions", sentences=CLAIMS)
+    chapter = Chapter("why_convolutions", "Why convolutions", sentences=TRANSLATION_CLAIMS)
     network = clone_network(subject.network)
     images = subject.images[subject.held_out_indices(NUM_EXACT_IMAGES)]
     convolutions = list_layers(network, images)
@@ -103,7 +103,7 @@ def build_why_convolutions_chapter(
 
 def _add_unmeasured_section(chapter: Chapter, name: str, title: str, reason: str) -> None:
     chapter.content.append(f"{title}: not measured, since {reason}.")
-    chapter.add_unmeasured(reason, [name], OTHER_RUN_COMMAND)
+    chapter.add_unmeasured(reason, [name], OTHER_NETWORK_COMMAND)
 
 
 def _add_equivariance_section(
@@ -149,7 +149,7 @@ def _add_equivariance_section(
         f"interior, at multiples of the stride: {100 * worst:.2g} % off; between them up to "
         f"{100 * max(between, default=0):.0f} %; with the border up to {100 * overall:.0f} %",
         f"a map that stayed where it was is off by {100 * unshifted:.0f} %",
-        command="" if exact else LARGER_IMAGES_COMMAND,
+        command="" if exact else LARGER_INTERIOR_COMMAND,
     )
     chapter.numbers["equivariance"] = [
         {

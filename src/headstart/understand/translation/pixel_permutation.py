@@ -17,7 +17,7 @@ from headstart.understand.translation.shifts import shift_images
 IMAGE_SIDE = 16
 MIN_IMAGES = 40  # with fewer, a small network learns too little to lose any
 MAX_IMAGES = 300  # more would only take longer
-BATCH_SIZE = 32
+PERMUTATION_BATCH_SIZE = 32
 LEARNING_RATE = 1e-2
 
 
@@ -132,7 +132,7 @@ def run_permutation_test(
 
 
 def _train(network: nn.Module, images: Tensor, labels: Tensor, epochs: int) -> None:
-    num_batches = -(-len(images) // BATCH_SIZE)
+    num_batches = -(-len(images) // PERMUTATION_BATCH_SIZE)
     optimizer = torch.optim.AdamW(network.parameters(), lr=LEARNING_RATE)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=LEARNING_RATE, total_steps=epochs * num_batches)
     for _ in range(epochs):
