@@ -11,6 +11,7 @@ from headstart.cli.understand import explain_model
 from headstart.errors import HeadstartError
 from headstart.process import raise_on_sigterm, run_command
 from headstart.runs.checkpoint import best_checkpoint_path
+from headstart.runs.result import read_result, write_result
 from headstart.understand.chapters import ChapterBuilder
 from headstart.understand.claims import Chapter
 
@@ -71,6 +72,14 @@ class TestExplainModel:
     def test_reads_the_runs_of_a_sweep(self, run, builders, subjects):
         explain_model(run, sweeps=[run.parent], only=["easy"], builders=builders)
         assert [row.model for row in subjects[0].sweep] == ["scratch_cnn"]
+
+    def test_leaves_out_debug_runs_of_a_sweep(self, run, builders, subjects):
+        debug = run.parent / "debug"
+        debug.mkdir()
+        result = read_result(run)
+        write_result(debug, replace(result, identity="debug", debug="trainer.fast_dev_run=true"))
+        explain_model(run, sweeps=[run.parent], only=["easy"], builders=builders)
+        assert len(subjects[0].sweep) == 1
 
     def test_needs_a_folder_for_a_checkpoint_alone(self, run, tmp_path, images, builders, subjects, monkeypatch):
         checkpoint = shutil.copy(best_checkpoint_path(run), tmp_path / "alone.ckpt")

@@ -130,8 +130,8 @@ def _render_simulation(subject: Subject, chapters: list[Chapter]) -> str:
 
 
 def _load_finished_runs(sweep: str | Path) -> list[RunRow]:
-    results = [result for _, result in iter_results(expand_home(sweep))]
-    rows = [RunRow.from_result(result.to_dict()) for result in results if result.is_finished]
+    results = [result for _, result in iter_results(expand_home(sweep)) if result.is_finished and not result.debug]
+    rows = [RunRow.from_result(result.to_dict()) for result in results]
     if not rows:
         raise HeadstartError(
             f"--sweep {sweep}: holds no finished run; give a directory of runs, such as those in runs/"

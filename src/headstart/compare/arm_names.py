@@ -4,28 +4,14 @@ import json
 from collections import defaultdict
 from collections.abc import Sequence
 from itertools import combinations
-from typing import Any, Protocol
+from typing import Any
+
+from headstart.runs.arm_run import ArmRun
 
 MAX_SETTINGS_IN_NAME = 4  # arms that need more are named by every setting that differs
 
 
-class HasArm(Protocol):
-    """A run, planned or loaded."""
-
-    @property
-    def data(self) -> str: ...
-
-    @property
-    def model(self) -> str: ...
-
-    @property
-    def settings(self) -> dict[str, Any]: ...
-
-    @property
-    def arm_key(self) -> str: ...
-
-
-def arm_names(runs: Sequence[HasArm]) -> list[str]:
+def arm_names(runs: Sequence[ArmRun]) -> list[str]:
     """Names the arm of each run, e.g. ``finetune head_lr=0.001 backbone=resnet18``."""
     settings: dict[tuple[str, str], dict[str, dict[str, Any]]] = defaultdict(dict)
     for run in runs:

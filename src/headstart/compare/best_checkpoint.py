@@ -1,5 +1,6 @@
 """Selects the checkpoint of a sweep's best arm."""
 
+import math
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,8 +39,7 @@ def find_best_checkpoint(sweep: str | Path) -> BestCheckpoint:
         raise HeadstartError(f"{sweep}: holds runs of {join_with_and(data)}; name a sweep of one data set")
     if not finished:
         raise HeadstartError(f"{sweep}: no run has come to its end; give its command again")
-    budgets = {run.result.labels_per_class for run in finished}
-    largest = None if None in budgets else max(budget for budget in budgets if budget is not None)
+    largest = max((run.result.labels_per_class for run in finished), key=lambda labels: labels or math.inf)
     arms: dict[str, list[LoadedRun]] = defaultdict(list)
     for run in finished:
         if run.result.labels_per_class == largest:
@@ -74,9 +74,8 @@ def _select_arm(
         raise HeadstartError(f"no verdict at {budget}: {text.missing_verdict_reason(verdict)}{reasons}")
     if len(unbeaten) == 1:
         is_alone = len(verdict.table.correct) == 1
-        return unbeaten[
-            0
-        ], f"unbeaten, and {'no other arm is fit to be compared' if is_alone else 'all others are beaten'}"
+        reason = "no other arm is fit to be compared" if is_alone else "all others are beaten"
+        return unbeaten[0], f"unbeaten, and {reason}"
     if verdict.is_tie:
         best = min(unbeaten, key=lambda arm: mean(run.result.cost["seconds"] for run in arms[arm]))
         others = join_with_and([arm for arm in unbeaten if arm != best])

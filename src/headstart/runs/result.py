@@ -8,11 +8,12 @@ from typing import Any
 
 from headstart.errors import HeadstartError
 from headstart.files import write_json
+from headstart.runs.arm_run import ArmRun
 from headstart.runs.run_directory import RESULT_FILE
 
 
 @dataclass
-class RunResult:
+class RunResult(ArmRun):
     """The result of a run that finished or failed.
 
     A failed run has its settings and its error; what training and testing measure is empty there.
@@ -93,16 +94,6 @@ class RunResult:
     def is_failed(self) -> bool:
         return self.status == "failed"
 
-    @property
-    def num_folds(self) -> int:
-        """Number of parts in which the images are tested; 1 for one split."""
-        return self.folds or 1
-
-    @property
-    def arm_key(self) -> str:
-        """Equal for the runs of one arm, whatever their seed, budget, data and fold."""
-        return format_arm_key(self.model, self.settings)
-
     def to_dict(self) -> dict[str, Any]:
         """The keys of ``result.json``."""
         named = {item.name: getattr(self, item.name) for item in fields(self) if item.name != "extra"}
@@ -130,11 +121,6 @@ class RunResult:
         if not (result.is_failed or (result.is_finished and result.metrics)):
             raise ValueError(f"status {result.status!r} without metrics")
         return result
-
-
-def format_arm_key(model: str, settings: dict[str, Any]) -> str:
-    """Model and settings as JSON, with sorted keys."""
-    return json.dumps([model, settings], sort_keys=True)
 
 
 def read_result(directory: Path, identity: str | None = None) -> RunResult | None:

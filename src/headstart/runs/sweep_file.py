@@ -9,12 +9,12 @@ from filelock import FileLock
 
 from headstart.errors import HeadstartError
 from headstart.files import write_json
-from headstart.runs.result import format_arm_key
+from headstart.runs.arm_run import ArmRun
 from headstart.runs.run_directory import SWEEP_FILE, SWEEP_LOCK_FILE
 
 
 @dataclass(frozen=True)
-class PlannedRun:
+class PlannedRun(ArmRun):
     """A run that a command asks for.
 
     Args:
@@ -38,16 +38,6 @@ class PlannedRun:
     seed: int
     fold: int = 0
     folds: int | None = None
-
-    @property
-    def num_folds(self) -> int:
-        """Number of parts in which the images are tested; 1 for one split."""
-        return self.folds or 1
-
-    @property
-    def arm_key(self) -> str:
-        """Equal for the runs of one arm, whatever their seed, budget, data and fold."""
-        return format_arm_key(self.model, self.settings)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from headstart.understand.convolution import chapter as convolution_chapter
 from headstart.understand.features import filters_chapter, grad_cam_chapter, hierarchy_chapter
 from headstart.understand.pooling import chapter as pooling_chapter
 from headstart.understand.receptive_field import chapter as receptive_field_chapter
-from headstart.understand.receptive_field import effective_chapter
+from headstart.understand.receptive_field import effective_chapter, growth_claims
 from headstart.understand.subject import Subject
 from headstart.understand.transfer import chapter as transfer_chapter
 from headstart.understand.transfer import sweep_chapter
@@ -44,7 +44,7 @@ CHAPTERS: Mapping[str, ChapterBuilder] = {  # by the name that --only takes, in 
     ),
     "pooling": ChapterBuilder(pooling_chapter.build_pooling_chapter, pooling_chapter.POOLING_CLAIMS),
     "receptive_field": ChapterBuilder(
-        receptive_field_chapter.build_receptive_field_chapter, receptive_field_chapter.GROWTH_CLAIMS
+        receptive_field_chapter.build_receptive_field_chapter, growth_claims.GROWTH_CLAIMS
     ),
     "effective_field": ChapterBuilder(
         effective_chapter.build_effective_field_chapter, effective_chapter.EFFECTIVE_FIELD_CLAIMS

@@ -8,6 +8,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from headstart.reporting.formats import to_json_value
 from headstart.reporting.html import load_template
 from headstart.understand.claims import Chapter, Claim, Picture, Table
 
@@ -63,7 +64,7 @@ def explanation_to_json(
             for chapter in chapters
         ],
     }
-    return json.dumps(_replace_nonfinite(content), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    return json.dumps(to_json_value(content), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def format_claim_interval(claim: Claim) -> str:
@@ -91,11 +92,3 @@ def _format_number(value: float) -> str:
 
 def _content_kind(part: Any) -> str:
     return "picture" if isinstance(part, Picture) else "table" if isinstance(part, Table) else "text"
-
-
-def _replace_nonfinite(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {str(key): _replace_nonfinite(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_replace_nonfinite(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -3,7 +3,6 @@
 import io
 from base64 import b64encode
 
-import numpy as np
 import torch
 from markupsafe import Markup
 from PIL import Image
@@ -18,13 +17,17 @@ def render_image(pixels: Tensor, alt_text: str, scale: int = 1) -> str:
         alt_text: describes the picture for screen readers.
         scale: display pixels for each image pixel and axis.
     """
-    array = pixels.permute(1, 2, 0).numpy().astype(np.uint8)
-    image = Image.fromarray(array[:, :, 0] if array.shape[2] == 1 else array)
-    out = io.BytesIO()
-    image.save(out, format="PNG", optimize=True)
-    size = Markup('width="{}" height="{}"').format(image.width * scale, image.height * scale)
-    source = f"data:image/png;base64,{b64encode(out.getvalue()).decode()}"
-    return str(Markup('<img class="pixels" src="{}" {} alt="{}">').format(source, size, alt_text))
+    _, height, width = pixels.shape
+    size = Markup('width="{}" height="{}"').format(width * scale, height * scale)
+    return str(Markup('<img class="pixels" src="{}" {} alt="{}">').format(encode_png(pixels), size, alt_text))
+
+
+def encode_png(pixels: Tensor) -> str:
+    """An image, uint8 (C, H, W), C of 1 or 3, as a data URL."""
+    array = pixels.permute(1, 2, 0).numpy()
+    buffer = io.BytesIO()
+    Image.fromarray(array[:, :, 0] if array.shape[2] == 1 else array).save(buffer, format="PNG", optimize=True)
+    return f"data:image/png;base64,{b64encode(buffer.getvalue()).decode()}"
 
 
 def tile_images(images: Tensor, columns: int, gap: int = 1, background: int = 255) -> Tensor:

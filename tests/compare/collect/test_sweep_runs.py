@@ -16,6 +16,11 @@ class TestCollectRuns:
         runs = collect_runs(tmp_path / "one", tmp_path / "two")
         assert len(runs.finished) == len(runs.duplicates) == 1
 
+    def test_reads_a_sweep_that_is_named_twice_once(self, fake_run):
+        sweep = fake_run().parent
+        runs = collect_runs(sweep, str(sweep) + "/")
+        assert len(runs.directories) == len(runs.finished) == 1 and not runs.duplicates
+
     def test_tells_data_sets_of_other_classes_apart(self, fake_run, tmp_path):
         names = [f"{i}.png" for i in range(60)]
         for classes in (("ant", "bee"), ("bee", "cat")):

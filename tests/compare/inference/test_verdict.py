@@ -6,12 +6,12 @@ from itertools import combinations
 import numpy as np
 import pytest
 
+from headstart.compare.declaration import Comparison
 from headstart.compare.inference.contrast import contrast_interval
 from headstart.compare.inference.correctness import CorrectnessTable
 from headstart.compare.inference.verdict import compute_verdict, compute_verdicts
 from headstart.compare.report import caveats, text
 from headstart.compare.report.recommendations import recommend_next_steps
-from headstart.errors import HeadstartError
 
 MODELS = ("scratch_cnn", "scratch_backbone", "frozen", "finetune")
 
@@ -114,19 +114,23 @@ class TestComputeVerdict:
 
 
 class TestComputeVerdicts:
-    def test_takes_metric_and_contrast_by_name(self):
+    def test_follows_the_declaration(self):
         tables = [draw_table(scratch_cnn=0.4, frozen=0.7)]
-        assert compute_verdicts(tables, contrast=("frozen", "scratch_cnn"))[0].is_first_better is True
-        with pytest.raises(HeadstartError, match="give accuracy or balanced_accuracy"):
-            compute_verdicts(tables, metric="f1")
+        (verdict,) = compute_verdicts(
+            tables, Comparison(contrast=("frozen", "scratch_cnn"), metric="balanced_accuracy", margin=0.02)
+        )
+        assert verdict.is_first_better is True and verdict.declared_contrast == ("frozen", "scratch_cnn")
+        assert (verdict.metric, verdict.margin) == ("balanced_accuracy", 0.02)
 
     def test_splits_the_level_over_budgets(self):
         tables = [draw_table(rng=k, scratch_backbone=0.6, finetune=0.6) for k in range(3)]
-        assert [verdict.alpha for verdict in compute_verdicts(tables, level=0.06)] == pytest.approx([0.02] * 3)
+        assert [verdict.alpha for verdict in compute_verdicts(tables, Comparison(level=0.06))] == pytest.approx(
+            [0.02] * 3
+        )
 
     def test_splits_the_level_over_planned_budgets(self):
         (verdict,) = compute_verdicts(
-            [replace(draw_table(frozen=0.9, finetune=0.9), num_planned_budgets=3)], level=0.05
+            [replace(draw_table(frozen=0.9, finetune=0.9), num_planned_budgets=3)], Comparison(level=0.05)
         )
         assert verdict.alpha == pytest.approx(0.05 / 3)
 

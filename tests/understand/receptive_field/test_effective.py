@@ -6,7 +6,6 @@ from torch import nn
 from headstart.errors import HeadstartError
 from headstart.understand.receptive_field.effective import (
     effective_fields,
-    gaussian_r2,
     pixel_gradients,
     summarize_effective_field,
     uniform_stack_variance,
@@ -116,10 +115,19 @@ class TestSummarizeEffectiveField:
         influence = bell * torch.rand(30, 21, 21, generator=torch.Generator().manual_seed(0), dtype=torch.float64) ** 4
         found = summarize_effective_field(influence, layer).r2
         anew = torch.tensor(
-            [gaussian_r2((influence.sum(0) - each) / (influence.sum() - each.sum())) for each in influence]
+            [summarize_effective_field((influence.sum(0) - each)[None], layer).r2.value for each in influence]
         )
         half = 2.045 * float((29 / 30 * (anew - anew.mean()).square().sum()).sqrt())
         assert (found.high - found.low) / 2 == pytest.approx(half, rel=0.05)
+
+    def test_r2_is_1_for_a_gaussian_and_low_for_a_cross(self):
+        layer = last_of(nn.Sequential(nn.Conv2d(1, 1, 31)), (1, 31, 31))
+        at = torch.arange(31.0) - 15
+        bell = torch.exp(-(at[:, None] ** 2) / 50 - at**2 / 20)
+        assert summarize_effective_field(bell.double()[None], layer).r2.value == pytest.approx(1, abs=1e-6)
+        cross = torch.zeros(31, 31, dtype=torch.float64)
+        cross[15], cross[:, 15] = 1, 1
+        assert summarize_effective_field(cross[None], layer).r2.value < 0.5
 
 
 class TestPixelGradients:
@@ -177,13 +185,3 @@ class TestEffectiveFields:
             effective_fields(network, torch.randn(2, 1, 8, 8), [layer])
         with pytest.raises(HeadstartError, match="'1' is no layer of the network"):
             effective_fields(lesson(), torch.randn(2, 1, 28, 28), [layer])
-
-
-class TestGaussianR2:
-    def test_is_1_for_a_gaussian_and_low_for_a_cross(self):
-        at = torch.arange(31.0) - 15
-        bell = torch.exp(-(at[:, None] ** 2) / 50 - at**2 / 20)
-        assert gaussian_r2(bell.double()) == pytest.approx(1, abs=1e-6)
-        cross = torch.zeros(31, 31, dtype=torch.float64)
-        cross[15], cross[:, 15] = 1, 1
-        assert gaussian_r2(cross) < 0.5

@@ -77,7 +77,7 @@ def collect_runs(*directories: str | Path) -> SweepRuns:
         >>> runs = collect_runs("runs/compare-digits-1a2b3c4d")  # doctest: +SKIP
         >>> [(run.arm, run.result.seed) for run in runs.finished]  # doctest: +SKIP
     """
-    runs = SweepRuns(tuple(map(Path, directories)))
+    runs = SweepRuns(tuple(dict.fromkeys(map(Path, directories))))
     results: list[tuple[Path, RunResult]] = []
     for directory in runs.directories:
         if not directory.is_dir():

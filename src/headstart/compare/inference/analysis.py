@@ -59,7 +59,7 @@ def analyze_sweep(*directories: str | Path) -> SweepAnalysis:
     try:
         comparison = select_comparison(runs)
         tables = build_correctness_tables(runs, read_once)
-        verdicts = compute_verdicts(tables, comparison.level, comparison.margin, comparison.metric, comparison.contrast)
+        verdicts = compute_verdicts(tables, comparison)
         return SweepAnalysis(runs, comparison, verdicts, read_once)
     except HeadstartError as error:
         return SweepAnalysis(runs, Comparison(), [], read_once, str(error))

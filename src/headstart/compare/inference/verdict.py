@@ -8,7 +8,7 @@ from itertools import combinations
 import numpy as np
 
 from headstart import metrics
-from headstart.compare.declaration import DEFAULT_CONTRAST, DEFAULT_LEVEL, DEFAULT_MARGIN, VERDICT_METRICS
+from headstart.compare.declaration import DEFAULT_CONTRAST, DEFAULT_MARGIN, Comparison
 from headstart.compare.inference.contrast import Contrast, compute_contrast, contrast_interval, reverse_contrast
 from headstart.compare.inference.correctness import CorrectnessTable
 from headstart.compare.inference.multiple_testing import ArmPair, reject_step_down
@@ -103,32 +103,23 @@ class Verdict:
         )
 
 
-def compute_verdicts(
-    tables: list[CorrectnessTable],
-    level: float = DEFAULT_LEVEL,
-    margin: float = DEFAULT_MARGIN,
-    metric: str = "accuracy",
-    contrast: ArmPair = DEFAULT_CONTRAST,
-) -> list[Verdict]:
-    """Computes the verdict of each table. ``level`` is split evenly over the planned budgets of the data set, untrained
+def compute_verdicts(tables: list[CorrectnessTable], comparison: Comparison | None = None) -> list[Verdict]:
+    """Computes the verdict of each table. The level is split evenly over the planned budgets of the data set, untrained
     ones included: an early look has no larger share.
 
     Args:
         tables: of each data set and budget.
-        level: chance of a false answer on a data set.
-        margin: difference in accuracy, of 1, below which arms count as equal.
-        metric: ``accuracy`` or ``balanced_accuracy``.
-        contrast: the declared contrast, by models or names of arms.
+        comparison: what is declared; None: the defaults.
 
     Raises:
-        HeadstartError: the metric is unknown, or there are too few test images for it.
+        HeadstartError: there are too few test images for the metric.
     """
-    if metric not in VERDICT_METRICS:
-        raise HeadstartError(f"compare.metric={metric}: unknown; give {' or '.join(VERDICT_METRICS)}")
+    declared = comparison or Comparison()
     num_tables = Counter(table.data for table in tables)
+    num_budgets = [max(num_tables[table.data], table.num_planned_budgets) for table in tables]
     return [
-        compute_verdict(table, level / max(num_tables[table.data], table.num_planned_budgets), margin, metric, contrast)
-        for table in tables
+        compute_verdict(table, declared.level / count, declared.margin, declared.metric, declared.contrast)
+        for table, count in zip(tables, num_budgets, strict=True)
     ]
 
 

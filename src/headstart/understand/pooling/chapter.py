@@ -30,6 +30,7 @@ from headstart.understand.translation.shifts import (
     axis_shifts,
     chance_agreement,
     recognition_verdict,
+    relative_error,
     shift_images,
     unchanged_predictions,
 )
@@ -146,8 +147,8 @@ def _add_global_average(chapter: Chapter, network: nn.Module, layers: list[Layer
     before, after = (
         capture_outputs(network, batch, [last.name])[last.name] for batch in (images, shift_images(images, 0, 1))
     )
-    change = _relative_change(before, after)
-    average_change = _relative_change(before.mean(dim=(2, 3)), after.mean(dim=(2, 3)))
+    change = relative_error(after, before)
+    average_change = relative_error(after.mean(dim=(2, 3)), before.mean(dim=(2, 3)))
     size = f"{last.output_shape[1]}×{last.output_shape[2]}"
     chapter.content += render_paragraphs(
         POOLING_PROSE, "last_map", layer=last.name, size=size, change=change, average_change=average_change
@@ -158,10 +159,6 @@ def _add_global_average(chapter: Chapter, network: nn.Module, layers: list[Layer
         "change": change,
         "change_of_average": average_change,
     }
-
-
-def _relative_change(before: Tensor, after: Tensor) -> float:
-    return float((after - before).norm() / before.norm().clamp(min=1e-12))
 
 
 @torch.no_grad()

@@ -27,8 +27,6 @@ MAX_LISTED_LAYERS = 12  # further layers are only counted
 # One for each stage, from dark to bright (viridis), ordered for color-blind readers too.
 FRAME_COLORS = [(68, 1, 84), (49, 104, 142), (31, 158, 137), (109, 205, 89), (253, 231, 37), (255, 255, 255)]
 
-__all__ = ["GROWTH_CLAIMS", "build_receptive_field_chapter"]
-
 
 def build_receptive_field_chapter(
     subject: Subject,

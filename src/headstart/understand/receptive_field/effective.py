@@ -11,9 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from headstart.errors import HeadstartError
+from headstart.errors import HeadstartError, first_line
 from headstart.networks.call_recorder import CallRecorder
-from headstart.networks.copying import clone_network, first_line
+from headstart.networks.copying import clone_network
 from headstart.understand.receptive_field.fields import ReceptiveField
 from headstart.understand.statistics import Estimate, jackknife_intervals
 
@@ -175,11 +175,6 @@ def uniform_stack_variance(layers: Sequence[tuple[int, int, int]]) -> float:
         total += (dilation * jump) ** 2 * (kernel**2 - 1) / 12
         jump *= stride
     return total
-
-
-def gaussian_r2(weights: Tensor) -> float:
-    """The share of the weights' variance that the best Gaussian explains; NaN below 5×5 pixels."""
-    return _explained_variance(weights, _fit_gaussian(weights))
 
 
 def _fit_gaussian(weights: Tensor) -> Tensor:

@@ -14,9 +14,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from headstart.errors import HeadstartError
+from headstart.errors import HeadstartError, first_line
 from headstart.networks.call_recorder import CallRecorder
-from headstart.networks.copying import clone_network, first_line
+from headstart.networks.copying import clone_network
 from headstart.networks.hooks import pick_evenly
 from headstart.networks.isolation import isolated_execution
 from headstart.understand.receptive_field.fields import ReceptiveField, ReceptiveFields

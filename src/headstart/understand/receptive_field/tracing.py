@@ -20,9 +20,9 @@ from torch._subclasses.fake_tensor import (
 )
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from headstart.errors import HeadstartError
+from headstart.errors import HeadstartError, first_line
 from headstart.networks.call_recorder import CallRecorder
-from headstart.networks.copying import clone_network, first_line
+from headstart.networks.copying import clone_network
 from headstart.networks.isolation import isolated_execution
 
 

@@ -1,6 +1,5 @@
 """Renders the simulation of receptive-field growth: one page that needs only a browser."""
 
-import io
 import json
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
@@ -72,7 +71,7 @@ def render_simulation_fragment(
     given = {
         "own": layer_list,
         "measured": _encode_maps(layer_list, effective_fields or {}),
-        "pictures": [_encode_png(picture) for picture in (pictures or ())[:MAX_PICTURES]],
+        "pictures": _encode_pictures((pictures or ())[:MAX_PICTURES]),
     }
     return load_template(TEMPLATE_FOLDER / "simulation.html.jinja").render(
         own_style=Markup((TEMPLATE_FOLDER / "simulation.css").read_text(encoding="utf-8")),
@@ -100,10 +99,9 @@ def _encode_maps(
     return maps
 
 
-def _encode_png(picture: "Tensor") -> str:
-    from PIL import Image
+def _encode_pictures(pictures: Sequence["Tensor"]) -> list[str]:
+    if not pictures:
+        return []
+    from headstart.understand.pictures import encode_png
 
-    array = picture.permute(1, 2, 0).numpy()
-    buffer = io.BytesIO()
-    Image.fromarray(array[:, :, 0] if array.shape[2] == 1 else array).save(buffer, format="PNG", optimize=True)
-    return f"data:image/png;base64,{b64encode(buffer.getvalue()).decode()}"
+    return [encode_png(picture) for picture in pictures]

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from headstart.networks.hooks import capture_outputs
 from headstart.understand.claims import ClaimVerdict
 from headstart.understand.receptive_field.fields import ReceptiveField
-from headstart.understand.translation.shifts import shift_images
+from headstart.understand.translation.shifts import relative_error, shift_images
 
 EQUIVARIANCE_TOLERANCE = 1e-4  # relative error that is rounding alone, summed through a deep network in 32 bits
 
@@ -79,7 +79,7 @@ def measure_equivariance(
                     shift=shift,
                     interior_error=min(interior_errors, default=None),
                     overall_error=min(overall for _, overall in errors),
-                    unshifted_error=_relative_error(new, old),
+                    unshifted_error=relative_error(new, old),
                 )
             )
     return results
@@ -90,11 +90,7 @@ def _shift_errors(before: Tensor, after: Tensor, interior: Tensor, step: int) ->
     width = before.shape[-1]
     old, new = before[..., : width - step], after[..., step:]
     common = interior[:, : width - step] & interior[:, step:]
-    return _relative_error(new[..., common], old[..., common]) if common.any() else None, _relative_error(new, old)
-
-
-def _relative_error(new: Tensor, old: Tensor) -> float:
-    return float((new - old).norm() / old.norm().clamp(min=1e-12))
+    return relative_error(new[..., common], old[..., common]) if common.any() else None, relative_error(new, old)
 
 
 @torch.no_grad()

@@ -10,6 +10,7 @@ from headstart.networks.hooks import capture_outputs
 from headstart.understand.claims import ClaimVerdict
 from headstart.understand.decision import decide_by
 from headstart.understand.receptive_field.fields import ReceptiveField
+from headstart.understand.translation.shifts import relative_error
 
 LOCALITY_TOLERANCE = 1e-6  # relative change that is rounding alone
 
@@ -47,7 +48,7 @@ def relative_change(network: nn.Module, layer: str, unit: tuple[int, int], image
     """
     changed = torch.where(pixels, images.roll(1, 0) + 1, images)
     before, after = (capture_outputs(network, x, [layer])[layer][:, :, *unit] for x in (images, changed))
-    return float((after - before).norm() / before.norm().clamp(min=1e-12))
+    return relative_error(after, before)
 
 
 def measure_locality(network: nn.Module, layers: Sequence[ReceptiveField], images: Tensor) -> list[LocalityResult]:

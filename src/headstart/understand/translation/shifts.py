@@ -30,6 +30,11 @@ def axis_shifts(distance: int) -> list[Shift]:
     return [(distance, 0), (-distance, 0), (0, distance), (0, -distance)]
 
 
+def relative_error(maps: Tensor, expected: Tensor) -> float:
+    """The norm of the difference divided by the norm of ``expected``."""
+    return float((maps - expected).norm() / expected.norm().clamp(min=1e-12))
+
+
 @torch.no_grad()
 def unchanged_predictions(network: nn.Module, images: Tensor, shifts: Sequence[Shift], batch_size: int = 64) -> Tensor:
     """Whether the predicted class is the same before and after each shift, bool (len(shifts), N)."""
