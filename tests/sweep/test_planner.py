@@ -138,7 +138,7 @@ def test_another_comparison_of_finished_runs_is_reported(planned):
 @pytest.mark.parametrize(
     ("typed", "told"),
     [
-        ("seed=0,0", "seed=0,0: a choice stands there twice"),
+        ("seed=0,0", "seed=0,0: the same choice is given twice"),
         ("compare.margin=0.01,0.05", r"compare\.margin cannot be swept"),
     ],
 )

@@ -165,7 +165,7 @@ def _check_choices(sweeps: dict[str, list[str]]) -> None:
         if key.startswith("compare."):
             raise HeadstartError(f"{key} cannot be swept: it says how runs are judged, not what they are; give one")
         if len(set(choices)) < len(choices):
-            raise HeadstartError(f"{key}={','.join(choices)}: a choice stands there twice; give each once")
+            raise HeadstartError(f"{key}={','.join(choices)}: the same choice is given twice; give each once")
 
 
 def _find_budgets(config: DictConfig, sources: list["ImageSource"]) -> tuple[list[int], tuple[int, ...]]:
