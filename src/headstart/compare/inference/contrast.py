@@ -173,8 +173,8 @@ def howe_half_width(seeds, images, mean_square_seeds, mean_square_images, mean_s
     Each part of the variance has the t quantile of its own degrees of freedom (Howe 1974, J. Am. Statist. Assoc.
     69:789), and the variance is at least that of the images alone. With K folds, trainings share most of their images
     and folds agree more than by chance. The images' variance is therefore multiplied by 1 + K/(K - 1), which puts
-    1/K + n_test/n_train in the place of 1/K (Nadeau & Bengio 2003, Machine Learning 52:239). With one seed the images alone count. The mean
-    squares may be arrays.
+    1/K + n_test/n_train in the place of 1/K (Nadeau & Bengio 2003, Machine Learning 52:239). With one seed the images
+    alone count. The mean squares may be arrays.
     """
     overlap = 1 + folds / (folds - 1) if folds > 1 else 1.0
     within = overlap * stdtrit(images - 1, 1 - alpha / 2) ** 2
