@@ -19,7 +19,8 @@ from omegaconf import DictConfig
 
 from headstart.config.command_line import TRAIN_PROGRAM
 from headstart.config.compose import CONFIG_NAME, VERSION_BASE
-from headstart.config.identity import compute_identity, load_source
+from headstart.config.data_module import load_source
+from headstart.config.identity import compute_identity
 from headstart.config.launch import launch_hydra, print_one_line_errors
 from headstart.config.shipped import conf_dir
 from headstart.errors import HeadstartError

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from jinja2 import Environment
 
 from headstart.cli import main
-from headstart.config.identity import build_source
+from headstart.config.data_module import build_source
 from headstart.file_names import decode_name, encode_name, expand_home, quote_for_shell
 from headstart.files import write_json, write_text
 from headstart.reporting import html

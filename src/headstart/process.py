@@ -128,8 +128,8 @@ def format_error(error: BaseException) -> str:
             return "out of memory; a smaller data.batch_size or data.image_size needs less"
     origin = _root_cause(error)
     if isinstance(origin, OSError) and origin.strerror and origin.filename:
-        mend = "; work in another folder, or name one by hydra.run.dir= or hydra.sweep.dir="
-        return f"{origin.filename}: {origin.strerror}{mend if origin.errno in NOT_WRITABLE_ERRNOS else ''}"
+        remedy = "; work in another folder, or name one by hydra.run.dir= or hydra.sweep.dir="
+        return f"{origin.filename}: {origin.strerror}{remedy if origin.errno in NOT_WRITABLE_ERRNOS else ''}"
     if type(origin).__module__.startswith(("hydra.", "omegaconf.")):
         return _join_lines(str(origin)) or type(origin).__name__
     keys = [line.removeprefix("full_key: ") for line in str(error).splitlines() if line.startswith("full_key: ")]

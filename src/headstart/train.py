@@ -11,7 +11,8 @@ from omegaconf import DictConfig, OmegaConf
 
 from headstart.config.command_line import TRAIN_PROGRAM
 from headstart.config.compose import CONFIG_NAME, VERSION_BASE
-from headstart.config.identity import compute_identity, format_run_title, load_source, pretrained_origins
+from headstart.config.data_module import load_source
+from headstart.config.identity import compute_identity, format_run_title, pretrained_origins
 from headstart.config.launch import is_sweep_job, launch_hydra, print_one_line_errors
 from headstart.config.shipped import conf_dir
 from headstart.data.image_source import ImageSource

@@ -27,7 +27,7 @@ class TestSplitsAndFolds:
         assert [name.partition(", ")[2] for name in names] == ["2 folds", "one split"]
         for data, folds, seconds in zip(report["data"], (2, 1), (7.5, 1.5), strict=True):
             assert {(row["folds"], row["n"], row["seconds"]) for row in data["table"]} == {(folds, 2 * folds, seconds)}
-            assert [split["folds"] for split in data["splits"]] == [folds] and "missing" not in data["closer"]
+            assert [split["folds"] for split in data["splits"]] == [folds] and "missing" not in data["best_arm"]
             assert len(data["answers"]) == 1
         assert {run["data"] for run in report["runs"]} == set(names)
 

@@ -23,7 +23,7 @@ def load_frame(sweep):
 
 
 def howe_by_pandas(table):
-    """The mean of a table of seeds by images, and half the width of of_arm interval at a level."""
+    """The mean of a table of seeds by images, and half the width of its interval at a level."""
     seeds, images = table.shape
     mean = table.to_numpy().mean()
     by_seed, by_image = images * table.mean(axis=1).var(), seeds * table.mean(axis=0).var()
@@ -80,7 +80,7 @@ class TestReportNumbers:
 
     def test_evaluation_is_of_the_best_arm(self, fake_sweep):
         sweep = fake_sweep()
-        evaluation = build_report(analyze_sweep(sweep))["data"][0]["closer"]
+        evaluation = build_report(analyze_sweep(sweep))["data"][0]["best_arm"]
         frame = load_frame(sweep)
         largest = frame[frame["labels_per_class"] == 20]
         assert (
@@ -104,7 +104,7 @@ class TestReportNumbers:
 
     def test_errors_are_the_most_confident_ones(self, fake_sweep):
         sweep = fake_sweep()
-        evaluation = build_report(analyze_sweep(sweep))["data"][0]["closer"]
+        evaluation = build_report(analyze_sweep(sweep))["data"][0]["best_arm"]
         frame = load_frame(sweep)
         best = frame[(frame["labels_per_class"] == 20) & (frame["arm"] == evaluation["arm"])]
         mean = best.groupby("image")["probabilities"].agg(lambda rows: np.mean(np.stack(list(rows)), axis=0))
@@ -126,7 +126,7 @@ class TestReportNumbers:
     def test_agreement_is_counted_image_by_image(self, fake_sweep):
         sweep = fake_sweep()
         frame = load_frame(sweep).query("labels_per_class == 20").set_index(["seed", "image"])
-        for pair in build_report(analyze_sweep(sweep))["data"][0]["closer"]["agreement"]:
+        for pair in build_report(analyze_sweep(sweep))["data"][0]["best_arm"]["agreement"]:
             one, other = (frame[frame["arm"] == pair[k]].sort_index() for k in ("first", "second"))
             assert pair["same"] == pytest.approx((one["predicted"] == other["predicted"]).mean())
             assert pair["both_right"] == pytest.approx((one["right"] & other["right"]).mean())

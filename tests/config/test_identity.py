@@ -6,7 +6,8 @@ from safetensors.torch import save_file
 
 from headstart.backbones.weights import EMBEDDED_WEIGHTS
 from headstart.config.compose import compose_command
-from headstart.config.identity import arm_settings, compute_identity, load_source, pretrained_origins
+from headstart.config.data_module import load_source
+from headstart.config.identity import arm_settings, compute_identity, pretrained_origins
 
 
 @pytest.fixture

@@ -36,7 +36,7 @@ class TestCheckpointMonitor:
 
             def on_validation_end(self, trainer, pl_module):
                 metrics = trainer.callback_metrics
-                self.margins.append(float(metrics["val/choice"].double() - metrics["val/accuracy"].double()))
+                self.margins.append(float(metrics["val/checkpoint_score"].double() - metrics["val/accuracy"].double()))
 
         recorder = Recorder()
         trainer = quiet_trainer(max_epochs=2, callbacks=[recorder], num_sanity_val_steps=0)

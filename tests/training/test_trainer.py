@@ -260,7 +260,7 @@ class TestRun:
         (run,) = (path.parent for path in done.folder.rglob(run_directory.RESULT_FILE))
         assert done.code == 0 and {"csv", "tensorboard"} <= {path.name for path in run.iterdir()}
         rows = pd.read_csv(run / "csv" / "version_0" / "metrics.csv")
-        assert {"train/loss", "test/accuracy"} <= set(rows.columns) and "val/choice" not in rows.columns
+        assert {"train/loss", "test/accuracy"} <= set(rows.columns) and "val/checkpoint_score" not in rows.columns
         for hparams in (run / "csv" / "version_0" / "hparams.yaml", run / "tensorboard" / "version_0" / "hparams.yaml"):
             assert "headstart.models.ScratchCNN" in hparams.read_text()
 

@@ -8,7 +8,7 @@ import torch
 
 from headstart.backbones.resolve import resolve_backbone
 from headstart.backbones.weights import load_weights
-from headstart.config.identity import build_source
+from headstart.config.data_module import build_source
 from headstart.constructors import constructor_arguments
 from headstart.data import ImageFolder, ImageSource
 from headstart.errors import HeadstartError

@@ -63,9 +63,9 @@ def check_trainer_options(trainer: DictConfig) -> None:
     options = OmegaConf.to_container(trainer, resolve=True)
     assert isinstance(options, dict)
     for key, value in ((str(key), value) for key, value in options.items()):
-        harmless, mend = REFUSED_TRAINER_OPTIONS.get(key, ((value,), ""))
+        harmless, remedy = REFUSED_TRAINER_OPTIONS.get(key, ((value,), ""))
         if not _is_one_of(value, harmless):
-            raise HeadstartError(f"trainer.{key}={value}: {mend}")
+            raise HeadstartError(f"trainer.{key}={value}: {remedy}")
         if key in NONZERO_OPTIONS and value == 0 and not isinstance(value, bool):
             raise HeadstartError(f"trainer.{key}={value}: {NONZERO_OPTIONS[key]}")
     if expand_precision(options.get("precision")) in CONVERTING_PRECISIONS:

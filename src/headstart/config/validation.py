@@ -12,7 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 from headstart.compare.declaration import Comparison
 from headstart.config.callback_options import list_callback_nodes
 from headstart.config.compose import ComposedCommand, hint_at_unread_key
-from headstart.config.identity import DATA_MODULE_KEYS
+from headstart.config.data_module import DATA_MODULE_KEYS
 from headstart.config.logger_options import check_loggers
 from headstart.config.overrides import override_key
 from headstart.config.shipped import read_shipped_yaml

@@ -82,10 +82,10 @@ def decode(
     except (HeadstartError, MemoryError):
         raise
     except Exception as error:  # Pillow's decoders raise whatever a broken file leads them to
-        mend = ""
+        remedy = ""
         if isinstance(image, str | Path):
-            name, mend = str(image), "" if isinstance(error, PixelError) else "; mend or remove the file"
-        raise HeadstartError(f"{name}: {describe_decode_error(error)}{mend}") from error
+            name, remedy = str(image), "" if isinstance(error, PixelError) else "; mend or remove the file"
+        raise HeadstartError(f"{name}: {describe_decode_error(error)}{remedy}") from error
 
 
 def has_image_header(path: Path) -> bool:

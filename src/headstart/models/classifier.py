@@ -203,7 +203,7 @@ class Classifier(L.LightningModule):
         self.log_dict({f"val/{name}": value for name, value in metrics.items()})
         # The checkpoint's monitor: of two equally accurate epochs the later one, which is further down the schedule.
         num_epochs = max(self.trainer.max_epochs or 1, 1)
-        self.log("val/choice", metrics["accuracy"] + 1e-5 * self.current_epoch / num_epochs, logger=False)
+        self.log("val/checkpoint_score", metrics["accuracy"] + 1e-5 * self.current_epoch / num_epochs, logger=False)
 
     on_test_epoch_start = on_validation_epoch_start
     test_step = validation_step

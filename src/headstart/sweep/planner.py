@@ -14,7 +14,8 @@ from omegaconf import DictConfig, OmegaConf
 from headstart.compare.arm_names import arm_names
 from headstart.compare.declaration import DEFAULT_CONTRAST, Comparison
 from headstart.config.compose import ComposedCommand, compose_with, replace_values
-from headstart.config.identity import arm_settings, clear_source_cache, format_run_name, identify_run, load_source
+from headstart.config.data_module import clear_source_cache, load_source
+from headstart.config.identity import arm_settings, format_run_name, identify_run
 from headstart.config.overrides import override_key, quote_overrides
 from headstart.config.shipped import read_shipped_yaml
 from headstart.config.suggestions import suggest_closest

@@ -12,7 +12,7 @@ from omegaconf import DictConfig, open_dict, read_write
 
 from headstart.config.command_line import TRAIN_PROGRAM
 from headstart.config.compose import compose_command
-from headstart.config.identity import load_source
+from headstart.config.data_module import load_source
 from headstart.file_names import quote_for_shell
 from headstart.files import write_json
 from headstart.process import run_command

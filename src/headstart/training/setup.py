@@ -7,7 +7,7 @@ import lightning as L
 import torch
 from omegaconf import DictConfig
 
-from headstart.config.identity import build_data_module
+from headstart.config.data_module import build_data_module
 from headstart.config.instantiation import build_object
 from headstart.config.trainer_options import max_epochs_override
 from headstart.data.datamodule import ImageDataModule

@@ -63,7 +63,7 @@ class TestWriteReport:
         report = read_report(write_report(tmp_path / "both", analyze_sweep(tmp_path / "one", tmp_path / "two")))
         assert report["sweeps"] == ["one", "two"]
         assert [data["name"] for data in report["data"]] == ["birds", "digits"]
-        assert all(len(data["answers"]) == 1 and data["closer"]["arm"] for data in report["data"])
+        assert all(len(data["answers"]) == 1 and data["best_arm"]["arm"] for data in report["data"])
         assert not list((tmp_path / "one").glob("report.*"))
 
     def test_names_a_folder_that_cannot_be_written(self, fake_run, tmp_path):
@@ -93,7 +93,7 @@ class TestBuildReport:
             for arm in ("finetune", "frozen"):
                 fake_run(arm, fold=fold, folds=3, images=20)
         data = report_of(tmp_path / "sweep")["data"][0]
-        evaluation, (answer,) = data["closer"], data["answers"]
+        evaluation, (answer,) = data["best_arm"], data["answers"]
         assert answer["folds"] == 3 and answer["test_images"] == 60
         assert evaluation["test_images"] == evaluation["answers"] == 60 and evaluation["runs"] == 3
 
@@ -112,12 +112,12 @@ class TestBuildReport:
         page = write_report(sweep)
         data = read_report(page)["data"][0]
         (answer,) = data["answers"]
-        assert "finetune" in answer["refused"] and answer["declared"] is None and "finetune" not in answer["left"]
+        assert "finetune" in answer["excluded"] and answer["declared"] is None and "finetune" not in answer["unbeaten"]
         assert answer["question"] == "Did pretraining help?"
-        assert answer["helped"] == "no answer: finetune was refused"
+        assert answer["answer"] == "no answer: finetune was refused"
         notes = {row["arm"]: row["notes"] for row in data["table"]}
         assert notes == {"finetune": ["refused"], "frozen": [], "scratch_backbone": [], "scratch_cnn": []}
-        for part in ("seed 1 failed: the loss is NaN", "Refused as evidence", answer["helped"], "<td>refused</td>"):
+        for part in ("seed 1 failed: the loss is NaN", "Refused as evidence", answer["answer"], "<td>refused</td>"):
             assert part in page.read_text()
 
     def test_limits_lost_predictions_to_their_budget(self, fake_sweep):
@@ -125,8 +125,8 @@ class TestBuildReport:
         next(sweep.glob("finetune-photos-20-*/predictions.parquet")).write_bytes(b"half")
         data = read_report(write_report(sweep))["data"][0]
         five, twenty = data["answers"]
-        assert "cannot be read" in data["closer"]["missing"] and "cannot be read" in twenty["unbeaten"]
-        assert five["left"] and five["declared"] and twenty["helped"] == "no answer" and not twenty["left"]
+        assert "cannot be read" in data["best_arm"]["missing"] and "cannot be read" in twenty["unbeaten_text"]
+        assert five["unbeaten"] and five["declared"] and twenty["answer"] == "no answer" and not twenty["unbeaten"]
         assert len(data["table"]) == 8
 
     def test_lists_the_findings_of_each_audit(self, fake_sweep):

@@ -63,7 +63,7 @@ def parse_page(page):
     return parser
 
 
-SENTENCES = {"helped", "unbeaten", "frozen_loss", "cautions", "next_steps", "text", "reason", "notes"}
+SENTENCES = {"answer", "unbeaten_text", "frozen_loss", "cautions", "next_steps", "text", "reason", "notes"}
 CONSTANTS = re.compile(r"data\.folds=5|seed=0,1,2,3,4")  # that a sentence always has
 NUMBER = re.compile(r"(?<![\w.])(\d[\d,]*(?:\.\d+)?)(?:\s?(%|points?\b))?")
 
@@ -72,7 +72,7 @@ def leaves(value, key=None):
     """Each plain value of report.json with the key that it stands under."""
     if isinstance(value, dict):
         for inner, part in value.items():
-            yield from leaves(part, "reason" if key == "refused" else inner)
+            yield from leaves(part, "reason" if key == "excluded" else inner)
     elif isinstance(value, list):
         for part in value:
             yield from leaves(part, key)
@@ -226,7 +226,7 @@ class TestPage:
             "accurate arm, refused as evidence.",
         ):
             assert part in text
-        reason = report["data"][0]["answers"][0]["refused"]["finetune"]
+        reason = report["data"][0]["answers"][0]["excluded"]["finetune"]
         assert text.count(f"finetune is refused as evidence: {reason}") == 1 and "Cost of the unbeaten" not in text
         assert "0 seeds" not in text and "Differences of all pairs" not in text
         assert find_unknown_numbers(page) == []
@@ -262,7 +262,7 @@ class TestPage:
     def test_shows_thumbnails_beside_errors(self, fake_sweep):
         sweep = fake_sweep(budgets=(5,))
         page = write_report(sweep)
-        first = json.loads(page.with_name("report.json").read_text())["data"][0]["closer"]["mistakes"][0]["image"]
+        first = json.loads(page.with_name("report.json").read_text())["data"][0]["best_arm"]["mistakes"][0]["image"]
         assert "no picture" in page.read_text()
         write_thumbnails(next(sweep.glob("finetune-*")), [first, "other.png"], [b"RIFF", b"else"])
         again = write_report(sweep)

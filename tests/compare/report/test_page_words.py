@@ -16,7 +16,7 @@ class TestPageText:
     def test_has_each_section_with_its_content(self, fake_sweep, visible):
         report = json.loads(write_report(fake_sweep(compare={"margin": 0.01})).with_name("report.json").read_text())
         data = report["data"][0]
-        answer, evaluation, split, run = data["answers"][0], data["closer"], data["splits"][0], report["runs"][0]
+        answer, evaluation, split, run = data["answers"][0], data["best_arm"], data["splits"][0], report["runs"][0]
         pair, same, row = answer["pairs"][0], evaluation["agreement"][0], evaluation["confusion"]["recall"][0]
         declared, recall = answer["declared"], format_percent(row["recall"])
         low, high = (format_signed_points(declared[key]) for key in ("low", "high"))

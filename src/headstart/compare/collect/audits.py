@@ -19,7 +19,9 @@ def load_audit_findings(directory: Path) -> Iterator[dict[str, Any]]:
                     "data": audit["name"],
                     "counts": dict(audit["counts"]),
                     "findings": [
-                        {"kind": kind, **finding} for kind, of_kind in audit["findings"].items() for finding in of_kind
+                        {"kind": kind, **finding}
+                        for kind, findings in audit["findings"].items()
+                        for finding in findings
                     ],
                 }
             except (ValueError, KeyError, TypeError, AttributeError):

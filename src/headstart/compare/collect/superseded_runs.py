@@ -28,8 +28,8 @@ def find_superseded_directories(
     """
     loaded = set(directories)
     cells: dict[tuple[Path, PlannedCell], dict[Path, None]] = defaultdict(dict)
-    for sweep, of_sweep in commands.items():
-        for command in of_sweep:
+    for sweep, sweep_commands in commands.items():
+        for command in sweep_commands:
             for run in command.runs:
                 if (directory := sweep / run.directory) in loaded:
                     cell = cells[sweep, planned_cell(run)]
@@ -39,8 +39,8 @@ def find_superseded_directories(
         directory
         for cell in cells.values()
         if len(cell) > 1
-        for of_root in _group_by_root(cell).values()
-        for directory in of_root[:-1]
+        for root_runs in _group_by_root(cell).values()
+        for directory in root_runs[:-1]
     }
 
 

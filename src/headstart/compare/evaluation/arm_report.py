@@ -34,10 +34,10 @@ def build_arm_report(
     by_arm, by_image, calibrations = {}, {}, []
     # One arm at a time: the probabilities of many classes and images take memory.
     for arm in [best_arm, *(arm for arm in runs if arm != best_arm)]:
-        of_arm = best if arm == best_arm else load_predictions(runs[arm], read)
-        by_arm[arm] = of_arm.runs
-        by_image[arm] = predictions_for_images(of_arm, images, classes)
-        calibrations.append({"arm": arm, **compute_calibration(of_arm.pool())})
+        arm_predictions = best if arm == best_arm else load_predictions(runs[arm], read)
+        by_arm[arm] = arm_predictions.runs
+        by_image[arm] = predictions_for_images(arm_predictions, images, classes)
+        calibrations.append({"arm": arm, **compute_calibration(arm_predictions.pool())})
     mistakes = [
         {
             "image": image,

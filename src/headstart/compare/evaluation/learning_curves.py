@@ -53,9 +53,9 @@ def describe_falling_losses(data: str, curves: Sequence[dict[str, Any]]) -> list
             labels = curve["labels_per_class"]
             budgets.setdefault(curve["arm"], []).append("all" if labels is None else str(labels))
     return [
-        f"{data}: the training loss of {arm} was still falling at the last epoch ({', '.join(of_arm)} labels per "
+        f"{data}: the training loss of {arm} was still falling at the last epoch ({', '.join(arm_budgets)} labels per "
         "class); more epochs may make it better."
-        for arm, of_arm in budgets.items()
+        for arm, arm_budgets in budgets.items()
     ]
 
 

@@ -77,8 +77,10 @@ def load_predictions(
     for run in sorted(runs, key=lambda run: (run.result.fold, run.result.seed, run.directory)):
         fold = run.result.fold
         predictions, probabilities = read(run.directory), read_probabilities(run.directory)
-        of_fold = folds.setdefault(fold, predictions)
-        if of_fold.images != predictions.images or not np.array_equal(of_fold.labels, predictions.labels):
+        fold_predictions = folds.setdefault(fold, predictions)
+        if fold_predictions.images != predictions.images or not np.array_equal(
+            fold_predictions.labels, predictions.labels
+        ):
             raise HeadstartError(
                 f"{run.directory}: tested on other images than the runs beside it; they do not compare"
             )
@@ -89,7 +91,7 @@ def load_predictions(
     num_runs = Counter(run.result.fold for run in runs)  # several runs may have one seed
     return ArmPredictions(
         by_run,
-        [image for of_fold in folds.values() for image in of_fold.images],
-        np.concatenate([of_fold.labels for of_fold in folds.values()]),
+        [image for fold_predictions in folds.values() for image in fold_predictions.images],
+        np.concatenate([fold_predictions.labels for fold_predictions in folds.values()]),
         np.concatenate([sums[fold] / np.float32(num_runs[fold]) for fold in folds]),
     )

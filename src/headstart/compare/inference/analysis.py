@@ -82,7 +82,7 @@ def find_conflicting_declarations(runs: SweepRuns) -> dict[str, list[Any]]:
         for key, value in declaration.items():
             if value not in values.setdefault(key, []):
                 values[key].append(value)
-    return {key: of_key for key, of_key in values.items() if len(of_key) > 1}
+    return {key: group for key, group in values.items() if len(group) > 1}
 
 
 def _list_declarations(runs: SweepRuns) -> list[dict[str, Any]]:

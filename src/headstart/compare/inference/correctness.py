@@ -101,7 +101,7 @@ def _build_table(
         budget,
         (),
         {},
-        {arm: of_arm[0].result.model for arm, of_arm in arms.items()},
+        {arm: arm_runs[0].result.model for arm, arm_runs in arms.items()},
         np.zeros(0, dtype=np.int64),
         folds=example.num_folds,
         num_looks=count_looks(runs.commands, example, min(run.result.started for run in ended if run.data_set == data)),
@@ -117,7 +117,7 @@ def _fill_table(
     table: CorrectnessTable, arms: dict[str, list[LoadedRun]], read: Callable[[Path], Predictions]
 ) -> CorrectnessTable:
     """Reads the predictions on the seeds that all arms share; of no arm where they share none."""
-    runs = {arm: _group_by_seed(of_arm) for arm, of_arm in arms.items()}
+    runs = {arm: _group_by_seed(arm_runs) for arm, arm_runs in arms.items()}
     reasons = {arm: exclusion_reason(_flatten_results(seeds)) for arm, seeds in runs.items()}
     exclusions = {arm: reason for arm, reason in reasons.items() if reason}
     complete = {
@@ -147,10 +147,10 @@ def _fill_table(
     )
 
 
-def _group_by_seed(of_arm: Iterable[LoadedRun]) -> RunsBySeed:
+def _group_by_seed(arm_runs: Iterable[LoadedRun]) -> RunsBySeed:
     """Groups runs by seed and fold. A failed run counts only where no other run of its seed and fold is finished."""
     runs: RunsBySeed = defaultdict(dict)
-    for run in sorted(of_arm, key=lambda run: not run.result.is_failed):
+    for run in sorted(arm_runs, key=lambda run: not run.result.is_failed):
         by_fold, fold = runs[run.result.seed], run.result.fold
         if fold in by_fold and by_fold[fold].result.is_finished:
             raise HeadstartError(
@@ -178,11 +178,11 @@ def _read_predicted_row(
 ) -> np.ndarray:
     """Reads the predicted classes of one seed over all folds, int64 (n,)."""
     predictions = [read(run.directory) for _, run in sorted(by_fold.items())]
-    images = [image for of_fold in predictions for image in of_fold.images]
-    labels = [label for of_fold in predictions for label in of_fold.labels.tolist()]
+    images = [image for fold_predictions in predictions for image in fold_predictions.images]
+    labels = [label for fold_predictions in predictions for label in fold_predictions.labels.tolist()]
     if test_images.images is None:
         test_images.images, test_images.labels = images, labels
     elif (test_images.images, test_images.labels) != (images, labels):
         directory = max(by_fold.items())[1].directory
         raise HeadstartError(f"{directory}: tested on other images than the runs beside it; they do not compare")
-    return np.concatenate([of_fold.predicted for of_fold in predictions])
+    return np.concatenate([fold_predictions.predicted for fold_predictions in predictions])

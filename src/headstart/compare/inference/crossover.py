@@ -39,9 +39,9 @@ def find_crossovers(verdicts: Sequence[Verdict]) -> list[Crossover]:
     """
     return [
         Crossover(data, before.table.labels_per_class, after.table.labels_per_class, first, then)
-        for data, of_data in group_by_data_set(verdicts).items()
-        for pair in _candidate_pairs(of_data)
-        for (before, first), (after, then) in pairwise(_decided_verdicts(of_data, pair))
+        for data, data_verdicts in group_by_data_set(verdicts).items()
+        for pair in _candidate_pairs(data_verdicts)
+        for (before, first), (after, then) in pairwise(_decided_verdicts(data_verdicts, pair))
         if first != then
     ]
 

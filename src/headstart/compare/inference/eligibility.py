@@ -43,7 +43,7 @@ def is_of_data_set(planned: PlannedRun, result: RunResult) -> bool:
 
 def count_planned_budgets(commands: Mapping[Path, Sequence[SweepCommand]], result: RunResult) -> int:
     """Counts the budgets that the commands ask for on the data set of a run; 0 without commands."""
-    planned = (run for of_sweep in commands.values() for command in of_sweep for run in command.runs)
+    planned = (run for sweep_commands in commands.values() for command in sweep_commands for run in command.runs)
     return len({run.labels_per_class for run in planned if is_of_data_set(run, result)})
 
 
@@ -59,7 +59,7 @@ def count_looks(commands: Mapping[Path, Sequence[SweepCommand]], result: RunResu
         first_started: start of the first run, ISO 8601 in UTC.
     """
     in_order = sorted(
-        ((sweep, command) for sweep, of_sweep in commands.items() for command in of_sweep),
+        ((sweep, command) for sweep, sweep_commands in commands.items() for command in sweep_commands),
         key=lambda entry: entry[1].started,
     )
     looks = 1

@@ -45,12 +45,15 @@ def describe_conflicting_declarations(declarations: Mapping[str, Sequence[Any]])
 
 def familywise_levels(verdicts: Sequence[Verdict]) -> dict[str, float]:
     """Computes the chance of any false answer: on a data set, over all verdicts, and over all looks at them."""
-    of_data_sets = [sum(verdict.alpha for verdict in of_data) for of_data in group_by_data_set(verdicts).values()]
-    of_all = sum(of_data_sets)
+    data_set_levels = [
+        sum(verdict.alpha for verdict in data_set_verdicts)
+        for data_set_verdicts in group_by_data_set(verdicts).values()
+    ]
+    overall_level = sum(data_set_levels)
     return {
-        "level_of_each": max(of_data_sets, default=0.0),
-        "level_of_all": of_all,
-        "false_at_most": min(1.0, _max_looks(verdicts) * of_all),
+        "level_of_each": max(data_set_levels, default=0.0),
+        "level_of_all": overall_level,
+        "false_at_most": min(1.0, _max_looks(verdicts) * overall_level),
     }
 
 
@@ -67,12 +70,14 @@ def describe_verdict_caveats(verdicts: Sequence[Verdict], has_retrained_runs: bo
     """
     if not verdicts:
         return []
-    of_data_set, of_all, of_looks = (f"{100 * chance:.3g} %" for chance in familywise_levels(verdicts).values())
+    data_set_level, overall_level, level_of_looks = (
+        f"{100 * chance:.3g} %" for chance in familywise_levels(verdicts).values()
+    )
     split = f", split over {len(verdicts)} budgets" if len(verdicts) > 1 else ""
     if len(group_by_data_set(verdicts)) > 1:
-        level = f"{of_data_set} for each data set, {of_all} for all together"
+        level = f"{data_set_level} for each data set, {overall_level} for all together"
     else:
-        level = f"{of_all}{split}"
+        level = f"{overall_level}{split}"
     sentences = [
         f"Level: {level}: the chance that any arm is called worse than one that it equals. "
         f"{PROTOCOL_REFERENCE} has measured error rates."
@@ -84,7 +89,7 @@ def describe_verdict_caveats(verdicts: Sequence[Verdict], has_retrained_runs: bo
         times = {1: "once", 2: "twice"}.get(looks - 1, f"{looks - 1} times")
         sentences.append(
             f"{reason} {times} after results could be seen: {looks} looks, so that a false answer has a chance of up "
-            f"to {of_looks} instead of {of_all}."
+            f"to {level_of_looks} instead of {overall_level}."
         )
     if (metric := verdicts[0].metric) != "accuracy":
         sentences.append(f"The verdicts use {metric.replace('_', ' ')}; the table shows plain accuracy.")
@@ -114,10 +119,10 @@ def _describe_missing_contrast(verdict: Verdict) -> list[str]:
     if verdict.declared_contrast == DEFAULT_CONTRAST and not any(arms.values()):
         return []  # the default contrast, which nobody asked for
     no_answer = f"{' against '.join(arms)} has no answer"
-    return [f"{no_answer}: there is no run of {name}" for name, of_name in arms.items() if not of_name] + [
-        f"{no_answer}: {join_with_and(of_name)} are arms of {name}; compare.contrast may name one"
-        for name, of_name in arms.items()
-        if len(of_name) > 1
+    return [f"{no_answer}: there is no run of {name}" for name, named_arms in arms.items() if not named_arms] + [
+        f"{no_answer}: {join_with_and(named_arms)} are arms of {name}; compare.contrast may name one"
+        for name, named_arms in arms.items()
+        if len(named_arms) > 1
     ]
 
 
@@ -138,9 +143,9 @@ def describe_debug_runs(debug: Sequence[LoadedRun]) -> list[str]:
     for run in debug:
         names[str(run.result.debug)].append(run.name)
     return [
-        f"{pluralize(len(of_reason), 'debug run is', 'debug runs are')} not counted ({reason}): "
-        f"{join_with_limit(of_reason)}."
-        for reason, of_reason in names.items()
+        f"{pluralize(len(debug_runs), 'debug run is', 'debug runs are')} not counted ({reason}): "
+        f"{join_with_limit(debug_runs)}."
+        for reason, debug_runs in names.items()
     ]
 
 

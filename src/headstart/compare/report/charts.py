@@ -29,11 +29,11 @@ def plot_label_efficiency(
 
     def draw(axes: "Axes") -> None:
         for i, arm in enumerate(arms):
-            of_arm = _select_arm_rows(rows, arm)
-            x = [row["labels"] for row in of_arm]
-            low, high = ([100 * (r["accuracy"] + sign * (r["spread"] or 0)) for r in of_arm] for sign in (-1, 1))
+            arm_rows = _select_arm_rows(rows, arm)
+            x = [row["labels"] for row in arm_rows]
+            low, high = ([100 * (r["accuracy"] + sign * (r["spread"] or 0)) for r in arm_rows] for sign in (-1, 1))
             axes.fill_between(x, low, high, color=PALETTE[i % NUM_COLORS], alpha=0.15, linewidth=0)
-            axes.plot(x, [100 * row["accuracy"] for row in of_arm], **_line_style(i))
+            axes.plot(x, [100 * row["accuracy"] for row in arm_rows], **_line_style(i))
         for low_end, high_end in crossover_spans:
             axes.axvspan(low_end, high_end, color=INK_COLOR, alpha=0.07, linewidth=0)
         _set_budget_axis(axes, sorted({row["labels"] for row in rows}))
@@ -51,8 +51,10 @@ def plot_cost(rows: Sequence[dict[str, Any]], arms: Sequence[str]) -> str:
 
     def draw(axes: "Axes") -> None:
         for i, arm in enumerate(arms):
-            of_arm = _select_arm_rows(rows, arm)
-            axes.plot([row["seconds"] for row in of_arm], [100 * row["accuracy"] for row in of_arm], **_line_style(i))
+            arm_rows = _select_arm_rows(rows, arm)
+            axes.plot(
+                [row["seconds"] for row in arm_rows], [100 * row["accuracy"] for row in arm_rows], **_line_style(i)
+            )
         axes.set_xscale("log")
         _set_plain_ticks(axes)
         axes.set_xlabel("seconds of training a run")

@@ -62,7 +62,7 @@ def build_report(analysis: SweepAnalysis) -> dict[str, Any]:
         for name in sorted({run.data_set for run in runs.finished})
     ]
     results = [run.result for run in runs.finished]
-    falling = [line for of_data in data for line in describe_falling_losses(of_data["name"], of_data["learning"])]
+    falling = [line for data_set in data for line in describe_falling_losses(data_set["name"], data_set["learning"])]
     report = {
         "sweeps": [encode_name(directory.resolve().name) for directory in runs.directories],
         "unfinished": [
@@ -104,7 +104,7 @@ def write_report(directory: str | Path, analysis: SweepAnalysis | None = None) -
 
     directory, analysis = Path(directory), analysis or analyze_sweep(directory)
     report = build_report(analysis)
-    images = {row["image"] for of_data in report["data"] for row in (of_data["closer"] or {}).get("mistakes", ())}
+    images = {row["image"] for data_set in report["data"] for row in (data_set["best_arm"] or {}).get("mistakes", ())}
     page = render_report(report, load_thumbnails((run.directory for run in analysis.runs.finished), images))
     try:
         directory.mkdir(parents=True, exist_ok=True)
@@ -146,8 +146,8 @@ def _build_arm_table(rows: list[dict[str, Any]], analysis: SweepAnalysis) -> lis
     averaged = ("parameters", "flops", "peak_memory_bytes", *TUNING_FIELDS)
     for row in table:
         row["labels_per_class"] = None if math.isnan(row["labels_per_class"]) else int(row["labels_per_class"])
-        of_row = [run for run in rows if all(run[key] == row[key] for key in GROUP_COLUMNS)]
-        row |= {name: _mean_of_known([run[name] for run in of_row]) for name in averaged}
+        row_runs = [run for run in rows if all(run[key] == row[key] for key in GROUP_COLUMNS)]
+        row |= {name: _mean_of_known([run[name] for run in row_runs]) for name in averaged}
         is_excluded = analysis.is_excluded(row["data"], row["labels_per_class"], row["arm"])
         row["notes"] = text.describe_table_row(row["folds"], row["n"] > row["seeds"], is_excluded)
     return table
@@ -177,7 +177,7 @@ def _build_data_set(
         "table": table,
         "splits": splits,
         "learning": _load_learning_curves(runs, splits),
-        "closer": _report_best_arm(runs, table, verdicts, classes, read),
+        "best_arm": _report_best_arm(runs, table, verdicts, classes, read),
         "starts": collect_starting_weights([(run.arm, run.result) for run in runs], classes),
     }
 
@@ -190,11 +190,11 @@ def _summarize_splits(runs: list[LoadedRun]) -> list[dict[str, Any]]:
     return [
         {
             "labels_per_class": labels,
-            **count_images_per_part(of_budget[0].directory),
-            "seeds": sorted({run.result.seed for run in of_budget}),
-            "folds": max(run.result.num_folds for run in of_budget),
+            **count_images_per_part(budget_runs[0].directory),
+            "seeds": sorted({run.result.seed for run in budget_runs}),
+            "folds": max(run.result.num_folds for run in budget_runs),
         }
-        for labels, of_budget in sorted(budgets.items(), key=lambda item: item[0] or math.inf)
+        for labels, budget_runs in sorted(budgets.items(), key=lambda item: item[0] or math.inf)
     ]
 
 
@@ -222,15 +222,15 @@ def _report_best_arm(
     unbeaten = next((verdict.unbeaten for verdict in verdicts if verdict.table.labels_per_class == labels), [])
     by_accuracy = [row["arm"] for row in table if row["labels_per_class"] == labels]
     best = next(arm for arm in [*unbeaten, *by_accuracy] if arm in by_accuracy)
-    of_budget: dict[str, list[LoadedRun]] = defaultdict(list)
+    budget_runs: dict[str, list[LoadedRun]] = defaultdict(list)
     for run in runs:
         if run.result.labels_per_class == labels:
-            of_budget[run.arm].append(run)
+            budget_runs[run.arm].append(run)
     try:
-        evaluation = build_arm_report(dict(sorted(of_budget.items())), best, classes, read)
+        evaluation = build_arm_report(dict(sorted(budget_runs.items())), best, classes, read)
     except HeadstartError as error:
         return {"labels_per_class": labels, "missing": str(error)}
-    return {"labels_per_class": labels, "left": unbeaten, **evaluation}
+    return {"labels_per_class": labels, "unbeaten": unbeaten, **evaluation}
 
 
 def to_csv(rows: list[dict[str, Any]]) -> str:

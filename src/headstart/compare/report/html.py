@@ -90,7 +90,7 @@ def _draw_charts(data: dict[str, Any], arms: list[str]) -> dict[str, Any]:
             if curves:
                 chart = Markup(charts.plot_learning_curves(curves, arms, curve, title, scale))
                 drawn["learning"].append({"labels_per_class": budget, "title": title, "chart": chart})
-    evaluation = data["closer"] or {}
+    evaluation = data["best_arm"] or {}
     points = next((row["points"] for row in evaluation.get("calibration", ()) if row["arm"] == evaluation["arm"]), ())
     if known := [point for point in points if point["confidence"] is not None]:  # None: a probability is NaN
         drawn["reliability"] = Markup(charts.plot_reliability(known, arms.index(evaluation["arm"])))

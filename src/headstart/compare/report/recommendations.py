@@ -15,8 +15,8 @@ def recommend_next_steps(verdicts: Sequence[Verdict]) -> list[str]:
     data_sets = group_by_data_set(verdicts)
     sentences = [
         f"{data}: {sentence}" if len(data_sets) > 1 else sentence
-        for data, of_data in data_sets.items()
-        for sentence in _describe_crossovers(of_data)
+        for data, data_verdicts in data_sets.items()
+        for sentence in _describe_crossovers(data_verdicts)
     ]
     sentences += merge_by_budget(verdicts, _describe_required_sample)
     too_few = merge_by_budget(verdicts, _explain_tie_out_of_reach)

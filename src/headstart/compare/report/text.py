@@ -153,8 +153,8 @@ def merge_by_budget(verdicts: Sequence[Verdict], describe: Callable[[Verdict], l
             alike.setdefault((verdict.table.data, description), []).append(verdict)
     has_several = len(group_by_data_set(verdicts)) > 1
     sentences = []
-    for (data, description), of_budgets in alike.items():
-        budgets = format_budgets(*of_budgets)
+    for (data, description), alike_budgets in alike.items():
+        budgets = format_budgets(*alike_budgets)
         place = f"{data}, {budgets}" if has_several else budgets[:1].upper() + budgets[1:]
         sentences.append(f"{place}, {description}.")
     return sentences

@@ -158,6 +158,6 @@ def _collect_files(root: Path, folders: Sequence[ClassFolder]) -> tuple[list[Lab
         if not folder.listing.files:
             empty.setdefault(encode_name(folder.name), []).append(name)
     for names in empty.values():
-        mend = "fill or remove the folder" if len(names) == 1 else "fill or remove the folders"
-        findings.append(Finding("empty_class", tuple(names), f"no images in it; {mend}"))
+        remedy = "fill or remove the folder" if len(names) == 1 else "fill or remove the folders"
+        findings.append(Finding("empty_class", tuple(names), f"no images in it; {remedy}"))
     return files, findings

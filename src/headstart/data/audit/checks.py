@@ -141,7 +141,7 @@ def find_class_problems(
     for group in group_duplicates(range(len(labels)), lambda i: unicodedata.normalize("NFC", labels[i]).casefold()):
         text = "names that differ only by case, or in how an accent is stored"
         findings.append(Finding("case", tuple(labels[i] for i in group), text))
-    total = {label: sum(of_part.values()) for label, of_part in counts.items()}
+    total = {label: sum(part_counts.values()) for label, part_counts in counts.items()}
     largest = max(total, key=lambda label: total[label])
     for label, count in sorted(total.items(), key=lambda item: item[1]):
         if 0 < count * IMBALANCE_RATIO <= total[largest]:

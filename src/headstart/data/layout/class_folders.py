@@ -200,10 +200,10 @@ def _find_inner_parts(root: Path, folders: Sequence[ClassFolder]) -> list[Remark
         return []
     paths = sorted({path for group in inner.values() for path in group})
     if paths[0].parent.parent != root:
-        mend = "move their images up into the folder of the class"
+        remedy = "move their images up into the folder of the class"
     else:
-        mend = f"make it {paths[0].name}/{paths[0].parent.name} and so on, or give the folder of one as data.root"
-    text = f"parts within classes: {format_first_names([_relative_name(root, path) for path in paths])}; {mend}"
+        remedy = f"make it {paths[0].name}/{paths[0].parent.name} and so on, or give the folder of one as data.root"
+    text = f"parts within classes: {format_first_names([_relative_name(root, path) for path in paths])}; {remedy}"
     return [Remark(tuple(paths), text)]
 
 

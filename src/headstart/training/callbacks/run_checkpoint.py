@@ -60,7 +60,7 @@ class RunCheckpoint(Checkpoint):
         self._has_validated = not trainer.sanity_checking
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        logged = {k: float(v) for k, v in trainer.callback_metrics.items() if k != "val/choice"}
+        logged = {k: float(v) for k, v in trainer.callback_metrics.items() if k != "val/checkpoint_score"}
         if not self._has_validated:  # Lightning keeps the metrics of the last epoch that validated
             logged = {k: v for k, v in logged.items() if not k.startswith("val/")}
         self._has_validated = False
@@ -111,7 +111,7 @@ def build_best_checkpoint(directory: Path) -> RelocatableModelCheckpoint:
     return RelocatableModelCheckpoint(
         dirpath=directory / run_directory.CHECKPOINT_FOLDER,
         filename=run_directory.BEST_CHECKPOINT.removesuffix(".ckpt"),
-        monitor="val/choice",
+        monitor="val/checkpoint_score",
         mode="max",
         save_weights_only=True,
         save_on_train_epoch_end=True,
@@ -128,13 +128,13 @@ def find_resume_point(directory: Path, identity: str) -> Path | None:
     last = run_directory.last_checkpoint_path(directory)
     if not last.is_file():
         return None
-    mend = "remove it, and the same command starts anew"
+    remedy = "remove it, and the same command starts anew"
     try:
         content = checkpoint.read_checkpoint(last)
     except HeadstartError as error:
-        raise HeadstartError(f"{error}; {mend}") from error
+        raise HeadstartError(f"{error}; {remedy}") from error
     if content.get("callbacks", {}).get(RunCheckpoint.__name__, {}).get("identity") != identity:
-        raise HeadstartError(f"{last}: the resume point of another run; {mend}")
+        raise HeadstartError(f"{last}: the resume point of another run; {remedy}")
     return last
 
 

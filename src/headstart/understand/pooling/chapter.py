@@ -174,8 +174,8 @@ def _add_pooled_maps(chapter: Chapter, network: nn.Module, layers: list[LayerInf
     max_peaks = retained_peak_share(maps, "max")
     max_share, average_share = float(max_peaks.mean()), float(retained_peak_share(maps, "average").mean())
     reduction, relative_reduction = (
-        _roughness_reduction(of_max, of_average)
-        for of_max, of_average in zip(roughness(maps, "max"), roughness(maps, "average"), strict=True)
+        _roughness_reduction(max_roughness, average_roughness)
+        for max_roughness, average_roughness in zip(roughness(maps, "max"), roughness(maps, "average"), strict=True)
     )
     chapter.content += render_paragraphs(
         POOLING_PROSE,
@@ -208,9 +208,9 @@ def _add_pooled_maps(chapter: Chapter, network: nn.Module, layers: list[LayerInf
     }
 
 
-def _roughness_reduction(of_max: Tensor, of_average: Tensor) -> Estimate:
+def _roughness_reduction(max_roughness: Tensor, average_roughness: Tensor) -> Estimate:
     """By how many per cent averaging is less rough than the maximum, over images."""
-    return bootstrap_mean(100 * (of_max - of_average) / of_max.mean().clamp(min=1e-12))
+    return bootstrap_mean(100 * (max_roughness - average_roughness) / max_roughness.mean().clamp(min=1e-12))
 
 
 def format_reduction(reduction: Estimate) -> str:
