@@ -18,7 +18,8 @@ def test_guessing_by_class_shares_has_the_loss_label_entropy():
     scores = torch.tensor([[math.log(3), 0.0]]).expand(4, -1)
     trainer = SimpleNamespace(predict=lambda model, loader: [scores[:3], scores[3:]])
     catalog, split = SimpleNamespace(labels=labels), SimpleNamespace(train=np.arange(4))
-    said = train_set_loss(trainer, None, SimpleNamespace(catalog=catalog, split=split, num_workers=0))
+    setup = SimpleNamespace(trainer=trainer, model=None, datamodule=None)
+    said = train_set_loss(setup, SimpleNamespace(catalog=catalog, split=split, num_workers=0))
     assert said["loss"] == pytest.approx(said["label_entropy"]) == pytest.approx(0.5623, abs=1e-4)
 
 

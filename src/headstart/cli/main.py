@@ -91,6 +91,13 @@ def run_audit(args: argparse.Namespace) -> int:
     return audit_and_print(args.folder, args.json)
 
 
+def run_cache(args: argparse.Namespace) -> int:
+    """Lists or deletes what is kept to compute nothing twice: decoded images, and features of frozen networks."""
+    from headstart.cli.cache import clear_caches, list_caches
+
+    return clear_caches() if args.action == "clear" else list_caches()
+
+
 def run_understand(args: argparse.Namespace) -> int:
     """Measures claims about convolutional networks on a trained network and writes the results as HTML and JSON."""
     if args.simulation:
@@ -167,6 +174,11 @@ def _build_parser() -> tuple[_ArgumentParser, dict[str, Callable[[argparse.Names
     command.add_argument("--json", action="store_true", help="print all findings as JSON")
 
     command = commands.add_parser(
+        "cache", help="list or delete cached images and features", description=run_cache.__doc__
+    )
+    command.add_argument("action", choices=["list", "clear"], help="what to do")
+
+    command = commands.add_parser(
         "understand", help="measure what a network has learned", description=run_understand.__doc__
     )
     command.add_argument("model", nargs="?", metavar="RUN_OR_CKPT", help="a run directory or a checkpoint")
@@ -199,6 +211,7 @@ def _build_parser() -> tuple[_ArgumentParser, dict[str, Callable[[argparse.Names
         "report": run_report,
         "best": run_best,
         "audit": run_audit,
+        "cache": run_cache,
         "understand": run_understand,
         "export": run_export,
     }

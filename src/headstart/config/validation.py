@@ -30,11 +30,13 @@ REQUIRED_KEYS = {
     "trainer": ("_target_", "max_epochs"),
     "tune": ("trials", "space"),
     "compare": tuple(field.name for field in fields(Comparison)),
+    "cache": ("max_gb",),
 }
 TOP_LEVEL_KEYS = {*REQUIRED_KEYS, "seed", "backbone", "callbacks", "logger", "debug", "hydra"}
 NETWORK_KEYS = {"name", "options", "weights"}  # what a model from random weights reads of ${backbone}: these name it
 BACKBONE_KEYS = {*NETWORK_KEYS, "mean", "std"}
 CLOSED_NODES = {
+    "cache": {"max_gb"},
     "tune": {"trials", "space"},
     "compare": set(REQUIRED_KEYS["compare"]),
     "backbone": {*BACKBONE_KEYS, "lr", "batch_norm"},
@@ -71,6 +73,9 @@ def check_config(cfg: DictConfig, overrides: Sequence[str]) -> None:
     check_trainer_options(cfg.trainer)
     if cfg.data.seed != cfg.seed:
         raise HeadstartError(f"data.seed={cfg.data.seed}: one seed serves the whole run; give seed={cfg.data.seed}")
+    max_gb = cfg.cache.max_gb
+    if isinstance(max_gb, bool) or not isinstance(max_gb, int | float) or not max_gb >= 0:
+        raise HeadstartError(f"cache.max_gb={max_gb}: give a number of gigabytes; 0 keeps no features")
     list_callback_nodes(cfg)
     check_loggers(cfg.get("logger"))
 

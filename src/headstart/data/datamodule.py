@@ -5,10 +5,11 @@ from typing import Any
 
 import lightning as L
 import numpy as np
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Dataset
 
-from headstart.data.datasets import EpochSampler, ImageDataset, NoSingletonBatchSampler
+from headstart.data.datasets import EpochSampler, FeatureDataset, ImageDataset, NoSingletonBatchSampler
 from headstart.data.digits import Digits
+from headstart.data.feature_cache import DEFAULT_MAX_GB, PLAIN_VIEW, FeatureExtractor, load_features
 from headstart.data.image_folder import ImageFolder
 from headstart.data.image_source import ImageSource
 from headstart.data.mnist import MNIST
@@ -23,6 +24,9 @@ class ImageDataModule(L.LightningDataModule):
     After ``setup`` the attribute ``spec`` describes the images to a model. There is no validation loader where the
     split has no validation part. ``test_reads`` counts how often the test part was opened. The order of the training
     images depends on the seed and the epoch alone.
+
+    For a model with a ``feature_extractor`` (its backbone is frozen) the loaders yield cached features in place of
+    pixels: float32 (N, V, width) with V views for training, else (N, width). ``max_cache_gb`` bounds their cache.
 
     A subclass names its source. Its arguments are those of the source, which checks them.
 
@@ -40,6 +44,7 @@ class ImageDataModule(L.LightningDataModule):
     source_class: type[ImageSource]
     spec: ImageSpec
     test_reads = 0
+    max_cache_gb = DEFAULT_MAX_GB
 
     def __init__(self, **settings: Any) -> None:
         super().__init__()
@@ -65,21 +70,42 @@ class ImageDataModule(L.LightningDataModule):
         self.first_epoch = state_dict["epoch"]
 
     def train_dataloader(self) -> DataLoader:
-        images = ImageDataset(self.source, self.source.split.train)
+        extractor = find_extractor(self.trainer)
+        views = extractor.train_views if extractor else None
+        images: Dataset = ImageDataset(self.source, self.source.split.train)
+        if extractor and views:
+            images = self._load_features(self.source.split.train, extractor, views)
         # Lightning's overfit_batches takes the first batches of each epoch: they must be the same ones.
         reshuffle = not getattr(self.trainer, "overfit_batches", 0)
-        sampler = EpochSampler(len(images), self.source.seed, reshuffle)
+        sampler = EpochSampler(len(self.source.split.train), self.source.seed, reshuffle)
         # A resumed run draws its first batches before Lightning sets the epoch.
         sampler.set_epoch(self.first_epoch)
         batches = NoSingletonBatchSampler(sampler, self.source.batch_size, drop_last=False)
         return _build_loader(self.source.num_workers, images, batch_sampler=batches)
 
     def val_dataloader(self) -> DataLoader | list[Any]:
-        return build_eval_loader(self.source, self.source.split.val) if len(self.source.split.val) else []
+        return self.eval_dataloader(self.source.split.val) if len(self.source.split.val) else []
 
     def test_dataloader(self) -> DataLoader:
         self.test_reads += 1
-        return build_eval_loader(self.source, self.source.split.test)
+        return self.eval_dataloader(self.source.split.test)
+
+    def eval_dataloader(self, indices: np.ndarray) -> DataLoader:
+        """A loader of some images, once and in this order; of their features where the model's backbone is frozen.
+
+        Args:
+            indices: int64 (N,), positions in the source's catalog.
+        """
+        if extractor := find_extractor(self.trainer):
+            features = self._load_features(indices, extractor)
+            return _build_loader(0, features, batch_size=EVAL_BATCH_SIZE)
+        return build_eval_loader(self.source, indices)
+
+    def _load_features(
+        self, indices: np.ndarray, extractor: FeatureExtractor, views: tuple[str, ...] | None = None
+    ) -> FeatureDataset:
+        features = load_features(self.source.read_pixels, indices, extractor, views or (PLAIN_VIEW,), self.max_cache_gb)
+        return FeatureDataset(features, self.source.catalog.labels[indices], has_views=views is not None)
 
 
 class ImageFolderDataModule(ImageDataModule):
@@ -178,6 +204,11 @@ class DigitsDataModule(ImageDataModule):
         super().__init__()
 
 
+def find_extractor(trainer: L.Trainer | None) -> FeatureExtractor | None:
+    """The feature extractor of the trainer's model; None where the model needs pixels."""
+    return getattr(trainer.lightning_module, "feature_extractor", None) if trainer else None
+
+
 def build_eval_loader(source: ImageSource, indices: np.ndarray) -> DataLoader:
     """A loader of some images of a source, once and in this order.
 
@@ -188,7 +219,7 @@ def build_eval_loader(source: ImageSource, indices: np.ndarray) -> DataLoader:
     return _build_loader(source.num_workers, ImageDataset(source, indices), batch_size=EVAL_BATCH_SIZE)
 
 
-def _build_loader(num_workers: int, images: ImageDataset, **options: Any) -> DataLoader:
+def _build_loader(num_workers: int, images: Dataset, **options: Any) -> DataLoader:
     return DataLoader(
         images, num_workers=num_workers, persistent_workers=num_workers > 0, collate_fn=_return_batch, **options
     )

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import BatchSampler, Dataset, Sampler
 
+from headstart.data.feature_cache import CachedFeatures
 from headstart.data.image_source import ImageSource
 from headstart.seeding import derive_key
 
@@ -32,6 +33,30 @@ class ImageDataset(Dataset):
     def __getitem__(self, position: int) -> tuple[Tensor, Tensor]:
         images, labels = self.__getitems__([position])
         return images[0], labels[0]
+
+
+class FeatureDataset(Dataset):
+    """Features of images from the cache, float32 (N, V, width) with V views, or (N, width) of one view.
+
+    Args:
+        features: of the images.
+        labels: int64 (N,).
+        has_views: whether a batch keeps the axis of the views.
+    """
+
+    def __init__(self, features: CachedFeatures, labels: np.ndarray, has_views: bool) -> None:
+        self.features, self.labels, self.has_views = features, torch.from_numpy(labels), has_views
+
+    def __len__(self) -> int:
+        return len(self.features)
+
+    def __getitems__(self, positions: list[int]) -> tuple[Tensor, Tensor]:
+        features = torch.from_numpy(self.features.read(positions))
+        return features if self.has_views else features[:, 0], self.labels[positions]
+
+    def __getitem__(self, position: int) -> tuple[Tensor, Tensor]:
+        features, labels = self.__getitems__([position])
+        return features[0], labels[0]
 
 
 class EpochSampler(Sampler[int]):

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from headstart.models.frozen import Frozen as Frozen
     from headstart.models.partial_transfer import PartialTransfer as PartialTransfer
     from headstart.models.prediction import Prediction as Prediction
+    from headstart.models.probes.linear_probe import LinearProbe as LinearProbe
+    from headstart.models.probes.nearest_neighbors import NearestNeighbors as NearestNeighbors
     from headstart.models.scratch import PlainResNet as PlainResNet
     from headstart.models.scratch import ScratchBackbone as ScratchBackbone
     from headstart.models.scratch import ScratchCNN as ScratchCNN
@@ -25,6 +27,8 @@ _MODULES = {
     "AlexNet": "classic",
     "PlainResNet": "scratch",
     "Frozen": "frozen",
+    "LinearProbe": "probes.linear_probe",
+    "NearestNeighbors": "probes.nearest_neighbors",
     "FineTuned": "finetune",
     "Distilled": "distillation",
     "PartialTransfer": "partial_transfer",

@@ -32,6 +32,7 @@ class BackboneClassifier(Classifier):
 
     backbone: nn.Module
     head: nn.Linear
+    feature_width: int
 
     def build_backbone_and_head(self, architecture: dict[str, Any]) -> None:
         """Builds backbone and head with random weights.
@@ -43,8 +44,8 @@ class BackboneClassifier(Classifier):
             HeadstartError: timm cannot build it, or it does not take images of this size.
         """
         self.backbone = self.build_backbone(architecture)
-        width = feature_width(self.backbone, architecture, self.spec.shape[1:])
-        self.head = nn.Linear(width, self.spec.num_classes)
+        self.feature_width = feature_width(self.backbone, architecture, self.spec.shape[1:])
+        self.head = nn.Linear(self.feature_width, self.spec.num_classes)
 
     def build_backbone(self, architecture: dict[str, Any]) -> nn.Module:
         return build_backbone(architecture)

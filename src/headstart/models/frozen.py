@@ -3,20 +3,13 @@
 from collections.abc import Mapping
 from typing import Any, Unpack
 
-import torch
-from torch import Tensor
-
 from headstart.image_spec import ImageSpec
-from headstart.models.pretrained_classifier import PretrainedClassifier
+from headstart.models.frozen_backbone import FrozenBackbone
 from headstart.models.recipe import Recipe, RecipeArguments
-from headstart.networks.modes import lock_eval_mode
 
 
-class Frozen(PretrainedClassifier):
-    """A frozen timm backbone and a linear head.
-
-    No parameter and no buffer of the backbone (BatchNorm's statistics among them) changes by a bit: nothing requires a
-    gradient, and the backbone stays in eval mode through every ``train()`` call.
+class Frozen(FrozenBackbone):
+    """A frozen timm backbone (see ``FrozenBackbone``) and a linear head that gradient descent trains.
 
     Args:
         backbone: the settings of ``conf/backbone``; None: the embedded backbone.
@@ -37,10 +30,3 @@ class Frozen(PretrainedClassifier):
         **recipe: Unpack[RecipeArguments],
     ) -> None:
         super().__init__(spec, backbone, head_lr, **recipe)
-        self.backbone.requires_grad_(False)
-        lock_eval_mode(self.backbone)
-
-    def logits(self, images: Tensor) -> Tensor:
-        with torch.no_grad():
-            features = self.backbone(images)
-        return self.head(features)

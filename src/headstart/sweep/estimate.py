@@ -19,6 +19,7 @@ ALEXNET_COST = (0.0009, 32)
 EMBEDDED_COST = (0.004, 64)
 BACKBONE_COST = (0.065, 224)
 SIZE_EXPONENT = 1.5
+NUM_CACHED_VIEWS = 2  # an image as it is and mirrored: a frozen backbone computes no more than these
 FORWARD_SHARE = 0.35  # of a training step is the pass forward, which is all that a frozen backbone does
 MEMORY_BYTES_PER_RUN = 4e9  # torch included: 3.7 GB for MobileNetV2 at 224 pixels, 32 images a step
 OVERHEAD_SECONDS = 1.0  # building, testing and writing
@@ -38,9 +39,11 @@ def estimate_seconds(cfg: DictConfig, num_images: int, labels_per_class: int, im
         seconds, size = ALEXNET_COST if cfg.model._target_.endswith(".AlexNet") else SMALL_CNN_COST
     else:
         seconds, size = EMBEDDED_COST if is_embedded_architecture(dict(settings)) else BACKBONE_COST
-    frozen = FORWARD_SHARE if "backbone" in cfg.model and "backbone_lr" not in cfg.model else 1.0
     epochs = max_epochs_override(cfg) or epochs_for(cfg.model.epochs, labels_per_class)
-    return OVERHEAD_SECONDS + epochs * num_images * seconds * (image_size / size) ** SIZE_EXPONENT * frozen
+    if "backbone" in cfg.model and "backbone_lr" not in cfg.model:  # frozen
+        seconds *= FORWARD_SHARE
+        epochs = min(epochs, NUM_CACHED_VIEWS) if cfg.data.get("mirror") else epochs
+    return OVERHEAD_SECONDS + epochs * num_images * seconds * (image_size / size) ** SIZE_EXPONENT
 
 
 def workers_and_threads() -> tuple[int, int]:

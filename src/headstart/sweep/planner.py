@@ -253,7 +253,7 @@ def _name_sweep(config: DictConfig, sweeps: dict[str, list[str]]) -> str:
     """Experiment, data and a hash of everything but seeds, budgets, folds and the comparison."""
     swept = {key: choices for key, choices in sorted(sweeps.items()) if key not in WITHIN_ARM_KEYS}
     settings: Any = OmegaConf.to_container(config, resolve=False)
-    for key in ("seed", "hydra", "compare"):
+    for key in ("seed", "hydra", "compare", "cache"):
         settings.pop(key, None)
     for key in ("labels_per_class", "num_workers", "fold"):
         settings.get("data", {}).pop(key, None)

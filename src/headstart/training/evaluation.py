@@ -3,9 +3,9 @@
 import io
 import math
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
-import lightning as L
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -57,7 +57,7 @@ def evaluate_run(setup: "TrainingSetup", source: "ImageSource", run: RunResult) 
         depth=spec.depth,
         metrics=metrics,
         test_reads=getattr(setup.datamodule, "test_reads", None),
-        training=train_set_loss(trainer, model, source),
+        training=train_set_loss(setup, source),
         epoch=int(row["epoch"]),
         epochs=len(rows),
         trials=run_checkpoint.trials,
@@ -73,18 +73,18 @@ def evaluate_run(setup: "TrainingSetup", source: "ImageSource", run: RunResult) 
     )
 
 
-def train_set_loss(trainer: L.Trainer, model: L.LightningModule, source: "ImageSource") -> dict[str, float]:
+def train_set_loss(setup: "TrainingSetup", source: "ImageSource") -> dict[str, float]:
     """Computes the cross-entropy of a model on its training images, without augmentation.
 
     Args:
-        trainer: the trainer that fitted the model.
-        model: a classifier of raw images.
-        source: its images.
+        setup: a fitted model with its trainer.
+        source: the images.
 
     Returns:
         ``loss``: the cross-entropy; ``label_entropy``: that of guessing by class frequency; both in nats.
     """
-    scores = torch.cat(trainer.predict(model, build_eval_loader(source, source.split.train))).float()  # type: ignore[arg-type]
+    build = getattr(setup.datamodule, "eval_dataloader", partial(build_eval_loader, source))
+    scores = torch.cat(setup.trainer.predict(setup.model, build(source.split.train))).float()  # type: ignore[arg-type]
     labels = torch.from_numpy(source.catalog.labels[source.split.train])[: len(scores)]
     shares = torch.bincount(labels).double() / len(labels)
     return {

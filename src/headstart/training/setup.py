@@ -85,6 +85,7 @@ def build_training_setup(
     datamodule = build_data_module(cfg.data)
     if isinstance(datamodule, ImageDataModule):
         datamodule.source = source  # its files are listed and hashed already
+        datamodule.max_cache_gb = cfg.cache.max_gb
     datamodule.prepare_data()
     datamodule.setup("fit")
     torch.manual_seed(derive_key(cfg.seed, "init"))

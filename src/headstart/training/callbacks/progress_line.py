@@ -9,7 +9,7 @@ import lightning as L
 from lightning.pytorch.callbacks import ProgressBar
 from rich.console import Console
 
-from headstart.reporting.formats import format_duration
+from headstart.reporting.formats import format_duration, pluralize
 
 TERMINAL_REFRESH_SECONDS, FILE_REFRESH_SECONDS = 0.2, 60.0  # a terminal rewrites one line, a file keeps all
 
@@ -54,7 +54,9 @@ class ProgressLine(ProgressBar):
         self._first_epoch = trainer.current_epoch
         if not self.console.is_terminal:
             resumed = f", going on after epoch {self._first_epoch}" if self._first_epoch else ""
-            self._write_line(f"{self.title}: {self.num_images} images, {trainer.max_epochs} epochs{resumed}")
+            self._write_line(
+                f"{self.title}: {self.num_images} images, {pluralize(trainer.max_epochs or 0, 'epoch')}{resumed}"
+            )
 
     def on_train_batch_end(
         self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int

@@ -1,0 +1,46 @@
+"""`headstart cache`: lists what the caches hold, or deletes it."""
+
+import shutil
+from datetime import UTC, datetime
+
+from headstart.data.feature_cache import list_stores
+from headstart.data.paths import cache_dir
+from headstart.reporting.console import print_path, print_table
+
+CACHE_FOLDERS = ("pixels", "features")  # both can be computed again
+
+
+def list_caches() -> int:
+    """Prints a table of the decoded images and the features. Returns the exit code 0."""
+    rows = []
+    for path in sorted((cache_dir() / "pixels").glob("*.npy")):
+        status = path.stat()
+        rows.append(("pixels", "decoded images", "", _format_size(status.st_size), _format_day(status.st_mtime)))
+    for store in list_stores():
+        count = f"{store.num_rows:,}"
+        rows.append(("features", store.network, count, _format_size(store.num_bytes), _format_day(store.last_used)))
+    print_path(cache_dir())
+    if not rows:
+        print("empty")
+        return 0
+    print_table(["kind", "content", "rows", "size", "last used"], rows, right_aligned=["rows", "size"])
+    return 0
+
+
+def clear_caches() -> int:
+    """Deletes the decoded images and the features; the next command computes them again. Returns the exit code 0."""
+    size = 0
+    for name in CACHE_FOLDERS:
+        folder = cache_dir() / name
+        size += sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+        shutil.rmtree(folder, ignore_errors=True)
+    print(f"deleted: {_format_size(size)}")
+    return 0
+
+
+def _format_size(num_bytes: int) -> str:
+    return f"{num_bytes / 1e6:,.1f} MB"
+
+
+def _format_day(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).date().isoformat()

@@ -1,0 +1,76 @@
+"""Base class of the models that learn a head on the features of a frozen backbone."""
+
+from collections.abc import Mapping
+from typing import Any, Unpack
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from headstart.backbones.features import BackboneFeatures
+from headstart.image_spec import ImageSpec
+from headstart.models.pretrained_classifier import PretrainedClassifier
+from headstart.models.recipe import RecipeArguments
+from headstart.networks.modes import lock_eval_mode
+
+
+class FrozenBackbone(PretrainedClassifier):
+    """A pretrained timm backbone that never changes, and a head on its features.
+
+    No parameter and no buffer of the backbone (BatchNorm's statistics among them) changes by a bit: nothing requires a
+    gradient, and the backbone stays in eval mode through every ``train()`` call.
+
+    Besides raw images, batches may hold features from the cache: float (N, width), and for training (N, V, width) with
+    V views of each image, of which each step draws one. The data modules of ``headstart.data`` yield them.
+
+    Args:
+        backbone: the settings of ``conf/backbone``; None: the embedded backbone.
+        head_lr: AdamW's peak learning rate of the head.
+        recipe: see ``Recipe``.
+    """
+
+    def __init__(
+        self,
+        spec: ImageSpec | Mapping[str, Any],
+        backbone: dict[str, Any] | None,
+        head_lr: float,
+        **recipe: Unpack[RecipeArguments],
+    ) -> None:
+        super().__init__(spec, backbone, head_lr, **recipe)
+        self.backbone.requires_grad_(False)
+        lock_eval_mode(self.backbone)
+
+    @property
+    def feature_extractor(self) -> BackboneFeatures:
+        """What computes the features; its training views are None where the augmentation has no finite set of them."""
+        mirrors = bool(self.augmentation.get("mirror"))
+        is_finite = not any(value for name, value in self.augmentation.items() if name != "mirror")
+        return BackboneFeatures(
+            self.backbone,
+            self.normalize,
+            {name: self.backbone_settings[name] for name in ("name", "options", "mean", "std")},
+            self.feature_width,
+            self.device,
+            (("plain", "mirror") if mirrors else ("plain",)) if is_finite else None,
+        )
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Class scores, float32 (N, num_classes), of raw images, uint8 (N, C, H, W), or of features (N, width)."""
+        return self.head(images).float() if images.ndim == 2 else super().forward(images)
+
+    def logits(self, images: Tensor) -> Tensor:
+        with torch.no_grad():
+            features = self.backbone(images)
+        return self.head(features)
+
+    def compute_features(self, images: Tensor) -> Tensor:
+        """Features, float (N, width), of raw images, uint8 (N, C, H, W)."""
+        return self.backbone(self.normalize(images.float() / 255))
+
+    def loss(self, images: Tensor, labels: Tensor) -> Tensor:
+        """Cross-entropy (nats, a scalar) of raw images after augmentation, or of one view's features of each image."""
+        if images.ndim != 3:
+            return super().loss(images, labels)
+        views = torch.randint(images.shape[1], (len(images),)).to(images.device)
+        scores = self.head(images[torch.arange(len(images), device=images.device), views])
+        return F.cross_entropy(scores, labels, label_smoothing=self.label_smoothing)

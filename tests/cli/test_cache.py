@@ -1,0 +1,34 @@
+"""`headstart cache`: lists and deletes."""
+
+import pytest
+
+from headstart.cli.main import run_cli
+from headstart.data.paths import cache_dir
+
+
+@pytest.fixture
+def filled_cache(tmp_path, monkeypatch, command, images):
+    monkeypatch.setenv("HEADSTART_CACHE", str(tmp_path / "cache"))
+    options = ["data=folder", f"data.root={images}", "data.image_size=16", "data.labels_per_class=4"]
+    assert command("model=linear_probe", *options).code == 0
+
+
+class TestCache:
+    def test_lists_images_and_features(self, filled_cache, capsys):
+        capsys.readouterr()
+        assert run_cli(["cache", "list"]) == 0
+        out = capsys.readouterr().out
+        assert "decoded images" in out and "resnet18" in out and str(cache_dir()) in out
+
+    def test_clear_leaves_nothing(self, filled_cache, capsys):
+        assert run_cli(["cache", "clear"]) == 0
+        assert not list(cache_dir().rglob("*.npy")) and not list(cache_dir().rglob("*.bin"))
+        run_cli(["cache", "list"])
+        assert "empty" in capsys.readouterr().out
+
+    def test_a_cleared_cache_changes_no_byte(self, filled_cache, command, images, tmp_path):
+        run_cli(["cache", "clear"])
+        options = ["data=folder", f"data.root={images}", "data.image_size=16", "data.labels_per_class=4"]
+        assert command("model=linear_probe", *options, folder=tmp_path / "again").code == 0
+        first, second = (next((tmp_path / name).rglob("predictions.parquet")) for name in ("work", "again"))
+        assert first.read_bytes() == second.read_bytes()
