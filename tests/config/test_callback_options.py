@@ -52,6 +52,13 @@ class TestListCallbackNodes:
 
 
 class TestCallbackSettings:
+    def test_names_values_of_hydra_that_a_run_has(self):
+        cfg = config({"mine": {"_target_": "a.Mine", "folder": "${hydra:runtime.output_dir}/mine", "seed": "${seed}"}})
+        cfg.seed = 3
+        settings = callback_settings(cfg)["callbacks.mine"]
+        assert settings == {"_target_": "a.Mine", "folder": "hydra:runtime.output_dir/mine", "seed": 3}
+        assert list_callback_nodes(cfg)["callbacks.mine"].folder == "hydra:runtime.output_dir/mine"
+
     def test_leaves_out_callbacks_that_only_show(self):
         shown = [f"{LIGHTNING}.{name}" for name in ("TQDMProgressBar", "RichModelSummary", "LearningRateMonitor")]
         own = {"run_checkpoint": {"_target_": "headstart.training.callbacks.RunCheckpoint", "every_seconds": 3}}

@@ -146,7 +146,12 @@ def plan_sweep(command: ComposedCommand) -> SweepPlan:
             workers=workers,
         ),
         jobs=tuple(
-            (*job.overrides, *quote_overrides([f"hydra.sweep.dir={directory}", f"hydra.sweep.subdir={run.directory}"]))
+            (
+                *job.overrides,
+                *quote_overrides([f"hydra.sweep.dir={directory}", f"hydra.sweep.subdir={run.directory}"]),
+                # Not from sweep.json: another terminal may share the sweep with other threads.
+                *([f"hydra.launcher.threads={threads}"] if "threads" in config.hydra.launcher else []),
+            )
             for run, job in unique.values()
         ),
         finished=frozenset(finished),
