@@ -9,6 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from headstart.backbones.fingerprint import file_fingerprint
 from headstart.errors import HeadstartError
 from headstart.runs.result import read_finished_result
 
@@ -36,12 +37,6 @@ def read_model_card(path: Path) -> dict[str, Any]:
 def read_backbone_header(path: Path) -> dict[str, Any] | None:
     """The header that ``export_backbone`` wrote; None for another ``.safetensors`` file."""
     return _read_header(path, file_fingerprint(path)) if path.exists() else None
-
-
-def file_fingerprint(path: Path) -> tuple[int, ...]:
-    """Modification time, size and inode: they change when a file is written again, which invalidates caches."""
-    stat = path.stat()
-    return stat.st_mtime_ns, stat.st_size, stat.st_ino
 
 
 @lru_cache

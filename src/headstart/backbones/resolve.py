@@ -6,6 +6,7 @@ starts from), ``mean`` and ``std`` (the normalization that the weights expect).
 
 from typing import Any
 
+from headstart.backbones.packaged_weights import PACKAGED_WEIGHTS
 from headstart.backbones.weights import describe_weights
 from headstart.errors import HeadstartError
 
@@ -32,9 +33,10 @@ def resolve_backbone(settings: dict[str, Any] | None) -> dict[str, Any]:
     weights = str(given["weights"] if given["weights"] is not None else "none")
     described = describe_weights(weights, given["name"])
     name = given["name"] or described["name"]
-    if weights == "embedded" and name != described["name"]:
+    if weights in ("embedded", *PACKAGED_WEIGHTS) and name != described["name"]:
+        network = f"a small {described['name']}" if weights == "embedded" else described["name"]
         raise HeadstartError(
-            f"backbone.name={name}: the embedded weights are those of a small {described['name']}; "
+            f"backbone.name={name}: the {weights} weights are those of {network}; "
             "add backbone.weights=hub, a file or none"
         )
     # With weights=none, the description is that of the embedded network: a named network does not take its options.

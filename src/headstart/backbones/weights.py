@@ -1,4 +1,7 @@
-"""Finds, describes and loads a backbone's starting weights: embedded, hub, a file, a Headstart run, none."""
+"""Finds, describes and loads a backbone's starting weights.
+
+They are ``embedded``, those of a package, ``hub``, a file, a Headstart run, or ``none``.
+"""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from headstart.backbones.hub import fetch_hub_weights
 from headstart.backbones.model_card import read_backbone_header
+from headstart.backbones.packaged_weights import PACKAGED_WEIGHTS
 from headstart.errors import HeadstartError
 from headstart.file_names import expand_home
 from headstart.runs.checkpoint import CLASS_KEY, read_checkpoint, resolve_checkpoint
@@ -71,11 +75,13 @@ def locate_weights(resolved: dict[str, Any]) -> Path:
     """The file of the starting weights; weights on the hub are downloaded unless they are cached.
 
     Raises:
-        HeadstartError: there is no such file, or the hub cannot be reached.
+        HeadstartError: there is no such file or package, or the hub cannot be reached.
     """
     weights = resolved["weights"]
     if weights == "embedded":
         return EMBEDDED_WEIGHTS
+    if weights in PACKAGED_WEIGHTS:
+        return PACKAGED_WEIGHTS[weights].locate()
     if weights == "hub":
         return fetch_hub_weights(resolved["name"])
     path = expand_home(weights)
@@ -83,8 +89,8 @@ def locate_weights(resolved: dict[str, Any]) -> Path:
         path = resolve_checkpoint(path)
     if not path.is_file():
         raise HeadstartError(
-            f"backbone.weights={weights}: there is no such file; give embedded, hub, none, "
-            "a .safetensors or .pth file, or a Headstart run"
+            f"backbone.weights={weights}: there is no such file; give embedded, {', '.join(PACKAGED_WEIGHTS)}, hub, "
+            "none, a .safetensors or .pth file, or a Headstart run"
         )
     return path
 
@@ -101,6 +107,8 @@ def describe_weights(weights: str, name: str | None) -> dict[str, Any]:
     """
     if weights == "hub":
         return {"name": name or DEFAULT_HUB_NETWORK, "options": {}}
+    if weights in PACKAGED_WEIGHTS:
+        return PACKAGED_WEIGHTS[weights].describe()
     if weights in ("embedded", "none"):
         header = read_backbone_header(EMBEDDED_WEIGHTS)
         if header is None:
@@ -123,7 +131,8 @@ def load_weights(backbone: "nn.Module", resolved: dict[str, Any]) -> None:
         return
     path = locate_weights(resolved)
     label = f"backbone.weights={resolved['weights']}"
-    state = _read_tensors(path, label)
+    packaged = PACKAGED_WEIGHTS.get(resolved["weights"])
+    state = packaged.load_tensors(backbone) if packaged else _read_tensors(path, label)
     expected = backbone.state_dict()
     counters = {key for key in expected if key.endswith("num_batches_tracked")}
     missing = [key for key in expected if key not in state and key not in counters]

@@ -8,10 +8,11 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, Quote, QuotedString
 from hydra.errors import HydraException
 
+from headstart.backbones.packaged_weights import PACKAGED_WEIGHTS
 from headstart.config.command_line import split_flags
 
 PATH_KEYS = {"root", "weights", "dir", "subdir", "save_dir"}  # last words of keys that take a path
-NON_PATH_VALUES = {"embedded", "hub", "none", "null"}  # values of such keys that are no path
+NON_PATH_VALUES = {"embedded", "hub", "none", "null", *PACKAGED_WEIGHTS}  # values of such keys that are no path
 OPEN_KEY_PREFIXES = ("backbone.options.",)  # free keyword arguments: a new key needs no "+"
 
 
