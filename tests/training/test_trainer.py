@@ -80,9 +80,10 @@ def build(directory, callbacks=(), **options):
     return build_trainer(cfg, directory, 3, callbacks)
 
 
-def configure(*nodes, logger=None, **options):
+def configure(*nodes, logger=None, model="headstart.models.ScratchCNN", **options):
     return OmegaConf.create(
         {
+            "model": {"_target_": model},
             "callbacks": {f"node{index}": node for index, node in enumerate(nodes)},
             "trainer": {**DEFAULT, **options},
             "logger": logger or {},
@@ -192,15 +193,22 @@ class TestCheckCallbacks:
         with pytest.raises(HeadstartError, match=r"trainer\.max_steps=4: .* an epoch has 5 steps; give 5 or more"):
             check_callbacks(configure(node, max_steps=4), [make_source()])
 
-    def test_rejects_options_of_a_validation_that_never_comes(self):
-        check_callbacks(configure(check_val_every_n_epoch=2), [make_source()])
-        with pytest.raises(HeadstartError, match=r"trainer\.check_val_every_n_epoch=2: no image validates"):
-            check_callbacks(configure(check_val_every_n_epoch=2), [make_source(num_val=0)])
+    def test_takes_a_metric_that_a_model_class_may_log_itself(self):
+        cfg = configure({"_target_": STOPPING, "monitor": "val/mine"}, model="photos.Mine")
+        check_callbacks(cfg, [make_source()])
+        with pytest.raises(HeadstartError, match="EarlyStopping watches val/mine, which this run does not log"):
+            check_callbacks(cfg, [make_source(num_val=0)])
 
     def test_rejects_a_callback_that_lacks_its_logger(self):
         node = {"_target_": "lightning.pytorch.callbacks.LearningRateMonitor"}
         with pytest.raises(HeadstartError, match=r"LearningRateMonitor writes to a logger.*; add logger=csv"):
             check_callbacks(configure(node), [make_source()])
+
+    def test_rejects_a_logger_that_lightning_would_drop(self):
+        logger = {"csv": {"_target_": "lightning.pytorch.loggers.CSVLogger", "save_dir": "."}}
+        check_callbacks(configure(logger=logger), [make_source()])
+        with pytest.raises(HeadstartError, match=r"^logger: trainer\.fast_dev_run=True drops each logger; leave"):
+            check_callbacks(configure(logger=logger, fast_dev_run=True), [make_source()])
 
 
 class TestBuildLoggers:
