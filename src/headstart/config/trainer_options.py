@@ -108,7 +108,9 @@ def _is_one_of(value: Any, values: Sequence[Any]) -> bool:
 
 def _check_trainer_arguments(options: dict[Any, Any], keys: Sequence[str]) -> None:
     accepted = constructor_arguments(get_class(options["_target_"]))
-    for key in keys if accepted is not None else ():
+    if accepted is None:
+        return
+    for key in keys:
         if key not in accepted:
             near = suggest_closest(key, accepted, prefix="trainer.")
             raise HeadstartError(f"no key 'trainer.{key}': Lightning's Trainer takes no such argument{near}")
