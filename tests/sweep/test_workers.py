@@ -88,6 +88,10 @@ def fail_before_training(cfg):
     raise HeadstartError("no images")
 
 
+def count_threads(cfg):
+    return RunContext.from_hydra().threads
+
+
 class TestJobRunner:
     @pytest.fixture
     def runner(self, tmp_path):
@@ -116,6 +120,12 @@ class TestJobRunner:
         assert list(failing.run_pending()) == [0, 1] and runner.run_pending(wait=True) == {}
         result = read_result(tmp_path / "seed1")
         assert (result.error, result.identity, result.seed, result.settings) == ("no images", "id1", 1, {"lr": 1})
+
+    def test_gives_a_run_the_threads_of_its_sweep(self, runner, tmp_path):
+        runs = tuple(PlannedRun(f"seed{seed}", f"id{seed}", "x", {}, "y", None, seed) for seed in (0, 1))
+        append_sweep_command(tmp_path, SweepCommand("headstart-train -m seed=0,1", "", runs, {}, threads=3))
+        returns = replace(runner, task_function=count_threads).run_pending()
+        assert [job.return_value for job in returns.values()] == [3, 3]
 
     def test_skips_finished_jobs(self, runner):
         assert list(runner.run_pending()) == [0, 1] and runner.run_pending() == {}
