@@ -12,6 +12,7 @@ from headstart.data.digits import Digits
 from headstart.data.image_folder import ImageFolder
 from headstart.data.image_source import ImageSource
 from headstart.data.mnist import MNIST
+from headstart.errors import HeadstartError
 from headstart.image_spec import ImageSpec
 
 EVAL_BATCH_SIZE = 256
@@ -78,6 +79,8 @@ class ImageDataModule(L.LightningDataModule):
         return build_eval_loader(self.source, self.source.split.val) if len(self.source.split.val) else []
 
     def test_dataloader(self) -> DataLoader:
+        if not len(self.source.split.test):
+            raise HeadstartError("data.test=none: every image trains, so that none is left to test on; leave it out")
         self.test_reads += 1
         return build_eval_loader(self.source, self.source.split.test)
 
