@@ -144,9 +144,10 @@ def run_export(args: argparse.Namespace) -> int:
     from headstart.backbones.export import export_backbone
     from headstart.runs.refit_card import find_refit_card
 
+    path = export_backbone(args.model, args.out, args.terms)
     if card := find_refit_card(args.model):
         _print_status(card.describe())
-    print(export_backbone(args.model, args.out, args.terms))
+    print(path)
     return 0
 
 
