@@ -77,6 +77,18 @@ def image_folder(tmp_path):
     return write
 
 
+def run_train_command(folder: Path, cache: Path, words: list[str]) -> None:
+    """Runs ``headstart-train`` in this process, in a folder of its own."""
+    from headstart import train
+
+    with pytest.MonkeyPatch.context() as monkeypatch, pytest.raises(SystemExit) as exit_info:
+        monkeypatch.chdir(folder)
+        monkeypatch.setenv("HEADSTART_CACHE", str(cache))
+        monkeypatch.setattr("sys.argv", ["headstart-train", *words])
+        train.main()
+    assert not exit_info.value.code
+
+
 @pytest.fixture(scope="module")
 def train_once(tmp_path_factory, session_cache):
     """A function that trains a model for one epoch on two tiny classes, once in a module: run directory, images."""
@@ -84,24 +96,73 @@ def train_once(tmp_path_factory, session_cache):
     runs: dict[tuple[str, ...], Path] = {}
 
     def train(model, *options):
-        from headstart import train
-
         if (model, *options) not in runs:
             words = ["data=folder", f"data.root={images}", "data.image_size=16", "data.labels_per_class=20"]
-            with pytest.MonkeyPatch.context() as monkeypatch, pytest.raises(SystemExit) as exit_info:
-                monkeypatch.chdir(tmp_path_factory.mktemp("work"))
-                monkeypatch.setenv("HEADSTART_CACHE", str(session_cache))
-                monkeypatch.setattr(
-                    "sys.argv", ["headstart-train", f"model={model}", "model.epochs=1", *words, *options]
-                )
-                folder = Path.cwd()
-                train.main()
-            assert not exit_info.value.code
+            folder = tmp_path_factory.mktemp("work")
+            run_train_command(folder, session_cache, [f"model={model}", "model.epochs=1", *words, *options])
             (result,) = folder.rglob("result.json")
             runs[model, *options] = result.parent
         return runs[model, *options], images
 
     return train
+
+
+@pytest.fixture(scope="module")
+def sweep_once(tmp_path_factory, session_cache):
+    """A function that trains a sweep of two arms and two seeds on two tiny classes, once in a module: sweep, images.
+
+    At 20 labels per class 8 images validate; 24 test.
+    """
+    sweeps: dict[tuple[str, ...], tuple[Path, Path]] = {}
+
+    def train(*options):
+        if options not in sweeps:
+            folder = tmp_path_factory.mktemp("work")
+            images = write_image_folder(folder / "images", classes=2, per_class=60)
+            words = ["-m", "model=scratch_cnn", "model.lr=1e-2,3e-3", "model.epochs=3", "seed=0,1"]
+            words += ["data=folder", f"data.root={images}", "data.image_size=16", "data.labels_per_class=20"]
+            words += ["data.batch_size=8", "hydra/launcher=basic", "hydra.sweep.dir=sweep"]
+            run_train_command(folder, session_cache, [*words, *options])
+            sweeps[options] = folder / "sweep", images
+        return sweeps[options]
+
+    return train
+
+
+@pytest.fixture
+def refit_card():
+    """The card of a finished refit."""
+    from headstart.runs.refit_card import RefitCard
+
+    return RefitCard(
+        status="finished",
+        sweep="sweep-birds",
+        arm="frozen",
+        reason="unbeaten",
+        model="frozen",
+        data="birds",
+        labels_per_class=20,
+        metric="accuracy",
+        accuracy=0.912,
+        low=0.88,
+        high=0.94,
+        confidence=0.95,
+        spread=0.012,
+        seeds=(0, 1),
+        folds=1,
+        test_images=359,
+        images=1797,
+        classes=("ant", "bee"),
+        seed=0,
+        epochs=24,
+        schedule_epochs=30,
+        settings={"model.head_lr": 0.01},
+        starts={},
+        run="frozen-birds-20-seed0",
+        run_command="headstart-train model=frozen",
+        command="headstart refit sweep-birds",
+        identity="1a2b",
+    )
 
 
 @pytest.fixture

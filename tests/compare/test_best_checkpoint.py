@@ -120,6 +120,12 @@ class TestFindBestCheckpoint:
         fake_command(sweep, [sweep / "frozen-photos-5-0", missing_run("frozen", 1)])
         assert "Not finished: 1 of 2 runs is missing" in find_best_checkpoint(sweep).reason
 
+    def test_names_the_refit_where_there_is_a_verdict(self, fake_checkpoint):
+        sweep = fake_checkpoint("frozen", 0, 190)
+        assert find_best_checkpoint(sweep).refit_command is None
+        fake_checkpoint("finetune", 0, 100)
+        assert find_best_checkpoint(sweep).refit_command == f"headstart refit {sweep}"
+
     def test_refuses_what_has_no_best_arm(self, fake_checkpoint, tmp_path):
         sweep = fake_checkpoint("frozen", 0, 100)
         fake_checkpoint("finetune", 1, 100)

@@ -2,21 +2,27 @@
 
 import json
 import shutil
+from contextlib import nullcontext
 from pathlib import Path
 
 import hydra
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from omegaconf import OmegaConf
 
 from headstart.config.compose import CONFIG_NAME, VERSION_BASE
 from headstart.config.identity import identify_run
 from headstart.config.launch import launch_hydra, print_one_line_errors
 from headstart.config.shipped import conf_dir
+from headstart.config.validation import check_starting_weights
+from headstart.data import ImageFolder
 from headstart.errors import HeadstartError
+from headstart.files import write_json
 from headstart.process import format_error
 from headstart.runs import run_directory
 from headstart.runs.lock import lock_run_directory
+from headstart.runs.refit_card import write_refit_card
 from headstart.runs.result import RunResult, read_result, write_result
 from headstart.sweep.planner import check_command
 from headstart.training.context import RunContext
@@ -97,6 +103,8 @@ class TestKeys:
             ),
             (["data.seed=5"], "data.seed=5: one seed serves the whole run; give seed=5"),
             (["-m", "data.seed=0,1"], "data.seed=1: one seed serves the whole run"),
+            (["data.test=none", "data.validation=0"], "data.test=none: a run ends with its test"),
+            (["-m", "seed=0,1", "data.test=none", "data.validation=0"], "data.test=none: a run ends with its test"),
         ],
     )
     def test_that_change_nothing_are_refused(self, refuse, typed, line):
@@ -148,6 +156,23 @@ class TestKeys:
     def test_that_an_interpolation_reads_are_taken(self, tmp_path, images, monkeypatch, plan_command):
         monkeypatch.chdir(tmp_path)
         plan_command(*TINY, f"data.root={images}", "+size=16", "data.image_size=${size}")
+
+
+class TestStartingWeights:
+    def test_that_have_seen_test_images_are_refused(self, images, tmp_path, refit_card):
+        source = ImageFolder(root=str(images))
+        write_refit_card(tmp_path, refit_card)
+        config = OmegaConf.create({"model": {"backbone": {"weights": str(tmp_path)}}})
+        whole = ImageFolder(root=str(images), test="none", validation=0)
+        for rows, reason in ((source.split.rows(), None), (whole.split.rows(), "has seen 6 of the 6 test images")):
+            write_json(tmp_path / run_directory.SPLIT_FILE, rows)
+            with pytest.raises(HeadstartError, match=reason) if reason else nullcontext():
+                check_starting_weights(config, source)
+
+    @pytest.mark.parametrize("weights", ["embedded", "none", "nowhere.ckpt"])
+    def test_of_other_origins_are_taken(self, images, weights):
+        config = OmegaConf.create({"model": {"backbone": {"weights": weights}}})
+        check_starting_weights(config, ImageFolder(root=str(images)))
 
 
 class TestDirectories:

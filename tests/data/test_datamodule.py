@@ -6,6 +6,7 @@ import torch
 
 from headstart.data import ImageFolderDataModule
 from headstart.data.datasets import EpochSampler, NoSingletonBatchSampler
+from headstart.errors import HeadstartError
 
 
 @pytest.fixture
@@ -70,6 +71,13 @@ def test_an_epoch_has_every_training_image_once(data):
 
 def test_without_a_validation_part_there_is_no_validation_loader(data):
     assert data(labels_per_class=5).val_dataloader() == []
+
+
+def test_without_a_test_part_there_is_no_test(data):
+    module = data(test="none", validation=0)
+    assert sum(len(labels) for _, labels in module.train_dataloader()) == 60 and module.val_dataloader() == []
+    with pytest.raises(HeadstartError, match="none is left to test on"):
+        module.test_dataloader()
 
 
 def test_setup_can_be_called_twice(data):

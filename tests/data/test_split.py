@@ -9,7 +9,7 @@ from PIL import Image
 
 from headstart.data import ImageFolder
 from headstart.data.catalog import Catalog
-from headstart.data.split import make_split
+from headstart.data.split import make_split, make_whole_split
 from headstart.errors import HeadstartError
 
 
@@ -263,3 +263,37 @@ def test_up_to_three_budgets_fit_the_rarest_class(image_folder, per_class, budge
     root = image_folder(classes=["rare"], per_class=per_class)
     image_folder(classes=["plenty"], per_class=60, root=root, seed=1)
     assert ImageFolder(root=str(root)).available_budgets() == budgets
+
+
+class TestMakeWholeSplit:
+    def test_every_image_trains_whatever_its_part(self):
+        images = catalogue([3, 5], parts=["train", "val", "test", "train", "train", "val", "val", "test"])
+        whole = make_whole_split(images)
+        assert sorted(whole.train) == list(range(8)) and not len(whole.val) and not len(whole.test)
+
+    def test_is_decided_by_content_alone(self):
+        images = catalogue([4, 4], digests=list("hgfedcba"))
+        assert make_whole_split(images).train.tolist() == [7, 6, 5, 4, 3, 2, 1, 0]
+
+    def test_takes_each_content_once_and_under_one_label(self):
+        images = catalogue([4, 4], parts=["train", "test", "", "", "", "", "", ""], digests=list("aabcdecf"))
+        whole = make_whole_split(images)
+        assert sorted(whole.train) == [0, 2, 4, 5, 7]
+        assert [name for name, _ in whole.skipped] == ["0/3", "1/6"]
+
+    def test_rejects_a_class_without_images(self):
+        with pytest.raises(HeadstartError, match="class 'class1' has no image left to train on"):
+            make_whole_split(catalogue([2, 1], digests=list("aba")))
+
+
+class TestNoTest:
+    def test_source_holds_nothing_out(self, image_folder):
+        root = str(image_folder(per_class=10))
+        whole = ImageFolder(root=root, test="none", validation=0)
+        assert len(whole.split.train) == 20 and whole.digest != ImageFolder(root=root, validation=0).digest
+        assert whole.spec.labels_per_class == 10
+
+    @pytest.mark.parametrize("changes", [{"labels_per_class": 5}, {"folds": 2}, {"validation": 0.2}])
+    def test_rejects_what_would_hold_images_out(self, image_folder, changes):
+        with pytest.raises(HeadstartError, match=r"data\.test=none: every image trains"):
+            ImageFolder(**{"root": str(image_folder()), "test": "none", "validation": 0} | changes)

@@ -53,6 +53,16 @@ class TestSchedule:
         assert trainer.current_epoch == epochs
         assert scheduler.scheduler.get_last_lr()[0] == pytest.approx(0, abs=1e-9)
 
+    def test_is_as_long_as_schedule_epochs(self, spec, loader):
+        def last_rate(max_epochs, schedule_epochs=None):
+            model, trainer = ScratchCNN(spec), quiet_trainer(max_epochs)
+            model.schedule_epochs = schedule_epochs
+            trainer.fit(model, loader)
+            return trainer.lr_scheduler_configs[0].scheduler.get_last_lr()[0]
+
+        assert last_rate(2, schedule_epochs=4) == pytest.approx(ScratchCNN(spec).lr / 2)  # the middle of a cosine
+        assert last_rate(4, schedule_epochs=4) == pytest.approx(0, abs=1e-9)
+
     def test_needs_an_end(self, spec, loader):
         with pytest.raises(HeadstartError, match=r"trainer\.max_epochs=-1: .*give max_epochs=model\.epochs"):
             quiet_trainer(max_epochs=-1).fit(ScratchCNN(spec), loader)

@@ -11,11 +11,25 @@ from typing import Any
 
 from headstart.backbones.fingerprint import file_fingerprint
 from headstart.errors import HeadstartError
+from headstart.runs.refit_card import find_refit_card
 from headstart.runs.result import read_finished_result
 
 
 def training_summary(run: Path) -> dict[str, Any]:
-    """Accuracy, data, command, epochs, versions and starting weights of a run; {} for a checkpoint alone."""
+    """Accuracy, data, command, epochs, versions and starting weights of a run; {} for a checkpoint alone.
+
+    A refit has no accuracy. Its note gives that of its sweep.
+    """
+    if refit := find_refit_card(run):
+        return {
+            "accuracy": None,
+            "data": refit.data,
+            "command": refit.command,
+            "epochs": refit.epochs,
+            "versions": refit.versions,
+            "starts": refit.starts,
+            "note": refit.describe(),
+        }
     result = read_finished_result(run)
     if not result:
         return {}

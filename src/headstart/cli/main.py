@@ -14,6 +14,7 @@ from headstart.process import prepare_process, raise_on_sigterm, run_command
 from headstart.version import __version__
 
 CLI_PROGRAM = "headstart"
+REFIT_RESUME_HINT = "; the same command starts at the last resume point, or anew"
 EXIT_USAGE = 2  # exit code for wrong usage
 
 
@@ -35,7 +36,8 @@ def run_cli(argv: list[str]) -> int:
         with raise_on_sigterm():
             return _import_and_call(commands[args.command], args)
 
-    return run_command(CLI_PROGRAM, call_command, resume_hint="")
+    resume_hint = REFIT_RESUME_HINT if args.command == "refit" else ""
+    return run_command(CLI_PROGRAM, call_command, resume_hint)
 
 
 def _import_and_call(command: Callable[[argparse.Namespace], int], args: argparse.Namespace) -> int:
@@ -80,8 +82,18 @@ def run_best(args: argparse.Namespace) -> int:
 
     choice = find_best_checkpoint(args.sweep)
     print(choice.reason, file=sys.stderr)
+    if choice.refit_command:
+        print(f"{choice.refit_command} trains this arm on all images", file=sys.stderr)
     print_path(choice.path)
     return 0
+
+
+def run_refit(args: argparse.Namespace) -> int:
+    """Trains the best arm of a finished sweep on all labelled images, those of its test part included, for use; prints
+    its folder. The sweep's figure, which was not measured on this model, goes to the error stream."""
+    from headstart.cli.refit import refit_and_print
+
+    return refit_and_print(args.sweep, args.out, args.modules)
 
 
 def run_audit(args: argparse.Namespace) -> int:
@@ -137,8 +149,12 @@ def _print_status(text: str) -> None:
 def run_export(args: argparse.Namespace) -> int:
     """Writes a model's backbone to a file for ``backbone.weights=FILE``."""
     from headstart.backbones.export import export_backbone
+    from headstart.runs.refit_card import find_refit_card
 
-    print(export_backbone(args.model, args.out, args.terms))
+    path = export_backbone(args.model, args.out, args.terms)
+    if card := find_refit_card(args.model):
+        _print_status(card.describe())
+    print(path)
     return 0
 
 
@@ -168,6 +184,10 @@ def _build_parser() -> tuple[_ArgumentParser, dict[str, Callable[[argparse.Names
 
     command = commands.add_parser("best", help="print a sweep's best checkpoint", description=run_best.__doc__)
     command.add_argument("sweep", metavar="SWEEP", help="a directory of runs, such as those in runs/")
+
+    command = commands.add_parser("refit", help="train a sweep's best arm on all images", description=run_refit.__doc__)
+    command.add_argument("sweep", metavar="SWEEP", help="the directory of a finished sweep")
+    command.add_argument("--out", metavar="FOLDER", help="folder for the model (a new one in the sweep)")
 
     command = commands.add_parser("audit", help="find problems of an image folder", description=run_audit.__doc__)
     command.add_argument("folder", metavar="PATH", help="PATH/<class>/* or PATH/{train,val,test}/<class>/*")
@@ -201,15 +221,16 @@ def _build_parser() -> tuple[_ArgumentParser, dict[str, Callable[[argparse.Names
     command.add_argument(
         "--terms", default="", metavar="TEXT", help="terms of use of the training images, for the model card"
     )
-    for name in ("predict", "understand", "export"):
+    for name in ("predict", "refit", "understand", "export"):
         commands.choices[name].add_argument(
             "--import", action="append", default=[], dest="modules", metavar="MODULE",
-            help="module of your own model; a checkpoint never chooses what is imported",
+            help="module of your own model; a file never chooses what is imported",
         )  # fmt: skip
     return parser, {
         "predict": run_predict,
         "report": run_report,
         "best": run_best,
+        "refit": run_refit,
         "audit": run_audit,
         "cache": run_cache,
         "understand": run_understand,

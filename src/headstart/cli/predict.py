@@ -14,6 +14,7 @@ from headstart.errors import HeadstartError
 from headstart.file_names import encode_name, expand_home
 from headstart.models import loading
 from headstart.reporting.console import escape_control_characters, print_table
+from headstart.runs.refit_card import find_refit_card
 
 
 @dataclass
@@ -36,7 +37,7 @@ class ImageList:
 
 
 def predict_and_print(model: str, names: Sequence[str], batch_size: int, as_json: bool) -> int:
-    """Prints a table (or JSON) with a row per file.
+    """Prints a table (or JSON) with a row per file; of a refit also the sweep's figure, on the error stream.
 
     Args:
         model: a checkpoint or run directory.
@@ -49,6 +50,8 @@ def predict_and_print(model: str, names: Sequence[str], batch_size: int, as_json
     """
     images = list_images(names)
     predict = loading.load(model).predict
+    if card := find_refit_card(model):
+        print(escape_control_characters(card.describe()), file=sys.stderr, flush=True)
     if images.ignored:
         ignored = f"ignored: {describe_ignored(group_ignored(images.ignored))}"
         print(escape_control_characters(ignored), file=sys.stderr, flush=True)

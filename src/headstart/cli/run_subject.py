@@ -17,6 +17,7 @@ from headstart.models import Classifier
 from headstart.models.partial_transfer import PartialTransfer
 from headstart.models.pretrained_classifier import PretrainedClassifier
 from headstart.runs import run_directory
+from headstart.runs.refit_card import read_refit_card
 from headstart.runs.result import read_finished_result
 from headstart.seeding import derive_key
 from headstart.understand.subject import Subject
@@ -52,6 +53,9 @@ def build_subject(
     cautions = source.remarks if data is not None else []
     if not run:
         cautions.append("A checkpoint alone does not record its training images: all images count as new.")
+    refit = read_refit_card(run) if run else None
+    if refit and data is None:
+        cautions.append("This network has seen all of these images (headstart refit); --data names others.")
     training_hashes = run_directory.read_training_hashes(run) if run else set()
     indices, train_mask = _select_images(source, training_hashes)
     has_same_classes = tuple(catalog.classes) == tuple(model.spec.classes)
@@ -70,13 +74,15 @@ def build_subject(
         classes=tuple(model.spec.classes),
         train_mask=torch.from_numpy(train_mask),
         pretrained_network=pretrained.network.eval() if pretrained else None,
-        data_name=result.data if result else "",
+        data_name=result.data if result else refit.data if refit else "",
     )
     return subject, cautions
 
 
 def format_display_name(checkpoint: Path, run: Path | None) -> str:
     """A network's name on a page: model, images, budget and seed of its run, or a lone checkpoint's file name."""
+    if refit := read_refit_card(run) if run else None:
+        return f"{refit.arm} on {refit.data}, refit on all images, seed {refit.seed}"
     result = read_finished_result(run) if run else None
     if result is None:
         return encode_name(checkpoint.name)

@@ -13,15 +13,19 @@ from headstart.compare.declaration import Comparison
 from headstart.config.callback_options import list_callback_nodes
 from headstart.config.compose import ComposedCommand, hint_at_unread_key
 from headstart.config.data_module import DATA_MODULE_KEYS
+from headstart.config.identity import PRETRAINED_ARGUMENTS
 from headstart.config.logger_options import check_loggers
 from headstart.config.overrides import override_key
 from headstart.config.shipped import read_shipped_yaml
 from headstart.config.suggestions import suggest_closest
 from headstart.config.trainer_options import check_trainer_options
 from headstart.constructors import constructor_arguments
+from headstart.data.catalog import NO_TEST
 from headstart.data.sources import find_source_class
 from headstart.errors import HeadstartError
 from headstart.file_names import expand_home
+from headstart.runs.refit_card import find_refit_folder
+from headstart.runs.run_directory import read_training_hashes
 
 # The keys that are read by their names; everything else goes to a constructor.
 REQUIRED_KEYS = {
@@ -76,6 +80,11 @@ def check_config(cfg: DictConfig, overrides: Sequence[str]) -> None:
     max_gb = cfg.cache.max_gb
     if isinstance(max_gb, bool) or not isinstance(max_gb, int | float) or not max_gb >= 0:
         raise HeadstartError(f"cache.max_gb={max_gb}: give a number of gigabytes; 0 keeps no features")
+    if cfg.data.get("test") == NO_TEST:
+        raise HeadstartError(
+            "data.test=none: a run ends with its test, and none of the images is left for it; headstart refit SWEEP "
+            "trains the best arm of a sweep on all images"
+        )
     list_callback_nodes(cfg)
     check_loggers(cfg.get("logger"))
 
@@ -192,6 +201,28 @@ def check_outside_images(directory: Path, source: Any) -> None:
             f"{directory}: runs would lie among the images of data.root={source.root}; work in another folder, or name "
             "one by hydra.run.dir=PATH or, for a sweep, hydra.sweep.dir=PATH"
         )
+
+
+def check_starting_weights(cfg: DictConfig, source: Any) -> None:
+    """Checks that the starting weights have not seen the test images, as those of a refit have.
+
+    Args:
+        cfg: the configuration of an arm.
+        source: its images, a ``headstart.data.image_source.ImageSource``.
+
+    Raises:
+        HeadstartError: they have.
+    """
+    for name in sorted(PRETRAINED_ARGUMENTS & set(map(str, cfg.model))):
+        weights = OmegaConf.select(cfg.model, f"{name}.weights")
+        if not weights or (folder := find_refit_folder(str(weights))) is None:
+            continue
+        trained = read_training_hashes(folder)
+        if overlap := sum(source.catalog.digests[i] in trained for i in source.split.test):
+            raise HeadstartError(
+                f"{name}.weights={weights}: a refit, which has seen {overlap:,} of the {len(source.split.test):,} test "
+                "images; give a run, such as the one that headstart best names"
+            )
 
 
 def _check_unread_keys(cfg: DictConfig) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+NO_TEST = "none"  # in place of a part: nothing is held out, and every image trains
 PART_ALIASES = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
 
 

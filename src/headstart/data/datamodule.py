@@ -13,6 +13,7 @@ from headstart.data.feature_cache import DEFAULT_MAX_GB, PLAIN_VIEW, FeatureExtr
 from headstart.data.image_folder import ImageFolder
 from headstart.data.image_source import ImageSource
 from headstart.data.mnist import MNIST
+from headstart.errors import HeadstartError
 from headstart.image_spec import ImageSpec
 
 EVAL_BATCH_SIZE = 256
@@ -87,6 +88,8 @@ class ImageDataModule(L.LightningDataModule):
         return self.eval_dataloader(self.source.split.val) if len(self.source.split.val) else []
 
     def test_dataloader(self) -> DataLoader:
+        if not len(self.source.split.test):
+            raise HeadstartError("data.test=none: every image trains, so that none is left to test on; leave it out")
         self.test_reads += 1
         return self.eval_dataloader(self.source.split.test)
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from headstart.data.catalog import PART_ALIASES, Catalog
+from headstart.data.catalog import NO_TEST, PART_ALIASES, Catalog
 from headstart.data.ignored import describe_ignored, group_ignored
-from headstart.data.split import Split, list_budgets, make_split
+from headstart.data.split import Split, list_budgets, make_split, make_whole_split
 from headstart.errors import HeadstartError, hint_at_text
 from headstart.image_spec import ImageSpec
 
@@ -25,7 +25,8 @@ class ImageSource(ABC):
         image_size: pixels of a side: the shorter side is resized to it, then the center is cut out; None: unchanged.
         channels: 1 or 3; None: 1 if all images are gray, else 3.
         labels_per_class: the budget, training and validation together; None: all.
-        test: the given part that is the sealed test; None: ``test`` where there is one, else 20 % by content.
+        test: the given part that is the sealed test; None: ``test`` where there is one, else 20 % by content; ``none``:
+            nothing is held out, every labelled image trains (without budget, folds and validation).
         folds: number of parts of equal size, each of which is the test part once; None: one split.
         fold: which of these parts is the test part.
         validation: share of the budget that validates (from 20 labels per class on); 0: none.
@@ -64,9 +65,8 @@ class ImageSource(ABC):
         self._require("channels", self.channels in (None, 1, 3), "1, 3 or null")
         budget = self.labels_per_class
         self._require("labels_per_class", budget is None or _is_whole_number(budget, 1), "1 or more, or null for all")
-        self._require(
-            "test", self.test is None or self.test in PART_ALIASES, f"one of {', '.join(PART_ALIASES)}, or null"
-        )
+        tests = (*PART_ALIASES, NO_TEST)
+        self._require("test", self.test is None or self.test in tests, f"one of {', '.join(tests)}, or null")
         self._require(
             "folds", self.folds is None or _is_whole_number(self.folds, 2), "2 or more, or null for one split"
         )
@@ -74,6 +74,11 @@ class ImageSource(ABC):
             "fold", _is_whole_number(self.fold, 0) and self.fold < (self.folds or 1), "one of data.folds, from 0 on"
         )
         self._require("validation", _is_share(self.validation), "a share between 0 and 0.5")
+        if self.test == NO_TEST and (self.labels_per_class, self.folds, self.validation) != (None, None, 0):
+            raise HeadstartError(
+                "data.test=none: every image trains; give data.labels_per_class=null, data.folds=null and "
+                "data.validation=0 with it"
+            )
         self._require("mirror", isinstance(self.mirror, bool), "true or false")
         self._require("batch_size", _is_whole_number(self.batch_size, 2), "2 or more images")
         self._require("num_workers", _is_whole_number(self.num_workers, 0), "0 or more processes")
@@ -117,6 +122,8 @@ class ImageSource(ABC):
         Raises:
             HeadstartError: the budget does not fit, or there is no such test part.
         """
+        if self.test == NO_TEST:
+            return make_whole_split(self.catalog)
         return make_split(
             self.catalog,
             self.test_part,
@@ -139,7 +146,7 @@ class ImageSource(ABC):
     @property
     def test_part(self) -> str | None:
         """The given part that is the test part: ``train``, ``val`` or ``test``; None: not given."""
-        return PART_ALIASES[self.test] if self.test else None
+        return PART_ALIASES.get(self.test) if self.test else None
 
     @property
     def skipped(self) -> list[tuple[str, str]]:

@@ -109,6 +109,23 @@ def make_split(
     return Split(catalog, train, val, sealed, skipped)
 
 
+def make_whole_split(catalog: Catalog) -> Split:
+    """The split that holds nothing out: every image trains, whatever part the data give it.
+
+    Nothing validates or tests. One of each class's exact copies is used, and no image that stands under two labels.
+
+    Raises:
+        HeadstartError: a class has no image left.
+    """
+    content = _number_contents(catalog)
+    everything = np.ones(len(content), dtype=bool)
+    left_out = find_conflicting_copies(catalog, content, np.full(len(content), ""), everything, skip_copies=True)
+    rest = np.array([i for i in np.lexsort((np.array(catalog.names), content)) if i not in left_out], dtype=np.int64)
+    rest = rest[np.unique(content[rest], return_index=True)[1]]
+    _require_images({name: rest[catalog.labels[rest] == label] for label, name in enumerate(catalog.classes)})
+    return Split(catalog, rest, rest[:0], rest[:0], _list_skipped(catalog, left_out))
+
+
 def list_budgets(
     catalog: Catalog, test: str | None, validation: float, skip_copies: bool, folds: int | None
 ) -> list[int]:
@@ -139,8 +156,7 @@ def _split_off_test(
         test = "test"
     if test and folds:
         raise HeadstartError(f"data.folds={folds}: the data bring a {test} part; give data.folds=null, or no such part")
-    # Exact copies have the same number; the numbers are in the order of the SHA-256.
-    content = np.unique(catalog.content_ids or catalog.digests, return_inverse=True)[1]
+    content = _number_contents(catalog)
     is_test = _part_mask(catalog, test) if test else np.zeros(len(content), dtype=bool)
     is_used = is_test | (catalog.parts != "test")  # a given test part that is not the requested one does not train
     left_out = find_conflicting_copies(catalog, content, np.where(is_test, "test", catalog.parts), is_used, skip_copies)
@@ -159,12 +175,25 @@ def _split_off_test(
         members = members[np.unique(content[rest[members]], return_index=True)[1]]
         given = rest[members[validates[members]]] if validation else rest[:0]
         pools.append(LabelPool(name, rest[members[~validates[members]]], given))
-    if untrainable := [pool.name for pool in pools if not len(pool.train)]:
+    _require_images({pool.name: pool.train for pool in pools})
+    return np.flatnonzero(is_test), pools, _list_skipped(catalog, left_out)
+
+
+def _number_contents(catalog: Catalog) -> np.ndarray:
+    """A number for each image, int64 (N,): equal for exact copies, in the order of the SHA-256."""
+    return np.unique(catalog.content_ids or catalog.digests, return_inverse=True)[1]
+
+
+def _require_images(classes: dict[str, np.ndarray]) -> None:
+    if untrainable := [name for name, positions in classes.items() if not len(positions)]:
         raise HeadstartError(
             f"class {', '.join(map(repr, untrainable))} has no image left to train on beside the test part "
             "(a class needs two different images at least, under no other label); add images, or remove the class"
         )
-    return np.flatnonzero(is_test), pools, [(catalog.names[i], left_out[i]) for i in sorted(left_out)]
+
+
+def _list_skipped(catalog: Catalog, left_out: dict[int, str]) -> list[tuple[str, str]]:
+    return [(catalog.names[i], left_out[i]) for i in sorted(left_out)]
 
 
 def _part_mask(catalog: Catalog, test: str) -> np.ndarray:

@@ -34,7 +34,8 @@ class Classifier(L.LightningModule):
     logits, float (N, num_classes), and can be traced and measured without Lightning.
 
     The recipe's defaults are the class attribute ``DEFAULTS``. ``epochs`` is the number of epochs for the data's
-    budget: ``Trainer(max_epochs=model.epochs)``. The schedule is as long as the Trainer trains.
+    budget: ``Trainer(max_epochs=model.epochs)``. The schedule is as long as the Trainer trains, or ``schedule_epochs``
+    epochs where that is set: then training ends before the learning rates reach zero.
 
     Args:
         spec: the images' specification, an ``ImageSpec`` or its plain dict.
@@ -57,6 +58,7 @@ class Classifier(L.LightningModule):
 
     network: nn.Module
     lr: float
+    schedule_epochs: int | None = None
     pixel_mean: Tensor
     pixel_std: Tensor
 
@@ -164,7 +166,9 @@ class Classifier(L.LightningModule):
         steps = self.trainer.estimated_stepping_batches
         if steps == float("inf"):
             raise HeadstartError("trainer.max_epochs=-1: the schedule needs an end; give max_epochs=model.epochs")
-        return optimizer.build_adamw_cosine(self.parameter_groups(), int(steps))
+        if self.schedule_epochs:
+            steps *= self.schedule_epochs / (self.trainer.max_epochs or 1)
+        return optimizer.build_adamw_cosine(self.parameter_groups(), round(steps))
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
         # Each batch has a seed of (seed, epoch, batch index), from which augmentation and dropout draw: a resumed run,

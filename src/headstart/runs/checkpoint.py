@@ -5,6 +5,7 @@ from typing import Any
 
 from headstart.errors import HeadstartError
 from headstart.file_names import expand_home
+from headstart.runs.refit_card import read_finished_refit
 from headstart.runs.result import read_finished_result
 from headstart.runs.run_directory import BEST_CHECKPOINT, CHECKPOINT_FOLDER, CONFIG_FILE, best_checkpoint_path
 
@@ -26,7 +27,7 @@ def resolve_checkpoint(path: str | Path) -> Path:
             else "there is no such file"
         )
         raise HeadstartError(f"{path}: {reason}; give a Headstart checkpoint or run directory")
-    if path.is_dir() and not read_finished_result(path):
+    if path.is_dir() and not (read_finished_result(path) or read_finished_refit(path)):
         raise HeadstartError(
             f"{path}: this run is not finished; give its command again, or name {CHECKPOINT_FOLDER}/{BEST_CHECKPOINT}"
         )

@@ -17,6 +17,7 @@ THUMBNAILS_FILE = "thumbnails.parquet"
 TRIALS_FILE = "trials.json"
 TRIAL_FOLDER = "trial"  # the folder in which the next trial is trained
 RESULT_FILE = "result.json"
+REFIT_FILE = "refit.json"  # marks a model that `headstart refit` trained: it is no run, and has no result
 IDENTITY_FILE = "identity"
 LOCK_FILE = ".lock"
 CHECKPOINT_FOLDER = "checkpoints"
@@ -24,7 +25,7 @@ BEST_CHECKPOINT = "best.ckpt"
 LAST_CHECKPOINT = "last.ckpt"
 WRITTEN_NAMES = (
     *(CONFIG_FILE, SPLIT_FILE, METRICS_FILE, PREDICTIONS_FILE, THUMBNAILS_FILE),
-    *(TRIALS_FILE, RESULT_FILE, CHECKPOINT_FOLDER),
+    *(TRIALS_FILE, RESULT_FILE, REFIT_FILE, CHECKPOINT_FOLDER),
 )
 # Of a sweep directory:
 SWEEP_FILE = "sweep.json"  # the commands that asked for its runs
@@ -76,5 +77,6 @@ def read_audits(directory: Path) -> list[dict[str, Any]]:
 
 
 def find_incomplete_runs(directory: Path) -> Iterator[Path]:
-    """Finds each run directory below ``directory`` (itself included) without a result."""
-    return (path.parent for path in directory.rglob(IDENTITY_FILE) if not (path.parent / RESULT_FILE).exists())
+    """Finds each run directory below ``directory`` (itself included) without a result; a refit is no run."""
+    folders = (path.parent for path in directory.rglob(IDENTITY_FILE))
+    return (folder for folder in folders if not ((folder / RESULT_FILE).exists() or (folder / REFIT_FILE).exists()))

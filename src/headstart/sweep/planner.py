@@ -26,6 +26,7 @@ from headstart.config.validation import (
     check_directories,
     check_outside_images,
     check_overrides_take_effect,
+    check_starting_weights,
     check_validation_share,
 )
 from headstart.errors import HeadstartError
@@ -80,6 +81,7 @@ def _check_run(command: ComposedCommand) -> None:
     identity, directory = identify_run(config), Path(config.hydra.run.dir)
     source = load_source(config)
     check_outside_images(directory, source)
+    check_starting_weights(config, source)
     check_validation_share([source], command.overrides)
     check_trainer_limits(config, [source])
     check_callbacks(config, [source])
@@ -105,6 +107,8 @@ def plan_sweep(command: ComposedCommand) -> SweepPlan:
     arms = _compose_arms(command)
     check_overrides_take_effect([arm for _, arm in arms], command.overrides)
     sources = [_load_arm_source(arm) for _, arm in arms]
+    for (_, arm), source in zip(arms, sources, strict=True):
+        check_starting_weights(arm, source)
     _check_contrast_arms([arm for _, arm in arms], sources)
     left_out: tuple[int, ...] = ()
     if BUDGET_KEY not in sweeps and config.data.labels_per_class == "auto":

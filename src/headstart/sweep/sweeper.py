@@ -99,12 +99,15 @@ def finish_sweep(plan: SweepPlan) -> int:
     code = int(any(result is None or result.is_failed for result in results))
     if any(iter_results(plan.directory)):
         from headstart.compare.inference.analysis import analyze_sweep
+        from headstart.compare.refit_arm import find_refit_command
         from headstart.compare.report.terminal import print_analysis
 
         analysis = analyze_sweep(plan.directory)
         print_analysis(analysis)
         print(f"sweep: {plan.directory}")
         code = max(code, run_command(TRAIN_PROGRAM, lambda: _write_report(plan.directory, analysis)))
+        if command := find_refit_command(plan.directory, analysis):
+            print(f"a model of the best arm, trained on all images: {escape_control_characters(command)}")
     return code
 
 

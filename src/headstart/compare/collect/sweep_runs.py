@@ -10,6 +10,7 @@ from headstart.compare.collect.provenance import load_class_names
 from headstart.compare.collect.superseded_runs import find_superseded_directories
 from headstart.errors import HeadstartError, join_with_limit
 from headstart.file_names import encode_name
+from headstart.runs.refit_card import read_refit_card
 from headstart.runs.result import RunResult, read_result
 from headstart.runs.run_directory import RESULT_FILE, SWEEP_FILE, find_incomplete_runs
 from headstart.runs.sweep_file import SweepCommand, read_sweep_commands
@@ -71,7 +72,7 @@ def collect_runs(*directories: str | Path) -> SweepRuns:
         directories: sweeps or single runs.
 
     Raises:
-        HeadstartError: a directory does not exist, holds no result, or its ``sweep.json`` cannot be read.
+        HeadstartError: a directory does not exist, holds no result, is a refit, or its ``sweep.json`` cannot be read.
 
     Example:
         >>> runs = collect_runs("runs/compare-digits-1a2b3c4d")  # doctest: +SKIP
@@ -82,6 +83,11 @@ def collect_runs(*directories: str | Path) -> SweepRuns:
     for directory in runs.directories:
         if not directory.is_dir():
             raise HeadstartError(f"{directory}: there is no such folder; give a sweep's folder, such as those in runs/")
+        if read_refit_card(directory):
+            raise HeadstartError(
+                f"{directory}: a model of headstart refit, trained on all images, so that no test measured it; "
+                "give its sweep"
+            )
         for path in sorted(directory.rglob(RESULT_FILE)):
             result = read_result(path.parent)
             if result is None:

@@ -74,10 +74,13 @@ class ProgressLine(ProgressBar):
             self._write_line(f"{text}, {format_duration(left)} left", end="")
 
     def on_test_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        accuracy = float(trainer.callback_metrics["test/accuracy"])
+        self.write_end(f"accuracy {float(trainer.callback_metrics['test/accuracy']):.1%}")
+
+    def write_end(self, text: str) -> None:
+        """Writes the last line of a run, with its duration."""
         # The model of a search was trained before, by another trainer with another title.
         duration = f", {format_duration(time.monotonic() - self._start_time)}" if self._start_time else ""
-        self._write_line(f"{self.title}: accuracy {accuracy:.1%}{duration}")
+        self._write_line(f"{self.title}: {text}{duration}")
 
     def _write_line(self, text: str, end: str = "\n") -> None:
         if not self._is_enabled:
