@@ -24,7 +24,7 @@ def identity(image_folder, tmp_path):
 @pytest.mark.parametrize(
     "change",
     ["seed=1", "data.labels_per_class=5", "model.head_lr=1", "trainer.max_epochs=3", "trainer.precision=bf16-mixed",
-     "data.image_size=8", "data.batch_size=4", "model=frozen", "backbone.weights=none"],
+     "data.image_size=8", "data.resize=pad", "data.batch_size=4", "model=frozen", "backbone.weights=none"],
 )  # fmt: skip
 def test_whatever_the_outcome_depends_on_makes_another_run(identity, change):
     assert identity() != identity(change)

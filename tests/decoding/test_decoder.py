@@ -88,6 +88,16 @@ def test_the_shorter_side_is_resized_and_the_centre_cut_out(tmp_path):
     np.testing.assert_allclose(pixels, np.broadcast_to(np.array(RED)[:, None, None], (3, 8, 8)), atol=15)
 
 
+@pytest.mark.parametrize("resize", ["pad", "squash"])
+def test_what_is_turned_and_transparent_is_squared_upright(tmp_path, resize):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    image = Image.new("RGBA", (32, 16), (0, 0, 0, 0))
+    pixels = decoder.decode(saved(tmp_path, image, "a.png", exif=exif), 16, 3, resize=resize)
+    assert (pixels[:, :, 4:12] == 255).all()
+    assert (pixels[:, :, :4] == (127 if resize == "pad" else 255)).all()
+
+
 def test_a_picture_keeps_size_and_values_without_a_size(tmp_path):
     values = np.random.default_rng(0).integers(0, 256, size=(30, 50, 3), dtype=np.uint8)
     Image.fromarray(values).save(tmp_path / "a.png")

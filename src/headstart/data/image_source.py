@@ -12,6 +12,7 @@ import numpy as np
 from headstart.data.catalog import PART_ALIASES, Catalog
 from headstart.data.ignored import describe_ignored, group_ignored
 from headstart.data.split import Split, list_budgets, make_split
+from headstart.decoding.square import RESIZE_MODES
 from headstart.errors import HeadstartError, hint_at_text
 from headstart.image_spec import ImageSpec
 
@@ -22,7 +23,9 @@ class ImageSource(ABC):
 
     Args:
         root: the folder of the images; nothing is ever written there.
-        image_size: pixels of a side: the shorter side is resized to it, then the center is cut out; None: unchanged.
+        image_size: pixels of a side; None: unchanged.
+        resize: how images become square: ``crop`` cuts the center out, ``pad`` puts the whole image on gray, ``squash``
+            resizes both sides.
         channels: 1 or 3; None: 1 if all images are gray, else 3.
         labels_per_class: the budget, training and validation together; None: all.
         test: the given part that is the sealed test; None: ``test`` where there is one, else 20 % by content.
@@ -45,6 +48,7 @@ class ImageSource(ABC):
 
     root: str | None = None
     image_size: int | None = 64
+    resize: str = "crop"
     channels: int | None = None
     labels_per_class: int | None = None
     test: str | None = None
@@ -61,6 +65,7 @@ class ImageSource(ABC):
 
     def __post_init__(self) -> None:
         self._require("image_size", self.image_size is None or _is_whole_number(self.image_size, 8), "8 or more pixels")
+        self._require("resize", self.resize in RESIZE_MODES, "crop, pad or squash")
         self._require("channels", self.channels in (None, 1, 3), "1, 3 or null")
         budget = self.labels_per_class
         self._require("labels_per_class", budget is None or _is_whole_number(budget, 1), "1 or more, or null for all")
@@ -194,6 +199,7 @@ class ImageSource(ABC):
             mirror=self.mirror,
             labels_per_class=max(1, round(labels / len(self.catalog.classes))),
             depth=self.catalog.depth,
+            resize=self.resize,
         )
 
 

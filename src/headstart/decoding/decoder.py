@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError, features
+from PIL import Image, UnidentifiedImageError, features
 
 from headstart.decoding.bit_depth import Extent, PixelError, measure_extent
 from headstart.decoding.deep_images import image_extent, is_deep, reduce_depth, scale_values
 from headstart.decoding.metadata import strip_metadata
 from headstart.decoding.orientation import find_orientation, turn_upright
+from headstart.decoding.square import make_square
 from headstart.errors import HeadstartError
 
 _T = TypeVar("_T")
@@ -58,18 +59,17 @@ def decode(
     channels: int,
     depth: str | None = None,
     name: str = "the image",
+    resize: str = "crop",
 ) -> np.ndarray:
     """An image file, its bytes, or a PIL image, as a model wants it: equal pixels from all three.
 
-    The shorter side becomes ``size`` (bicubic, antialiased) and the centre is cut out; None: it stays as large as
-    it is.
-
     Args:
         image: a path, the content of a file, or a PIL image (at the frame where it stands; else the first).
-        size: pixels of a side.
+        size: pixels of a side; None: the image stays as large as it is.
         channels: 1 or 3.
         depth: how values of more than 8 bits are read, a key of ``bit_depth.WHITE_VALUES``; None: they are refused.
         name: what a message calls an image that is no file.
+        resize: how it becomes square, one of ``square.RESIZE_MODES`` (see :func:`square.make_square`).
 
     Returns:
         uint8 (channels, size, size), or (channels, height, width).
@@ -78,7 +78,7 @@ def decode(
         HeadstartError: it cannot be read as an image.
     """
     try:
-        return _process_image(image, lambda opened: _to_array(opened, size, channels, depth))
+        return _process_image(image, lambda opened: _to_array(opened, size, channels, depth, resize))
     except (HeadstartError, MemoryError):
         raise
     except Exception as error:  # Pillow's decoders raise whatever a broken file leads them to
@@ -219,7 +219,7 @@ def _open_image(source: Path | bytes) -> Image.Image:
     return Image.open(content, formats=["HEIF"])
 
 
-def _to_array(image: Image.Image, size: int | None, channels: int, depth: str | None) -> np.ndarray:
+def _to_array(image: Image.Image, size: int | None, channels: int, depth: str | None, resize: str) -> np.ndarray:
     if not all(image.size):
         raise PixelError("no pixels in it")
     image = turn_upright(reduce_depth(image, depth), find_orientation(image))
@@ -231,8 +231,8 @@ def _to_array(image: Image.Image, size: int | None, channels: int, depth: str | 
     if image.mode == "LAB":
         image = image.convert("RGB")
     image = image.convert("L" if channels == 1 else "RGB")
-    if size and image.size != (size, size):
-        image = ImageOps.fit(image, (size, size), Image.Resampling.BICUBIC)
+    if size:
+        image = make_square(image, size, resize)
     array: Any = np.asarray(image)
     return np.ascontiguousarray(array[None] if array.ndim == 2 else array.transpose(2, 0, 1))
 
