@@ -96,6 +96,12 @@ def test_images_are_grey_only_where_all_are(files):
     assert pixel_cache.decode_with_cache(files, list("vwxyz"), 8, None).pixels.shape[1] == 1
 
 
+def test_one_image_with_colors_decides_wherever_it_is(files):
+    for path in files[:-1]:
+        Image.open(path).convert("L").save(path)
+    assert pixel_cache.decode_with_cache(files, list("vwxyz"), 8, None).pixels.shape[1] == 3
+
+
 def test_a_cache_that_cannot_be_written_is_one_line(files, tmp_path, monkeypatch):
     (tmp_path / "file").touch()
     monkeypatch.setenv("HEADSTART_CACHE", str(tmp_path / "file"))

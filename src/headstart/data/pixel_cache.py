@@ -14,7 +14,7 @@ from filelock import FileLock
 from PIL import Image
 
 from headstart.data import paths
-from headstart.data.depth_choice import DepthChoice, find_depth, read_headers
+from headstart.data.depth_choice import DepthChoice, find_depth
 from headstart.data.threads import thread_map
 from headstart.decoding import decoder
 from headstart.errors import HeadstartError
@@ -100,10 +100,9 @@ def _write_cache(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow on odd metadata, or on a photograph that is merely large
         files = [image for image in inputs if isinstance(image, Path)]  # PIL images have 8 bits
-        headers = read_headers(files)
-        depth, errors = find_depth(files, headers, name)
-        if channels is None:
-            channels = 1 if all(header.is_gray for header in headers) else 3
+        depth, errors = find_depth(files, name)
+        if channels is None:  # one image with colors decides: the others' headers are not read
+            channels = 1 if all(thread_map(decoder.is_gray_file, files, "looking at images")) else 3
         shape = (channels, size, size)
         # Written in order: on a full disk, writing through a memory map would end the process instead of raising.
         with write_atomically(path) as scratch, scratch.open("wb") as out:
