@@ -17,6 +17,8 @@ class ImageSpec:
         labels_per_class: number of labels per class that training and validation use together.
         depth: how values of more than 8 bits are read, a key of ``bit_depth.WHITE_VALUES``; None: no training image
             was deeper.
+        resize: how an image becomes square, one of ``headstart.decoding.square.RESIZE_MODES``. Checkpoints without it
+            have ``crop``.
     """
 
     shape: tuple[int, int, int]
@@ -26,6 +28,7 @@ class ImageSpec:
     mirror: bool
     labels_per_class: int
     depth: str | None = None
+    resize: str = "crop"
 
     @property
     def num_classes(self) -> int:

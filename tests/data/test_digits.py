@@ -63,3 +63,9 @@ def test_a_place_that_cannot_be_written_is_one_line(tmp_path):
 def test_outside_a_clone_they_lie_in_the_cache(tmp_path, monkeypatch):
     monkeypatch.setattr(paths, "CLONE_ROOT", tmp_path)
     assert paths.default_data_dir("digits") == paths.cache_dir() / "digits"
+
+
+@pytest.mark.parametrize("resize", ["pad", "squash"])
+def test_square_images_are_not_resized_in_another_way(resize):
+    with pytest.raises(HeadstartError, match=f"data.resize={resize}: "):
+        Digits(resize=resize)

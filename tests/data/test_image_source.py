@@ -20,6 +20,8 @@ from headstart.errors import HeadstartError
         ("labels_per_class", 2.5),
         ("image_size", 7),
         ("image_size", "64"),
+        ("resize", "stretch"),
+        ("resize", None),
         ("channels", 2),
         ("num_workers", -1),
         ("validation", 0.7),
@@ -48,7 +50,15 @@ def test_seed_0_is_a_seed(image_folder):
 
 
 @pytest.mark.parametrize(
-    "changed", [{"image_size": 9}, {"channels": 1}, {"labels_per_class": 5}, {"seed": 1, "labels_per_class": 5}]
+    "changed",
+    [
+        {"image_size": 9},
+        {"resize": "pad"},
+        {"resize": "squash"},
+        {"channels": 1},
+        {"labels_per_class": 5},
+        {"seed": 1, "labels_per_class": 5},
+    ],
 )
 def test_the_digest_tells_whatever_changes_the_outcome(image_folder, changed):
     root = str(image_folder(per_class=40))
@@ -67,6 +77,11 @@ def test_mean_and_deviation_are_those_of_the_training_images(image_folder):
     values = source.read_pixels(source.split.train) / 255
     np.testing.assert_allclose(source.spec.mean, values.mean(axis=(0, 2, 3)), atol=1e-6)
     np.testing.assert_allclose(source.spec.std, values.std(axis=(0, 2, 3)), atol=1e-6)
+
+
+def test_spec_has_the_way_of_resizing(image_folder):
+    root = str(image_folder())
+    assert [ImageFolder(root=root, resize=resize).spec.resize for resize in ("crop", "pad")] == ["crop", "pad"]
 
 
 def test_spec_counts_the_labels_of_training_and_validation(image_folder):

@@ -107,3 +107,9 @@ def test_a_download_that_fails_says_where_to_put_the_files(mnist):
 
 def test_a_folder_that_is_not_there_is_no_reason_to_download(tmp_path):
     assert "there is no such folder" in refusal(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize("resize", ["pad", "squash"])
+def test_square_images_are_not_resized_in_another_way(resize):
+    with pytest.raises(HeadstartError, match=f"data.resize={resize}: "):
+        MNIST(resize=resize)

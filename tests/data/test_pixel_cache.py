@@ -71,6 +71,16 @@ def test_another_size_or_content_is_another_cache(files):
     assert len(list((paths.cache_dir() / "pixels").glob("*.npy"))) == 4
 
 
+def test_another_way_of_resizing_is_another_cache(tmp_path):
+    Image.new("RGB", (32, 16), (200, 30, 30)).save(tmp_path / "a.png")
+    crop, pad, squash = (
+        pixel_cache.decode_with_cache([tmp_path / "a.png"], ["a"], 16, 3, resize=resize).pixels[0]
+        for resize in ("crop", "pad", "squash")
+    )
+    np.testing.assert_array_equal(crop, squash)
+    assert (pad[:, 0] == 127).all() and len(list((paths.cache_dir() / "pixels").glob("*.npy"))) == 3
+
+
 def test_another_decoder_is_another_cache(files, monkeypatch):
     files[1].write_text("text")
     assert pixel_cache.decode_with_cache(files, DIGESTS, 8, 3).errors
@@ -84,6 +94,12 @@ def test_images_are_grey_only_where_all_are(files):
     for path in files:
         Image.open(path).convert("L").save(path)
     assert pixel_cache.decode_with_cache(files, list("vwxyz"), 8, None).pixels.shape[1] == 1
+
+
+def test_one_image_with_colors_decides_wherever_it_is(files):
+    for path in files[:-1]:
+        Image.open(path).convert("L").save(path)
+    assert pixel_cache.decode_with_cache(files, list("vwxyz"), 8, None).pixels.shape[1] == 3
 
 
 def test_a_cache_that_cannot_be_written_is_one_line(files, tmp_path, monkeypatch):

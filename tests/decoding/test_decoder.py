@@ -88,6 +88,16 @@ def test_the_shorter_side_is_resized_and_the_centre_cut_out(tmp_path):
     np.testing.assert_allclose(pixels, np.broadcast_to(np.array(RED)[:, None, None], (3, 8, 8)), atol=15)
 
 
+@pytest.mark.parametrize("resize", ["pad", "squash"])
+def test_what_is_turned_and_transparent_is_squared_upright(tmp_path, resize):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    image = Image.new("RGBA", (32, 16), (0, 0, 0, 0))
+    pixels = decoder.decode(saved(tmp_path, image, "a.png", exif=exif), 16, 3, resize=resize)
+    assert (pixels[:, :, 4:12] == 255).all()
+    assert (pixels[:, :, :4] == (127 if resize == "pad" else 255)).all()
+
+
 def test_a_picture_keeps_size_and_values_without_a_size(tmp_path):
     values = np.random.default_rng(0).integers(0, 256, size=(30, 50, 3), dtype=np.uint8)
     Image.fromarray(values).save(tmp_path / "a.png")
@@ -155,7 +165,26 @@ class TestFormats:
     def test_reads_grey_netpbm(self, tmp_path, name, mode):
         path = saved(tmp_path, Image.new(mode, (8, 8), 1 if mode == "1" else 0), name)
         pixels = decoder.decode(path, 8, 1, "uint16" if mode == "I;16" else None)
-        assert (pixels == (255 if mode == "1" else 0)).all() and decoder.read_header(path).is_gray
+        assert (pixels == (255 if mode == "1" else 0)).all() and decoder.is_gray_file(path)
+
+    @pytest.mark.parametrize(
+        ("name", "mode", "is_gray", "is_deep"),
+        [
+            ("a.jpg", "L", True, False),
+            ("a.jpg", "RGB", False, False),
+            ("a.png", "RGB", False, False),
+            ("a.png", "I;16", True, True),
+            ("a.tif", "F", True, True),
+        ],
+    )
+    def test_header_tells_gray_and_deep(self, tmp_path, name, mode, is_gray, is_deep):
+        path = saved(tmp_path, Image.new(mode, (8, 8)), name)
+        assert (decoder.is_gray_file(path), decoder.is_deep_file(path)) == (is_gray, is_deep)
+
+    def test_an_unreadable_file_decides_nothing(self, tmp_path):
+        (tmp_path / "a.png").write_text("dear diary")
+        for path in (tmp_path / "a.png", tmp_path / "gone.png"):
+            assert decoder.is_gray_file(path) and not decoder.is_deep_file(path)
 
     def test_reads_plain_text_netpbm(self, tmp_path):
         (tmp_path / "a.pgm").write_text("P2\n# by hand\n8 8\n15\n" + "15 " * 64)

@@ -113,6 +113,11 @@ class TestSetup:
         with pytest.raises(HeadstartError, match=r"1×28×28 .* the model's are 3×32×32"):
             quiet_trainer().test(ScratchCNN(spec), datamodule=FakeData(other, loader))
 
+    def test_rejects_images_that_are_resized_in_another_way(self, spec, loader):
+        other = ImageSpec.from_dict({**spec.to_dict(), "resize": "pad"})
+        with pytest.raises(HeadstartError, match="resized by pad, but the model's by crop"):
+            quiet_trainer().test(ScratchCNN(spec), datamodule=FakeData(other, loader))
+
     def test_rejects_images_of_another_depth(self, spec, loader):
         other = ImageSpec.from_dict({**spec.to_dict(), "depth": "uint12"})
         with pytest.raises(HeadstartError, match="read as uint12, but the model's are 8 bits"):

@@ -9,6 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
+from headstart.decoding import decoder
 from headstart.errors import HeadstartError
 from headstart.models import ScratchCNN
 
@@ -73,6 +74,13 @@ class TestInputs:
         answers = [tmp_path / "a.jpg", Image.open(tmp_path / "a.jpg"), (tmp_path / "a.jpg").read_bytes()]
         rows = model.predict(answers, batch_size=1).probabilities
         assert torch.equal(rows[0], rows[1]) and torch.equal(rows[0], rows[2])
+
+    @pytest.mark.parametrize("resize", ["crop", "pad", "squash"])
+    def test_images_are_resized_as_in_training(self, spec, photo, resize):
+        model = ScratchCNN(replace(spec, resize=resize))
+        square = torch.from_numpy(decoder.decode(photo, 32, 3, resize=resize))
+        rows = model.predict([photo, photo.read_bytes(), Image.open(photo), PIXELS, TENSOR, square]).probabilities
+        assert torch.equal(rows, rows[:1].expand(6, -1))
 
     def test_file_stays_at_its_place(self, model, photo):
         file = io.BytesIO(photo.read_bytes())
@@ -202,5 +210,5 @@ class TestDepth:
     def test_checkpoint_keeps_the_depth(self, deep_model):
         spec = deep_model("uint12").spec
         assert type(spec).from_dict(spec.to_dict()) == spec
-        old = {name: value for name, value in spec.to_dict().items() if name != "depth"}
-        assert type(spec).from_dict(old).depth is None
+        old = {name: value for name, value in spec.to_dict().items() if name not in ("depth", "resize")}
+        assert type(spec).from_dict(old).depth is None and type(spec).from_dict(old).resize == "crop"

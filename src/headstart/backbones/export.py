@@ -31,7 +31,7 @@ def export_backbone(checkpoint: str | Path, out: str | Path, terms: str = "") ->
     from safetensors.torch import save
 
     backbone = read_backbone_checkpoint(path, str(checkpoint))
-    card = {**training_summary(Path(checkpoint)), "seen": backbone.classes, "terms": terms}
+    card = {**training_summary(Path(checkpoint)), "seen": backbone.classes, "resize": backbone.resize, "terms": terms}
     tensors = {k: (v.half() if v.is_floating_point() else v).contiguous() for k, v in backbone.state.items()}
     if any(bool(torch.isinf(tensor).any()) for tensor in tensors.values()):
         raise HeadstartError(f"{checkpoint}: a weight is beyond half precision's range; it cannot be exported")

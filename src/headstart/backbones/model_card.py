@@ -1,7 +1,7 @@
 """Reads the header of an exported backbone: how to build the network, and its model card.
 
-The card holds the training data, command, epochs, accuracy, classes, terms of use and the weights that the training
-started from.
+The card holds the training data, command, epochs, accuracy, classes, how images became square, terms of use and the
+weights that the training started from.
 """
 
 import json

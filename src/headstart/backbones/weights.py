@@ -12,6 +12,7 @@ from headstart.backbones.model_card import read_backbone_header
 from headstart.backbones.packaged_weights import PACKAGED_WEIGHTS
 from headstart.errors import HeadstartError
 from headstart.file_names import expand_home
+from headstart.image_spec import ImageSpec
 from headstart.runs.checkpoint import CLASS_KEY, read_checkpoint, resolve_checkpoint
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ class BackboneCheckpoint:
         options: keyword arguments for timm.
         mean, std: normalization per channel, for pixels in [0, 1].
         classes: names of the classes that the model was trained on.
+        resize: how its images became square, one of ``headstart.decoding.square.RESIZE_MODES``.
         state: the backbone's tensors by name.
 
     Example:
@@ -43,6 +45,7 @@ class BackboneCheckpoint:
     mean: list[float]
     std: list[float]
     classes: list[str]
+    resize: str
     state: "dict[str, Tensor]"
 
     def describe(self) -> dict[str, Any]:
@@ -67,8 +70,8 @@ def read_backbone_checkpoint(path: Path, label: str) -> BackboneCheckpoint:
     if not network or not state:
         raise HeadstartError(f"{label}: a {checkpoint[CLASS_KEY].partition(':')[2]} has no backbone")
     mean, std = (tensors[key].flatten().tolist() for key in ("pixel_mean", "pixel_std"))
-    classes = hyperparameters["spec"]["classes"]
-    return BackboneCheckpoint(network["name"], network["options"], mean, std, list(classes), state)
+    spec = ImageSpec.from_dict(hyperparameters["spec"])
+    return BackboneCheckpoint(network["name"], network["options"], mean, std, list(spec.classes), spec.resize, state)
 
 
 def locate_weights(resolved: dict[str, Any]) -> Path:

@@ -91,10 +91,17 @@ def format_display_name(checkpoint: Path, run: Path | None) -> str:
 
 
 def _build_source(model: Classifier, settings: dict[str, Any] | None, data: str | Path | None) -> ImageSource:
-    channels, height, _ = model.spec.shape
     source: ImageSource
     if data is not None:
-        source = ImageFolder(root=str(data), image_size=height, channels=channels, on_bad_file="skip", on_copies="skip")
+        channels, height, _ = model.spec.shape
+        source = ImageFolder(
+            root=str(data),
+            image_size=height,
+            resize=model.spec.resize,
+            channels=channels,
+            on_bad_file="skip",
+            on_copies="skip",
+        )
     elif not settings:
         raise HeadstartError("a checkpoint outside of its run has no images with it; name a folder of them by --data")
     else:

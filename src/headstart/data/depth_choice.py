@@ -22,14 +22,11 @@ class DepthChoice:
     text: str = ""
 
 
-def find_depth(
-    paths: Sequence[Path], headers: Sequence[decoder.ImageHeader], name: str | None = None
-) -> tuple[DepthChoice, dict[int, str]]:
+def find_depth(paths: Sequence[Path], name: str | None = None) -> tuple[DepthChoice, dict[int, str]]:
     """Chooses the one depth of a data set; reads only its images deeper than 8 bits.
 
     Args:
         paths: all files, N of them.
-        headers: their headers.
         name: the depth where it is known already; None: chosen from the values.
 
     Returns:
@@ -38,7 +35,7 @@ def find_depth(
     Raises:
         DepthError: no depth fits all images.
     """
-    deep = [i for i, header in enumerate(headers) if header.is_deep]
+    deep = [i for i, is_deep in enumerate(thread_map(decoder.is_deep_file, paths, "looking at images")) if is_deep]
     results = list(thread_map(_try_read_extent, [paths[i] for i in deep], "reading ranges of values"))
     errors = {i: result for i, result in zip(deep, results, strict=True) if isinstance(result, str)}
     extents = [result for result in results if isinstance(result, Extent)]
@@ -54,11 +51,6 @@ def find_depth(
         return DepthChoice(), errors | {i: str(error) for i in deep if i not in errors}
     text = bit_depth.describe_depth(extents, name, len(paths) - len(errors))
     return DepthChoice(name, text), errors
-
-
-def read_headers(paths: Sequence[Path]) -> list[decoder.ImageHeader]:
-    """The headers of image files, in their order."""
-    return list(thread_map(decoder.read_header, paths, "looking at images"))
 
 
 def _try_read_extent(path: Path) -> Extent | str:

@@ -21,8 +21,13 @@ class Digits(ImageFolder):
     """
 
     image_size: int | None = 32
+    resize: str = "crop"
     channels: int | None = 1
     mirror: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._require("resize", self.resize == "crop", "crop: these images are square")
 
     @property
     def name(self) -> str:

@@ -32,7 +32,15 @@ class ImageFolder(ImageSource):
         layout, files = scan_folder(root)
         notes = (*(note.text for note in layout.notes), *describe_missing_classes(layout.classes))
         return _build_catalog(
-            root, files, layout.ignored, notes, self.image_size, self.channels, self.on_bad_file, self.depth
+            root,
+            files,
+            layout.ignored,
+            notes,
+            self.image_size,
+            self.resize,
+            self.channels,
+            self.on_bad_file,
+            self.depth,
         )
 
     @property
@@ -57,6 +65,7 @@ def _build_catalog(
     ignored: tuple[tuple[str, Path], ...],
     notes: tuple[str, ...],
     size: int,
+    resize: str,
     channels: int | None,
     on_bad_file: str,
     depth: str | None,
@@ -64,7 +73,7 @@ def _build_catalog(
     file_paths = [file.path for file in files]
     digests = list(thread_map(_hash_file, file_paths, "hashing images"))
     try:
-        decoded = pixel_cache.decode_with_cache(file_paths, digests, size, channels, depth)
+        decoded = pixel_cache.decode_with_cache(file_paths, digests, size, channels, depth, resize)
     except DepthError as error:
         raise DepthError(f"data.root={root}: {error}") from error
     names = [relative_name(root, path) for path in file_paths]
@@ -96,7 +105,7 @@ def _build_catalog(
         skipped=skipped,
         content_ids=_content_ids(good_digests, decoded.pixels, good),
         depth=decoded.depth.name,
-        decoding_key=[decoded.depth.name] if decoded.depth.name else [],
+        decoding_key=[name for name in (decoded.depth.name, resize) if name not in (None, "crop")],
         ignored=[(reason, relative_name(root, path)) for reason, path in ignored],
         notes=[*notes, *filter(None, [decoded.depth.text])],
     )

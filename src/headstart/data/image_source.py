@@ -8,10 +8,12 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
 from headstart.data.catalog import NO_TEST, PART_ALIASES, Catalog
 from headstart.data.ignored import describe_ignored, group_ignored
 from headstart.data.split import Split, list_budgets, make_split, make_whole_split
+from headstart.decoding.square import RESIZE_MODES
 from headstart.errors import HeadstartError, hint_at_text
 from headstart.image_spec import ImageSpec
 
@@ -22,7 +24,9 @@ class ImageSource(ABC):
 
     Args:
         root: the folder of the images; nothing is ever written there.
-        image_size: pixels of a side: the shorter side is resized to it, then the center is cut out; None: unchanged.
+        image_size: pixels of a side; None: unchanged.
+        resize: how images become square: ``crop`` cuts the center out, ``pad`` puts the whole image on gray, ``squash``
+            resizes both sides.
         channels: 1 or 3; None: 1 if all images are gray, else 3.
         labels_per_class: the budget, training and validation together; None: all.
         test: the given part that is the sealed test; None: ``test`` where there is one, else 20 % by content; ``none``:
@@ -46,6 +50,7 @@ class ImageSource(ABC):
 
     root: str | None = None
     image_size: int | None = 64
+    resize: str = "crop"
     channels: int | None = None
     labels_per_class: int | None = None
     test: str | None = None
@@ -62,6 +67,7 @@ class ImageSource(ABC):
 
     def __post_init__(self) -> None:
         self._require("image_size", self.image_size is None or _is_whole_number(self.image_size, 8), "8 or more pixels")
+        self._require("resize", self.resize in RESIZE_MODES, "crop, pad or squash")
         self._require("channels", self.channels in (None, 1, 3), "1, 3 or null")
         budget = self.labels_per_class
         self._require("labels_per_class", budget is None or _is_whole_number(budget, 1), "1 or more, or null for all")
@@ -187,7 +193,8 @@ class ImageSource(ABC):
         counts = np.zeros((channels, 256), dtype=np.int64)  # integers: exact in any order
         for start in range(0, len(self.split.train), 1024):
             pixels = self.read_pixels(self.split.train[start : start + 1024])
-            counts += [np.bincount(pixels[:, c].ravel(), minlength=256) for c in range(channels)]
+            # Pillow counts uint8 values eight times as fast as NumPy's bincount.
+            counts += [Image.fromarray(pixels[:, c].reshape(-1, width)).histogram() for c in range(channels)]
         values = np.arange(256) / 255
         share = counts / counts.sum(axis=1, keepdims=True)
         mean = share @ values
@@ -201,6 +208,7 @@ class ImageSource(ABC):
             mirror=self.mirror,
             labels_per_class=max(1, round(labels / len(self.catalog.classes))),
             depth=self.catalog.depth,
+            resize=self.resize,
         )
 
 

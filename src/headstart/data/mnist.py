@@ -33,9 +33,14 @@ class MNIST(ImageSource):
     """
 
     image_size: int | None = None
+    resize: str = "crop"
     channels: int | None = 1
     mirror: bool = False
     batch_size: int = 128
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._require("resize", self.resize == "crop", "crop: these images are square")
 
     def prepare(self) -> None:
         if not self._find_files():

@@ -14,7 +14,7 @@ from filelock import FileLock
 from PIL import Image
 
 from headstart.data import paths
-from headstart.data.depth_choice import DepthChoice, find_depth, read_headers
+from headstart.data.depth_choice import DepthChoice, find_depth
 from headstart.data.threads import thread_map
 from headstart.decoding import decoder
 from headstart.errors import HeadstartError
@@ -42,6 +42,7 @@ def decode_with_cache(
     size: int,
     channels: int | None,
     depth: str | None = None,
+    resize: str = "crop",
 ) -> DecodedImages:
     """Reads images from the cache; decodes them into it first where it lacks them.
 
@@ -54,19 +55,20 @@ def decode_with_cache(
         size: pixels of a side.
         channels: 1 or 3; None: 1 where every image is gray, else 3.
         depth: how images deeper than 8 bits are read; None: chosen from the values of all of them.
+        resize: how images become square, one of ``headstart.decoding.square.RESIZE_MODES``.
 
     Raises:
         HeadstartError: the cache cannot be written.
         DepthError: there are images deeper than 8 bits, and no one depth fits all.
     """
-    key = json.dumps([decoder.DECODER_VERSION, decoder.readable_formats(), depth, size, channels, *digests])
+    key = json.dumps([decoder.DECODER_VERSION, decoder.readable_formats(), depth, size, resize, channels, *digests])
     path = paths.cache_dir() / "pixels" / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.npy"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(path.with_suffix(".lock")):
             decoded = _read_cache(path, len(inputs), size)
             if decoded is None:
-                _write_cache(path, inputs, size, channels, depth)
+                _write_cache(path, inputs, size, channels, depth, resize)
                 decoded = _read_cache(path, len(inputs), size)
     except OSError as error:
         raise HeadstartError(
@@ -93,21 +95,20 @@ def _read_cache(path: Path, count: int, size: int) -> DecodedImages | None:
 
 
 def _write_cache(
-    path: Path, inputs: Sequence[Path | Image.Image], size: int, channels: int | None, name: str | None
+    path: Path, inputs: Sequence[Path | Image.Image], size: int, channels: int | None, name: str | None, resize: str
 ) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow on odd metadata, or on a photograph that is merely large
         files = [image for image in inputs if isinstance(image, Path)]  # PIL images have 8 bits
-        headers = read_headers(files)
-        depth, errors = find_depth(files, headers, name)
-        if channels is None:
-            channels = 1 if all(header.is_gray for header in headers) else 3
+        depth, errors = find_depth(files, name)
+        if channels is None:  # one image with colors decides: the others' headers are not read
+            channels = 1 if all(thread_map(decoder.is_gray_file, files, "looking at images")) else 3
         shape = (channels, size, size)
         # Written in order: on a full disk, writing through a memory map would end the process instead of raising.
         with write_atomically(path) as scratch, scratch.open("wb") as out:
             header = {"descr": "|u1", "fortran_order": False, "shape": (len(inputs), *shape)}
             np.lib.format.write_array_header_1_0(out, header)
-            work = partial(try_decode, size=size, channels=channels, depth=depth.name)
+            work = partial(try_decode, size=size, channels=channels, depth=depth.name, resize=resize)
             for i, result in enumerate(thread_map(work, inputs, "reading images")):
                 if isinstance(result, str):
                     errors[i], result = errors.get(i, result), np.zeros(shape, np.uint8)
@@ -117,10 +118,10 @@ def _write_cache(
 
 
 def try_decode(
-    image: Path | Image.Image, size: int | None, channels: int, depth: str | None = None
+    image: Path | Image.Image, size: int | None, channels: int, depth: str | None = None, resize: str = "crop"
 ) -> np.ndarray | str:
     """The pixels of :func:`headstart.decoding.decoder.decode`, or a few words on what is wrong with the image."""
     try:
-        return decoder.decode(image, size, channels, depth)
+        return decoder.decode(image, size, channels, depth, resize=resize)
     except HeadstartError as error:
         return decoder.describe_decode_error(error.__cause__ or error)

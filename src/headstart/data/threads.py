@@ -1,8 +1,9 @@
 """Maps a function over items in threads, with a progress bar on a terminal."""
 
 import os
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
 from rich.console import Console
@@ -10,6 +11,9 @@ from rich.progress import track
 
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
+
+BATCH_SIZE = 8  # items that a thread takes at once: handing over a single one takes longer than hashing a small file
+BATCHES_AHEAD = 4  # for each thread: no more results wait in memory
 
 
 def thread_map(function: Callable[[_Item], _Result], items: Sequence[_Item], description: str) -> Iterator[_Result]:
@@ -21,11 +25,20 @@ def thread_map(function: Callable[[_Item], _Result], items: Sequence[_Item], des
         description: of the progress bar, which is shown on a terminal only.
     """
     console = Console(stderr=True)
-    pool = ThreadPoolExecutor(os.cpu_count())
+    results = _iter_results(function, items)
+    yield from track(results, description, len(items), console=console, transient=True, disable=not console.is_terminal)
+
+
+def _iter_results(function: Callable[[_Item], _Result], items: Sequence[_Item]) -> Iterator[_Result]:
+    threads = os.cpu_count() or 1
+    pool = ThreadPoolExecutor(threads)
+    waiting: deque[Future[list[_Result]]] = deque()
     try:
-        results = pool.map(function, items)
-        yield from track(
-            results, description, len(items), console=console, transient=True, disable=not console.is_terminal
-        )
+        for start in range(0, len(items), BATCH_SIZE):
+            waiting.append(pool.submit(list, map(function, items[start : start + BATCH_SIZE])))
+            if len(waiting) > BATCHES_AHEAD * threads:
+                yield from waiting.popleft().result()
+        while waiting:
+            yield from waiting.popleft().result()
     finally:
         pool.shutdown(cancel_futures=True)  # Ctrl-C does not wait for the images still to come

@@ -2,18 +2,18 @@
 
 import io
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError, features
+from PIL import Image, UnidentifiedImageError, features
 
 from headstart.decoding.bit_depth import Extent, PixelError, measure_extent
 from headstart.decoding.deep_images import image_extent, is_deep, reduce_depth, scale_values
-from headstart.decoding.metadata import strip_metadata
+from headstart.decoding.metadata import JPEG_SIGNATURE, strip_metadata
 from headstart.decoding.orientation import find_orientation, turn_upright
+from headstart.decoding.square import make_square
 from headstart.errors import HeadstartError
 
 _T = TypeVar("_T")
@@ -39,37 +39,23 @@ def has_image_suffix(path: Path) -> bool:
     return path.suffix.lower() in IMAGE_SUFFIXES | HEIC_SUFFIXES and not path.name.startswith(".")
 
 
-@dataclass(frozen=True)
-class ImageHeader:
-    """What is known of an image before its pixels are read.
-
-    Args:
-        is_gray: whether it has no colors.
-        is_deep: whether its values have more than 8 bits.
-    """
-
-    is_gray: bool
-    is_deep: bool
-
-
 def decode(
     image: Path | str | bytes | Image.Image,
     size: int | None,
     channels: int,
     depth: str | None = None,
     name: str = "the image",
+    resize: str = "crop",
 ) -> np.ndarray:
     """An image file, its bytes, or a PIL image, as a model wants it: equal pixels from all three.
 
-    The shorter side becomes ``size`` (bicubic, antialiased) and the centre is cut out; None: it stays as large as
-    it is.
-
     Args:
         image: a path, the content of a file, or a PIL image (at the frame where it stands; else the first).
-        size: pixels of a side.
+        size: pixels of a side; None: the image stays as large as it is.
         channels: 1 or 3.
         depth: how values of more than 8 bits are read, a key of ``bit_depth.WHITE_VALUES``; None: they are refused.
         name: what a message calls an image that is no file.
+        resize: how it becomes square, one of ``square.RESIZE_MODES`` (see :func:`square.make_square`).
 
     Returns:
         uint8 (channels, size, size), or (channels, height, width).
@@ -78,7 +64,7 @@ def decode(
         HeadstartError: it cannot be read as an image.
     """
     try:
-        return _process_image(image, lambda opened: _to_array(opened, size, channels, depth))
+        return _process_image(image, lambda opened: _to_array(opened, size, channels, depth, resize))
     except (HeadstartError, MemoryError):
         raise
     except Exception as error:  # Pillow's decoders raise whatever a broken file leads them to
@@ -99,9 +85,11 @@ def has_image_header(path: Path) -> bool:
 
 def is_heic(header: bytes) -> bool:
     """Whether a file that begins with these bytes is HEIC: its brand, or one that it is compatible with, says so."""
+    if header[4:8] != b"ftyp":
+        return False
     major, end = header[8:12], min(int.from_bytes(header[:4]), HEADER_BYTES)
     brands = {major, *(header[i : i + 4] for i in range(16, end, 4))}
-    return header[4:8] == b"ftyp" and major not in AVIF_BRANDS and bool(brands & HEIC_BRANDS)
+    return major not in AVIF_BRANDS and bool(brands & HEIC_BRANDS)
 
 
 def readable_formats() -> list[str]:
@@ -110,12 +98,22 @@ def readable_formats() -> list[str]:
     return [name for name in FORMATS if name not in missing] + ["HEIF"] * can_read_heic()
 
 
-def read_header(path: Path) -> ImageHeader:
-    """What a file's header says; a file that cannot be read counts as grey, so that the others decide."""
+def is_gray_file(path: Path) -> bool:
+    """Whether a file's header tells of no colors; a file that cannot be read counts as gray: the others decide."""
     try:
-        return _process_image(path, _parse_header)
+        return _process_image(path, _is_gray)
     except Exception:  # decoding will name it
-        return ImageHeader(is_gray=True, is_deep=False)
+        return True
+
+
+def is_deep_file(path: Path) -> bool:
+    """Whether a file's header tells of more than 8 bits a value; no file that cannot be read does."""
+    try:
+        with path.open("rb") as file:
+            is_jpeg = file.read(len(JPEG_SIGNATURE)) == JPEG_SIGNATURE
+        return not is_jpeg and _process_image(path, is_deep)  # of a JPEG, nothing more than 8 bits is read
+    except Exception:  # decoding will name it
+        return False
 
 
 def read_extent(path: Path) -> Extent:
@@ -219,7 +217,7 @@ def _open_image(source: Path | bytes) -> Image.Image:
     return Image.open(content, formats=["HEIF"])
 
 
-def _to_array(image: Image.Image, size: int | None, channels: int, depth: str | None) -> np.ndarray:
+def _to_array(image: Image.Image, size: int | None, channels: int, depth: str | None, resize: str) -> np.ndarray:
     if not all(image.size):
         raise PixelError("no pixels in it")
     image = turn_upright(reduce_depth(image, depth), find_orientation(image))
@@ -230,12 +228,14 @@ def _to_array(image: Image.Image, size: int | None, channels: int, depth: str | 
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
     if image.mode == "LAB":
         image = image.convert("RGB")
-    image = image.convert("L" if channels == 1 else "RGB")
-    if size and image.size != (size, size):
-        image = ImageOps.fit(image, (size, size), Image.Resampling.BICUBIC)
+    mode = "L" if channels == 1 else "RGB"
+    if image.mode != mode:  # converting copies
+        image = image.convert(mode)
+    if size:
+        image = make_square(image, size, resize)
     array: Any = np.asarray(image)
     return np.ascontiguousarray(array[None] if array.ndim == 2 else array.transpose(2, 0, 1))
 
 
-def _parse_header(image: Image.Image) -> ImageHeader:
-    return ImageHeader(image.mode in GRAY_MODES or image.mode.startswith("I;16"), is_deep(image))
+def _is_gray(image: Image.Image) -> bool:
+    return image.mode in GRAY_MODES or image.mode.startswith("I;16")

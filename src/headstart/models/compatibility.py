@@ -26,10 +26,10 @@ def check_trainer(trainer: L.Trainer, spec: ImageSpec) -> None:
 
 
 def check_data_spec(model: ImageSpec, data: ImageSpec) -> None:
-    """Checks that classes, image shape and bit depth are equal. Statistics and budget may differ.
+    """Checks that classes, image shape, resizing and bit depth are equal. Statistics and budget may differ.
 
     Raises:
-        HeadstartError: other classes, another order of them, another shape or another bit depth.
+        HeadstartError: other classes, another order of them, another shape, resizing or bit depth.
     """
     check_classes("the data", data.classes, model.classes)
     if data.shape != model.shape:
@@ -37,6 +37,11 @@ def check_data_spec(model: ImageSpec, data: ImageSpec) -> None:
         raise HeadstartError(
             f"the data's images are {data_shape} (channels, height, width), but the model's are {model_shape}; "
             "give data of that shape, or make a new model of the data's spec"
+        )
+    if data.resize != model.resize:
+        raise HeadstartError(
+            f"the data's images are resized by {data.resize}, but the model's by {model.resize}; "
+            f"give data of resize={model.resize}, or make a new model of the data's spec"
         )
     if data.depth not in (None, model.depth):
         raise HeadstartError(

@@ -132,7 +132,7 @@ def _decode_input(image: Any, spec: ImageSpec, name: str) -> np.ndarray:
         raise HeadstartError(
             f"a {type(image).__name__} is no image; give paths, bytes, binary files, PIL images, arrays or tensors"
         )
-    return decoding.decode(image, height, channels, spec.depth, name)
+    return decoding.decode(image, height, channels, spec.depth, name, spec.resize)
 
 
 def _to_channels_last(image: Tensor | np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:

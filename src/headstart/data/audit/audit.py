@@ -11,14 +11,14 @@ from typing import Any
 from headstart.data.audit import checks
 from headstart.data.audit.checks import Finding
 from headstart.data.audit.near_duplicates import Fingerprint, compute_fingerprint
-from headstart.data.depth_choice import DepthChoice, find_depth, read_headers
+from headstart.data.depth_choice import DepthChoice, find_depth
 from headstart.data.layout.class_folders import ClassFolder
 from headstart.data.layout.layout import read_layout
 from headstart.data.layout.scan import LabeledFile, list_class_files, relative_name
 from headstart.data.paths import resolve_root
 from headstart.data.threads import thread_map
 from headstart.decoding.bit_depth import DepthError
-from headstart.decoding.decoder import has_image_suffix
+from headstart.decoding.decoder import has_image_suffix, is_deep_file
 from headstart.file_names import encode_name
 from headstart.reporting.finding_kinds import FINDING_KINDS
 
@@ -106,12 +106,11 @@ def audit_folder(root: str | Path) -> Audit:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow on odd metadata, or on a photograph that is merely large
         paths = [file.path for file in files]
-        headers = read_headers(paths)
         try:
-            depth, depth_errors = find_depth(paths, headers)
+            depth, depth_errors = find_depth(paths)
         except DepthError as error:
             depth = DepthChoice()
-            depth_errors = {i: str(error) for i, header in enumerate(headers) if header.is_deep}
+            depth_errors = {i: str(error) for i, path in enumerate(paths) if is_deep_file(path)}
         fingerprint = partial(compute_fingerprint, depth=depth.name)
         results = list(thread_map(fingerprint, paths, "looking at images"))
     for i, (file, result) in enumerate(zip(files, results, strict=True)):
