@@ -3,6 +3,7 @@
 from contextlib import nullcontext
 
 import pytest
+from hydra.core.hydra_config import HydraConfig
 from omegaconf import OmegaConf
 
 from headstart.config import logger_options
@@ -52,7 +53,8 @@ class TestListCallbackNodes:
 
 
 class TestCallbackSettings:
-    def test_names_values_of_hydra_that_a_run_has(self):
+    def test_names_values_of_hydra_that_a_run_has(self, monkeypatch):
+        monkeypatch.setattr(HydraConfig.instance(), "cfg", None)  # as in planning
         cfg = config({"mine": {"_target_": "a.Mine", "folder": "${hydra:runtime.output_dir}/mine", "seed": "${seed}"}})
         cfg.seed = 3
         settings = callback_settings(cfg)["callbacks.mine"]

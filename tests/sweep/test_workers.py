@@ -218,7 +218,8 @@ def test_audits_images_before_training_and_reports_findings(image_folder, comman
 
 
 def test_every_folder_of_a_sweep_is_audited_once(image_folder, monkeypatch, tmp_path, plan_command):
-    one, other = (image_folder(classes=2, per_class=12, size=16, root=tmp_path / name) for name in ("one", "other"))
+    roots = [tmp_path / "one", tmp_path / "other"]
+    one, other = (image_folder(classes=2, per_class=12, size=16, root=root, seed=i) for i, root in enumerate(roots))
     (other / "class0" / "notes.txt").write_text("none")
     monkeypatch.chdir(tmp_path)
     asked = ["data.on_bad_file=skip", f"data.root={one},{other}", "data.batch_size=4,8"]
