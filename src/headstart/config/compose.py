@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -39,9 +39,11 @@ class ComposedCommand:
             swept key.
         sweeps: the values of each swept key, in Hydra's order; empty for a single run.
         multirun: whether Hydra sweeps (``-m``, or ``hydra.mode`` of an experiment).
-        overrides: the overrides that compose ``config``.
+        overrides: the overrides as typed, of a sweep with the first value of each swept key.
         config_name: name of the primary configuration.
         config_dir: folder of further choices (``--config-dir``).
+        auto_overrides: what ``auto`` stands for in ``config``, by key; see ``config/auto_settings.py``.
+        auto_reason: the figure that decided, in one line.
 
     Example:
         >>> compose_command(["-m", "model=frozen,finetune"]).sweeps
@@ -54,6 +56,8 @@ class ComposedCommand:
     overrides: list[str]
     config_name: str = CONFIG_NAME
     config_dir: Path | None = None
+    auto_overrides: dict[str, str] = field(default_factory=dict)
+    auto_reason: str = ""
 
 
 def compose_command(argv: list[str]) -> ComposedCommand | None:

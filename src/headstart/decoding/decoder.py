@@ -46,10 +46,12 @@ class ImageHeader:
     Args:
         is_gray: whether it has no colors.
         is_deep: whether its values have more than 8 bits.
+        shorter_side: pixels; 0 for a file that cannot be read.
     """
 
     is_gray: bool
     is_deep: bool
+    shorter_side: int = 0
 
 
 def decode(
@@ -238,4 +240,5 @@ def _to_array(image: Image.Image, size: int | None, channels: int, depth: str | 
 
 
 def _parse_header(image: Image.Image) -> ImageHeader:
-    return ImageHeader(image.mode in GRAY_MODES or image.mode.startswith("I;16"), is_deep(image))
+    is_gray = image.mode in GRAY_MODES or image.mode.startswith("I;16")
+    return ImageHeader(is_gray, is_deep(image), shorter_side=min(image.size))
