@@ -59,6 +59,13 @@ class TestChooseAutoSettings:
         assert choose("backbone=embedded") == {"data.image_size": "64"}
         assert choose("backbone=resnet18", "data.image_size=32") == {}
 
+    def test_an_experiments_backbone_stays(self, choose, tmp_path):
+        path = tmp_path / "experiment" / "mine.yaml"
+        path.parent.mkdir()
+        overrides = "  - override /data: folder\n  - override /backbone: resnet18\n"
+        path.write_text(f"# @package _global_\ndefaults:\n{overrides}data:\n  image_size: 32\n")
+        assert choose("experiment=mine", "--config-dir", str(tmp_path)) == {}
+
     @pytest.mark.parametrize(
         ("words", "backbone", "size"),
         [
