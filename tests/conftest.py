@@ -262,13 +262,16 @@ def command(tmp_path, capsys, monkeypatch):
 @pytest.fixture
 def plan_command():
     """Checks a command as typed, and plans it where it is a sweep."""
+    from headstart.config.auto_settings import resolve_auto_settings
     from headstart.config.compose import compose_command
     from headstart.config.overrides import quote_overrides
     from headstart.sweep.planner import check_command, plan_sweep
 
     def plan(*words):
         command = compose_command(quote_overrides(list(words)))
-        check_command(command)
-        return plan_sweep(command) if command.multirun else None
+        if command.multirun:
+            return plan_sweep(command)
+        check_command(resolve_auto_settings(command))
+        return None
 
     return plan

@@ -14,7 +14,8 @@ from headstart.constructors import constructor_arguments
 from headstart.runs import run_directory
 
 FILES = sorted(p.relative_to(conf_dir()) for p in conf_dir().rglob("*.yaml") if p.parent.name != "help")
-GROUPS = [p for p in FILES if len(p.parts) == 2 and p.parts[0] not in ("experiment", "hydra")]
+GROUPS = [p for p in FILES if len(p.parts) == 2 and p.parts[0] not in ("experiment", "hydra", "recipe")]
+RECIPES = [p for p in FILES if p.parts[0] == "recipe"]
 NODE_GROUPS = ("callbacks", "logger")  # each key of these groups is a node
 TARGETS = [p for p in GROUPS if "_target_" in yaml.safe_load((conf_dir() / p).read_text())]
 EXPERIMENTS = sorted(p.stem for p in FILES if p.parts[0] == "experiment")
@@ -43,6 +44,7 @@ class TestGroups:
     def test_keys_are_the_arguments_of_the_constructor(self, path):
         keys = yaml.safe_load((conf_dir() / path).read_text(encoding="utf-8"))
         target = keys.pop("_target_")
+        keys.pop("defaults", None)
         arguments = constructor_arguments(get_class(target))
         assert arguments is None or set(keys) <= set(arguments)  # None: the constructor takes any key
         if target.startswith("headstart."):
@@ -51,6 +53,17 @@ class TestGroups:
     @pytest.mark.parametrize("path", [path for path in TARGETS if path.parts[0] == "model"], ids=override_of)
     def test_a_model_is_a_class_of_ours(self, path):
         assert compose_command([override_of(path)]).config.model._target_.startswith("headstart.models.")
+
+
+class TestRecipes:
+    @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
+    def test_changes_keys_of_its_model_with_its_backbone(self, path):
+        model, _, backbone = path.stem.partition("-")
+        recipe = yaml.safe_load((conf_dir() / path).read_text(encoding="utf-8"))
+        default = yaml.safe_load((conf_dir() / "model" / f"{model}.yaml").read_text(encoding="utf-8"))
+        assert set(recipe) <= set(default)
+        config = compose_command([f"model={model}", f"backbone={backbone}"]).config
+        assert {key: config.model[key] for key in recipe} == recipe  # a table has its own rows alone
 
 
 class TestExperiments:

@@ -42,7 +42,7 @@ class TestRealImages:
 
     def test_the_embedded_backbone_beats_scratch_on_flowers(self, command):
         root = f"data.root={DATASETS / 'flowers5'}"
-        done = command("experiment=compare", "data=folder", root, "seed=0,1,2,3,4")
+        done = command("experiment=compare", "data=folder", root, "data.image_size=64", "seed=0,1,2,3,4")
         mean = mean_accuracies(done.folder)
         for budget, floor in ((5, 0.37), (10, 0.43), (20, 0.46)):
             scratch = max(mean["scratch_backbone", budget], mean["scratch_cnn", budget])

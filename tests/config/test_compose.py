@@ -3,7 +3,7 @@
 import pytest
 from omegaconf import OmegaConf
 
-from headstart.config.compose import compose_command
+from headstart.config.compose import compose_command, compose_with
 from headstart.config.overrides import quote_overrides
 from headstart.config.shipped import conf_dir
 from headstart.errors import HeadstartError
@@ -126,3 +126,49 @@ def test_choices_of_an_extra_folder_are_choices(tmp_path):
     extra.write_text("_target_: mine.Model\n")
     assert compose_command(["--config-dir", str(tmp_path), "model=mine"]).config.model._target_ == "mine.Model"
     assert "mine" in refusal("--config-dir", str(tmp_path), "model=nope")
+
+
+class TestRecipe:
+    """The group ``recipe``: what a model does otherwise with a backbone."""
+
+    @pytest.fixture
+    def conf(self, tmp_path):
+        """A folder of further choices: a recipe, and experiments."""
+        for name, text in [
+            ("recipe/scratch_backbone-resnet18", "# @package model\nepochs: 7\nlr: 0.5\n"),
+            ("experiment/brief", "# @package _global_\nmodel:\n  epochs: 2\n"),
+            ("experiment/chosen", "# @package _global_\ndefaults:\n  - override /model: scratch_backbone\n"),
+        ]:
+            path = tmp_path / f"{name}.yaml"
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(text)
+        return ["--config-dir", str(tmp_path)]
+
+    def test_follows_from_model_and_backbone(self, conf):
+        both = compose_command([*conf, "model=scratch_backbone", "backbone=resnet18"]).config.model
+        assert (both.epochs, both.lr) == (7, 0.5)
+        other = compose_command([*conf, "model=scratch_backbone"]).config.model
+        assert other.epochs != 7 and other.lr != 0.5
+        assert compose_command([*conf, "experiment=chosen", "backbone=resnet18"]).config.model.epochs == 7
+
+    def test_gives_way_to_typed_keys_and_experiments(self, conf):
+        words = [*conf, "model=scratch_backbone", "backbone=resnet18"]
+        assert compose_command([*words, "model.epochs=3"]).config.model.epochs == 3
+        brief = compose_command([*words, "experiment=brief"]).config.model
+        assert (brief.epochs, brief.lr) == (2, 0.5)
+
+    def test_each_arm_of_a_sweep_has_its_own(self, conf):
+        command = compose_command([*conf, "-m", "model=finetune,scratch_backbone", "backbone=embedded,resnet18"])
+        epochs = [
+            compose_with(command, {"model": model, "backbone": backbone}).model.epochs == 7
+            for model in ("finetune", "scratch_backbone")
+            for backbone in ("embedded", "resnet18")
+        ]
+        assert epochs == [False, False, False, True]
+
+    @pytest.mark.parametrize("word", ["recipe=finetune-efficientnet_lite0", "recipe=null", "~recipe", "+recipe=x"])
+    def test_is_not_typed(self, word):
+        assert refusal(word).startswith(f"{word}: it follows from model and backbone; ")
+
+    def test_is_not_suggested(self):
+        assert "did you mean 'recipe'" not in refusal("recip=3")

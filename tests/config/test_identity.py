@@ -5,7 +5,8 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from headstart.backbones.weights import EMBEDDED_WEIGHTS
-from headstart.config.compose import compose_command
+from headstart.config.auto_settings import choose_auto_settings
+from headstart.config.compose import compose_command, compose_with
 from headstart.config.data_module import load_source
 from headstart.config.identity import arm_settings, compute_identity, pretrained_origins
 
@@ -15,7 +16,8 @@ def identity(image_folder, tmp_path):
     images = image_folder(classes=2, per_class=10, size=16)
 
     def of(*words, root=images):
-        config = compose_command(["data=folder", f"data.root={root}", "data.image_size=16", *words]).config
+        command = compose_command(["data=folder", f"data.root={root}", "data.image_size=16", *words])
+        config = compose_with(command, choose_auto_settings(command.config).overrides)
         return compute_identity(config, load_source(config).digest)
 
     return of
@@ -67,7 +69,8 @@ def test_depends_on_the_teacher_but_not_on_its_path(identity, tmp_path):
 
 
 def test_a_run_knows_what_its_start_had_seen(image_folder):
-    config = compose_command(["data=folder", f"data.root={image_folder()}", "model=finetune"]).config
+    command = compose_command(["data=folder", f"data.root={image_folder()}", "model=finetune"])
+    config = compose_with(command, choose_auto_settings(command.config).overrides)
     (start,) = pretrained_origins(config).values()
     assert start["weights"] == "embedded" and len(start["card"]["seen"]) == 199
     assert pretrained_origins(compose_command(["model=scratch_cnn"]).config) == {}

@@ -128,7 +128,8 @@ def test_help_names_every_choice_and_three_examples(launch, capsys, tmp_path):
     extra.write_text("_target_: mine.Model\n")
     assert launch("--help", "--config-dir", str(tmp_path / "conf"), at=[]) == 0
     shown = capsys.readouterr().out
-    for group in sorted(p for p in conf_dir().iterdir() if p.is_dir() and p.name != "hydra"):
+    assert "recipe" not in shown  # it follows from model and backbone
+    for group in sorted(p for p in conf_dir().iterdir() if p.is_dir() and p.name not in ("hydra", "recipe")):
         for choice in group.glob("*.yaml"):
             assert choice.stem in shown
     assert "mine" in shown

@@ -228,3 +228,18 @@ def test_parts_without_one_to_train_on_are_an_error(image_folder, tmp_path):
     for part in ("val", "test"):
         image_folder(classes=2, root=tmp_path / "root" / part)
     assert "no train beside them" in refusal(tmp_path / "root")
+
+
+class TestMedianShorterSide:
+    def test_looks_at_evenly_spaced_files(self, image_folder, monkeypatch):
+        monkeypatch.setattr("headstart.data.image_folder.MAX_MEASURED_FILES", 4)
+        root = image_folder(classes=["ant"], per_class=4, size=10)
+        larger = image_folder(classes=["bee"], per_class=12, size=40, root=root.parent / "larger")
+        (larger / "bee").rename(root / "bee")
+        assert ImageFolder(root=str(root)).median_shorter_side == 40
+
+    def test_is_none_where_no_file_can_be_read(self, image_folder):
+        root = image_folder(per_class=2)
+        for path in root.rglob("*.png"):
+            path.write_text("no image")
+        assert ImageFolder(root=str(root)).median_shorter_side is None

@@ -10,6 +10,8 @@ from headstart.backbones.packaged_weights import PACKAGED_WEIGHTS
 from headstart.backbones.weights import describe_weights
 from headstart.errors import HeadstartError
 
+AUTO_WEIGHTS = "auto"  # stands in conf/backbone/auto.yaml until the images have decided
+
 
 def resolve_architecture(settings: dict[str, Any] | None) -> dict[str, Any]:
     """The network without weights, ``{"name", "options"}``: a scratch model and a transfer model share it."""
@@ -31,6 +33,11 @@ def resolve_backbone(settings: dict[str, Any] | None) -> dict[str, Any]:
     for key in ("mean", "std"):
         _check_triple(key, given[key])
     weights = str(given["weights"] if given["weights"] is not None else "none")
+    if weights == AUTO_WEIGHTS:
+        raise HeadstartError(
+            "backbone.weights=auto: only headstart-train chooses by the images; give embedded, "
+            f"{', '.join(PACKAGED_WEIGHTS)}, hub, none, a file or a Headstart run"
+        )
     described = describe_weights(weights, given["name"])
     name = given["name"] or described["name"]
     if weights in ("embedded", *PACKAGED_WEIGHTS) and name != described["name"]:

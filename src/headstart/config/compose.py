@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from headstart.config.command_line import CommandLine, parse_command_line
 from headstart.config.overrides import override_key
-from headstart.config.shipped import conf_dir
+from headstart.config.shipped import DERIVED_GROUPS, conf_dir
 from headstart.config.suggestions import format_suggestions, suggest_closest
 from headstart.errors import HeadstartError
 
@@ -39,9 +39,11 @@ class ComposedCommand:
             swept key.
         sweeps: the values of each swept key, in Hydra's order; empty for a single run.
         multirun: whether Hydra sweeps (``-m``, or ``hydra.mode`` of an experiment).
-        overrides: the overrides that compose ``config``.
+        overrides: the overrides as typed, of a sweep with the first value of each swept key.
         config_name: name of the primary configuration.
         config_dir: folder of further choices (``--config-dir``).
+        auto_overrides: what ``auto`` stands for in ``config``, by key; see ``config/auto_settings.py``.
+        auto_reason: the figure that decided, in one line.
 
     Example:
         >>> compose_command(["-m", "model=frozen,finetune"]).sweeps
@@ -54,6 +56,8 @@ class ComposedCommand:
     overrides: list[str]
     config_name: str = CONFIG_NAME
     config_dir: Path | None = None
+    auto_overrides: dict[str, str] = field(default_factory=dict)
+    auto_reason: str = ""
 
 
 def compose_command(argv: list[str]) -> ComposedCommand | None:
@@ -81,6 +85,7 @@ def compose_first_run(line: CommandLine) -> ComposedCommand:
     composer = _Composer(line.values.get("--config-name", CONFIG_NAME), line.config_dir)
     with open_hydra():
         typed = composer.parse(line.overrides)
+        _check_derived_groups(typed)
         config = composer.compose([_first_choice(override) for override in typed])
         multirun = _is_multirun(line, config)
         params = (OmegaConf.select(config, "hydra.sweeper.params") or {}) if multirun else {}
@@ -208,7 +213,8 @@ class _Composer:
     def _list_keys(self, overrides: list[str]) -> list[str]:
         """Each key and group that an override may name."""
         config = compose(self.config_name, self._with_search_path(overrides), return_hydra_config=True)
-        return [*_config_loader().list_groups(""), *_iterate_keys(OmegaConf.to_container(config, resolve=False))]
+        groups = [group for group in _config_loader().list_groups("") if group not in DERIVED_GROUPS]
+        return [*groups, *_iterate_keys(OmegaConf.to_container(config, resolve=False))]
 
     def _choice_error(self, group: str, choice: str) -> HeadstartError:
         options = self.group_options(group)
@@ -244,6 +250,16 @@ def _is_multirun(line: CommandLine, config: DictConfig) -> bool:
     if "--run" in line.values and mode == RunMode.MULTIRUN:
         raise HeadstartError("--run: the configuration asks for a sweep; leave it out, or add hydra.mode=RUN")
     return line.is_multirun or mode == RunMode.MULTIRUN
+
+
+def _check_derived_groups(typed: list[Override]) -> None:
+    """Raises HeadstartError for a group that follows from others."""
+    for override in typed:
+        if override_key(override.key_or_group) in DERIVED_GROUPS:
+            raise HeadstartError(
+                f"{override.input_line}: it follows from model and backbone; leave it out, and give the model's keys, "
+                "such as model.epochs"
+            )
 
 
 def _sweep_key(override: Override) -> str:

@@ -4,7 +4,7 @@ from pathlib import Path
 from string import Template
 
 from headstart.config.command_line import CommandLine
-from headstart.config.shipped import conf_dir, read_shipped_yaml
+from headstart.config.shipped import DERIVED_GROUPS, conf_dir, read_shipped_yaml
 from headstart.version import __version__
 
 
@@ -26,7 +26,7 @@ def format_help(config_dir: Path | None) -> str:
     for folder in filter(None, (conf_dir(), config_dir)):
         for path in folder.rglob("*.yaml"):
             group = path.parent.relative_to(folder).as_posix()
-            if group != "." and not group.startswith("hydra"):
+            if group not in (".", *DERIVED_GROUPS) and not group.startswith("hydra"):
                 choices.setdefault(group, set()).add(path.stem)
     groups = "".join(f"{group}: {', '.join(sorted(names))}\n" for group, names in sorted(choices.items()))
     return Template(template).substitute(APP_CONFIG_GROUPS=groups).rstrip()

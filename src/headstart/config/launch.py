@@ -5,13 +5,16 @@ import multiprocessing
 import os
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
-from headstart.config.command_line import TRAIN_PROGRAM, parse_command_line
-from headstart.config.compose import ComposedCommand, compose_command, compose_first_run
+from headstart.config.auto_settings import resolve_auto_settings
+from headstart.config.command_line import TRAIN_PROGRAM, CommandLine, parse_command_line
+from headstart.config.compose import ComposedCommand, compose_command, compose_first_run, replace_values
+from headstart.config.data_module import clear_source_cache
 from headstart.config.help import print_help_or_version
 from headstart.config.overrides import quote_overrides
 from headstart.errors import HeadstartError, is_disk_full
@@ -38,13 +41,26 @@ def launch_hydra(
     line = parse_command_line(argv)
     if print_help_or_version(line):
         return 0
+    clear_source_cache()
     if "--cfg" in line.values:
-        # Hydra shows the configuration of one run; of a sweep that is the first.
-        argv = [*compose_first_run(line).overrides, *(word for word in line.flags if word not in ("-m", "--multirun"))]
-    elif (command := compose_command(argv)) and check:
-        check(command)
+        argv = _list_shown_words(line)
+    elif command := compose_command(argv):
+        if not command.multirun:  # the runs of a sweep may differ in it, see plan_sweep
+            command = resolve_auto_settings(command)
+            argv = [*replace_values(line.overrides, command.auto_overrides), *line.flags]
+        if check:
+            check(command)
     call_hydra(task, argv)
     return 0
+
+
+def _list_shown_words(line: CommandLine) -> list[str]:
+    """The command line with which Hydra shows the configuration of one run; of a sweep that is the first."""
+    command = compose_first_run(line)
+    with suppress(HeadstartError):  # without its images, auto stays
+        command = resolve_auto_settings(command)
+    flags = [word for word in line.flags if word not in ("-m", "--multirun")]
+    return [*replace_values(command.overrides, command.auto_overrides), *flags]
 
 
 def call_hydra(task: Callable[[], Any], argv: list[str]) -> None:

@@ -5,6 +5,8 @@ from typing import Any
 
 import yaml
 
+DERIVED_GROUPS = ("recipe",)  # their choice follows from other groups; nobody types it
+
 
 def conf_dir() -> Path:
     """The folder of the configuration: inside the package in a wheel, at the root in a clone."""

@@ -101,10 +101,11 @@ def check_overrides_take_effect(arms: Sequence[DictConfig], overrides: Sequence[
     """
     choices = read_shipped_yaml("train")["defaults"]
     default_backbone = next(f"backbone={choice['backbone']}" for choice in choices if "backbone" in choice)
+    untyped = (default_backbone, "backbone=auto")  # the defaults, written out
     models = ", ".join(dict.fromkeys(arm.hydra.runtime.choices.model for arm in arms))
     for override in overrides:
         key = override_key(override)
-        if override == default_backbone:
+        if override in untyped:
             continue
         if re.match(r"backbone(\.|$)", key) and not any(_is_backbone_read(arm, key) for arm in arms):
             raise HeadstartError(f"{override}: model={models} reads no {key}; leave it out, or choose another model")
@@ -259,6 +260,11 @@ def _check_constructor_arguments(cfg: DictConfig, overrides: Sequence[str]) -> N
             if key not in accepted and not (node == "data" and key in DATA_MODULE_KEYS):
                 end = suggest_closest(key, accepted, f"{node}.") or f" ({', '.join(accepted)})"
                 raise HeadstartError(f"no key '{node}.{key}': {cfg[node]._target_} takes no such argument{end}")
+
+
+def reads_backbone(arm: DictConfig) -> bool:
+    """Whether the model of a configuration takes anything of ``backbone``."""
+    return _is_backbone_read(arm, "backbone")
 
 
 def _is_backbone_read(arm: DictConfig, key: str) -> bool:

@@ -1,6 +1,8 @@
 """Image folders: ``root/<class>/*`` or ``root/{train,val,test}/<class>/*``."""
 
 import hashlib
+import statistics
+import warnings
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -13,11 +15,15 @@ from headstart.data.catalog import Catalog
 from headstart.data.exact_copies import group_duplicates
 from headstart.data.image_source import ImageSource
 from headstart.data.layout.class_folders import describe_missing_classes
+from headstart.data.layout.layout import Layout
 from headstart.data.layout.scan import LabeledFile, relative_name, scan_folder
 from headstart.data.threads import thread_map
 from headstart.decoding.bit_depth import DepthError
+from headstart.decoding.decoder import read_shorter_side
 from headstart.errors import HeadstartError, join_with_limit
 from headstart.file_names import encode_name
+
+MAX_MEASURED_FILES = 500  # headers that tell how large the images of a folder are
 
 
 @dataclass(eq=False)
@@ -29,7 +35,7 @@ class ImageFolder(ImageSource):
         root = self._resolve_root()
         if self.image_size is None:
             raise HeadstartError("data.image_size=null: photographs differ in size; give a number of pixels")
-        layout, files = scan_folder(root)
+        layout, files = self._scan
         notes = (*(note.text for note in layout.notes), *describe_missing_classes(layout.classes))
         return _build_catalog(
             root,
@@ -47,10 +53,28 @@ class ImageFolder(ImageSource):
     def name(self) -> str:
         return encode_name(self._resolve_root().absolute().name)
 
+    @cached_property
+    def median_shorter_side(self) -> int | None:
+        """Median of the shorter sides (pixels) in the headers of at most 500 files, evenly spaced in the sorted list.
+
+        None where none of them can be read.
+        """
+        _, files = self._scan
+        count = min(len(files), MAX_MEASURED_FILES)
+        measured = [files[i * len(files) // count].path for i in range(count)]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow on odd metadata; a file that cannot be read is named later
+            sides = [side for side in map(read_shorter_side, measured) if side]
+        return statistics.median_low(sides) if sides else None
+
     def audit(self) -> dict[str, Any] | None:
         from headstart.data.audit.audit import audit_folder
 
         return audit_folder(self._resolve_root()).summary()
+
+    @cached_property
+    def _scan(self) -> tuple[Layout, tuple[LabeledFile, ...]]:
+        return scan_folder(self._resolve_root())
 
     def _resolve_root(self) -> Path:
         if not self.root:

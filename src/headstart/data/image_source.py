@@ -171,6 +171,11 @@ class ImageSource(ABC):
         texts = [*([f"passed over: {ignored}"] if ignored else []), *self.catalog.notes]
         return [f"data.root={self.root}: {text}" for text in texts]
 
+    @property
+    def median_shorter_side(self) -> int | None:
+        """Median of the shorter sides of the images as they are stored, in pixels; None where they are not files."""
+        return None
+
     def audit(self) -> dict[str, Any] | None:
         """The summary of an audit for a report; None for images that a user cannot change."""
         return None

@@ -116,6 +116,14 @@ def is_deep_file(path: Path) -> bool:
         return False
 
 
+def read_shorter_side(path: Path) -> int:
+    """Pixels of the shorter side, by the file's header; 0 for a file that cannot be read."""
+    try:
+        return _process_image(path, lambda image: min(image.size))
+    except Exception:  # decoding will name it
+        return 0
+
+
 def read_extent(path: Path) -> Extent:
     """The range of the values of an image that is deeper than 8 bits; raises what broken files lead to."""
     return _process_image(path, image_extent)

@@ -17,6 +17,8 @@ DISK_BYTES_PER_RUN = 20_000_000  # a checkpoint of the embedded backbone, predic
 
 def print_plan(plan: SweepPlan) -> None:
     """Prints the plan to stderr."""
+    for reason in plan.auto_reasons:
+        print_auto_reason(reason)
     if plan.left_out_budgets:
         budgets = ", ".join(map(str, plan.left_out_budgets))
         _print_line(f"not tuned, since nothing validates: {budgets} labels per class")
@@ -33,6 +35,12 @@ def print_plan(plan: SweepPlan) -> None:
             prefix + format_power(size, plan) for prefix, size in zip(prefixes, sizes, strict=True)
         ):
             _print_line(line)
+
+
+def print_auto_reason(reason: str) -> None:
+    """Prints what ``auto`` stands for and why; nothing where no image was measured."""
+    if reason:
+        _print_line(escape_control_characters(reason))
 
 
 def print_remarks(source: "ImageSource") -> None:

@@ -40,6 +40,7 @@ class SweepPlan:
         seconds_per_run: measured on the finished runs, else estimated (s).
         audit_configs: a configuration of each folder of images, with all labels.
         test_sizes: of each data set.
+        auto_reasons: what ``auto`` stands for, and the figure that decided, a line for each data set.
         left_out_budgets: budgets that fit the data and cannot be tuned, since no image validates.
         has_other_comparison: whether finished runs declared another comparison.
 
@@ -56,6 +57,7 @@ class SweepPlan:
     seconds_per_run: float = 0.0
     audit_configs: tuple[DictConfig, ...] = ()
     test_sizes: tuple[TestSize, ...] = ()
+    auto_reasons: tuple[str, ...] = ()
     left_out_budgets: tuple[int, ...] = ()
     has_other_comparison: bool = False
 

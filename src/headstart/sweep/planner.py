@@ -14,6 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from headstart.compare.arm_names import arm_names
 from headstart.compare.declaration import DEFAULT_CONTRAST, Comparison
+from headstart.config.auto_settings import AutoChoice, choose_auto_settings, resolve_auto_settings
 from headstart.config.compose import ComposedCommand, compose_with, replace_values
 from headstart.config.data_module import clear_source_cache, load_source
 from headstart.config.identity import arm_settings, format_run_name, identify_run
@@ -34,7 +35,7 @@ from headstart.file_names import quote_for_shell
 from headstart.models.recipe import epochs_for
 from headstart.runs.result import RunResult, read_finished_result
 from headstart.runs.sweep_file import PlannedRun, SweepCommand
-from headstart.sweep.announce import print_remarks
+from headstart.sweep.announce import print_auto_reason, print_remarks
 from headstart.sweep.estimate import estimate_seconds, workers_and_threads
 from headstart.sweep.hydra_options import check_hydra_options
 from headstart.sweep.plan import SweepPlan, TestSize
@@ -47,6 +48,18 @@ if TYPE_CHECKING:
 
 BUDGET_KEY, FOLD_KEY = "data.labels_per_class", "data.fold"
 WITHIN_ARM_KEYS = {"seed", BUDGET_KEY, FOLD_KEY}  # what runs of one arm differ by
+
+
+@dataclass(frozen=True)
+class _Arm:
+    """An arm on one data set: its swept choices, and its configuration with the first seed and budget.
+
+    ``auto`` is what stands in it for settings that are ``auto``.
+    """
+
+    choices: tuple[str, ...]
+    config: DictConfig
+    auto: AutoChoice
 
 
 @dataclass(frozen=True)
@@ -86,6 +99,7 @@ def _check_run(command: ComposedCommand) -> None:
     check_trainer_limits(config, [source])
     check_callbacks(config, [source])
     read_finished_result(directory, identity)  # raises where the directory holds another run
+    print_auto_reason(command.auto_reason)
     print_remarks(source)
 
 
@@ -100,16 +114,17 @@ def plan_sweep(command: ComposedCommand) -> SweepPlan:
     """
     check_command(command)
     clear_source_cache()
-    config = command.config
-    check_config(config, command.overrides)
+    check_config(command.config, command.overrides)
     _check_choices(command.sweeps)
     sweeps = dict(command.sweeps)
-    arms = _compose_arms(command)
+    planned_arms = _compose_arms(command)
+    arms = [(arm.choices, arm.config) for arm in planned_arms]
     check_overrides_take_effect([arm for _, arm in arms], command.overrides)
     sources = [_load_arm_source(arm) for _, arm in arms]
     for (_, arm), source in zip(arms, sources, strict=True):
         check_starting_weights(arm, source)
     _check_contrast_arms([arm for _, arm in arms], sources)
+    config = resolve_auto_settings(command).config
     left_out: tuple[int, ...] = ()
     if BUDGET_KEY not in sweeps and config.data.labels_per_class == "auto":
         fitting, left_out = _find_budgets(config, sources)
@@ -133,7 +148,7 @@ def plan_sweep(command: ComposedCommand) -> SweepPlan:
     directory = _choose_directory(config, sweeps)
     for source in sources:
         check_outside_images(directory, source)
-    jobs = _list_jobs(command, dict(arms), sweeps, directory)
+    jobs = _list_jobs(command, {arm.choices: arm for arm in planned_arms}, sweeps, directory)
     runs = tuple(_plan_run(job.config) for job in jobs)
     _check_choices_differ(sweeps, runs)
     results = {run.directory: read_finished_result(directory / run.directory, run.identity) for run in runs}
@@ -170,6 +185,7 @@ def plan_sweep(command: ComposedCommand) -> SweepPlan:
             _merge_values(arm, seed=0, data={"labels_per_class": None}) for arm in reversed(list(folders.values()))
         ),
         test_sizes=tuple(_measure_test_part(source) for source in sources),
+        auto_reasons=_list_auto_reasons(planned_arms),
         left_out_budgets=left_out,
         has_other_comparison=any(result.compare not in ({}, comparison) for result in finished.values()),
     )
@@ -207,25 +223,39 @@ def _find_budgets(config: DictConfig, sources: list["ImageSource"]) -> tuple[lis
     return [budget for budget in fitting if budget >= MIN_LABELS_TO_VALIDATE], left_out
 
 
-def _compose_arms(command: ComposedCommand) -> list[tuple[tuple[str, ...], DictConfig]]:
-    """The swept choices and the configuration of each arm and data set, with the first seed and budget.
+def _compose_arms(command: ComposedCommand) -> list[_Arm]:
+    """The arms of a sweep, each on each data set.
 
     Raises:
         HeadstartError: a choice that makes no sense.
     """
     axes = {key: choices for key, choices in command.sweeps.items() if key not in WITHIN_ARM_KEYS}
+    autos: dict[tuple[str, ...], AutoChoice] = {}  # a model chooses neither images nor backbone: arms share them
     arms = []
     for choices in product(*axes.values()):
-        arm = _compose_arm(command, dict(zip(axes, choices, strict=True)))
+        values = dict(zip(axes, choices, strict=True))
+        shared = tuple(choice for key, choice in values.items() if key.partition(".")[0] != "model")
+        auto = autos.get(shared)
+        arm = _compose_arm(command, values, auto.overrides if auto else {})
         check_config(arm, command.overrides)
+        if auto is None:
+            auto = autos[shared] = choose_auto_settings(arm)
+            arm = _compose_arm(command, values, auto.overrides) if auto.overrides else arm
         _check_settings(arm)
-        arms.append((choices, arm))
+        arms.append(_Arm(choices, arm, auto.restrict_to(arm)))
     return arms
 
 
-def _compose_arm(command: ComposedCommand, choices: dict[str, str]) -> DictConfig:
+def _list_auto_reasons(arms: list[_Arm]) -> tuple[str, ...]:
+    """The lines about ``auto``, each once, and none that is a part of another."""
+    choices = [arm.auto for arm in arms]
+    whole = [choice for choice in choices if not any(choice.is_part_of(other) for other in choices)]
+    return tuple(dict.fromkeys(choice.reason for choice in whole if choice.reason))
+
+
+def _compose_arm(command: ComposedCommand, choices: dict[str, str], auto: dict[str, str]) -> DictConfig:
     try:
-        config = compose_with(command, choices)
+        config = compose_with(command, choices | auto)
     except HeadstartError as error:
         arm = ", ".join(f"{key}={choice}" for key, choice in choices.items())
         raise HeadstartError(f"with {arm}: {error}") from error
@@ -235,7 +265,7 @@ def _compose_arm(command: ComposedCommand, choices: dict[str, str]) -> DictConfi
 
 
 def _list_jobs(
-    command: ComposedCommand, arms: dict[tuple[str, ...], DictConfig], sweeps: dict[str, list[str]], directory: Path
+    command: ComposedCommand, arms: dict[tuple[str, ...], _Arm], sweeps: dict[str, list[str]], directory: Path
 ) -> list[_Job]:
     """The runs in Hydra's order: the last swept key varies fastest."""
     # Hydra adds the overrides of its own options to each job.
@@ -252,7 +282,8 @@ def _list_jobs(
         if FOLD_KEY in values:
             settings["data"]["fold"] = int(values[FOLD_KEY])
         arm = arms[tuple(values[key] for key in axes)]
-        jobs.append(_Job(_merge_values(arm, **settings), replace_values(typed, values)))
+        overrides = replace_values(typed, values | arm.auto.overrides)
+        jobs.append(_Job(_merge_values(arm.config, **settings), overrides))
     return jobs
 
 
