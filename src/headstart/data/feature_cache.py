@@ -251,7 +251,7 @@ def list_stores() -> list[StoreInfo]:
 
 def _feature_id(image: np.ndarray, view: str) -> bytes:
     digest = hashlib.sha256(f"{view} {image.shape} ".encode())
-    digest.update(np.ascontiguousarray(image))
+    digest.update(image.tobytes())
     return digest.digest()[:ID_BYTES]
 
 

@@ -40,7 +40,8 @@ from headstart.runs.lock import lock_run_directory
 from headstart.runs.refit_card import RefitCard, read_finished_refit, write_refit_card
 from headstart.runs.result import RunResult
 from headstart.training.context import RunContext
-from headstart.training.trainer import VALIDATION_OPTIONS, check_callbacks
+from headstart.training.trainer import check_callbacks
+from headstart.training.trainer_limits import VALIDATION_OPTIONS
 from headstart.training.tuning import Trial, best_trial
 
 EPOCH_CHOICE_CALLBACK = "EarlyStopping"  # what it decides, the sweep has decided

@@ -98,7 +98,7 @@ class NearestNeighbors(FittedHead):
         >>> L.Trainer(max_epochs=1).fit(model, datamodule)
     """
 
-    head: NeighborHead
+    head: NeighborHead  # type: ignore[assignment]
 
     def __init__(
         self, spec: ImageSpec | Mapping[str, Any], backbone: dict[str, Any] | None = None, epochs: int = 1
