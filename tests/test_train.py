@@ -217,6 +217,27 @@ class TestResume:
         assert are_equal(load_weights(whole), load_weights(resumed))
         assert_same_files(whole, resumed, run_directory.PREDICTIONS_FILE, run_directory.METRICS_FILE)
 
+    @pytest.mark.parametrize(
+        "ending",
+        [
+            ["callbacks=early_stopping", "callbacks.early_stopping.patience=1"],
+            ["+trainer.max_steps=4", "data.batch_size=24", "data.validation=0"],  # two epochs
+        ],
+        ids=["early stopping", "steps"],
+    )
+    def test_a_run_interrupted_after_its_last_epoch_trains_no_longer(
+        self, image_folder, command, monkeypatch, tmp_path, validation_accuracies, ending
+    ):
+        words = [*TINY, f"data.root={image_folder(per_class=30)}", "model.epochs=6", RESUME_POINTS, *ending]
+        validation_accuracies(0.5, 0.4, 0.9, 0.9, 0.9, 0.9)
+        whole = find_run(command(*words, folder=tmp_path / "whole").folder)
+        with monkeypatch.context() as patch:
+            patch.setattr(RunCheckpoint, "on_train_end", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt()))
+            assert command(*words, folder=tmp_path / "stopped").code == 130
+        resumed = find_run(command(*words, folder=tmp_path / "stopped").folder)
+        assert json.loads((resumed / run_directory.RESULT_FILE).read_text())["epochs"] == 2
+        assert_same_files(whole, resumed, run_directory.PREDICTIONS_FILE, run_directory.METRICS_FILE)
+
     def test_cost_counts_the_seconds_before_the_interruption(self, images, command, monkeypatch):
         save = RunCheckpoint.save_resume_point
 

@@ -21,6 +21,7 @@ from headstart.process import format_error, prepare_process, run_command
 from headstart.runs import run_directory
 from headstart.runs.lock import lock_run_directory
 from headstart.runs.result import RunResult, delete_failed_result, read_finished_result, read_result, write_result
+from headstart.sweep.planner import check_command
 from headstart.training.context import RunContext
 from headstart.training.run_metadata import describe_run
 
@@ -33,8 +34,7 @@ def train(cfg: DictConfig) -> RunResult:
     Raises:
         HeadstartError: settings or images are wrong; before training where it can be known then.
     """
-    context = RunContext.from_hydra()
-    source = load_source(cfg)
+    context, source = RunContext.from_hydra(), load_source(cfg)
     identity = compute_identity(cfg, source.digest)
     if is_sweep_job():
         return train_in_directory(cfg, source, identity, context)
@@ -87,8 +87,6 @@ def fit_and_test(cfg: DictConfig, source: ImageSource, run: RunResult, context: 
 
 def run_train_command() -> int:
     """Runs the command line of this process; returns its exit code."""
-    from headstart.sweep.planner import check_command
-
     return launch_hydra(train, sys.argv[1:], check_command)
 
 

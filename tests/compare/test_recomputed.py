@@ -113,10 +113,10 @@ class TestReportNumbers:
         assert [m["image"] for m in evaluation["mistakes"]] == list(wrong.index[:12])
         first = evaluation["mistakes"][0]
         assert (
-            first["said"][0]["probability"] == pytest.approx(wrong.iloc[0])
-            and first["said"][0]["class"] != first["class"]
+            first["predictions"][0]["probability"] == pytest.approx(wrong.iloc[0])
+            and first["predictions"][0]["class"] != first["class"]
         )
-        assert {prediction["arm"] for prediction in first["said"]} == {
+        assert {prediction["arm"] for prediction in first["predictions"]} == {
             "finetune",
             "frozen",
             "scratch_backbone",
@@ -130,6 +130,6 @@ class TestReportNumbers:
             one, other = (frame[frame["arm"] == pair[k]].sort_index() for k in ("first", "second"))
             assert pair["same"] == pytest.approx((one["predicted"] == other["predicted"]).mean())
             assert pair["both_right"] == pytest.approx((one["right"] & other["right"]).mean())
-            assert pair["first_alone"] == pytest.approx((one["right"] & ~other["right"]).mean())
-            shares = [pair[k] for k in ("both_right", "first_alone", "second_alone", "both_wrong")]
+            assert pair["first_right"] == pytest.approx((one["right"] & ~other["right"]).mean())
+            shares = [pair[k] for k in ("both_right", "first_right", "second_right", "both_wrong")]
             assert sum(shares) == pytest.approx(1)

@@ -3,6 +3,7 @@
 from contextlib import nullcontext
 
 import pytest
+from hydra.core.hydra_config import HydraConfig
 from omegaconf import OmegaConf
 
 from headstart.config import logger_options
@@ -52,6 +53,14 @@ class TestListCallbackNodes:
 
 
 class TestCallbackSettings:
+    def test_names_values_of_hydra_that_a_run_has(self, monkeypatch):
+        monkeypatch.setattr(HydraConfig.instance(), "cfg", None)  # as in planning
+        cfg = config({"mine": {"_target_": "a.Mine", "folder": "${hydra:runtime.output_dir}/mine", "seed": "${seed}"}})
+        cfg.seed = 3
+        settings = callback_settings(cfg)["callbacks.mine"]
+        assert settings == {"_target_": "a.Mine", "folder": "hydra:runtime.output_dir/mine", "seed": 3}
+        assert list_callback_nodes(cfg)["callbacks.mine"].folder == "hydra:runtime.output_dir/mine"
+
     def test_leaves_out_callbacks_that_only_show(self):
         shown = [f"{LIGHTNING}.{name}" for name in ("TQDMProgressBar", "RichModelSummary", "LearningRateMonitor")]
         own = {"run_checkpoint": {"_target_": "headstart.training.callbacks.RunCheckpoint", "every_seconds": 3}}

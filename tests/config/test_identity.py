@@ -26,7 +26,9 @@ def identity(image_folder, tmp_path):
 @pytest.mark.parametrize(
     "change",
     ["seed=1", "data.labels_per_class=5", "model.head_lr=1", "trainer.max_epochs=3", "trainer.precision=bf16-mixed",
-     "data.image_size=8", "data.batch_size=4", "model=frozen", "backbone.weights=none"],
+     "data.image_size=8", "data.batch_size=4", "model=frozen", "backbone.weights=none", "+trainer.gradient_clip_val=1",
+     "+trainer.max_steps=9", "+trainer.accumulate_grad_batches=2", "+trainer.overfit_batches=2",
+     "+trainer.limit_test_batches=2"],
 )  # fmt: skip
 def test_whatever_the_outcome_depends_on_makes_another_run(identity, change):
     assert identity() != identity(change)

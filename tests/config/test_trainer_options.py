@@ -14,6 +14,11 @@ from headstart.errors import HeadstartError
 DEFAULT = {"_target_": "lightning.Trainer", "max_epochs": None, "accelerator": "cpu", "devices": 1}
 
 
+class OpenTrainer:
+    def __init__(self, **kwargs):
+        self.options = kwargs
+
+
 def check(**options):
     check_trainer_options(OmegaConf.create({**DEFAULT, **options}))
 
@@ -48,6 +53,14 @@ class TestCheckTrainerOptions:
     def test_rejects_options_without_effect(self, option):
         with pytest.raises(HeadstartError, match=rf"trainer\.{next(iter(option))}"):
             check(**option)
+
+    @pytest.mark.parametrize("value", [False, True, "csv"])
+    def test_rejects_loggers_beside_their_group(self, value):
+        with pytest.raises(HeadstartError, match=rf"trainer\.logger={value}: loggers are named by their group"):
+            check(logger=value)
+
+    def test_takes_any_key_of_a_trainer_that_takes_any(self):
+        check(_target_=f"{__name__}.OpenTrainer", log_every_n_steps=1)
 
 
 class TestFindDebugReason:

@@ -76,6 +76,14 @@ class TestDataModuleSource:
         with pytest.raises(HeadstartError, match="gives other pixels each time in the train part"):
             DataModuleSource(module=module).catalog  # noqa: B018
 
+    def test_refuses_another_split_of_another_instance(self):
+        first, same, other = (DataModuleSource(module=ShapesDataModule()) for _ in range(3))
+        first.check_equal(same)
+        test_images = other.module.test_dataloader().dataset.tensors
+        other.module.test_dataloader = lambda: DataLoader(TensorDataset(*(part.flip(0) for part in test_images)))
+        with pytest.raises(HeadstartError, match="each time it is set up"):
+            first.check_equal(other)
+
     def test_refuses_what_is_no_data_module(self):
         with pytest.raises(HeadstartError, match="list is no LightningDataModule"):
             DataModuleSource(module=[])
@@ -93,6 +101,12 @@ class TestCommand:
             return command(*options, "trainer.max_epochs=1", "hydra.run.dir=run", *words)
 
         return run
+
+    def test_refuses_a_module_that_splits_at_random(self, run_shapes, monkeypatch):
+        seeds = iter(range(100))
+        monkeypatch.setattr(ShapesDataModule, "test_dataloader", lambda self: self._build_loader(next(seeds)))
+        refused = run_shapes()
+        assert refused.code == 1 and "seed its split" in refused.err and not (refused.folder / "run").exists()
 
     def test_trains_on_a_users_own_module(self, run_shapes):
         done = run_shapes("data.labels_per_class=5")

@@ -41,6 +41,11 @@ def test_other_swept_keys_are_counted(planned):
     assert "2 runs (2 of model.head_lr)" in format_plan(plan)
 
 
+def test_a_swept_group_is_counted_in_the_plural(planned):
+    plan = planned("seed=0", "model=frozen", "data.labels_per_class=20", "callbacks=default,early_stopping")
+    assert "2 runs (2 callbacks)" in format_plan(plan)
+
+
 def test_auto_budgets_fit_the_images(planned):
     assert planned("seed=0", "model=frozen").command.budgets == (5, 10, 20)
 
@@ -126,13 +131,18 @@ def test_finished_runs_are_not_pending(planned):
     assert again.command.runs[2] not in [run for run, _ in again.pending]
 
 
-def test_another_comparison_of_finished_runs_is_reported(planned):
+def test_another_comparison_of_finished_runs_is_reported(planned, capsys):
     words = ("seed=0", "data.labels_per_class=5")
     plan = planned(*words)
     run = plan.command.runs[0]
     write_finished(plan.directory / run.directory, run.identity, compare=plan.command.comparison)
     assert not planned(*words).has_other_comparison
-    assert planned(*words, "compare.margin=0.02").has_other_comparison
+    other = planned(*words, "compare.margin=0.02")
+    assert other.has_other_comparison
+    print_plan(planned(*words))
+    assert "another comparison" not in capsys.readouterr().err
+    print_plan(other)
+    assert "runs of this sweep declared another comparison before they trained" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -145,6 +155,19 @@ def test_another_comparison_of_finished_runs_is_reported(planned):
 def test_choices_that_would_be_one_run_are_refused(planned, typed, told):
     with pytest.raises(HeadstartError, match=told):
         planned(typed)
+
+
+@pytest.mark.parametrize(
+    ("typed", "told"),
+    [
+        ("logger=none,csv", r"logger=none,csv: both are the same run; .*logger=\[csv,tensorboard\]"),
+        ("callbacks=default,early_stopping,none", "callbacks=default,none: both are the same run"),
+        ("data.num_workers=0,1", r"data\.num_workers=0,1: both are the same run"),
+    ],
+)
+def test_choices_without_effect_are_refused(planned, typed, told):
+    with pytest.raises(HeadstartError, match=told):
+        planned("seed=0", "model=frozen", "data.labels_per_class=20", typed)
 
 
 def points(plan):
@@ -189,6 +212,8 @@ class TestHydraOptions:
             (["-m", "hydra/sweeper=basic"], "hydra/sweeper=basic: Headstart plans its sweeps"),
             (["-m", "hydra/launcher=raj"], r"no choice 'raj' in group 'hydra/launcher'.*choices: basic, local"),
             (["hydra.launcher.workers=2"], "a single run needs no launcher"),
+            (["hydra/launcher=basic"], "a single run needs no launcher"),
+            (["+hydra.sweeper.params.seed='0,1'"], "a single run needs no sweeper"),
             (["-m", "hydra.launcher.workers=0"], r"hydra\.launcher\.workers=0: give 1 or more"),
             (["-m", "hydra.launcher.threads=-1"], r"hydra\.launcher\.threads=-1: give 1 or more"),
         ],

@@ -88,6 +88,10 @@ def fail_before_training(cfg):
     raise HeadstartError("no images")
 
 
+def count_threads(cfg):
+    return RunContext.from_hydra().threads
+
+
 class TestJobRunner:
     @pytest.fixture
     def runner(self, tmp_path):
@@ -116,6 +120,12 @@ class TestJobRunner:
         assert list(failing.run_pending()) == [0, 1] and runner.run_pending(wait=True) == {}
         result = read_result(tmp_path / "seed1")
         assert (result.error, result.identity, result.seed, result.settings) == ("no images", "id1", 1, {"lr": 1})
+
+    def test_gives_a_run_the_threads_of_its_sweep(self, runner, tmp_path):
+        runs = tuple(PlannedRun(f"seed{seed}", f"id{seed}", "x", {}, "y", None, seed) for seed in (0, 1))
+        append_sweep_command(tmp_path, SweepCommand("headstart-train -m seed=0,1", "", runs, {}, threads=3))
+        returns = replace(runner, task_function=count_threads).run_pending()
+        assert [job.return_value for job in returns.values()] == [3, 3]
 
     def test_skips_finished_jobs(self, runner):
         assert list(runner.run_pending()) == [0, 1] and runner.run_pending() == {}
@@ -208,7 +218,8 @@ def test_audits_images_before_training_and_reports_findings(image_folder, comman
 
 
 def test_every_folder_of_a_sweep_is_audited_once(image_folder, monkeypatch, tmp_path, plan_command):
-    one, other = (image_folder(classes=2, per_class=12, size=16, root=tmp_path / name) for name in ("one", "other"))
+    roots = [tmp_path / "one", tmp_path / "other"]
+    one, other = (image_folder(classes=2, per_class=12, size=16, root=root, seed=i) for i, root in enumerate(roots))
     (other / "class0" / "notes.txt").write_text("none")
     monkeypatch.chdir(tmp_path)
     asked = ["data.on_bad_file=skip", f"data.root={one},{other}", "data.batch_size=4,8"]

@@ -1,16 +1,22 @@
 """Tests of the Trainer, its callbacks and its loggers."""
 
+import sqlite3
+from contextlib import closing
 from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
+from filelock import FileLock, Timeout
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from lightning.pytorch.loggers import Logger
 from omegaconf import OmegaConf
 
 from headstart.config.trainer_options import check_trainer_options
+from headstart.data.paths import cache_dir
 from headstart.errors import HeadstartError
+from headstart.models.classifier import Classifier
 from headstart.runs import run_directory
 from headstart.runs.result import read_finished_result
 from headstart.training.trainer import (
@@ -20,6 +26,8 @@ from headstart.training.trainer import (
     build_loggers,
     build_trainer,
     check_callbacks,
+    close_loggers,
+    log_configuration,
 )
 
 DEFAULT = {"_target_": "lightning.Trainer", "max_epochs": None, "accelerator": "cpu", "devices": 1}
@@ -80,9 +88,10 @@ def build(directory, callbacks=(), **options):
     return build_trainer(cfg, directory, 3, callbacks)
 
 
-def configure(*nodes, logger=None, **options):
+def configure(*nodes, logger=None, model="headstart.models.ScratchCNN", **options):
     return OmegaConf.create(
         {
+            "model": {"_target_": model},
             "callbacks": {f"node{index}": node for index, node in enumerate(nodes)},
             "trainer": {**DEFAULT, **options},
             "logger": logger or {},
@@ -192,15 +201,22 @@ class TestCheckCallbacks:
         with pytest.raises(HeadstartError, match=r"trainer\.max_steps=4: .* an epoch has 5 steps; give 5 or more"):
             check_callbacks(configure(node, max_steps=4), [make_source()])
 
-    def test_rejects_options_of_a_validation_that_never_comes(self):
-        check_callbacks(configure(check_val_every_n_epoch=2), [make_source()])
-        with pytest.raises(HeadstartError, match=r"trainer\.check_val_every_n_epoch=2: no image validates"):
-            check_callbacks(configure(check_val_every_n_epoch=2), [make_source(num_val=0)])
+    def test_takes_a_metric_that_a_model_class_may_log_itself(self):
+        cfg = configure({"_target_": STOPPING, "monitor": "val/mine"}, model="photos.Mine")
+        check_callbacks(cfg, [make_source()])
+        with pytest.raises(HeadstartError, match="EarlyStopping watches val/mine, which this run does not log"):
+            check_callbacks(cfg, [make_source(num_val=0)])
 
     def test_rejects_a_callback_that_lacks_its_logger(self):
         node = {"_target_": "lightning.pytorch.callbacks.LearningRateMonitor"}
         with pytest.raises(HeadstartError, match=r"LearningRateMonitor writes to a logger.*; add logger=csv"):
             check_callbacks(configure(node), [make_source()])
+
+    def test_rejects_a_logger_that_lightning_would_drop(self):
+        logger = {"csv": {"_target_": "lightning.pytorch.loggers.CSVLogger", "save_dir": "."}}
+        check_callbacks(configure(logger=logger), [make_source()])
+        with pytest.raises(HeadstartError, match=r"^logger: trainer\.fast_dev_run=True drops each logger; leave"):
+            check_callbacks(configure(logger=logger, fast_dev_run=True), [make_source()])
 
 
 class TestBuildLoggers:
@@ -213,6 +229,44 @@ class TestBuildLoggers:
     def test_rejects_another_class(self):
         with pytest.raises(HeadstartError, match=r"logger\.csv: torch\.nn\.ReLU is no logger"):
             build_loggers(OmegaConf.create({"csv": {"_target_": "torch.nn.ReLU"}}))
+
+
+class LockReader(Logger):
+    """A logger that notes whether another process could build or fill one at the same time."""
+
+    name = version = None
+
+    def __init__(self):
+        self.is_locked = [self.read_lock()]
+
+    def read_lock(self):
+        (path,) = cache_dir().glob("*.lock")
+        try:
+            FileLock(path).acquire(timeout=0).lock.release()
+        except Timeout:
+            return True
+        return False
+
+    def log_hyperparams(self, params):
+        self.is_locked.append(self.read_lock())
+
+    def log_metrics(self, metrics, step=None):
+        pass
+
+
+class TestLoggerLock:
+    def test_is_held_while_a_logger_is_built_or_configured(self):
+        (logger,) = build_loggers(OmegaConf.create({"_target_": f"{__name__}.LockReader"}))
+        log_configuration(SimpleNamespace(loggers=[logger]), OmegaConf.create({"seed": 0}))
+        assert logger.is_locked == [True, True] and not logger.read_lock()
+
+
+class TestCloseLoggers:
+    def test_ends_an_experiment_that_can_be_ended(self):
+        ended = []
+        experiments = [SimpleNamespace(finish=lambda: ended.append("wandb")), SimpleNamespace(finish="a name"), None]
+        close_loggers(SimpleNamespace(loggers=[SimpleNamespace(experiment=each) for each in experiments]))
+        assert ended == ["wandb"]
 
 
 class TestRun:
@@ -264,6 +318,25 @@ class TestRun:
         for hparams in (run / "csv" / "version_0" / "hparams.yaml", run / "tensorboard" / "version_0" / "hparams.yaml"):
             assert "headstart.models.ScratchCNN" in hparams.read_text()
 
+    def test_fills_the_database_of_mlflow(self, images, command, monkeypatch):
+        pytest.importorskip("mlflow")
+        monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        done = command("-m", *TINY, f"data.root={images}", "logger=mlflow", "seed=0,1")
+        with closing(sqlite3.connect(done.folder / "mlflow.db")) as database:
+            runs = database.execute("SELECT name, status FROM runs ORDER BY name").fetchall()
+            metrics = database.execute("SELECT DISTINCT key FROM latest_metrics").fetchall()
+            (models,) = database.execute("SELECT COUNT(*) FROM params WHERE value LIKE '%ScratchCNN'").fetchone()
+        names = sorted(path.parent.name for path in done.folder.rglob(run_directory.RESULT_FILE))
+        assert done.code == 0 and runs == [(name, "FINISHED") for name in names] and len(runs) == 2
+        assert {("train/loss",), ("test/accuracy",)} <= set(metrics) and models == 2
+
+    def test_leaves_one_offline_folder_of_wandb_a_run(self, images, command):
+        pytest.importorskip("wandb")
+        done = command("-m", *TINY, f"data.root={images}", "logger=wandb", "seed=0,1")
+        runs = [path.parent for path in done.folder.rglob(run_directory.RESULT_FILE)]
+        assert done.code == 0 and len(runs) == 2
+        assert [len(list((run / "wandb").glob("offline-run-*/*.wandb"))) for run in runs] == [1, 1]
+
     def test_without_callbacks_still_leaves_its_result(self, images, command):
         done = command(*TINY, f"data.root={images}", "callbacks=none")
         (run,) = (path.parent for path in done.folder.rglob(run_directory.RESULT_FILE))
@@ -286,6 +359,22 @@ class TestDebugRun:
         (run,) = (path.parent for path in done.folder.rglob(run_directory.RESULT_FILE))
         assert done.code == 0 and read_finished_result(run).debug == reason
         assert f"debug run ({reason}): it counts in no verdict" in done.err
+
+    def test_overfits_the_same_batches_in_each_epoch(self, image_folder, command, monkeypatch):
+        step, sums = Classifier.training_step, {}
+
+        def record(self, batch, index):
+            sums.setdefault(self.current_epoch, []).append(int(batch[0].sum()))
+            return step(self, batch, index)
+
+        monkeypatch.setattr(Classifier, "training_step", record)
+        words = [
+            f"data.root={image_folder(classes=2, per_class=30)}",
+            "data.batch_size=8",
+            "+trainer.overfit_batches=2",
+        ]
+        assert command(*TINY, *words).code == 0
+        assert sums[0] == sums[1] and len(set(sums[0])) == 2
 
     def test_is_another_run_than_the_real_one(self, images, command):
         words = [*TINY[:-1], f"data.root={images}", "trainer.max_epochs=1", "trainer.accelerator=cpu"]

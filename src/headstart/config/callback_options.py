@@ -1,12 +1,15 @@
 """Reads and checks the nodes of callbacks, of ``cfg.callbacks`` and ``cfg.trainer.callbacks``. Torch-free."""
 
+import re
 from typing import Any
 
+from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from headstart.errors import HeadstartError
 
 LIGHTNING_PACKAGES = ("lightning.", "pytorch_lightning.")
+HYDRA_VALUE_PATTERN = re.compile(r"\$\{hydra:([^}]*)\}")
 RUN_CALLBACKS_PACKAGE = "headstart.training.callbacks."
 RUN_CALLBACK_OPTIONS = {"RunCheckpoint": "every_seconds", "ProgressLine": "refresh_seconds"}
 # Lightning's callbacks that show or write something and change no weight: they are no part of a run's identity.
@@ -43,11 +46,13 @@ REFUSED_CALLBACKS = {
 def list_callback_nodes(cfg: DictConfig) -> dict[str, DictConfig]:
     """Lists the node of each callback by its key, those of ``cfg.callbacks`` first.
 
-    A node that is null switches its callback off.
+    A node that is null switches its callback off. Before a run there is no ``${hydra:…}``: the text stays then.
 
     Raises:
         HeadstartError: a node names no class, or a callback of the run gets an option that it does not take.
     """
+    if not HydraConfig.initialized():
+        cfg = _keep_hydra_values(cfg)
     nodes: dict[str, Any] = {f"callbacks.{name}": node for name, node in (cfg.get("callbacks") or {}).items()}
     listed = cfg.trainer.get("callbacks")
     if listed is not None:
@@ -76,6 +81,20 @@ def _check_run_callback(key: str, node: DictConfig) -> None:
             raise HeadstartError(f"{key}.{name}={value}: give a number of seconds, 0 or more")
 
 
+def _keep_hydra_values(cfg: DictConfig) -> DictConfig:
+    """The configuration with ``hydra:KEY`` in place of ``${hydra:KEY}`` in callbacks: a value of the run alone.
+
+    A callback's identity must not depend on the run directory, whose name has the identity in it.
+    """
+    plain = {"callbacks": cfg.get("callbacks")}
+    if "callbacks" in cfg.trainer:
+        plain["trainer"] = {"callbacks": cfg.trainer.callbacks}
+    text = OmegaConf.to_yaml(OmegaConf.create(plain), resolve=False)
+    if "${hydra:" not in text:
+        return cfg
+    return OmegaConf.merge(cfg, OmegaConf.create(HYDRA_VALUE_PATTERN.sub(r"hydra:\1", text)))  # type: ignore[return-value]
+
+
 def is_run_callback(node: DictConfig) -> bool:
     """Whether the node is the run's checkpoint or its progress line."""
     return node._target_.startswith(RUN_CALLBACKS_PACKAGE)
@@ -92,6 +111,6 @@ def callback_settings(cfg: DictConfig) -> dict[str, Any]:
     """Returns the settings of each callback that can change the outcome, by its key."""
     return {
         key: OmegaConf.to_container(node, resolve=True)
-        for key, node in list_callback_nodes(cfg).items()
+        for key, node in list_callback_nodes(_keep_hydra_values(cfg)).items()
         if changes_outcome(node)
     }

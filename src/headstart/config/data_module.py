@@ -53,7 +53,10 @@ def build_source(node: Mapping[str, Any]) -> ImageSource:
 
     if isinstance(getattr(module, "source", None), ImageSource):
         return module.source
-    return DataModuleSource(module=module, **{key: node[key] for key in DATA_MODULE_KEYS})
+    settings = {key: node[key] for key in DATA_MODULE_KEYS}
+    source = DataModuleSource(module=module, **settings)
+    source.check_equal(DataModuleSource(module=build_data_module(node), **settings))
+    return source
 
 
 def build_data_module(node: DictConfig | Mapping[str, Any]) -> Any:

@@ -1,6 +1,5 @@
 """Checks ``cfg.trainer``: each key reaches Lightning's Trainer or is refused in one line. Torch-free."""
 
-import inspect
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,6 +8,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from headstart.config.callback_options import TIME_HINT
 from headstart.config.suggestions import suggest_closest
+from headstart.constructors import constructor_arguments
 from headstart.errors import HeadstartError, hint_at_text
 
 ONE_DEVICE_HINT = "a run trains on one device, and a sweep trains several runs at once"
@@ -19,7 +19,7 @@ REFUSED_TRAINER_OPTIONS: dict[str, tuple[tuple[Any, ...], str]] = {
     "barebones": ((False,), "the comparison needs the metrics that it switches off; leave it out"),
     "default_root_dir": ((None,), "name a run's folder by hydra.run.dir=PATH, a sweep's by hydra.sweep.dir=PATH"),
     "enable_checkpointing": ((None, True), "a run is tested and resumed from its checkpoints; leave it out"),
-    "logger": ((None, False), "name loggers by their group: logger=csv, or +logger.NAME._target_=CLASS"),
+    "logger": ((None,), "loggers are named by their group: logger=csv, or none by logger=none; leave it out"),
     "max_time": ((None,), TIME_HINT),
     "min_steps": ((None,), "a run ends after its epochs; give trainer.max_epochs"),
     "num_nodes": ((1,), ONE_DEVICE_HINT),
@@ -107,7 +107,9 @@ def _is_one_of(value: Any, values: Sequence[Any]) -> bool:
 
 
 def _check_trainer_arguments(options: dict[Any, Any], keys: Sequence[str]) -> None:
-    accepted = list(inspect.signature(get_class(options["_target_"])).parameters)
+    accepted = constructor_arguments(get_class(options["_target_"]))
+    if accepted is None:
+        return
     for key in keys:
         if key not in accepted:
             near = suggest_closest(key, accepted, prefix="trainer.")

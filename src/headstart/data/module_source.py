@@ -85,6 +85,19 @@ class DataModuleSource(ImageSource):
         self.catalog  # noqa: B018  sets the module up
         return self.module.spec
 
+    def check_equal(self, other: "DataModuleSource") -> None:
+        """Checks that another instance of the data module has the same images in the same parts and order.
+
+        A run and the plan of its sweep, or two arms, set up an instance each; their images must be the same.
+
+        Raises:
+            HeadstartError: it has not.
+        """
+        catalogs = (self.catalog, other.catalog)
+        contents = [(c.digests, c.labels.tolist(), c.parts.tolist()) for c in catalogs]
+        if contents[0] != contents[1]:
+            raise self._error("gives other images, other parts or another order each time it is set up; seed its split")
+
     @property
     def remarks(self) -> list[str]:
         return [f"data={self.name}: {note}" for note in self.catalog.notes]

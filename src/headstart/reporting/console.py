@@ -26,12 +26,15 @@ def print_table(headers: Sequence[str], rows: Iterable[Sequence[str]], right_ali
         rows: a text for each column; control characters are escaped.
         right_aligned: names of the columns to align at the right.
     """
-    console = Console()
+    console, right_aligned = Console(), set(right_aligned)
     if not console.is_terminal or console.width < MIN_TABLE_WIDTH:  # COLUMNS=0: the width is unknown
         console = Console(width=UNLIMITED_WIDTH, color_system=None)
     cells = [[escape_control_characters(cell) for cell in row] for row in rows]
-    # A name or a number is never broken: each column is as wide as its longest word.
-    widths = [_longest_word((header, *column)) for header, *column in zip(headers, *cells, strict=True)]
+    # A name or a figure is never broken: a column is as wide as its longest word, one of figures as its longest cell.
+    widths = [
+        _longest_text((header, *column), separator=None if header in right_aligned else " ")
+        for header, *column in zip(headers, *cells, strict=True)
+    ]
     if console.width < (min_width := sum(widths) + COLUMN_GAP * len(widths)):
         console.width = min_width
     table = Table(box=None, pad_edge=False, padding=(0, COLUMN_GAP, 0, 0), header_style="bold")
@@ -43,9 +46,11 @@ def print_table(headers: Sequence[str], rows: Iterable[Sequence[str]], right_ali
     console.print(table, soft_wrap=False)
 
 
-def _longest_word(texts: Iterable[str]) -> int:
-    """Width of the longest word in columns of the terminal."""
-    return max((cell_len(word) for text in texts for word in text.split(" ")), default=0)
+def _longest_text(texts: Iterable[str], separator: str | None) -> int:
+    """Width of the longest text, or of the longest of its parts, in columns of the terminal."""
+    return max(
+        (cell_len(part) for text in texts for part in (text.split(separator) if separator else [text])), default=0
+    )
 
 
 def print_path(path: str | os.PathLike[str]) -> None:

@@ -84,7 +84,9 @@ def format_power(size: TestSize, plan: SweepPlan) -> str:
 def _format_count(count: int, key: str) -> str:
     """``"3 seeds"``, ``"2 of model.head_lr"``."""
     word = AXIS_NAMES.get(key, key)
-    return f"{count} of {key}" if "." in word else f"{count} {word}{'s' if count > 1 else ''}"
+    return (
+        f"{count} of {key}" if "." in word else f"{count} {word}{'s' if count > 1 and not word.endswith('s') else ''}"
+    )
 
 
 def _print_line(text: str) -> None:

@@ -15,6 +15,7 @@ READ_OPTIONS = (
     *("run", "sweep", "mode", "searchpath", "sweeper", "launcher", "callbacks", "verbose", "output_subdir"),
     *("job_logging", "hydra_logging", "job.chdir", "job.env_set", "env"),
 )
+SWEEP_PLUGINS = ("launcher", "sweeper")  # Hydra uses them in a sweep alone
 SWEEPER_TARGET = "hydra_plugins.headstart.HeadstartSweeper"
 
 
@@ -33,11 +34,12 @@ def check_hydra_options(command: ComposedCommand) -> None:
     text = "\n".join(iterate_strings([settings, hydra_node["run"], hydra_node["sweep"]]))
     for override in command.overrides:
         key = override_key(override)
+        plugin = next((name for name in SWEEP_PLUGINS if re.match(rf"hydra[./]{name}\b", key)), None)
+        if plugin and not command.multirun:
+            raise HeadstartError(f"{override}: a single run needs no {plugin}; leave it out, or add -m")
         if not key.startswith("hydra."):
             continue
         option = key.removeprefix("hydra.")
         is_read = any(option == name or option.startswith(f"{name}.") for name in READ_OPTIONS)
         if not is_read and not re.search(rf"\$\{{\s*(hydra:{re.escape(option)}|{re.escape(key)})\b", text):
             raise HeadstartError(f"{override}: nothing reads {key} here; leave it out")
-        if option.startswith("launcher.") and not command.multirun:
-            raise HeadstartError(f"{override}: a single run needs no launcher; leave it out, or add -m")

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import statistics
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import product
@@ -39,6 +40,7 @@ from headstart.sweep.hydra_options import check_hydra_options
 from headstart.sweep.plan import SweepPlan, TestSize
 from headstart.training import tuning
 from headstart.training.trainer import check_callbacks
+from headstart.training.trainer_limits import check_trainer_limits
 
 if TYPE_CHECKING:
     from headstart.data.image_source import ImageSource
@@ -92,6 +94,7 @@ def _check_run(command: ComposedCommand) -> None:
     source = load_source(config)
     check_outside_images(directory, source)
     check_validation_share([source], command.overrides)
+    check_trainer_limits(config, [source])
     check_callbacks(config, [source])
     read_finished_result(directory, identity)  # raises where the directory holds another run
     print_auto_reason(command.auto_reason)
@@ -136,12 +139,14 @@ def plan_sweep(command: ComposedCommand) -> SweepPlan:
     budget_sources = [[_load_arm_source(arm, budget) for budget in budgets] for _, arm in arms]
     check_validation_share((source for each in budget_sources for source in each), command.overrides)
     for (_, arm), each in zip(arms, budget_sources, strict=True):
+        check_trainer_limits(arm, each)
         check_callbacks(arm, each)
     directory = _choose_directory(config, sweeps)
     for source in sources:
         check_outside_images(directory, source)
     jobs = _list_jobs(command, {arm.choices: arm for arm in planned_arms}, sweeps, directory)
     runs = tuple(_plan_run(job.config) for job in jobs)
+    _check_choices_differ(sweeps, runs)
     results = {run.directory: read_finished_result(directory / run.directory, run.identity) for run in runs}
     finished = {name: result for name, result in results.items() if result}
     comparison = OmegaConf.to_container(config.compare, resolve=True)
@@ -161,7 +166,12 @@ def plan_sweep(command: ComposedCommand) -> SweepPlan:
             workers=workers,
         ),
         jobs=tuple(
-            (*job.overrides, *quote_overrides([f"hydra.sweep.dir={directory}", f"hydra.sweep.subdir={run.directory}"]))
+            (
+                *job.overrides,
+                *quote_overrides([f"hydra.sweep.dir={directory}", f"hydra.sweep.subdir={run.directory}"]),
+                # Not from sweep.json: another terminal may share the sweep with other threads.
+                *([f"hydra.launcher.threads={threads}"] if "threads" in config.hydra.launcher else []),
+            )
             for run, job in unique.values()
         ),
         finished=frozenset(finished),
@@ -183,6 +193,19 @@ def _check_choices(sweeps: dict[str, list[str]]) -> None:
             raise HeadstartError(f"{key} cannot be swept: it says how runs are judged, not what they are; give one")
         if len(set(choices)) < len(choices):
             raise HeadstartError(f"{key}={','.join(choices)}: the same choice is given twice; give each once")
+
+
+def _check_choices_differ(sweeps: dict[str, list[str]], runs: Sequence[PlannedRun]) -> None:
+    """Raises HeadstartError where two choices of a key give the same runs: all but one of them would take no effect."""
+    for index, (key, choices) in enumerate(sweeps.items()):
+        identities: dict[str, list[str]] = {choice: [] for choice in choices}
+        for values, run in zip(product(*sweeps.values()), runs, strict=True):
+            identities[values[index]].append(run.identity)
+        first: dict[tuple[str, ...], str] = {}
+        for choice, each in identities.items():
+            if (other := first.setdefault(tuple(each), choice)) != choice:
+                hint = f"; one run with several loggers: {key}=[csv,tensorboard]" if key == "logger" else ""
+                raise HeadstartError(f"{key}={other},{choice}: both are the same run; give one of them{hint}")
 
 
 def _find_budgets(config: DictConfig, sources: list["ImageSource"]) -> tuple[list[int], tuple[int, ...]]:

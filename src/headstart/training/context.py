@@ -50,7 +50,7 @@ class RunContext:
             wait_for_lock=True,
             position=f"[{index + 1}/{len(command.runs)}] ",
             seconds_left=_estimate_seconds_left(sweep, command, index),
-            threads=command.threads,
+            threads=hydra.launcher.get("threads") or command.threads,
         )
 
 

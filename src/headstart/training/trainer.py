@@ -23,6 +23,7 @@ from headstart.config.trainer_options import ONE_DEVICE_HINT, expand_precision
 from headstart.constructors import constructor_arguments
 from headstart.data.paths import cache_dir
 from headstart.errors import HeadstartError
+from headstart.training.trainer_limits import count_train_batches
 
 if TYPE_CHECKING:
     import lightning as L
@@ -33,8 +34,7 @@ if TYPE_CHECKING:
 
 VALIDATION_METRICS = ("val/accuracy", "val/balanced_accuracy", "val/log_loss", "val/macro_f1")
 TRAINING_METRICS = ("train/loss",)
-# Options of the Trainer that need images that validate.
-VALIDATION_OPTIONS = ("check_val_every_n_epoch", "limit_val_batches")
+OWN_MODELS_PACKAGE = "headstart.models."
 
 
 def build_callbacks(cfg: DictConfig, run: Mapping[str, Any] | None = None) -> "list[Callback]":
@@ -79,7 +79,7 @@ def build_callbacks(cfg: DictConfig, run: Mapping[str, Any] | None = None) -> "l
 
 
 def check_callbacks(cfg: DictConfig, sources: "Sequence[ImageSource]") -> None:
-    """Checks the callbacks and the options of validation for each budget, before anything trains.
+    """Checks the callbacks and loggers for each budget, before anything trains.
 
     Imports Lightning only where the configuration has callbacks that are not ours.
 
@@ -89,15 +89,21 @@ def check_callbacks(cfg: DictConfig, sources: "Sequence[ImageSource]") -> None:
 
     Raises:
         HeadstartError: a callback cannot be built, its ``monitor`` is not logged or comes too late, it needs a logger,
-            or an option concerns a validation that never comes.
+            or Lightning would drop the loggers.
     """
+    is_fast = bool(cfg.trainer.get("fast_dev_run"))
+    if is_fast and list_logger_nodes(cfg.get("logger")):
+        raise HeadstartError(
+            f"logger: trainer.fast_dev_run={cfg.trainer.fast_dev_run} drops each logger; leave one of them out"
+        )
     nodes = list_callback_nodes(cfg)
     callbacks = build_callbacks(cfg) if not all(map(is_run_callback, nodes.values())) else []
     if not cfg.get("logger"):
         for callback in callbacks:
             if type(callback).__name__ in LOGGER_CALLBACKS:
+                hint = "leave it out" if is_fast else "add logger=csv"
                 raise HeadstartError(
-                    f"callbacks: {type(callback).__name__} writes to a logger, and there is none; add logger=csv"
+                    f"callbacks: {type(callback).__name__} writes to a logger, and there is none; {hint}"
                 )
     for source in sources:
         check_monitors(cfg, callbacks, source)
@@ -106,21 +112,21 @@ def check_callbacks(cfg: DictConfig, sources: "Sequence[ImageSource]") -> None:
 def check_monitors(cfg: DictConfig, callbacks: "Sequence[Callback]", source: "ImageSource") -> None:
     """Checks that each callback watches a metric that the run logs. Lightning would wait for another in silence.
 
+    A model class of one's own may log more metrics than are known here.
+
     Raises:
-        HeadstartError: a callback's ``monitor`` is not logged or comes too late, or an option concerns a validation
-            that never comes.
+        HeadstartError: a callback's ``monitor`` is not logged or comes too late.
     """
     has_validation = len(source.split.val) > 0
-    for key in () if has_validation else VALIDATION_OPTIONS:
-        if cfg.trainer.get(key) is not None and not cfg.get("debug"):
-            raise HeadstartError(f"trainer.{key}={cfg.trainer[key]}: no image validates in this run; leave it out")
+    is_own_model = cfg.model._target_.startswith(OWN_MODELS_PACKAGE)
     logged = sorted([*TRAINING_METRICS, *(VALIDATION_METRICS if has_validation else ())])
     for callback in callbacks:
         monitor = getattr(callback, "monitor", None)
         if monitor is None:
             continue
         name = type(callback).__name__
-        if monitor not in logged:
+        is_lacking = is_own_model or (not has_validation and monitor.startswith("val/"))
+        if monitor not in logged and is_lacking:
             reason = (
                 "" if has_validation else "; no image validates below 20 labels per class or with data.validation=0"
             )
@@ -138,9 +144,7 @@ def check_monitors(cfg: DictConfig, callbacks: "Sequence[Callback]", source: "Im
 
 
 def _count_epoch_steps(cfg: DictConfig, source: "ImageSource") -> int:
-    full, rest = divmod(len(source.split.train), source.batch_size)
-    batches = max(full + (rest > 1), 1)  # a last batch of one image joins the one before
-    return -(-batches // (cfg.trainer.get("accumulate_grad_batches") or 1))
+    return -(-count_train_batches(source) // (cfg.trainer.get("accumulate_grad_batches") or 1))
 
 
 def build_loggers(logger: DictConfig | None) -> "list[Logger]":

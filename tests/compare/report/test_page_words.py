@@ -23,11 +23,11 @@ class TestPageText:
         shares = f"{format_percent(same['same'])} {format_percent(same['both_right'])}"
         parts = {
             "no verdict": "No verdict: there is none",
-            "question": f"{answer['question']} {answer['helped']}",
+            "question": f"{answer['question']} {answer['answer']}",
             "declared contrast": "finetune minus scratch_backbone:",
             "difference of the verdict": f"{format_signed_points(answer['declared']['difference'])} points, ",
             "interval of the verdict": f"{low} to {high}",
-            "what nothing beat": f"Which arms did nothing beat? {answer['unbeaten']} 3 seeds, 60 test images",
+            "what nothing beat": f"Which arms did nothing beat? {answer['unbeaten_text']} 3 seeds, 60 test images",
             "frozen loss": answer["frozen_loss"],
             "price": "of memory",
             "arms": "The arms finetune: a pretrained network that goes on training on these images frozen:",

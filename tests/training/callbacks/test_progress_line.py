@@ -11,8 +11,9 @@ from headstart.training.callbacks import ProgressLine
 def read_lines(spec, loader, capsys):
     """A function that returns the lines of a run of two epochs with two batches each."""
 
-    def run(refresh_seconds=None, **options):
+    def run(refresh_seconds=None, prepare=lambda line: None, **options):
         line = ProgressLine("[1/3] scratch_cnn", num_images=12, seconds_left=600.0, refresh_seconds=refresh_seconds)
+        prepare(line)
         trainer = L.Trainer(
             max_epochs=2,
             logger=False,
@@ -40,3 +41,7 @@ class TestProgressLine:
         assert len(between) == 4
         assert between[0].startswith("[1/3] scratch_cnn: epoch 1/2, ")
         assert " images/s, 10 min left" in between[-1]
+
+    def test_prints_nothing_while_it_is_disabled(self, read_lines):
+        assert read_lines(prepare=lambda line: line.disable()) == []
+        assert len(read_lines(prepare=lambda line: (line.disable(), line.enable()))) == 2

@@ -106,7 +106,9 @@ def collect_runs(*directories: str | Path) -> SweepRuns:
             identities.add(run.result.identity)
             runs.finished.append(run)
     if not (results or runs.unreadable):
-        raise HeadstartError(f"{', '.join(map(str, directories))}: holds no run that came to an end")
+        raise HeadstartError(
+            f"{', '.join(map(str, directories))}: holds no run that came to an end; give a sweep, such as one in runs/"
+        )
     return runs
 
 

@@ -13,7 +13,7 @@ def pairwise_agreement(arms: dict[str, dict[FoldSeed, RunPredictions]]) -> list[
 
     Returns:
         For each pair ``first``, ``second``, ``answers`` (number of compared predictions), and the shares that are the
-        ``same``, ``both_right``, right of ``first_alone`` or ``second_alone``, and ``both_wrong``.
+        ``same``, ``both_right``, right of ``first_right`` or ``second_right``, and ``both_wrong``.
     """
     rows = []
     for first, second in combinations(arms, 2):
@@ -34,8 +34,8 @@ def pairwise_agreement(arms: dict[str, dict[FoldSeed, RunPredictions]]) -> list[
                 "answers": len(same),
                 "same": same.mean(),
                 "both_right": (first_correct & second_correct).mean(),
-                "first_alone": (first_correct & ~second_correct).mean(),
-                "second_alone": (~first_correct & second_correct).mean(),
+                "first_right": (first_correct & ~second_correct).mean(),
+                "second_right": (~first_correct & second_correct).mean(),
                 "both_wrong": (~first_correct & ~second_correct).mean(),
             }
         )

@@ -42,8 +42,8 @@ def build_arm_report(
         {
             "image": image,
             "class": by_image[best_arm][image]["class"],
-            "said": [
-                {"arm": arm, "class": rows[image]["said"], "probability": rows[image]["probability"]}
+            "predictions": [
+                {"arm": arm, "class": rows[image]["predicted"], "probability": rows[image]["probability"]}
                 for arm, rows in by_image.items()
                 if image in rows
             ],

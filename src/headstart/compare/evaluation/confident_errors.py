@@ -19,7 +19,7 @@ def predictions_for_images(
     """Returns the arm's prediction for each image.
 
     Returns:
-        By image, its true ``class``, the predicted class as ``said``, and the ``probability`` of the latter, mean over
+        By image, its true ``class``, the class that is ``predicted``, and the ``probability`` of the latter, mean over
         the arm's runs.
     """
     wanted = set(images)
@@ -29,7 +29,7 @@ def predictions_for_images(
         predicted = int(predictions.probabilities[i].argmax())
         by_image[image] = {
             "class": classes[int(predictions.labels[i])],
-            "said": classes[predicted],
+            "predicted": classes[predicted],
             "probability": float(predictions.probabilities[i, predicted]),
         }
     return by_image

@@ -30,7 +30,7 @@ def compute_confusion(predictions: RunPredictions, classes: Sequence[str]) -> di
     wrong = counts - np.diag(correct)
     worst = [divmod(int(i), k) for i in np.argsort(-wrong, axis=None, kind="stable")[:MAX_CONFUSED_PAIRS]]
     pairs = [
-        {"class": classes[i], "said": classes[j], "count": int(wrong[i, j]), "share": wrong[i, j] / images[i]}
+        {"class": classes[i], "predicted": classes[j], "count": int(wrong[i, j]), "share": wrong[i, j] / images[i]}
         for i, j in worst
         if wrong[i, j]
     ]

@@ -65,8 +65,7 @@ class RunCheckpoint(Checkpoint):
             logged = {k: v for k, v in logged.items() if not k.startswith("val/")}
         self._has_validated = False
         self.rows.append({"epoch": trainer.current_epoch, "step": trainer.global_step, **logged})
-        more = trainer.max_epochs is None or trainer.current_epoch + 1 < trainer.max_epochs
-        if more and time.monotonic() - self._last_save_time > self.every_seconds:
+        if _can_resume(trainer) and time.monotonic() - self._last_save_time > self.every_seconds:
             self.save_resume_point(trainer)
 
     def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
@@ -136,6 +135,16 @@ def find_resume_point(directory: Path, identity: str) -> Path | None:
     if content.get("callbacks", {}).get(RunCheckpoint.__name__, {}).get("identity") != identity:
         raise HeadstartError(f"{last}: the resume point of another run; {remedy}")
     return last
+
+
+def _can_resume(trainer: L.Trainer) -> bool:
+    """Whether a run that starts again from the end of this epoch goes on as if it had not stopped.
+
+    A checkpoint does not hold that a callback has stopped the run. With ``max_steps`` Lightning 2.6 takes the end of an
+    epoch for a place within it: such a run starts anew.
+    """
+    is_last = trainer.max_epochs is not None and trainer.current_epoch + 1 >= trainer.max_epochs
+    return not (is_last or trainer.should_stop or trainer.max_steps != -1)
 
 
 def _save_atomically(trainer: L.Trainer, target: Path, weights_only: bool = False) -> None:
