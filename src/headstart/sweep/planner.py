@@ -230,17 +230,17 @@ def _compose_arms(command: ComposedCommand) -> list[_Arm]:
         HeadstartError: a choice that makes no sense.
     """
     axes = {key: choices for key, choices in command.sweeps.items() if key not in WITHIN_ARM_KEYS}
-    autos: dict[tuple[str, ...], AutoChoice] = {}  # a model chooses neither images nor backbone: arms share them
-    arms = []
+    # A model chooses neither images nor backbone: what auto stands for is the same for the models of a data set.
+    autos: dict[tuple[str, ...], AutoChoice] = {}
+    arms: list[_Arm] = []
     for choices in product(*axes.values()):
         values = dict(zip(axes, choices, strict=True))
         shared = tuple(choice for key, choice in values.items() if key.partition(".")[0] != "model")
-        auto = autos.get(shared)
-        arm = _compose_arm(command, values, auto.overrides if auto else {})
+        if shared not in autos:  # the configuration of the command is that of the first arm
+            autos[shared] = choose_auto_settings(_compose_arm(command, values, {}) if arms else command.config)
+        auto = autos[shared]
+        arm = _compose_arm(command, values, auto.overrides)
         check_config(arm, command.overrides)
-        if auto is None:
-            auto = autos[shared] = choose_auto_settings(arm)
-            arm = _compose_arm(command, values, auto.overrides) if auto.overrides else arm
         _check_settings(arm)
         arms.append(_Arm(choices, arm, auto.restrict_to(arm)))
     return arms
