@@ -13,6 +13,7 @@ _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
 
 BATCH_SIZE = 8  # items that a thread takes at once: handing over a single one takes longer than hashing a small file
+SPARE_THREADS = 2  # beyond the cores: they compute while others wait for the disk or for Python's lock
 BATCHES_AHEAD = 4  # for each thread: no more results wait in memory
 
 
@@ -20,7 +21,7 @@ def thread_map(function: Callable[[_Item], _Result], items: Sequence[_Item], des
     """Yields the results in the order of the items.
 
     Args:
-        function: is called in as many threads as there are cores.
+        function: is called in somewhat more threads than there are cores.
         items: its arguments.
         description: of the progress bar, which is shown on a terminal only.
     """
@@ -30,7 +31,7 @@ def thread_map(function: Callable[[_Item], _Result], items: Sequence[_Item], des
 
 
 def _iter_results(function: Callable[[_Item], _Result], items: Sequence[_Item]) -> Iterator[_Result]:
-    threads = os.cpu_count() or 1
+    threads = (os.cpu_count() or 1) + SPARE_THREADS
     pool = ThreadPoolExecutor(threads)
     waiting: deque[Future[list[_Result]]] = deque()
     try:
