@@ -159,6 +159,11 @@ class _Composer:
             raise self._choice_error(group, choice) from error
         except ConfigCompositionException as error:
             for override in self.parse(overrides):
+                key = override.key_or_group
+                if override.is_delete() and f"${{{key}}}" in str(error):  # conf/train.yaml chooses the recipe by it
+                    raise HeadstartError(
+                        f"{key}: the configuration has none; choose one (choices: {', '.join(self.group_options(key))})"
+                    ) from error
                 if f"Could not override '{override.key_or_group}'" in str(error):
                     raise self._key_error(override, overrides) from error
                 if f"Could not delete from config. '{override.key_or_group}'" in str(error):

@@ -176,7 +176,8 @@ class FeatureStore:
             (features_path, count * self.row_bytes, np.ascontiguousarray(features, dtype="<f4").tobytes()),
             (ids_path, count * ID_BYTES, b"".join(ids)),
         ):
-            with path.open("r+b" if path.is_file() else "w+b") as file:
+            path.touch()
+            with path.open("r+b") as file:
                 file.truncate(offset)  # what a killed writer left
                 file.seek(offset)
                 file.write(content)
