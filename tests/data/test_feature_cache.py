@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 from contextlib import nullcontext
 from multiprocessing import get_context
 
@@ -168,6 +169,22 @@ class TestSize:
     def test_features_above_the_limit_are_not_kept(self, capsys):
         assert len(load(MeanExtractor(), max_gb=self.ROWS_GB / 2).read(range(70))) == 70
         assert not list_stores() and "cache.max_gb" in capsys.readouterr().err
+
+    def test_old_rows_of_the_store_make_room_too(self):
+        extractor = MeanExtractor()
+        load(extractor, range(60))
+        features = load(extractor, range(40, 70), max_gb=70 * 16 / 1e9)  # not enough for 70 rows with their ids
+        assert extractor.num_images == 60 + 30
+        assert features.read(range(30))[:, 0, 0].tolist() == [float(image.mean()) for image in IMAGES[40:]]
+        assert [store.num_rows for store in list_stores()] == [30]
+
+    def test_features_that_another_command_deletes_are_computed(self, monkeypatch, capsys):
+        def delete(self, *_):
+            shutil.rmtree(self.folder)
+
+        monkeypatch.setattr(FeatureStore, "append", delete)
+        assert len(load(MeanExtractor()).read(range(70))) == 70
+        assert "deleted the features meanwhile" in capsys.readouterr().err
 
     def test_lists_network_rows_and_size(self):
         load(MeanExtractor())

@@ -110,11 +110,15 @@ def load_features(
             positions = store.read_positions()
             missing = {key: place for key, place in needed.items() if key not in positions}
             if missing:
-                make_room(store, len(missing), max_gb)
+                make_room(store, len(needed), len(missing), max_gb)
+                positions = store.read_positions()  # the store's old rows may have made room
+                missing = {key: place for key, place in needed.items() if key not in positions}
                 store.create(extractor.name)
                 for keys, features in _compute_blocks(read_pixels, missing, extractor):
                     store.append(keys, features)
                 positions = store.read_positions()
+                if not needed.keys() <= positions.keys():
+                    raise OSError("another command deleted the features meanwhile")
             store.mark_used()
             return CachedFeatures(store.map_features(), _to_rows(ids, positions))
     except OSError as error:
@@ -193,20 +197,21 @@ class FeatureStore:
         os.utime(self.folder / INFO_FILE)
 
 
-def make_room(store: FeatureStore, num_rows: int, max_gb: float) -> None:
+def make_room(store: FeatureStore, num_rows: int, num_new_rows: int, max_gb: float) -> None:
     """Deletes the stores that were used least recently until new rows fit.
 
     Args:
         store: gets the rows; where even it alone would be too large, its old rows go.
-        num_rows: number of new rows.
+        num_rows: number of rows of the run, those that the store has included.
+        num_new_rows: number of rows that it lacks.
         max_gb: size of all stores (GB).
 
     Raises:
-        OSError: the rows alone are larger than ``max_gb``.
+        OSError: the rows of the run alone are larger than ``max_gb``.
     """
-    room = max_gb * 1e9 - num_rows * store.row_bytes
-    if room < 0:
+    if num_rows * store.row_bytes > max_gb * 1e9:
         raise OSError(f"{num_rows * store.row_bytes / 1e9:.3g} GB are more than cache.max_gb={max_gb}")
+    room = max_gb * 1e9 - num_new_rows * store.row_bytes
     stores = list_stores()
     used = sum(entry.num_bytes for entry in stores)
     for entry in sorted(stores, key=lambda entry: (entry.folder == store.folder, entry.last_used)):

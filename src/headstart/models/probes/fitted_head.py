@@ -56,7 +56,8 @@ class FittedHead(FrozenBackbone):
         with torch.no_grad():
             self._features.append(images[:, 0] if images.ndim == 3 else self.compute_features(images))
         self._labels.append(labels)
-        if self.trainer.is_last_batch:  # Lightning validates before it calls on_train_epoch_end
+        # Lightning validates before it calls on_train_epoch_end.
+        if batch_idx + 1 == self.trainer.num_training_batches:
             self._loss = self.fit_head(torch.cat(self._features).float(), torch.cat(self._labels))
             self._features.clear()
             self._labels.clear()
