@@ -5,7 +5,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from headstart.reporting.console import escape_control_characters
-from headstart.reporting.formats import format_duration
+from headstart.reporting.formats import format_duration, pluralize
 from headstart.sweep.plan import SweepPlan, TestSize
 
 if TYPE_CHECKING:
@@ -84,9 +84,9 @@ def format_power(size: TestSize, plan: SweepPlan) -> str:
 def _format_count(count: int, key: str) -> str:
     """``"3 seeds"``, ``"2 of model.head_lr"``."""
     word = AXIS_NAMES.get(key, key)
-    return (
-        f"{count} of {key}" if "." in word else f"{count} {word}{'s' if count > 1 and not word.endswith('s') else ''}"
-    )
+    if "." in word:
+        return f"{count} of {key}"
+    return f"{count} {word}" if word.endswith("s") else pluralize(count, word)
 
 
 def _print_line(text: str) -> None:

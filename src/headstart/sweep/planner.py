@@ -13,15 +13,14 @@ from typing import TYPE_CHECKING, Any
 from omegaconf import DictConfig, OmegaConf
 
 from headstart.compare.arm_names import arm_names
-from headstart.compare.declaration import DEFAULT_CONTRAST, Comparison
-from headstart.config.auto_settings import AutoChoice, choose_auto_settings, resolve_auto_settings
-from headstart.config.compose import ComposedCommand, compose_with, replace_values
+from headstart.compare.declaration import DEFAULT_CONTRAST
+from headstart.config.auto_settings import resolve_auto_settings
+from headstart.config.compose import ComposedCommand, replace_values
 from headstart.config.data_module import clear_source_cache, load_source
 from headstart.config.identity import arm_settings, format_run_name, identify_run
 from headstart.config.overrides import override_key, quote_overrides
 from headstart.config.shipped import read_shipped_yaml
 from headstart.config.suggestions import suggest_closest
-from headstart.config.trainer_options import max_epochs_override
 from headstart.config.validation import (
     check_config,
     check_directories,
@@ -32,10 +31,18 @@ from headstart.config.validation import (
 )
 from headstart.errors import HeadstartError
 from headstart.file_names import quote_for_shell
-from headstart.models.recipe import epochs_for
 from headstart.runs.result import RunResult, read_finished_result
 from headstart.runs.sweep_file import PlannedRun, SweepCommand
 from headstart.sweep.announce import print_auto_reason, print_remarks
+from headstart.sweep.arms import (
+    BUDGET_KEY,
+    FOLD_KEY,
+    WITHIN_ARM_KEYS,
+    SweepArm,
+    check_settings,
+    compose_arms,
+    list_auto_reasons,
+)
 from headstart.sweep.estimate import estimate_seconds, workers_and_threads
 from headstart.sweep.hydra_options import check_hydra_options
 from headstart.sweep.plan import SweepPlan, TestSize
@@ -45,21 +52,6 @@ from headstart.training.trainer_limits import check_trainer_limits
 
 if TYPE_CHECKING:
     from headstart.data.image_source import ImageSource
-
-BUDGET_KEY, FOLD_KEY = "data.labels_per_class", "data.fold"
-WITHIN_ARM_KEYS = {"seed", BUDGET_KEY, FOLD_KEY}  # what runs of one arm differ by
-
-
-@dataclass(frozen=True)
-class _Arm:
-    """An arm on one data set: its swept choices, and its configuration with the first seed and budget.
-
-    ``auto`` is what stands in it for settings that are ``auto``.
-    """
-
-    choices: tuple[str, ...]
-    config: DictConfig
-    auto: AutoChoice
 
 
 @dataclass(frozen=True)
@@ -90,7 +82,7 @@ def _check_run(command: ComposedCommand) -> None:
     config = command.config
     check_config(config, command.overrides)
     check_overrides_take_effect([config], command.overrides)
-    _check_settings(config)
+    check_settings(config)
     identity, directory = identify_run(config), Path(config.hydra.run.dir)
     source = load_source(config)
     check_outside_images(directory, source)
@@ -117,7 +109,7 @@ def plan_sweep(command: ComposedCommand) -> SweepPlan:
     check_config(command.config, command.overrides)
     _check_choices(command.sweeps)
     sweeps = dict(command.sweeps)
-    planned_arms = _compose_arms(command)
+    planned_arms = compose_arms(command)
     arms = [(arm.choices, arm.config) for arm in planned_arms]
     check_overrides_take_effect([arm for _, arm in arms], command.overrides)
     sources = [_load_arm_source(arm) for _, arm in arms]
@@ -148,7 +140,7 @@ def plan_sweep(command: ComposedCommand) -> SweepPlan:
     directory = _choose_directory(config, sweeps)
     for source in sources:
         check_outside_images(directory, source)
-    jobs = _list_jobs(command, {arm.choices: arm for arm in planned_arms}, sweeps, directory)
+    jobs = _list_jobs(command, {arm.choices: arm for arm in planned_arms}, sweeps)
     runs = tuple(_plan_run(job.config) for job in jobs)
     _check_choices_differ(sweeps, runs)
     results = {run.directory: read_finished_result(directory / run.directory, run.identity) for run in runs}
@@ -185,7 +177,7 @@ def plan_sweep(command: ComposedCommand) -> SweepPlan:
             _merge_values(arm, seed=0, data={"labels_per_class": None}) for arm in reversed(list(folders.values()))
         ),
         test_sizes=tuple(_measure_test_part(source) for source in sources),
-        auto_reasons=_list_auto_reasons(planned_arms),
+        auto_reasons=list_auto_reasons(planned_arms),
         left_out_budgets=left_out,
         has_other_comparison=any(result.compare not in ({}, comparison) for result in finished.values()),
     )
@@ -223,49 +215,8 @@ def _find_budgets(config: DictConfig, sources: list["ImageSource"]) -> tuple[lis
     return [budget for budget in fitting if budget >= MIN_LABELS_TO_VALIDATE], left_out
 
 
-def _compose_arms(command: ComposedCommand) -> list[_Arm]:
-    """The arms of a sweep, each on each data set.
-
-    Raises:
-        HeadstartError: a choice that makes no sense.
-    """
-    axes = {key: choices for key, choices in command.sweeps.items() if key not in WITHIN_ARM_KEYS}
-    # A model chooses neither images nor backbone: what auto stands for is the same for the models of a data set.
-    autos: dict[tuple[str, ...], AutoChoice] = {}
-    arms: list[_Arm] = []
-    for choices in product(*axes.values()):
-        values = dict(zip(axes, choices, strict=True))
-        shared = tuple(choice for key, choice in values.items() if key.partition(".")[0] != "model")
-        if shared not in autos:  # the configuration of the command is that of the first arm
-            autos[shared] = choose_auto_settings(_compose_arm(command, values, {}) if arms else command.config)
-        auto = autos[shared]
-        arm = _compose_arm(command, values, auto.overrides)
-        check_config(arm, command.overrides)
-        _check_settings(arm)
-        arms.append(_Arm(choices, arm, auto.restrict_to(arm)))
-    return arms
-
-
-def _list_auto_reasons(arms: list[_Arm]) -> tuple[str, ...]:
-    """The lines about ``auto``, each once, and none that is a part of another."""
-    choices = [arm.auto for arm in arms]
-    whole = [choice for choice in choices if not any(choice.is_part_of(other) for other in choices)]
-    return tuple(dict.fromkeys(choice.reason for choice in whole if choice.reason))
-
-
-def _compose_arm(command: ComposedCommand, choices: dict[str, str], auto: dict[str, str]) -> DictConfig:
-    try:
-        config = compose_with(command, choices | auto)
-    except HeadstartError as error:
-        arm = ", ".join(f"{key}={choice}" for key, choice in choices.items())
-        raise HeadstartError(f"with {arm}: {error}") from error
-    # Hydra's own settings are most of the configuration, and each run would copy them.
-    chosen = {"hydra": {"runtime": {"choices": config.hydra.runtime.choices}}}
-    return OmegaConf.merge(OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"]), chosen)  # type: ignore[return-value]
-
-
 def _list_jobs(
-    command: ComposedCommand, arms: dict[tuple[str, ...], _Arm], sweeps: dict[str, list[str]], directory: Path
+    command: ComposedCommand, arms: dict[tuple[str, ...], SweepArm], sweeps: dict[str, list[str]]
 ) -> list[_Job]:
     """The runs in Hydra's order: the last swept key varies fastest."""
     # Hydra adds the overrides of its own options to each job.
@@ -344,14 +295,6 @@ def _format_command(command: ComposedCommand) -> str:
 def _measure_test_part(source: "ImageSource") -> TestSize:
     folds = source.folds or 1
     return TestSize(source.name, len(source.split.test) * folds, folds, bool(source.test_part))
-
-
-def _check_settings(config: DictConfig) -> None:
-    """Raises HeadstartError for settings that make no sense, as far as that shows without torch."""
-    Comparison(**OmegaConf.to_container(config.compare))  # type: ignore[arg-type]
-    max_epochs_override(config)
-    epochs_for(config.model.epochs, 1)
-    tuning.check_tuning(config)
 
 
 def _check_contrast_arms(arms: list[DictConfig], sources: list["ImageSource"]) -> None:
