@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 import torch
 from sklearn.linear_model import LogisticRegression
-from sklearn.preprocessing import StandardScaler
 
 from headstart.errors import HeadstartError
 from headstart.models import LinearProbe, NearestNeighbors
@@ -23,16 +22,16 @@ class TestFitLogisticRegression:
     def test_equals_a_fit_on_all_axes(self, num_images, width):
         features, labels = make_features(num_images, width=width)
         weight, bias = fit_logistic_regression(features, labels, 3)
-        scaler = StandardScaler().fit(features)
-        inverse_penalty = choose_inverse_penalty(scaler.transform(features), labels)
-        expected = LogisticRegression(C=inverse_penalty, max_iter=5000, tol=1e-8).fit(
-            scaler.transform(features), labels
+        mean, scale = features.mean(axis=0), np.sqrt(features.var(axis=0).mean())
+        inputs = (features - mean) / scale
+        expected = LogisticRegression(C=choose_inverse_penalty(inputs, labels), max_iter=5000, tol=1e-8).fit(
+            inputs, labels
         )
         new = make_features(60, width=width, noise=3.0)[0]
         scores = new @ weight.T + bias
         probabilities = np.exp(scores - scores.max(axis=1, keepdims=True))
         probabilities /= probabilities.sum(axis=1, keepdims=True)
-        assert np.abs(probabilities - expected.predict_proba(scaler.transform(new))).max() < 1e-3
+        assert np.abs(probabilities - expected.predict_proba((new - mean) / scale)).max() < 1e-3
 
     def test_two_classes(self):
         features, labels = make_features(40, num_classes=2)
@@ -53,6 +52,12 @@ class TestFitLogisticRegression:
         features, labels = make_features(3)
         weight, bias = fit_logistic_regression(features, labels, 3)
         assert ((features @ weight.T + bias).argmax(axis=1) == labels).all()
+
+    def test_rare_features_keep_their_scale(self):
+        features, labels = make_features(12, width=4)
+        features = np.concatenate([features, 1e-6 * np.eye(12)], axis=1)  # each tells one image from all others
+        weight = fit_logistic_regression(features, labels, 3)[0]
+        assert np.abs(weight[:, 4:]).max() < 1e-3 * np.abs(weight[:, :4]).max()
 
     def test_constant_feature_does_no_harm(self):
         features, labels = make_features(30)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
+from threadpoolctl import threadpool_limits
 from torch import Tensor
 
 from headstart.image_spec import ImageSpec
@@ -18,10 +19,11 @@ MAX_FOLDS = 5
 
 
 class LinearProbe(FittedHead):
-    """A frozen timm backbone and a logistic regression on its standardized features, fitted in one epoch.
+    """A frozen timm backbone and a logistic regression on its features, fitted in one epoch.
 
-    The penalty is chosen by cross-validation on the training images (log loss). The standardization is a part of the
-    head's weights, so that the head is a plain linear layer.
+    The features are centered and divided by one number, their root mean square: where there are few images, a scale
+    for each feature is noise (figures in conf/model/linear_probe.yaml). The penalty is chosen by cross-validation on
+    the training images (log loss). Center and scale become a part of the weights: the head is a plain linear layer.
 
     Args:
         backbone: the settings of ``conf/backbone``; None: the embedded backbone.
@@ -47,6 +49,8 @@ class LinearProbe(FittedHead):
         return F.cross_entropy(self.head(features), labels)
 
 
+# The matrices are small: threads of the matrix library wait for each other, and more so where runs share the cores.
+@threadpool_limits.wrap(limits=1)
 def fit_logistic_regression(
     features: np.ndarray, labels: np.ndarray, num_classes: int
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -62,13 +66,12 @@ def fit_logistic_regression(
     """
     from sklearn.linear_model import LogisticRegression
 
-    mean, std = features.mean(axis=0), features.std(axis=0)
-    std = np.where(std > 0, std, 1.0)
-    standardized = (features - mean) / std
+    mean, scale = features.mean(axis=0), np.sqrt(features.var(axis=0).mean()) or 1.0
+    inputs = (features - mean) / scale
     # With fewer images than features, all that matters lies in the images' span. The penalty does not depend on the
     # axes: a fit on the coordinates of the span is the same fit, and much faster.
-    basis = np.linalg.svd(standardized, full_matrices=False)[2] if len(features) < features.shape[1] else None
-    inputs = standardized @ basis.T if basis is not None else standardized
+    basis = np.linalg.svd(inputs, full_matrices=False)[2] if len(features) < features.shape[1] else None
+    inputs = inputs @ basis.T if basis is not None else inputs
     present = np.unique(labels)
     weight, bias = np.zeros((num_classes, features.shape[1])), np.zeros(num_classes)
     if len(present) == 1:
@@ -84,7 +87,7 @@ def fit_logistic_regression(
     if len(present) == 2:  # scikit-learn stores one row for two classes
         coefficients = np.concatenate([-coefficients, coefficients]) / 2
         intercepts = np.concatenate([-intercepts, intercepts]) / 2
-    coefficients = (coefficients @ basis if basis is not None else coefficients) / std
+    coefficients = (coefficients @ basis if basis is not None else coefficients) / scale
     weight[present] = coefficients
     bias[present] = intercepts - coefficients @ mean
     absent = np.setdiff1d(np.arange(num_classes), present)
