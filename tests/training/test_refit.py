@@ -185,6 +185,8 @@ class TestTrainRefit:
             train_refit(refit, images / "refit", begun)
         with pytest.raises(HeadstartError, match="holds another run"):
             train_refit(refit, find_run(sweep)[0], begun)
+        with pytest.raises(HeadstartError, match="holds runs"):
+            train_refit(refit, sweep, begun)
         train_refit(refit, tmp_path / "refit", begun)
         with pytest.raises(HeadstartError, match="holds another run"):
             train_refit(plan(sweep, epochs=1), tmp_path / "refit", begun)

@@ -35,7 +35,7 @@ def resolve_backbone(settings: dict[str, Any] | None) -> dict[str, Any]:
     weights = str(given["weights"] if given["weights"] is not None else "none")
     if weights == AUTO_WEIGHTS:
         raise HeadstartError(
-            "backbone.weights=auto: only headstart-train chooses by the images; give embedded, "
+            "backbone.weights=auto: backbone=auto of headstart-train alone chooses by the images; give embedded, "
             f"{', '.join(PACKAGED_WEIGHTS)}, hub, none, a file or a Headstart run"
         )
     described = describe_weights(weights, given["name"])

@@ -38,7 +38,7 @@ from headstart.models.recipe import epochs_for
 from headstart.runs import run_directory
 from headstart.runs.lock import lock_run_directory
 from headstart.runs.refit_card import RefitCard, read_finished_refit, write_refit_card
-from headstart.runs.result import RunResult
+from headstart.runs.result import RunResult, iter_results
 from headstart.training.context import RunContext
 from headstart.training.trainer import check_callbacks
 from headstart.training.trainer_limits import VALIDATION_OPTIONS
@@ -131,6 +131,8 @@ def train_refit(plan: RefitPlan, directory: Path, card: RefitCard) -> RefitCard:
         HeadstartError: the directory holds something else, or the loss diverges.
     """
     check_outside_images(directory, plan.source)
+    if any(run != directory for run, _ in iter_results(directory)):
+        raise HeadstartError(f"{directory}: holds runs, which no table would count any more; give another --out FOLDER")
     with lock_run_directory(directory, plan.identity):
         if finished := read_finished_refit(directory):
             return finished
@@ -170,8 +172,8 @@ def _check_same_images(run: Path, source: ImageSource) -> None:
     )
     if before != now:
         raise HeadstartError(
-            f"{source.name}: images were added, changed, moved or removed since the sweep ({(before - now).total():,} of "
-            f"the {before.total():,} are others now); put them back, or give the sweep's command, then headstart refit"
+            f"{source.name}: images were added, changed, moved or removed since the sweep ({(before - now).total():,} "
+            f"of {before.total():,} are others now); put them back, or give the sweep's command, then headstart refit"
         )
 
 
