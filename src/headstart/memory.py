@@ -3,7 +3,8 @@
 import ctypes
 from functools import cache
 
-M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # of malloc.h
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of malloc.h
+KEPT_BLOCK_BYTES = 64 * 2**20  # larger blocks, those of evaluation's batches, return to the system as before
 MAX_INT = 2**31 - 1
 
 
@@ -11,10 +12,10 @@ def keep_freed_memory() -> None:
     """Keeps freed blocks for later ones of the process.
 
     A training step frees large blocks and needs the same ones again. By default glibc returns them to the system, which
-    clears each page anew: a sixth of the time of fine-tuning EfficientNet-Lite0 (docs/benchmarks.md).
+    clears each page anew: a seventh of the processor's time of fine-tuning EfficientNet-Lite0 (docs/benchmarks.md).
     """
     if libc := _load_glibc():
-        libc.mallopt(M_MMAP_MAX, 0)
+        libc.mallopt(M_MMAP_THRESHOLD, KEPT_BLOCK_BYTES)
         libc.mallopt(M_TRIM_THRESHOLD, MAX_INT)
 
 
