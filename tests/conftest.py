@@ -264,10 +264,12 @@ def plan_command():
     """Checks a command as typed, and plans it where it is a sweep."""
     from headstart.config.auto_settings import resolve_auto_settings
     from headstart.config.compose import compose_command
+    from headstart.config.data_module import clear_source_cache
     from headstart.config.overrides import quote_overrides
     from headstart.sweep.planner import check_command, plan_sweep
 
     def plan(*words):
+        clear_source_cache()
         command = compose_command(quote_overrides(list(words)))
         if command.multirun:
             return plan_sweep(command)

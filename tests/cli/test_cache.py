@@ -26,6 +26,13 @@ class TestCache:
         run_cli(["cache", "list"])
         assert "empty" in capsys.readouterr().out
 
+    def test_clear_names_a_folder_that_it_cannot_delete(self, tmp_path, monkeypatch, capsys):
+        monkeypatch.setenv("HEADSTART_CACHE", str(tmp_path))
+        assert run_cli(["cache", "clear"]) == 0
+        (tmp_path / "features").touch()
+        assert run_cli(["cache", "clear"]) == 1
+        assert f"{tmp_path / 'features'}: cannot be deleted" in capsys.readouterr().err
+
     def test_a_cleared_cache_changes_no_byte(self, filled_cache, command, images, tmp_path):
         run_cli(["cache", "clear"])
         options = ["data=folder", f"data.root={images}", "data.image_size=16", "data.labels_per_class=4"]

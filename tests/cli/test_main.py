@@ -184,6 +184,13 @@ class TestAudit:
         err = capsys.readouterr().err
         assert "there is no such folder" in err and "\x1b" not in err
 
+    def test_names_the_folder_as_typed(self, tmp_path, monkeypatch, capsys):
+        (tmp_path / "flat").mkdir()
+        monkeypatch.chdir(tmp_path)
+        for folder in ("gone", "flat"):
+            assert main.run_cli(["audit", folder]) == 1
+            assert capsys.readouterr().err.startswith(f"headstart: {folder}: ")
+
 
 class TestExport:
     def test_prints_the_path_of_the_file(self, monkeypatch, capsys):

@@ -30,7 +30,10 @@ class TestSelectRefitArm:
         sweep = fake_sweep(budgets=(5,), seeds=(0,))
         runs = [path.parent for path in sorted(sweep.rglob("result.json"))]
         fake_command(sweep, [*runs, missing_run("finetune", 1), missing_run("frozen", 1)])
-        assert "2 of 6 runs are missing; the same command continues: headstart-train -m" in refusal(sweep)
+        assert (
+            "2 of 6 runs are missing; before headstart refit, give the sweep's command again: headstart-train -m"
+            in refusal(sweep)
+        )
 
     def test_refuses_begun_runs(self, fake_sweep):
         sweep = fake_sweep(budgets=(5,), seeds=(0,))

@@ -107,14 +107,14 @@ class TestSingleRun:
         assert config.backbone.name == "tf_efficientnet_lite0" and config.data.image_size == 128
         first = done.err.splitlines()[0]
         assert first.startswith(f"data.root={photographs}: ")
-        assert first.endswith("96 pixels: backbone=efficientnet_lite0 data.image_size=128")
+        assert first.endswith("96 pixels, hence backbone=efficientnet_lite0 data.image_size=128")
         words = json.loads(path.read_text())["command"].split()[1:]
         again = command(*words, folder=done.folder)
         assert again.out.startswith("done before") and "median" not in again.err
 
     def test_a_model_without_a_backbone_gets_the_size_alone(self, command, photographs):
         done = command("data=folder", f"data.root={photographs}", "model=scratch_cnn", "model.epochs=1")
-        assert done.err.splitlines()[0].endswith(": data.image_size=128")
+        assert done.err.splitlines()[0].endswith(", hence data.image_size=128")
 
     def test_is_shown_by_cfg(self, command, photographs):
         shown = command("--cfg", "job", "data=folder", f"data.root={photographs}").out

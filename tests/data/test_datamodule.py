@@ -1,5 +1,7 @@
 """Batches come whole, raw, and in an order that the seed and the epoch alone decide."""
 
+import contextlib
+
 import lightning as L
 import pytest
 import torch
@@ -37,7 +39,7 @@ class Watcher(L.LightningModule):
         return torch.optim.SGD(self.parameters(), 0.1)
 
 
-def watched(module, epochs, resume=None):
+def watched(module, epochs, resume=None, model=None):
     trainer = L.Trainer(
         max_epochs=epochs,
         accelerator="cpu",
@@ -46,9 +48,44 @@ def watched(module, epochs, resume=None):
         enable_progress_bar=False,
         enable_model_summary=False,
     )
-    watcher = Watcher()
+    watcher = model or Watcher()
     trainer.fit(watcher, module, ckpt_path=resume, weights_only=True)
     return watcher.seen, trainer
+
+
+class MeanExtractor:
+    """Stands for a frozen network: the mean of each image, mirrored or not."""
+
+    key, name, width, batch_size, train_views = "mean", "mean", 1, 32, ("plain", "mirror")
+
+    def compute(self, images, view):
+        return images.mean(axis=(1, 2, 3), dtype="float32")[:, None]
+
+    def one_thread_per_batch(self):
+        return contextlib.nullcontext()
+
+
+class FeatureWatcher(Watcher):
+    """Remembers the shapes of its batches; its data are the features of an extractor."""
+
+    feature_extractor = MeanExtractor()
+
+    def training_step(self, batch, index):
+        self.seen.setdefault("train", set()).add(tuple(batch[0].shape[1:]))
+        return self.weight.sum()
+
+    def test_step(self, batch, index):
+        self.seen.setdefault("test", set()).add(tuple(batch[0].shape[1:]))
+
+
+class TestFeatures:
+    def test_come_while_a_trainer_runs_and_pixels_at_other_times(self, data):
+        module, watcher = data(), FeatureWatcher()
+        shapes, trainer = watched(module, 1, model=watcher)
+        trainer.test(watcher, module, verbose=False)
+        assert shapes == {"train": {(2, 1)}, "test": {(1,)}}
+        for loader in (module.train_dataloader(), module.val_dataloader(), module.test_dataloader()):
+            assert next(iter(loader))[0].shape[1:] == (3, 8, 8)
 
 
 def test_batches_are_raw_pixels_and_their_labels(data):

@@ -117,8 +117,25 @@ class TestBrokenStores:
         monkeypatch.setattr(FeatureStore, "append", refuse)
         features = load(MeanExtractor()).read([7])
         assert features[0, 0].tolist() == [IMAGES[7].mean(), IMAGES[7, 0, 0, 0]]
+        load(MeanExtractor(), range(20))  # another part of the run
         (line,) = capsys.readouterr().err.splitlines()
         assert "No space left on device" in line and "HEADSTART_CACHE" in line
+
+    def test_a_full_disk_is_left_as_it_was(self, monkeypatch):
+        good, append = load(MeanExtractor(), range(30)).read(range(30)), FeatureStore.append
+
+        def write_some(store, ids, features):
+            if len(store.read_positions()) > 30:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            append(store, ids, features)
+            with (store.folder / "features.bin").open("ab") as file:
+                file.write(b"a part of a row")
+
+        size = list_stores()[0].num_bytes
+        monkeypatch.setattr(feature_cache, "ROWS_PER_WRITE", 16)
+        monkeypatch.setattr(FeatureStore, "append", write_some)
+        assert np.array_equal(load(MeanExtractor()).read(range(30)), good)
+        assert [(store.num_rows, store.num_bytes) for store in list_stores()] == [(30, size)]
 
     def test_a_folder_that_cannot_be_made_costs_no_result(self, tmp_path, monkeypatch):
         (tmp_path / "file").touch()
@@ -170,6 +187,10 @@ class TestSize:
         assert len(load(MeanExtractor(), max_gb=self.ROWS_GB / 2).read(range(70))) == 70
         assert not list_stores() and "cache.max_gb" in capsys.readouterr().err
 
+    def test_no_cache_is_no_news(self, capsys):
+        assert len(load(MeanExtractor(), max_gb=0).read(range(70))) == 70
+        assert not list_stores() and not capsys.readouterr().err
+
     def test_old_rows_of_the_store_make_room_too(self):
         extractor = MeanExtractor()
         load(extractor, range(60))
@@ -184,7 +205,7 @@ class TestSize:
 
         monkeypatch.setattr(FeatureStore, "append", delete)
         assert len(load(MeanExtractor()).read(range(70))) == 70
-        assert "deleted the features meanwhile" in capsys.readouterr().err
+        assert "deleted them meanwhile" in capsys.readouterr().err
 
     def test_lists_network_rows_and_size(self):
         load(MeanExtractor())

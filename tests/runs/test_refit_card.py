@@ -30,7 +30,7 @@ class TestReadRefitCard:
     @pytest.mark.parametrize("text", ["", "[]", "{}", '{"status": "finished"}'])
     def test_names_a_damaged_card(self, tmp_path, text):
         (tmp_path / REFIT_FILE).write_text(text)
-        with pytest.raises(HeadstartError, match=f"{REFIT_FILE}: no card of a refit"):
+        with pytest.raises(HeadstartError, match=f"{REFIT_FILE}: not the card of a refit"):
             read_refit_card(tmp_path)
 
 

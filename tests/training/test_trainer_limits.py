@@ -7,7 +7,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from headstart.errors import HeadstartError
-from headstart.training.trainer_limits import check_trainer_limits, count_train_batches
+from headstart.training.trainer_limits import check_step_options, check_trainer_limits, count_train_batches
 
 
 def make_source(num_train=40, num_val=8, num_test=300, batch_size=8):
@@ -63,6 +63,50 @@ class TestCheckTrainerLimits:
 
     def test_leaves_the_batches_of_another_data_module_alone(self):
         check(limit_test_batches=0.01, data="photos.DataModule")
+
+
+def check_steps(target="headstart.models.LinearProbe", epochs=1, debug=None, callbacks=(), **options):
+    nodes = {name: {"_target_": f"lightning.pytorch.callbacks.{name}"} for name in callbacks}
+    cfg = {
+        "model": {"_target_": target, "epochs": epochs},
+        "trainer": {"max_epochs": None, **options},
+        "callbacks": nodes,
+        "debug": debug,
+        "hydra": {"runtime": {"choices": {"model": "probe"}}},
+    }
+    check_step_options(OmegaConf.create(cfg))
+
+
+class TestCheckStepOptions:
+    @pytest.mark.parametrize("model", ["LinearProbe", "NearestNeighbors", "probes.fitted_head.FittedHead"])
+    @pytest.mark.parametrize(
+        "option",
+        [{"max_epochs": 3}, {"min_epochs": 2}, {"max_steps": 5}, {"gradient_clip_val": 1.0},
+         {"accumulate_grad_batches": 2}],
+    )  # fmt: skip
+    def test_rejects_them_for_heads_fitted_at_once(self, model, option):
+        ((key, value),) = option.items()
+        with pytest.raises(HeadstartError, match=rf"trainer\.{key}={value}: model=probe"):
+            check_steps(f"headstart.models.{model}", **option)
+
+    @pytest.mark.parametrize("name", ["EarlyStopping", "GradientAccumulationScheduler"])
+    def test_rejects_callbacks_of_a_training_by_steps(self, name):
+        check_steps("headstart.models.Frozen", callbacks=[name])
+        with pytest.raises(HeadstartError, match=rf"callbacks\.{name}: model=probe"):
+            check_steps(callbacks=["LearningRateMonitor", name])
+
+    def test_takes_values_that_change_nothing(self):
+        check_steps(max_epochs=1, max_steps=-1, accumulate_grad_batches=1, gradient_clip_val=None)
+        check_steps(debug="limit", max_epochs=3)
+
+    @pytest.mark.parametrize(("target", "epochs"), [("Frozen", 1), ("LinearProbe", {5: 9}), ("Missing", 1)])
+    def test_leaves_other_models_alone(self, target, epochs):
+        check_steps(f"headstart.models.{target}", epochs, max_epochs=3, max_steps=5, gradient_clip_val=1.0)
+
+    @pytest.mark.parametrize("words", [("model=knn",), ("-m", "model=frozen,knn")])
+    def test_are_refused_before_anything_trains(self, plan_command, words):
+        with pytest.raises(HeadstartError, match=r"trainer\.max_epochs=2: model=knn"):
+            plan_command(*words, "trainer.max_epochs=2", "data.labels_per_class=20")
 
 
 class TestCountTrainBatches:

@@ -34,7 +34,7 @@ def build_backbone(resolved: dict[str, Any]) -> Any:
         network = timm.create_model(name, pretrained=False, num_classes=0, **options)
     except Exception as error:
         raise HeadstartError(
-            f"backbone.options={options}: {name} does not take them ({first_line(error)[:200]})"
+            f"backbone.options={options}: {name} does not take them ({first_line(error)[:120]}); give others, or none"
         ) from error
     return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 

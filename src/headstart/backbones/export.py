@@ -34,7 +34,9 @@ def export_backbone(checkpoint: str | Path, out: str | Path, terms: str = "") ->
     card = {**training_summary(Path(checkpoint)), "seen": backbone.classes, "resize": backbone.resize, "terms": terms}
     tensors = {k: (v.half() if v.is_floating_point() else v).contiguous() for k, v in backbone.state.items()}
     if any(bool(torch.isinf(tensor).any()) for tensor in tensors.values()):
-        raise HeadstartError(f"{checkpoint}: a weight is beyond half precision's range; it cannot be exported")
+        raise HeadstartError(
+            f"{checkpoint}: a weight is beyond half precision, in which a backbone is exported; give another run"
+        )
     header = json.dumps(backbone.describe() | {"card": card})
     with write_atomically(out) as scratch:
         scratch.write_bytes(save(tensors, metadata={"headstart": header}))  # save_file would give it mode 0600

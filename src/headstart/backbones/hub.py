@@ -25,7 +25,9 @@ def fetch_hub_weights(name: str, timeout: float = HUB_TIMEOUT_SECONDS) -> Path:
 
     cfg = timm.get_pretrained_cfg(name)
     if cfg is None or not cfg.hf_hub_id:
-        raise HeadstartError(f"backbone.name={name}: timm has no pretrained weights on the hub for it")
+        raise HeadstartError(
+            f"backbone.name={name}: timm has no weights on the hub for it; give backbone.weights=none or a file"
+        )
     for filename in WEIGHT_FILENAMES:
         with suppress(LocalEntryNotFoundError):
             return Path(hf_hub_download(cfg.hf_hub_id, filename, local_files_only=True))
@@ -39,6 +41,8 @@ def fetch_hub_weights(name: str, timeout: float = HUB_TIMEOUT_SECONDS) -> Path:
         except Exception as error:
             raise HeadstartError(
                 f"backbone.weights=hub: {cfg.hf_hub_id} is not cached and the hub cannot be reached "
-                f"({first_line(error)[:120]}); use backbone.weights=embedded or a file"
+                f"({first_line(error)[:120]}); give a file, or backbone=efficientnet_lite0, which needs no hub"
             ) from error
-    raise HeadstartError(f"backbone.weights=hub: {cfg.hf_hub_id} holds no weight file that timm reads")
+    raise HeadstartError(
+        f"backbone.weights=hub: {cfg.hf_hub_id} holds no file that timm reads; give a file of your own"
+    )

@@ -61,4 +61,4 @@ def _read_header(path: Path, fingerprint: tuple[int, ...]) -> dict[str, Any] | N
             header = json.loads(file.read(size if size < 100_000_000 else 0))
         return json.loads(header.get("__metadata__", {}).get("headstart", "null"))
     except (OSError, ValueError, AttributeError) as error:
-        raise HeadstartError(f"{path}: this is no .safetensors file ({error})") from error
+        raise HeadstartError(f"{path}: this is no .safetensors file ({error}); give another") from error

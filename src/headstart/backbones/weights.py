@@ -68,7 +68,9 @@ def read_backbone_checkpoint(path: Path, label: str) -> BackboneCheckpoint:
     network = hyperparameters.get("backbone") or hyperparameters.get("architecture")
     state = {k.removeprefix("backbone."): v for k, v in tensors.items() if k.startswith("backbone.")}
     if not network or not state:
-        raise HeadstartError(f"{label}: a {checkpoint[CLASS_KEY].partition(':')[2]} has no backbone")
+        raise HeadstartError(
+            f"{label}: a {checkpoint[CLASS_KEY].partition(':')[2]} has no backbone; give a run of a model that has one"
+        )
     mean, std = (tensors[key].flatten().tolist() for key in ("pixel_mean", "pixel_std"))
     spec = ImageSpec.from_dict(hyperparameters["spec"])
     return BackboneCheckpoint(network["name"], network["options"], mean, std, list(spec.classes), spec.resize, state)

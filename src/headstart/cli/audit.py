@@ -3,13 +3,21 @@
 import json
 
 from headstart.data.audit.audit import MAX_EXAMPLES, audit_folder
+from headstart.errors import HeadstartError
 from headstart.reporting.console import escape_control_characters, print_table
 from headstart.reporting.finding_kinds import FINDING_KINDS
 
 
 def audit_and_print(folder: str, as_json: bool) -> int:
-    """Audits a folder and prints a table of counts and a table of paths, or JSON. Returns the exit code 0."""
-    audit = audit_folder(folder)
+    """Audits a folder and prints a table of counts and a table of paths, or JSON. Returns the exit code 0.
+
+    Raises:
+        HeadstartError: there is no such folder, or its layout cannot be determined.
+    """
+    try:
+        audit = audit_folder(folder)
+    except HeadstartError as error:  # the folder is an argument here, no key
+        raise HeadstartError(str(error).removeprefix("data.root=")) from error
     if as_json:
         print(json.dumps(audit.to_dict(), indent=1))  # ASCII: a name may hold control characters
         return 0

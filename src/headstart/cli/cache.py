@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 from headstart.data.feature_cache import list_stores
 from headstart.data.paths import cache_dir
+from headstart.errors import HeadstartError
 from headstart.reporting.console import print_path, print_table
 
 CACHE_FOLDERS = ("pixels", "features")  # both can be computed again
@@ -23,18 +24,30 @@ def list_caches() -> int:
     if not rows:
         print("empty")
         return 0
-    print_table(["kind", "content", "rows", "size", "last used"], rows, right_aligned=["rows", "size"])
+    print_table(
+        ["kind", "content", "images and views", "size", "last used"], rows, right_aligned=["images and views", "size"]
+    )
     return 0
 
 
 def clear_caches() -> int:
-    """Deletes the decoded images and the features; the next command computes them again. Returns the exit code 0."""
+    """Deletes the decoded images and the features; the next command computes them again. Returns the exit code 0.
+
+    Raises:
+        HeadstartError: a folder cannot be deleted.
+    """
     size = 0
     for name in CACHE_FOLDERS:
         folder = cache_dir() / name
         size += sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-        shutil.rmtree(folder, ignore_errors=True)
-    print(f"deleted: {_format_size(size)}")
+        try:
+            shutil.rmtree(folder)
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            raise HeadstartError(f"{folder}: cannot be deleted ({error.strerror}); delete it by hand") from error
+    print_path(cache_dir())
+    print(f"{_format_size(size)} deleted")
     return 0
 
 

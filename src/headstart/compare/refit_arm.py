@@ -6,7 +6,7 @@ from headstart.compare.best_arm import BestArm, select_best_arm
 from headstart.compare.collect.missing_runs import find_unfinished_sweeps
 from headstart.compare.inference.analysis import SweepAnalysis
 from headstart.compare.report import text
-from headstart.errors import HeadstartError, join_with_limit
+from headstart.errors import HeadstartError
 from headstart.file_names import quote_for_shell
 from headstart.reporting.formats import pluralize
 
@@ -23,23 +23,19 @@ def select_refit_arm(sweep: str | Path, analysis: SweepAnalysis) -> BestArm:
     """
     runs = analysis.runs
     if runs.debug and not runs.finished:
-        names = join_with_limit([run.name for run in runs.debug])
-        raise HeadstartError(
-            f"{sweep}: holds debug runs alone, which count in no verdict ({names}); train without debug="
-        )
+        raise HeadstartError(f"{sweep}: holds debug runs alone, which count in no verdict; train without debug=")
     for state in find_unfinished_sweeps(runs):
         missing = (
             f"{state.missing:,} of {pluralize(state.asked or 0, 'run')} {'is' if state.missing == 1 else 'are'} missing"
             if state.missing
             else f"{pluralize(state.begun, 'run has begun', 'runs have begun')} and not ended"
         )
-        raise HeadstartError(f"{sweep}: {missing}; {_describe_command(analysis)}, then headstart refit")
+        raise HeadstartError(f"{sweep}: {missing}; before headstart refit, give {_describe_command(analysis)}")
     arm = select_best_arm(sweep, analysis)
-    reason = "its runs are of one arm" if arm.verdict is None else text.missing_verdict_reason(arm.verdict)
-    if reason:
-        raise HeadstartError(
-            f"{sweep}: no verdict at {arm.budget}, so that no arm is recommended: {reason}; compare two arms at least"
-        )
+    if arm.verdict is None:
+        raise HeadstartError(f"{sweep}: no verdict at {arm.budget}: its runs are of one arm; compare two at least")
+    if reason := text.missing_verdict_reason(arm.verdict):
+        raise HeadstartError(f"{sweep}: no verdict at {arm.budget}: {reason} (headstart report has the details)")
     return arm
 
 
@@ -53,7 +49,7 @@ def find_refit_command(sweep: str | Path, analysis: SweepAnalysis) -> str | None
 
 
 def _describe_command(analysis: SweepAnalysis) -> str:
-    """What continues the sweep: its last command, where ``sweep.json`` names it."""
+    """What continues the sweep: its last command, which ``sweep.json`` names."""
     commands = [command for sweep_commands in analysis.runs.commands.values() for command in sweep_commands]
     last = max(commands, key=lambda command: command.started, default=None)
-    return "the same command continues" + (f": {last.command}" if last else "")
+    return "the sweep's command again" + (f": {last.command}" if last else "")

@@ -43,7 +43,7 @@ class AutoChoice:
     def reason(self) -> str:
         """The measured figure and the values that follow from it, in one line; empty where there is nothing to say."""
         words = " ".join(f"{key}={value}" for key, value in self.overrides.items())
-        return f"{self.measured}: {words}" if self.measured and words else ""
+        return f"{self.measured}, hence {words}" if self.measured and words else ""
 
     def is_part_of(self, other: "AutoChoice") -> bool:
         """Whether another choice for the same images says all of this and more."""

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 from hydra.utils import get_class
@@ -10,7 +11,10 @@ from omegaconf import DictConfig, OmegaConf
 
 from headstart.config.instantiation import build_object
 from headstart.constructors import constructor_arguments
+from headstart.data.image_folder import ImageFolder
 from headstart.data.image_source import ImageSource
+from headstart.data.layout.layout import Layout
+from headstart.data.layout.scan import LabeledFile, scan_folder
 from headstart.data.sources import find_source_class
 from headstart.errors import HeadstartError
 
@@ -21,7 +25,7 @@ DATA_MODULE_KEYS = {"labels_per_class": None, "folds": None, "fold": 0, "seed": 
 def load_source(cfg: DictConfig) -> ImageSource:
     """The image source of the data module that ``cfg.data`` describes.
 
-    The arms of a sweep share it, so that its files are listed and hashed once.
+    The arms of a sweep share it, so that its files are hashed once. Sources of one folder share the list of its files.
 
     Raises:
         HeadstartError: there is no such data module, or it refuses its settings.
@@ -31,7 +35,15 @@ def load_source(cfg: DictConfig) -> ImageSource:
 
 @lru_cache(maxsize=16)
 def _load_cached_source(data: str) -> ImageSource:
-    return build_source(json.loads(data))
+    source = build_source(json.loads(data))
+    if isinstance(source, ImageFolder):
+        source.scan = _scan_root
+    return source
+
+
+@lru_cache(maxsize=4)
+def _scan_root(root: Path) -> tuple[Layout, tuple[LabeledFile, ...]]:
+    return scan_folder(root)
 
 
 def build_source(node: Mapping[str, Any]) -> ImageSource:
@@ -85,3 +97,4 @@ def build_data_module(node: DictConfig | Mapping[str, Any]) -> Any:
 def clear_source_cache() -> None:
     """Files may have changed since the last command of this process."""
     _load_cached_source.cache_clear()
+    _scan_root.cache_clear()

@@ -5,6 +5,7 @@ from typing import Any
 
 import lightning as L
 import numpy as np
+from lightning.pytorch.trainer.states import TrainerStatus
 from torch.utils.data import DataLoader, Dataset
 
 from headstart.data.datasets import EpochSampler, FeatureDataset, ImageDataset, NoSingletonBatchSampler
@@ -26,8 +27,9 @@ class ImageDataModule(L.LightningDataModule):
     split has no validation part. ``test_reads`` counts how often the test part was opened. The order of the training
     images depends on the seed and the epoch alone.
 
-    For a model with a ``feature_extractor`` (its backbone is frozen) the loaders yield cached features in place of
-    pixels: float32 (N, V, width) with V views for training, else (N, width). ``max_cache_gb`` bounds their cache.
+    While a trainer runs with a model that has a ``feature_extractor`` (its backbone is frozen), the loaders yield
+    cached features in place of pixels: float32 (N, V, width) with V views for training, else (N, width).
+    ``max_cache_gb`` bounds their cache. At other times they yield pixels.
 
     A subclass names its source. Its arguments are those of the source, which checks them.
 
@@ -71,7 +73,7 @@ class ImageDataModule(L.LightningDataModule):
         self.first_epoch = state_dict["epoch"]
 
     def train_dataloader(self) -> DataLoader:
-        extractor = find_extractor(self.trainer)
+        extractor = self._find_extractor()
         views = extractor.train_views if extractor else None
         images: Dataset = ImageDataset(self.source, self.source.split.train)
         if extractor and views:
@@ -85,24 +87,33 @@ class ImageDataModule(L.LightningDataModule):
         return _build_loader(self.source.num_workers, images, batch_sampler=batches)
 
     def val_dataloader(self) -> DataLoader | list[Any]:
-        return self.eval_dataloader(self.source.split.val) if len(self.source.split.val) else []
+        if not len(self.source.split.val):
+            return []
+        return self.eval_dataloader(self.source.split.val, self._find_extractor())
 
     def test_dataloader(self) -> DataLoader:
         if not len(self.source.split.test):
             raise HeadstartError("data.test=none: every image trains, so that none is left to test on; leave it out")
         self.test_reads += 1
-        return self.eval_dataloader(self.source.split.test)
+        return self.eval_dataloader(self.source.split.test, self._find_extractor())
 
-    def eval_dataloader(self, indices: np.ndarray) -> DataLoader:
-        """A loader of some images, once and in this order; of their features where the model's backbone is frozen.
+    def eval_dataloader(self, indices: np.ndarray, extractor: FeatureExtractor | None = None) -> DataLoader:
+        """A loader of some images, once and in this order.
 
         Args:
             indices: int64 (N,), positions in the source's catalog.
+            extractor: what computes the features that stand in place of pixels; None: pixels.
         """
-        if extractor := find_extractor(self.trainer):
+        if extractor:
             features = self._load_features(indices, extractor)
             return _build_loader(0, features, batch_size=EVAL_BATCH_SIZE)
         return build_eval_loader(self.source, indices)
+
+    def _find_extractor(self) -> FeatureExtractor | None:
+        """The feature extractor of the model with which a trainer runs now; the trainer stays attached when it ends."""
+        if self.trainer is None or self.trainer.state.status != TrainerStatus.RUNNING:
+            return None
+        return find_extractor(self.trainer.lightning_module)
 
     def _load_features(
         self, indices: np.ndarray, extractor: FeatureExtractor, views: tuple[str, ...] | None = None
@@ -210,9 +221,9 @@ class DigitsDataModule(ImageDataModule):
         super().__init__()
 
 
-def find_extractor(trainer: L.Trainer | None) -> FeatureExtractor | None:
-    """The feature extractor of the trainer's model; None where the model needs pixels."""
-    return getattr(trainer.lightning_module, "feature_extractor", None) if trainer else None
+def find_extractor(model: L.LightningModule) -> FeatureExtractor | None:
+    """The feature extractor of a model; None where the model needs pixels."""
+    return getattr(model, "feature_extractor", None)
 
 
 def build_eval_loader(source: ImageSource, indices: np.ndarray) -> DataLoader:

@@ -11,8 +11,9 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Protocol
 
@@ -87,15 +88,16 @@ def load_features(
 ) -> CachedFeatures:
     """Reads features from the cache; computes those that it lacks.
 
-    Two processes that need the same features compute them once: the second waits. Where the cache cannot be written,
-    a line on stderr says so, and the features serve this run alone.
+    Two processes that need the same features compute them once: the second waits. Where the cache cannot be written, a
+    full disk is left as it was, a line on stderr says why, and the features serve this run alone.
 
     Args:
         read_pixels: gives the images at some positions, uint8 (N, C, H, W).
         indices: int64 (N,), positions of the images.
         extractor: the network.
         views: the views of each image.
-        max_gb: size of the whole feature cache (GB); the stores that were used least recently are deleted.
+        max_gb: size of the whole feature cache (GB); the stores that were used least recently are deleted. With 0
+            nothing is kept, and no line says so.
     """
     if not len(indices):
         return CachedFeatures(np.zeros((0, extractor.width), np.float32), np.zeros((0, len(views)), np.int64))
@@ -114,19 +116,21 @@ def load_features(
                 positions = store.read_positions()  # the store's old rows may have made room
                 missing = {key: place for key, place in needed.items() if key not in positions}
                 store.create(extractor.name)
-                for keys, features in _compute_blocks(read_pixels, missing, extractor):
-                    store.append(keys, features)
+                try:
+                    for keys, features in _compute_blocks(read_pixels, missing, extractor):
+                        store.append(keys, features)
+                except OSError:
+                    store.truncate(len(positions))  # the disk may be full, and the run has results to write
+                    raise
                 positions = store.read_positions()
                 if not needed.keys() <= positions.keys():
-                    raise OSError("another command deleted the features meanwhile")
+                    raise OSError("another command deleted them meanwhile")
             store.mark_used()
             return CachedFeatures(store.map_features(), _to_rows(ids, positions))
     except OSError as error:
-        print(
-            f"{store.folder.parent}: the feature cache cannot be written here ({error.strerror or error}); features "
-            "serve this run alone; set HEADSTART_CACHE to another folder",
-            file=sys.stderr,
-        )
+        if max_gb:
+            remedy = "; mend that, or set HEADSTART_CACHE to another folder" if error.strerror else ""
+            _print_reason(f"{store.folder.parent}: features serve this run alone: {error.strerror or error}{remedy}")
     blocks = list(_compute_blocks(read_pixels, needed, extractor))
     positions = {key: i for i, key in enumerate(key for keys, _ in blocks for key in keys)}
     return CachedFeatures(np.concatenate([features for _, features in blocks]), _to_rows(ids, positions))
@@ -173,7 +177,7 @@ class FeatureStore:
             write_json(self.folder / INFO_FILE, {"network": name, "width": self.width})
 
     def append(self, ids: Sequence[bytes], features: np.ndarray) -> None:
-        """Writes rows behind the last whole one; on an error the store is as before."""
+        """Writes rows behind the last whole one."""
         features_path, ids_path = self.folder / FEATURES_FILE, self.folder / IDS_FILE
         count = len(self.read_positions())
         for path, offset, content in (
@@ -187,6 +191,13 @@ class FeatureStore:
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
+
+    def truncate(self, num_rows: int) -> None:
+        """Gives up the rows behind the first ones."""
+        with suppress(FileNotFoundError):
+            os.truncate(self.folder / IDS_FILE, num_rows * ID_BYTES)
+        with suppress(FileNotFoundError):
+            os.truncate(self.folder / FEATURES_FILE, num_rows * self.row_bytes)
 
     def map_features(self) -> np.ndarray:
         """All rows, float32 (M, width), as a read-only memory map."""
@@ -210,7 +221,7 @@ def make_room(store: FeatureStore, num_rows: int, num_new_rows: int, max_gb: flo
         OSError: the rows of the run alone are larger than ``max_gb``.
     """
     if num_rows * store.row_bytes > max_gb * 1e9:
-        raise OSError(f"{num_rows * store.row_bytes / 1e9:.3g} GB are more than cache.max_gb={max_gb}")
+        raise OSError(f"cache.max_gb={max_gb} is too small for them; give more")
     room = max_gb * 1e9 - num_new_rows * store.row_bytes
     stores = list_stores()
     used = sum(entry.num_bytes for entry in stores)
@@ -253,6 +264,11 @@ def list_stores() -> list[StoreInfo]:
         except (OSError, ValueError, KeyError, TypeError):  # deleted or damaged meanwhile
             continue
     return stores
+
+
+@lru_cache  # once per process, for all its runs and parts
+def _print_reason(line: str) -> None:
+    print(line, file=sys.stderr)
 
 
 def _feature_id(image: np.ndarray, view: str) -> bytes:

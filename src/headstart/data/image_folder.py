@@ -3,7 +3,8 @@
 import hashlib
 import statistics
 import warnings
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
@@ -23,19 +24,25 @@ from headstart.decoding.decoder import read_shorter_side
 from headstart.errors import HeadstartError, join_with_limit
 from headstart.file_names import encode_name
 
+FolderScan = Callable[[Path], tuple[Layout, tuple[LabeledFile, ...]]]
 MAX_MEASURED_FILES = 500  # headers that tell how large the images of a folder are
 
 
 @dataclass(eq=False)
 class ImageFolder(ImageSource):
-    """A folder of images; see ``ImageSource`` for the arguments."""
+    """A folder of images; see ``ImageSource`` for the arguments.
+
+    The attribute ``scan`` lists the files of the folder. Those of a command have it in common.
+    """
+
+    scan: FolderScan = field(default_factory=lambda: scan_folder, init=False, repr=False)
 
     @cached_property
     def catalog(self) -> Catalog:
         root = self._resolve_root()
         if self.image_size is None:
             raise HeadstartError("data.image_size=null: photographs differ in size; give a number of pixels")
-        layout, files = self._scan
+        layout, files = self._listing
         notes = (*(note.text for note in layout.notes), *describe_missing_classes(layout.classes))
         return _build_catalog(
             root,
@@ -59,7 +66,7 @@ class ImageFolder(ImageSource):
 
         None where none of them can be read.
         """
-        _, files = self._scan
+        _, files = self._listing
         count = min(len(files), MAX_MEASURED_FILES)
         measured = [files[i * len(files) // count].path for i in range(count)]
         with warnings.catch_warnings():
@@ -73,8 +80,8 @@ class ImageFolder(ImageSource):
         return audit_folder(self._resolve_root()).summary()
 
     @cached_property
-    def _scan(self) -> tuple[Layout, tuple[LabeledFile, ...]]:
-        return scan_folder(self._resolve_root())
+    def _listing(self) -> tuple[Layout, tuple[LabeledFile, ...]]:
+        return self.scan(self._resolve_root())
 
     def _resolve_root(self) -> Path:
         if not self.root:

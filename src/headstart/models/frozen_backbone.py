@@ -1,16 +1,13 @@
 """Base class of the models that learn a head on the features of a frozen backbone."""
 
-from collections.abc import Mapping
-from typing import Any, Unpack
+from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from headstart.backbones.features import BackboneFeatures
-from headstart.image_spec import ImageSpec
 from headstart.models.pretrained_classifier import PretrainedClassifier
-from headstart.models.recipe import RecipeArguments
 from headstart.networks.modes import lock_eval_mode
 
 
@@ -23,22 +20,13 @@ class FrozenBackbone(PretrainedClassifier):
     Besides raw images, batches may hold features from the cache: float (N, width), and for training (N, V, width) with
     V views of each image, of which each step draws one. The data modules of ``headstart.data`` yield them.
 
-    Args:
-        backbone: the settings of ``conf/backbone``; None: the embedded backbone.
-        head_lr: AdamW's peak learning rate of the head.
-        recipe: see ``Recipe``.
+    Args: see ``PretrainedClassifier``.
     """
 
-    def __init__(
-        self,
-        spec: ImageSpec | Mapping[str, Any],
-        backbone: dict[str, Any] | None,
-        head_lr: float,
-        **recipe: Unpack[RecipeArguments],
-    ) -> None:
-        super().__init__(spec, backbone, head_lr, **recipe)
-        self.backbone.requires_grad_(False)
-        lock_eval_mode(self.backbone)
+    def build_backbone(self, architecture: dict[str, Any]) -> nn.Module:
+        backbone = super().build_backbone(architecture)
+        lock_eval_mode(backbone)
+        return backbone.requires_grad_(False)
 
     @property
     def feature_extractor(self) -> BackboneFeatures:

@@ -136,7 +136,7 @@ def read_refit_card(directory: Path) -> RefitCard | None:
         return None
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise HeadstartError(
-            f"{path}: no card of a refit ({type(error).__name__}); remove the folder, and give headstart refit again"
+            f"{path}: not the card of a refit ({type(error).__name__}); remove the folder, then give headstart refit"
         ) from error
 
 

@@ -13,6 +13,7 @@ from headstart.config.validation import check_config
 from headstart.errors import HeadstartError
 from headstart.models.recipe import epochs_for
 from headstart.training import tuning
+from headstart.training.trainer_limits import check_step_options
 
 BUDGET_KEY, FOLD_KEY = "data.labels_per_class", "data.fold"
 WITHIN_ARM_KEYS = {"seed", BUDGET_KEY, FOLD_KEY}  # what runs of one arm differ by
@@ -79,8 +80,9 @@ def _compose_arm(command: ComposedCommand, choices: dict[str, str], auto: dict[s
 
 
 def check_settings(config: DictConfig) -> None:
-    """Raises HeadstartError for settings that make no sense, as far as that shows without torch."""
+    """Raises HeadstartError for settings that make no sense, as far as that shows without the images."""
     Comparison(**OmegaConf.to_container(config.compare))  # type: ignore[arg-type]
     max_epochs_override(config)
     epochs_for(config.model.epochs, 1)
+    check_step_options(config)
     tuning.check_tuning(config)

@@ -78,7 +78,6 @@ def check_command(command: ComposedCommand) -> None:
 
 def _check_run(command: ComposedCommand) -> None:
     """Checks a single run, and prints which images its folder leaves out."""
-    clear_source_cache()
     config = command.config
     check_config(config, command.overrides)
     check_overrides_take_effect([config], command.overrides)

@@ -3,7 +3,6 @@
 import io
 import math
 from dataclasses import replace
-from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 
-from headstart.data.datamodule import build_eval_loader
+from headstart.data.datamodule import ImageDataModule, build_eval_loader, find_extractor
 from headstart.runs import run_directory
 from headstart.runs.environment import environment_info
 from headstart.runs.predictions import most_confident_errors, write_predictions, write_thumbnails
@@ -83,8 +82,11 @@ def train_set_loss(setup: "TrainingSetup", source: "ImageSource") -> dict[str, f
     Returns:
         ``loss``: the cross-entropy; ``label_entropy``: that of guessing by class frequency; both in nats.
     """
-    build = getattr(setup.datamodule, "eval_dataloader", partial(build_eval_loader, source))
-    scores = torch.cat(setup.trainer.predict(setup.model, build(source.split.train))).float()  # type: ignore[arg-type]
+    if isinstance(setup.datamodule, ImageDataModule):
+        loader = setup.datamodule.eval_dataloader(source.split.train, find_extractor(setup.model))
+    else:
+        loader = build_eval_loader(source, source.split.train)
+    scores = torch.cat(setup.trainer.predict(setup.model, loader)).float()  # type: ignore[arg-type]
     labels = torch.from_numpy(source.catalog.labels[source.split.train])[: len(scores)]
     shares = torch.bincount(labels).double() / len(labels)
     return {

@@ -104,8 +104,8 @@ def plan_refit(run: Path, result: RunResult, epochs: int, modules: Collection[st
         )
     if config.trainer.get("max_steps") not in (None, -1):
         raise HeadstartError(
-            f"{run}: trainer.max_steps={config.trainer.max_steps} ends training after steps, of which an epoch of all "
-            "images has more; compare arms without it"
+            f"{run}: trainer.max_steps={config.trainer.max_steps}: an epoch of all images has more steps than the "
+            "sweep's; compare arms without it"
         )
     model: Any = OmegaConf.to_container(config.model, resolve=True)
     schedule_epochs = max_epochs_override(config) or epochs_for(model["epochs"], source.spec.labels_per_class)
@@ -170,9 +170,8 @@ def _check_same_images(run: Path, source: ImageSource) -> None:
     )
     if before != now:
         raise HeadstartError(
-            f"{source.name}: images were added, changed, moved or removed since the sweep: "
-            f"{(before - now).total():,} of the {before.total():,} images of {run.name} are others now; put them back, "
-            "or give the sweep's command again, then headstart refit"
+            f"{source.name}: images were added, changed, moved or removed since the sweep ({(before - now).total():,} of "
+            f"the {before.total():,} are others now); put them back, or give the sweep's command, then headstart refit"
         )
 
 

@@ -1,10 +1,15 @@
-"""Checks options of the Trainer whose effect depends on the images of a run. Torch-free, unless a share is given."""
+"""Checks options of the Trainer whose effect depends on the model or the images of a run.
+
+Torch-free, unless a share is given, or an option that a head fitted in one epoch does not take.
+"""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from hydra.utils import get_class
 from omegaconf import DictConfig
 
+from headstart.config.callback_options import list_callback_nodes
 from headstart.config.trainer_options import max_epochs_override
 from headstart.errors import HeadstartError
 from headstart.models.recipe import epochs_for
@@ -22,6 +27,15 @@ SHARE_OPTIONS = {
     "limit_predict_batches": ("predict",),
     "overfit_batches": ("train", "val"),
 }
+# Of each option of a training by steps the values that change nothing for a head that is fitted at once.
+STEP_OPTIONS: dict[str, tuple[Any, ...]] = {
+    "accumulate_grad_batches": (None, 1),
+    "gradient_clip_val": (None,),
+    "max_epochs": (None, 1),
+    "max_steps": (None, -1),
+    "min_epochs": (None, 1),
+}
+STEP_CALLBACKS = {"EarlyStopping", "GradientAccumulationScheduler"}
 
 
 def check_trainer_limits(cfg: DictConfig, sources: "Sequence[ImageSource]") -> None:
@@ -42,10 +56,44 @@ def check_trainer_limits(cfg: DictConfig, sources: "Sequence[ImageSource]") -> N
             _check_shares(cfg, source)
 
 
+def check_step_options(cfg: DictConfig) -> None:
+    """Checks that a head that is fitted at once gets no option of a training by steps, before anything trains.
+
+    In a debug run the number of epochs may be any: ``debug=limit`` trains each model for three.
+
+    Args:
+        cfg: the configuration of an arm, with the choices of its ``hydra`` node.
+
+    Raises:
+        HeadstartError: an option of the Trainer, or a callback, would have no effect.
+    """
+    given = {
+        f"trainer.{key}": f"={cfg.trainer[key]}"
+        for key, harmless in STEP_OPTIONS.items()
+        if cfg.trainer.get(key) not in harmless and not (key == "max_epochs" and cfg.get("debug"))
+    }
+    nodes = list_callback_nodes(cfg)
+    given |= {key: "" for key, node in nodes.items() if node._target_.rpartition(".")[2] in STEP_CALLBACKS}
+    # The number of epochs tells most models apart without importing their class, and with it torch.
+    if given and cfg.model.epochs == 1 and _is_fitted_at_once(cfg.model._target_):
+        key, value = next(iter(given.items()))
+        model = cfg.hydra.runtime.choices.model
+        raise HeadstartError(f"{key}{value}: model={model} is fitted at once, in one epoch; leave one of them out")
+
+
 def count_train_batches(source: "ImageSource") -> int:
     """Counts the batches of an epoch; a last batch of one image joins the one before."""
     full, rest = divmod(len(source.split.train), source.batch_size)
     return max(full + (rest > 1), 1)
+
+
+def _is_fitted_at_once(target: str) -> bool:
+    from headstart.models.probes.fitted_head import FittedHead
+
+    try:
+        return issubclass(get_class(target), FittedHead)
+    except Exception:  # the run says in one line that there is no such class
+        return False
 
 
 def _check_validation_options(cfg: DictConfig, source: "ImageSource") -> None:
