@@ -25,7 +25,7 @@ format: $(INSTALLED)
 	@$(BIN)/ruff format .
 
 bench: $(INSTALLED)
-	@$(BIN)/python scripts/bench.py
+	@$(BIN)/python scripts/bench.py $(ARGS)
 
 lock: $(INSTALLED)
 	@$(BIN)/uv pip compile pyproject.toml --group dev --universal --generate-hashes \

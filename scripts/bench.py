@@ -1,53 +1,58 @@
-"""Measures images per second of each model in training and prediction, on this machine.
+"""Measures Headstart against bare loops and Pillow on this machine; prints the lines of docs/benchmarks.md.
 
-    make bench
+    make bench ARGS="--repeats 3 frozen finetuning"
 
-Prints medians of interleaved repeats: each repeat times every model once, since timings vary over time.
+Without names, all are measured (about 20 minutes on two cores). The machine should do nothing else meanwhile.
 """
 
-import statistics
-import time
-from collections import defaultdict
+import argparse
+import os
+import platform
+import sys
+import warnings
+from collections.abc import Callable
+from datetime import date
 
 import torch
 
-from headstart.image_spec import ImageSpec
-from headstart.models import FineTuned, Frozen, ScratchBackbone, ScratchCNN
-from headstart.reporting.console import print_table
+from benchmarks.finetuning import measure_finetuning
+from benchmarks.frozen import measure_frozen
+from benchmarks.measure import Figure
+from benchmarks.mnist import measure_mnist
+from benchmarks.opening import measure_growth, measure_opening
+from benchmarks.small_runs import measure_small_runs
+from headstart.process import prepare_process
 
-REPEATS, STEPS, BATCH, SIZE = 7, 3, 32, 64
-SPEC = ImageSpec((3, SIZE, SIZE), tuple("abcde"), (0.5,) * 3, (0.25,) * 3, mirror=True, labels_per_class=10)
 
-
-def main() -> None:
-    images = torch.randint(0, 256, (BATCH, *SPEC.shape), dtype=torch.uint8)
-    labels = torch.arange(BATCH) % SPEC.num_classes
-    models = {cls.__name__: cls(SPEC) for cls in (ScratchCNN, ScratchBackbone, Frozen, FineTuned)}
-    optimizers = {name: torch.optim.AdamW(model.parameter_groups()) for name, model in models.items()}
-    seconds = defaultdict(list)
-    for repeat in range(REPEATS + 1):
-        for name, model in models.items():
-            model.train()
-            start = time.perf_counter()
-            for _ in range(STEPS):
-                optimizers[name].zero_grad()
-                torch.nn.functional.cross_entropy(model(images), labels).backward()
-                optimizers[name].step()
-            trained_at = time.perf_counter()
-            model.eval()
-            with torch.inference_mode():
-                for _ in range(STEPS):
-                    model(images)
-            if repeat:  # the first is a warm-up
-                seconds[name, "train"].append((trained_at - start) / STEPS / BATCH)
-                seconds[name, "predict"].append((time.perf_counter() - trained_at) / STEPS / BATCH)
-    rows = [
-        [name, *(f"{1 / statistics.median(seconds[name, phase]):,.0f}" for phase in ("train", "predict"))]
-        for name in models
-    ]
-    print(f"images per second at {SIZE} pixels, batches of {BATCH}, {torch.get_num_threads()} threads")
-    print_table(["model", "train", "predict"], rows, right_aligned=["train", "predict"])
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    names = "frozen, finetuning, mnist, small_runs, opening, growth"
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"some of {names}; none: all")
+    parser.add_argument("--repeats", type=int, default=5, help="measured calls of each function (default: 5)")
+    parser.add_argument("--mnist", metavar="FOLDER", help="where MNIST's files lie; else they are downloaded")
+    args = parser.parse_args()
+    benchmarks: dict[str, Callable[[], list[Figure]]] = {
+        "frozen": lambda: measure_frozen(args.repeats),
+        "finetuning": lambda: measure_finetuning(args.repeats),
+        "mnist": lambda: measure_mnist(args.repeats, args.mnist),
+        "small_runs": lambda: measure_small_runs(args.repeats),
+        "opening": lambda: measure_opening(args.repeats),
+        "growth": measure_growth,
+    }
+    if unknown := set(args.names) - set(benchmarks):
+        parser.error(f"{', '.join(sorted(unknown))}: there is no such benchmark; give some of {names}")
+    prepare_process()
+    warnings.filterwarnings("ignore")
+    print(
+        f"{date.today()}, {os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}, "
+        f"torch {torch.__version__}; medians of {args.repeats} interleaved repeats\n"
+    )
+    print("| what | figure | asked | seconds |\n| --- | --- | --- | --- |")
+    for name in args.names or benchmarks:
+        for figure in benchmarks[name]():
+            print(f"| {figure.name} | {figure.value} | {figure.limit} | {figure.details} |", flush=True)
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -20,7 +20,10 @@ TESTS = ROOT / "tests"
 
 # A room imports from itself and from rooms of earlier lines. A room is a module or a folder of src/headstart.
 LAYERS = [
-    *([room] for room in ("errors", "version", "seeding", "constructors", "image_spec", "file_names", "files")),
+    *(
+        [room]
+        for room in ("errors", "version", "seeding", "constructors", "image_spec", "file_names", "files", "memory")
+    ),
     *([room] for room in ("metrics", "reporting")),
     ["runs", "networks", "decoding", "process"],
     ["backbones", "data", "compare", "understand"],

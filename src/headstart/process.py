@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import NoReturn
 
 from headstart.errors import NOT_WRITABLE_ERRNOS, HeadstartError, is_out_of_space, iterate_causes
+from headstart.memory import keep_freed_memory
 
 EXIT_INTERRUPTED, EXIT_TERMINATED = 130, 143  # the shell's exit codes after SIGINT and SIGTERM
 EXIT_DISK_FULL = 74  # EX_IOERR of sysexits.h
@@ -25,9 +26,11 @@ RESUME_HINT = "; the same command keeps finished runs, and starts others at thei
 def prepare_process() -> None:
     """Makes a console command independent of the terminal's encoding, closed streams and a notebook's settings.
 
-    Console commands and their worker processes call it; ``import headstart`` changes nothing.
+    The process also keeps the memory that training frees. Console commands and their worker processes
+    call it; ``import headstart`` changes nothing.
     """
     _open_standard_streams()
+    keep_freed_memory()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # characters outside of the encoding become escapes such as \u732b
             stream.reconfigure(errors="backslashreplace")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import psutil
 
+from headstart.memory import return_freed_memory
 from headstart.networks.modes import evaluation_mode
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ class PeakMemory:
     """
 
     def __enter__(self) -> "PeakMemory":
+        return_freed_memory()
         self._process = psutil.Process()
         self.bytes = self._process.memory_info().rss
         self._done = threading.Event()
