@@ -26,7 +26,7 @@ class Frozen(FrozenBackbone):
         self,
         spec: ImageSpec | Mapping[str, Any],
         backbone: dict[str, Any] | None = None,
-        head_lr: float = 1e-2,
+        head_lr: float = 2e-2,
         **recipe: Unpack[RecipeArguments],
     ) -> None:
         super().__init__(spec, backbone, head_lr, **recipe)
