@@ -44,11 +44,15 @@ class FrozenBackbone(PretrainedClassifier):
 
     def forward(self, images: Tensor) -> Tensor:
         """Class scores, float32 (N, num_classes), of raw images, uint8 (N, C, H, W), or of features (N, width)."""
-        return self.head(images).float() if images.ndim == 2 else super().forward(images)
+        return self.classify_features(images).float() if images.ndim == 2 else super().forward(images)
 
     def logits(self, images: Tensor) -> Tensor:
         with torch.no_grad():
             features = self.backbone(images)
+        return self.classify_features(features)
+
+    def classify_features(self, features: Tensor) -> Tensor:
+        """Class scores, float (N, num_classes), of features (N, width)."""
         return self.head(features)
 
     def compute_features(self, images: Tensor) -> Tensor:
@@ -60,5 +64,5 @@ class FrozenBackbone(PretrainedClassifier):
         if images.ndim != 3:
             return super().loss(images, labels)
         views = torch.randint(images.shape[1], (len(images),)).to(images.device)
-        scores = self.head(images[torch.arange(len(images), device=images.device), views])
+        scores = self.classify_features(images[torch.arange(len(images), device=images.device), views])
         return F.cross_entropy(scores, labels, label_smoothing=self.label_smoothing)
