@@ -36,7 +36,7 @@ class Frozen(FrozenBackbone):
         self,
         spec: ImageSpec | Mapping[str, Any],
         backbone: dict[str, Any] | None = None,
-        head_lr: float = 2e-3,
+        head_lr: float = 4e-3,
         **recipe: Unpack[RecipeArguments],
     ) -> None:
         super().__init__(spec, backbone, head_lr, **recipe)
