@@ -1,5 +1,7 @@
 """Features of a frozen backbone: fixed bits, and a key of all that they depend on."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -77,6 +79,33 @@ class TestKey:
         other = Frozen(spec_of_module, backbone=change)
         other.setup("fit")
         assert other.feature_extractor.key != model.feature_extractor.key
+
+    @pytest.mark.parametrize(
+        ("name", "value"),
+        [
+            ("headstart.backbones.features.FEATURE_BATCH_SIZE", 16),
+            ("torch.__version__", "0"),
+            ("timm.__version__", "0"),
+            ("torch.backends.cpu.get_cpu_capability", lambda: "other"),
+        ],
+    )
+    def test_counts_what_changes_last_bits(self, model, monkeypatch, name, value):
+        before = model.feature_extractor.key
+        monkeypatch.setattr(name, value)
+        assert model.feature_extractor.key != before
+
+    def test_counts_the_device(self, model):
+        extractor = model.feature_extractor
+        assert replace(extractor, device=torch.device("cuda")).key != extractor.key
+
+
+class TestSubclass:
+    def test_that_reads_pixels_in_its_own_way_gets_them(self, spec_of_module):
+        class Blurred(Frozen):
+            def logits(self, images):
+                return super().logits(images.mean(dim=1, keepdim=True).expand_as(images))
+
+        assert Blurred(spec_of_module).feature_extractor is None
 
 
 class TestTrainViews:

@@ -3,6 +3,7 @@
 import pytest
 
 from headstart.cli.main import run_cli
+from headstart.data.feature_cache import list_stores
 from headstart.data.paths import cache_dir
 
 
@@ -26,12 +27,17 @@ class TestCache:
         run_cli(["cache", "list"])
         assert "empty" in capsys.readouterr().out
 
+    def test_clear_keeps_the_locks(self, filled_cache):
+        (store,) = list_stores()
+        assert run_cli(["cache", "clear"]) == 0
+        assert not store.folder.exists() and store.folder.with_suffix(".lock").exists()
+
     def test_clear_names_a_folder_that_it_cannot_delete(self, tmp_path, monkeypatch, capsys):
         monkeypatch.setenv("HEADSTART_CACHE", str(tmp_path))
         assert run_cli(["cache", "clear"]) == 0
-        (tmp_path / "features").touch()
+        (tmp_path / "pixels").touch()
         assert run_cli(["cache", "clear"]) == 1
-        assert f"{tmp_path / 'features'}: cannot be deleted" in capsys.readouterr().err
+        assert f"{tmp_path / 'pixels'}: cannot be deleted" in capsys.readouterr().err
 
     def test_a_cleared_cache_changes_no_byte(self, filled_cache, command, images, tmp_path):
         run_cli(["cache", "clear"])

@@ -79,6 +79,10 @@ class TestChooseAutoSettings:
     def test_typed_weights_or_names_name_the_network(self, choose, words, backbone, size):
         assert choose(*words) == {"backbone": backbone, "data.image_size": size}
 
+    def test_a_name_without_weights_is_refused(self, choose):
+        with pytest.raises(HeadstartError, match=r"backbone\.name=resnet18: name its weights too"):
+            choose("backbone.name=resnet18")
+
     @pytest.mark.parametrize("words", [[], ["data=mnist"]])
     def test_leaves_other_data_sets_as_they_are(self, choose, words):
         assert choose(*words, root=None) == {}

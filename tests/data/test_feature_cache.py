@@ -8,9 +8,10 @@ from multiprocessing import get_context
 
 import numpy as np
 import pytest
+from filelock import Timeout
 
 from headstart.data import feature_cache
-from headstart.data.feature_cache import FeatureStore, list_stores, load_features
+from headstart.data.feature_cache import FeatureStore, delete_store, list_stores, load_features
 from headstart.data.paths import cache_dir
 
 
@@ -110,6 +111,43 @@ class TestBrokenStores:
         features = load(extractor)
         assert np.array_equal(features.read(range(70))[:, 0, 0], IMAGES.mean(axis=(1, 2, 3), dtype=np.float32))
 
+    def test_part_of_a_row_is_not_read_where_nothing_is_added(self):
+        expected = load(MeanExtractor()).read(range(70))
+        (store,) = list_stores()
+        with (store.folder / feature_cache.FEATURES_FILE).open("ab") as file:
+            file.write(bytes(5))
+        assert np.array_equal(load(MeanExtractor()).read(range(70)), expected)
+
+    def test_old_ids_never_stand_for_new_features(self, monkeypatch):
+        load(MeanExtractor(), range(20))
+        (store,) = list_stores()
+        (store.folder / feature_cache.FEATURES_FILE).unlink()  # as an interrupted deletion may leave it
+        fsync, calls = os.fsync, []
+
+        def stop_before_ids(descriptor):
+            fsync(descriptor)
+            calls.append(descriptor)
+            if len(calls) == 2:
+                raise KeyboardInterrupt
+
+        monkeypatch.setattr(os, "fsync", stop_before_ids)
+        with pytest.raises(KeyboardInterrupt):
+            load(MeanExtractor(), range(40, 60))
+        monkeypatch.setattr(os, "fsync", fsync)
+        features = load(MeanExtractor(), range(20)).read(range(20))
+        assert np.array_equal(features[:, 0, 0], IMAGES[:20].mean(axis=(1, 2, 3)).astype(np.float32))
+
+    def test_batches_are_computed_in_one_thread_each(self):
+        entered = []
+
+        class Extractor(MeanExtractor):
+            def one_thread_per_batch(self):
+                entered.append(self)
+                return nullcontext()
+
+        load(Extractor())
+        assert entered
+
     def test_a_full_disk_costs_no_result(self, monkeypatch, capsys):
         def refuse(*_):
             raise OSError(errno.ENOSPC, "No space left on device")
@@ -174,6 +212,14 @@ class TestSize:
             os.utime(store.folder / "info.json", (times[store.folder.name],) * 2)
         load(MeanExtractor("more"), max_gb=1e-9 + sum(store.num_bytes for store in list_stores()) / 1e9)
         assert [store.folder.name for store in list_stores()] == ["more", "old", "used"]
+
+    def test_a_store_that_is_written_is_not_deleted(self):
+        load(MeanExtractor(), range(10))
+        (entry,) = list_stores()
+        with FeatureStore(entry.folder, width=2).lock(), pytest.raises(Timeout):
+            delete_store(entry.folder, timeout=0)
+        delete_store(entry.folder)
+        assert not list_stores()
 
     def test_reading_counts_as_use(self):
         load(MeanExtractor())

@@ -1,30 +1,8 @@
-"""The frozen backbone's features are centered and scaled by the training images."""
+"""The frozen backbone: its head trains on centered and scaled features of all views."""
 
 import torch
 
 from headstart.models import Frozen
-from headstart.models.feature_scale import FeatureScale
-
-
-class TestFeatureScale:
-    def test_takes_mean_and_one_scale(self):
-        generator = torch.Generator().manual_seed(0)
-        features = 5 + torch.tensor([1.0, 3.0, 0.0]) * torch.randn(50, 3, generator=generator)
-        scale = FeatureScale(width=3)
-        scale.fit(features.split(20))
-        assert torch.allclose(scale.mean, features.mean(dim=0), atol=1e-5)
-        assert torch.allclose(scale(features).var(dim=0, correction=0).mean(), torch.tensor(1.0), atol=1e-4)
-        ratio = scale(features).std(dim=0)[1] / scale(features).std(dim=0)[0]
-        assert torch.allclose(ratio, features.std(dim=0)[1] / features.std(dim=0)[0], rtol=1e-4)
-
-    def test_equal_images_give_finite_features(self):
-        scale = FeatureScale(width=2)
-        scale.fit([torch.ones(4, 2)])
-        assert scale(torch.ones(1, 2)).isfinite().all()
-
-    def test_changes_nothing_before_it_is_fitted(self):
-        features = torch.arange(6.0).view(2, 3)
-        assert torch.equal(FeatureScale(width=3)(features), features)
 
 
 class TestFrozen:
@@ -34,6 +12,19 @@ class TestFrozen:
         with torch.no_grad():
             features = torch.cat([model.compute_features(images) for images, _ in loader])
         assert torch.allclose(model.feature_scale.mean, features.mean(dim=0), atol=1e-5)
+
+    def test_trains_on_all_views_and_smooths_labels(self, spec):
+        model = Frozen(spec, label_smoothing=0.2)
+        torch.nn.init.normal_(model.head.weight)
+        views = torch.stack([torch.zeros(8, model.feature_width), torch.ones(8, model.feature_width)], dim=1)
+        labels = torch.arange(8) % 3
+        with torch.no_grad():
+            per_view = [
+                torch.nn.functional.cross_entropy(model(views[:, v]), labels, label_smoothing=0.2) for v in (0, 1)
+            ]
+            losses = [model.loss(views, labels) for _ in range(20)]
+        assert min(per_view) < sum(losses) / len(losses) < max(per_view)
+        assert torch.allclose(model.loss(views[:, :1], labels), per_view[0])
 
     def test_second_fit_keeps_the_scale(self, spec, loader, fitted):
         model = Frozen(spec, epochs=1)

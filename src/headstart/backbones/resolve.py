@@ -4,6 +4,7 @@ A backbone is a plain dict with the keys of ``conf/backbone``: ``name`` and ``op
 starts from), ``mean`` and ``std`` (the normalization that the weights expect).
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 from headstart.backbones.packaged_weights import PACKAGED_WEIGHTS
@@ -29,6 +30,8 @@ def resolve_backbone(settings: dict[str, Any] | None) -> dict[str, Any]:
         HeadstartError: a file is missing, or belongs to another network than ``name``.
     """
     given: dict[str, Any] = {"name": None, "options": None, "weights": "embedded", "mean": None, "std": None}
+    if settings is not None and not isinstance(settings, Mapping):
+        raise HeadstartError(f"backbone={settings}: in Python give its settings, such as {{'weights': '{settings}'}}")
     given |= {k: v for k, v in (settings or {}).items() if k in given}
     for key in ("mean", "std"):
         _check_triple(key, given[key])

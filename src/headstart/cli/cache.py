@@ -1,14 +1,14 @@
 """`headstart cache`: lists what the caches hold, or deletes it."""
 
 import shutil
+from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 
-from headstart.data.feature_cache import list_stores
+from headstart.data.feature_cache import delete_store, list_stores
 from headstart.data.paths import cache_dir
 from headstart.errors import HeadstartError
 from headstart.reporting.console import print_path, print_table
-
-CACHE_FOLDERS = ("pixels", "features")  # both can be computed again
 
 
 def list_caches() -> int:
@@ -37,11 +37,12 @@ def clear_caches() -> int:
         HeadstartError: a folder cannot be deleted.
     """
     size = 0
-    for name in CACHE_FOLDERS:
-        folder = cache_dir() / name
+    stores = [path for path in (cache_dir() / "features").glob("*") if path.is_dir()]
+    folders: list[tuple[Path, Callable[[Path], None]]] = [(cache_dir() / "pixels", shutil.rmtree)]
+    for folder, delete in [*folders, *((store, delete_store) for store in stores)]:
         size += sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
         try:
-            shutil.rmtree(folder)
+            delete(folder)
         except FileNotFoundError:
             continue
         except OSError as error:

@@ -15,6 +15,7 @@ from headstart.config.data_module import load_source
 from headstart.config.validation import check_config, reads_backbone
 from headstart.data.image_folder import ImageFolder
 from headstart.data.sources import find_source_class
+from headstart.errors import HeadstartError
 
 AUTO = "auto"
 BACKBONE_KEY, SIZE_KEY = "backbone", "data.image_size"
@@ -83,6 +84,10 @@ def choose_auto_settings(config: DictConfig) -> AutoChoice:
         HeadstartError: there is no such folder or weight file, or the layout of the folder is ambiguous.
     """
     is_auto_backbone = config.hydra.runtime.choices.get(BACKBONE_KEY) == AUTO
+    if is_auto_backbone and config.backbone.name and config.backbone.weights == AUTO_WEIGHTS:
+        raise HeadstartError(
+            f"backbone.name={config.backbone.name}: name its weights too, such as backbone.weights=hub"
+        )
     size = config.data.get("image_size")
     if not is_auto_backbone and size != AUTO:
         return AutoChoice()
@@ -99,6 +104,8 @@ def choose_auto_settings(config: DictConfig) -> AutoChoice:
     if size == AUTO:
         is_embedded = has_named_network and is_embedded_architecture(_complete_weights(settings))
         overrides[SIZE_KEY] = str(LARGE_SIZE if shows_photographs and not is_embedded else SMALL_SIZE)
+        if is_embedded:
+            return AutoChoice(overrides, f"the embedded backbone is made for {SMALL_SIZE} pixels")
     if shorter_side is None:
         return AutoChoice(overrides)
     return AutoChoice(overrides, f"data.root={config.data.root}: median shorter side {shorter_side} pixels")

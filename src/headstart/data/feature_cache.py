@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from headstart.data.paths import cache_dir
 from headstart.data.threads import thread_map
@@ -108,7 +108,7 @@ def load_features(
     store = FeatureStore(cache_dir() / "features" / extractor.key, extractor.width)
     try:
         store.folder.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(store.folder.with_suffix(".lock")):
+        with store.lock():
             positions = store.read_positions()
             missing = {key: place for key, place in needed.items() if key not in positions}
             if missing:
@@ -157,6 +157,14 @@ class FeatureStore:
     def row_bytes(self) -> int:
         return 4 * self.width
 
+    def lock(self, timeout: float = -1) -> FileLock:
+        """The lock of the store; its file stays, since a writer that waits for it may have opened it.
+
+        Args:
+            timeout: seconds to wait, then it raises Timeout; negative: without end.
+        """
+        return FileLock(self.folder.with_suffix(".lock"), timeout)
+
     def read_positions(self) -> dict[bytes, int]:
         """The row of each id; empty where there is no store."""
         try:
@@ -177,20 +185,15 @@ class FeatureStore:
             write_json(self.folder / INFO_FILE, {"network": name, "width": self.width})
 
     def append(self, ids: Sequence[bytes], features: np.ndarray) -> None:
-        """Writes rows behind the last whole one."""
+        """Writes rows behind the last whole one.
+
+        The ids of what is no whole row go first: no id may ever stand for the features of another image.
+        """
         features_path, ids_path = self.folder / FEATURES_FILE, self.folder / IDS_FILE
         count = len(self.read_positions())
-        for path, offset, content in (
-            (features_path, count * self.row_bytes, np.ascontiguousarray(features, dtype="<f4").tobytes()),
-            (ids_path, count * ID_BYTES, b"".join(ids)),
-        ):
-            path.touch()
-            with path.open("r+b") as file:
-                file.truncate(offset)  # what a killed writer left
-                file.seek(offset)
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
+        _write_end(ids_path, count * ID_BYTES, b"")
+        _write_end(features_path, count * self.row_bytes, np.ascontiguousarray(features, dtype="<f4").tobytes())
+        _write_end(ids_path, count * ID_BYTES, b"".join(ids))
 
     def truncate(self, num_rows: int) -> None:
         """Gives up the rows behind the first ones."""
@@ -200,8 +203,9 @@ class FeatureStore:
             os.truncate(self.folder / FEATURES_FILE, num_rows * self.row_bytes)
 
     def map_features(self) -> np.ndarray:
-        """All rows, float32 (M, width), as a read-only memory map."""
-        return np.memmap(self.folder / FEATURES_FILE, "<f4", mode="r").reshape(-1, self.width)
+        """All whole rows, float32 (M, width), as a read-only memory map."""
+        path = self.folder / FEATURES_FILE
+        return np.memmap(path, "<f4", mode="r", shape=(path.stat().st_size // self.row_bytes, self.width))
 
     def mark_used(self) -> None:
         """Sets the time of the last use, by which stores are deleted."""
@@ -228,8 +232,29 @@ def make_room(store: FeatureStore, num_rows: int, num_new_rows: int, max_gb: flo
     for entry in sorted(stores, key=lambda entry: (entry.folder == store.folder, entry.last_used)):
         if used <= room:
             return
-        shutil.rmtree(entry.folder, ignore_errors=True)
+        if entry.folder == store.folder:  # its lock is held
+            shutil.rmtree(entry.folder, ignore_errors=True)
+        else:
+            try:
+                delete_store(entry.folder, timeout=0)
+            except (Timeout, OSError):  # another command uses it
+                continue
         used -= entry.num_bytes
+
+
+def delete_store(folder: Path, timeout: float = -1) -> None:
+    """Deletes the features of one network, when no command writes them.
+
+    Args:
+        folder: of the store.
+        timeout: see ``FeatureStore.lock``.
+
+    Raises:
+        OSError: the folder cannot be deleted.
+        Timeout: another command writes them.
+    """
+    with FeatureStore(folder, width=1).lock(timeout):
+        shutil.rmtree(folder)
 
 
 @dataclass(frozen=True)
@@ -269,6 +294,17 @@ def list_stores() -> list[StoreInfo]:
 @lru_cache  # once per process, for all its runs and parts
 def _print_reason(line: str) -> None:
     print(line, file=sys.stderr)
+
+
+def _write_end(path: Path, offset: int, content: bytes) -> None:
+    """Replaces all of a file from an offset on, on the disk when it returns."""
+    path.touch()
+    with path.open("r+b") as file:
+        file.truncate(offset)
+        file.seek(offset)
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def _feature_id(image: np.ndarray, view: str) -> bytes:

@@ -10,9 +10,9 @@ from torch import Tensor, nn
 
 from headstart.image_spec import ImageSpec
 from headstart.models.backbone_classifier import BackboneAndHead
-from headstart.models.feature_scale import FeatureScale
 from headstart.models.frozen_backbone import FrozenBackbone
 from headstart.models.recipe import Recipe, RecipeArguments
+from headstart.networks.feature_scale import FeatureScale
 
 
 class Frozen(FrozenBackbone):

@@ -10,6 +10,8 @@ from headstart.backbones.features import BackboneFeatures
 from headstart.models.pretrained_classifier import PretrainedClassifier
 from headstart.networks.modes import lock_eval_mode
 
+PIXEL_READERS = ("forward", "logits", "loss", "compute_features")  # methods that take images
+
 
 class FrozenBackbone(PretrainedClassifier):
     """A pretrained timm backbone that never changes, and a head on its features.
@@ -29,8 +31,13 @@ class FrozenBackbone(PretrainedClassifier):
         return backbone.requires_grad_(False)
 
     @property
-    def feature_extractor(self) -> BackboneFeatures:
-        """What computes the features; its training views are None where the augmentation has no finite set of them."""
+    def feature_extractor(self) -> BackboneFeatures | None:
+        """What computes the features; its training views are None where the augmentation has no finite set of them.
+
+        None for a subclass that reads pixels in a way of its own.
+        """
+        if any(getattr(type(self), name) is not getattr(FrozenBackbone, name) for name in PIXEL_READERS):
+            return None
         mirrors = bool(self.augmentation.get("mirror"))
         is_finite = not any(value for name, value in self.augmentation.items() if name != "mirror")
         return BackboneFeatures(

@@ -1,5 +1,8 @@
 """Linear probe: scikit-learn's logistic regression, kept as a linear layer."""
 
+import copy
+
+import lightning as L
 import numpy as np
 import pytest
 import torch
@@ -84,6 +87,21 @@ class TestFittedHeads:
         loaded = cls.load_from_checkpoint(tmp_path / "model.ckpt")
         with torch.no_grad():
             assert torch.equal(loaded.eval()(images), model.eval()(images))
+
+    @pytest.mark.parametrize("cls", [LinearProbe, NearestNeighbors])
+    def test_can_be_copied(self, spec, loader, fitted, cls):
+        model = cls(spec)
+        fitted(model)
+        images = next(iter(loader))[0]
+        with torch.no_grad():
+            assert torch.equal(copy.deepcopy(model).eval()(images), model.eval()(images))
+
+    @pytest.mark.parametrize("cls", [LinearProbe, NearestNeighbors])
+    def test_lightnings_checkpoint_is_saved(self, spec, loader, cls, tmp_path):
+        checkpoint = L.pytorch.callbacks.ModelCheckpoint(dirpath=tmp_path)
+        trainer = L.Trainer(max_epochs=1, logger=False, callbacks=[checkpoint], enable_progress_bar=False)
+        trainer.fit(cls(spec), loader)
+        assert cls.load_from_checkpoint(checkpoint.best_model_path).spec == spec
 
     @pytest.mark.parametrize("cls", [LinearProbe, NearestNeighbors])
     def test_backbone_keeps_every_bit(self, spec, fitted, cls):

@@ -2,10 +2,11 @@
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import torch
-from torch import Tensor
+from lightning.pytorch.core.optimizer import LightningOptimizer
+from torch import Tensor, nn
 
 from headstart.errors import HeadstartError
 from headstart.image_spec import ImageSpec
@@ -48,8 +49,9 @@ class FittedHead(FrozenBackbone):
             The loss on the training images (nats, a scalar).
         """
 
-    def configure_optimizers(self) -> None:
-        """No optimizer: Lightning only runs the loops."""
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        """An optimizer of nothing: ModelCheckpoint saves no model before Lightning has counted a step."""
+        return torch.optim.SGD([nn.Parameter(torch.zeros(()))], lr=0.0)
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:  # type: ignore[override]
         images, labels = batch
@@ -58,7 +60,8 @@ class FittedHead(FrozenBackbone):
         self._labels.append(labels)
         # Lightning validates before it calls on_train_epoch_end.
         if batch_idx + 1 == self.trainer.num_training_batches:
-            self._loss = self.fit_head(torch.cat(self._features).float(), torch.cat(self._labels))
+            self._loss = self.fit_head(torch.cat(self._features).float(), torch.cat(self._labels)).detach()
+            cast(LightningOptimizer, self.optimizers()).step()
             self._features.clear()
             self._labels.clear()
 

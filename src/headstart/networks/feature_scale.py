@@ -9,8 +9,8 @@ from torch import Tensor, nn
 class FeatureScale(nn.Module):
     """Subtracts the mean of each feature and divides all features by one number, their root mean square.
 
-    A scale for each feature would be noise where there are few images (see ``LinearProbe``). Until ``fit`` is called,
-    features pass unchanged.
+    A scale for each feature would be noise where there are few images (figures in conf/model/linear_probe.yaml). Until
+    ``fit`` is called, features pass unchanged.
 
     Args:
         width: number of features.
