@@ -6,6 +6,7 @@ Without names, all are measured (about 20 minutes on two cores). The machine sho
 """
 
 import argparse
+import logging
 import os
 import platform
 import sys
@@ -43,6 +44,7 @@ def main() -> int:
         parser.error(f"{', '.join(sorted(unknown))}: there is no such benchmark; give some of {names}")
     prepare_process()
     warnings.filterwarnings("ignore")
+    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
     print(
         f"{date.today()}, {os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}, "
         f"torch {torch.__version__}; medians of {args.repeats} interleaved repeats\n"

@@ -334,7 +334,9 @@ def _compute_blocks(
     block_keys: list[bytes] = []
     block: list[np.ndarray] = []
     with extractor.one_thread_per_batch():
-        for keys, features in zip(batches, thread_map(compute, batches, "computing features"), strict=True):
+        for keys, features in zip(
+            batches, thread_map(compute, batches, "computing features", batch_size=1), strict=True
+        ):
             block_keys += keys
             block.append(features)
             if len(block_keys) >= ROWS_PER_WRITE:

@@ -17,26 +17,29 @@ SPARE_THREADS = 2  # beyond the cores: they compute while others wait for the di
 BATCHES_AHEAD = 4  # for each thread: no more results wait in memory
 
 
-def thread_map(function: Callable[[_Item], _Result], items: Sequence[_Item], description: str) -> Iterator[_Result]:
+def thread_map(
+    function: Callable[[_Item], _Result], items: Sequence[_Item], description: str, batch_size: int = BATCH_SIZE
+) -> Iterator[_Result]:
     """Yields the results in the order of the items.
 
     Args:
         function: is called in somewhat more threads than there are cores.
         items: its arguments.
         description: of the progress bar, which is shown on a terminal only.
+        batch_size: number of items that a thread takes at once.
     """
     console = Console(stderr=True)
-    results = _iter_results(function, items)
+    results = _iter_results(function, items, batch_size)
     yield from track(results, description, len(items), console=console, transient=True, disable=not console.is_terminal)
 
 
-def _iter_results(function: Callable[[_Item], _Result], items: Sequence[_Item]) -> Iterator[_Result]:
+def _iter_results(function: Callable[[_Item], _Result], items: Sequence[_Item], batch_size: int) -> Iterator[_Result]:
     threads = (os.cpu_count() or 1) + SPARE_THREADS
     pool = ThreadPoolExecutor(threads)
     waiting: deque[Future[list[_Result]]] = deque()
     try:
-        for start in range(0, len(items), BATCH_SIZE):
-            waiting.append(pool.submit(list, map(function, items[start : start + BATCH_SIZE])))
+        for start in range(0, len(items), batch_size):
+            waiting.append(pool.submit(list, map(function, items[start : start + batch_size])))
             if len(waiting) > BATCHES_AHEAD * threads:
                 yield from waiting.popleft().result()
         while waiting:

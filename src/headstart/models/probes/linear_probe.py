@@ -16,6 +16,7 @@ from headstart.models.probes.fitted_head import FittedHead
 INVERSE_PENALTIES = np.logspace(-5, 1, 13)  # scikit-learn's C
 MAX_IMAGES_TO_CHOOSE = 2000  # images on which C is chosen; all of them train
 MAX_FOLDS = 5
+MAX_WORSE = 2  # the loss falls and rises once: after two values that are worse, smaller penalties only take longer
 
 
 class LinearProbe(FittedHead):
@@ -102,21 +103,23 @@ def choose_inverse_penalty(inputs: np.ndarray, labels: np.ndarray) -> float:
         inputs: float64 (N, D).
         labels: int64 (N,), of two classes at least.
     """
-    from sklearn.linear_model import LogisticRegressionCV
-    from sklearn.model_selection import StratifiedKFold
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.model_selection import StratifiedKFold, cross_val_score
 
     subset = np.random.default_rng(0).permutation(len(labels))[:MAX_IMAGES_TO_CHOOSE]
     inputs, labels = inputs[subset], labels[subset]
     folds = min(MAX_FOLDS, int(np.unique(labels, return_counts=True)[1].min()))
     if folds < 2:
         return 0.01
-    search = LogisticRegressionCV(
-        Cs=INVERSE_PENALTIES,
-        cv=StratifiedKFold(folds, shuffle=True, random_state=0),
-        scoring="neg_log_loss",
-        max_iter=200,
-        refit=False,
-        l1_ratios=(0.0,),
-        use_legacy_attributes=False,
-    )
-    return float(search.fit(inputs, labels).C_)
+    splits = StratifiedKFold(folds, shuffle=True, random_state=0)
+    best, chosen, num_worse = np.inf, float(INVERSE_PENALTIES[0]), 0
+    for inverse_penalty in INVERSE_PENALTIES:
+        model = LogisticRegression(C=inverse_penalty, max_iter=200)
+        loss = -cross_val_score(model, inputs, labels, cv=splits, scoring="neg_log_loss").mean()
+        if loss < best:
+            best, chosen, num_worse = loss, float(inverse_penalty), 0
+        else:
+            num_worse += 1
+        if num_worse == MAX_WORSE:
+            break
+    return chosen
