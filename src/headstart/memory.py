@@ -12,7 +12,8 @@ def keep_freed_memory() -> None:
     """Keeps freed blocks for later ones of the process.
 
     A training step frees large blocks and needs the same ones again. By default glibc returns them to the system, which
-    clears each page anew: a seventh of the processor's time of fine-tuning EfficientNet-Lite0 (docs/benchmarks.md).
+    clears each page anew: a seventh of the processor's time of fine-tuning EfficientNet-Lite0 went there
+    (docs/benchmarks.md).
     """
     if libc := _load_glibc():
         libc.mallopt(M_MMAP_THRESHOLD, KEPT_BLOCK_BYTES)
