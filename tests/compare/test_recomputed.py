@@ -1,6 +1,7 @@
 """The numbers of a report, recomputed from the predictions with pandas alone."""
 
 import json
+from itertools import combinations
 
 import numpy as np
 import pandas as pd
@@ -22,16 +23,21 @@ def load_frame(sweep):
     return frame.assign(right=frame["label"] == frame["predicted"], sure=frame["probabilities"].map(max))
 
 
-def howe_by_pandas(table):
-    """The mean of a table of seeds by images, and half the width of its interval at a level."""
+def howe_by_pandas(table, mean_variance, num_arms):
+    """The mean of a table of seeds by images, and half the width of its interval at a level.
+
+    The variance between seeds is moderated towards the mean of all pairs of arms.
+    """
     seeds, images = table.shape
     mean = table.to_numpy().mean()
-    by_seed, by_image = images * table.mean(axis=1).var(), seeds * table.mean(axis=0).var()
+    own, prior = seeds - 1, (num_arms - 2) * (seeds - 1) / 2
+    variance = (prior * mean_variance + own * table.mean(axis=1).var()) / (prior + own)
+    by_seed, by_image = images * variance, seeds * table.mean(axis=0).var()
     rest = table.sub(table.mean(axis=1), axis=0).sub(table.mean(axis=0)).add(mean)
     rest = (rest**2).to_numpy().sum() / ((seeds - 1) * (images - 1))
 
     def half(alpha):
-        of_seeds, of_images = (t.ppf(1 - alpha / 2, n - 1) ** 2 for n in (seeds, images))
+        of_seeds, of_images = (t.ppf(1 - alpha / 2, freedom) ** 2 for freedom in (own + prior, images - 1))
         both = of_seeds * by_seed + of_images * max(by_image - rest, 0)
         howe = (max(both, of_images * by_image) / (seeds * images)) ** 0.5
         return max(howe, 1 - (alpha / 2) ** (1 / images))
@@ -71,8 +77,9 @@ class TestReportNumbers:
             arms = {
                 arm: of_arm.pivot(index="seed", columns="image", values="right") for arm, of_arm in right.groupby("arm")
             }
+            variance = np.mean([(arms[a] - arms[b]).mean(axis=1).var() for a, b in combinations(arms, 2)])
             for pair in [answer["declared"], *answer["pairs"]]:
-                mean, half = howe_by_pandas(arms[pair["first"]] - arms[pair["second"]])
+                mean, half = howe_by_pandas(arms[pair["first"]] - arms[pair["second"]], variance, len(arms))
                 width = half(1 - pair["confidence"])
                 assert [pair["low"], pair["high"]] == pytest.approx([mean - width, mean + width])
                 if 1e-9 < pair["p_value"] < 1:  # the level whose interval just reaches zero

@@ -21,11 +21,13 @@ class Predictions:
         images: names of the N test images, as in ``split.json``.
         labels: true classes, int64 (N,).
         predicted: predicted classes, int64 (N,).
+        groups: the group of each image; None where images have none.
     """
 
     images: list[str]
     labels: np.ndarray
     predicted: np.ndarray
+    groups: list[str] | None = None
 
 
 def write_predictions(directory: Path, images: list[str], labels: np.ndarray, probabilities: np.ndarray) -> None:

@@ -41,6 +41,19 @@ class PlannedRun(ArmRun):
 
 
 @dataclass(frozen=True)
+class Look:
+    """A point at which the verdict of a sweep is computed, and arms may drop out.
+
+    Args:
+        seeds: number of seeds whose runs it judges: the first ones of the sweep.
+        share: of the sweep's level.
+    """
+
+    seeds: int
+    share: float
+
+
+@dataclass(frozen=True)
 class SweepCommand:
     """A command that asked for runs of a sweep.
 
@@ -51,6 +64,7 @@ class SweepCommand:
         comparison: the comparison that it declares: ``contrast``, ``metric``, ``margin``, ``level``.
         threads: torch threads of a run.
         workers: runs that train at the same time.
+        looks: when the verdict is computed; empty: once, when all runs are there.
 
     Example:
         >>> run = PlannedRun("frozen-digits-5-seed0-1a2b3c4d", "1a2b3c4d", "frozen", {}, "digits", 5, seed=0)
@@ -65,6 +79,7 @@ class SweepCommand:
     comparison: dict[str, Any]
     threads: int = 1
     workers: int = 1
+    looks: tuple[Look, ...] = ()
 
     @property
     def seeds(self) -> tuple[int, ...]:
@@ -89,7 +104,13 @@ def read_sweep_commands(directory: Path) -> list[SweepCommand]:
     path = directory / SWEEP_FILE
     try:
         return [
-            SweepCommand(**(values | {"runs": tuple(PlannedRun(**run) for run in values["runs"])}))
+            SweepCommand(
+                **values
+                | {
+                    "runs": tuple(PlannedRun(**run) for run in values["runs"]),
+                    "looks": tuple(Look(**look) for look in values.get("looks", ())),
+                }
+            )
             for values in json.loads(path.read_text(encoding="utf-8"))
         ]
     except FileNotFoundError:
@@ -139,7 +160,7 @@ def append_sweep_command(directory: Path, command: SweepCommand) -> None:
 
 def _asks_the_same(command: SweepCommand, earlier: SweepCommand) -> bool:
     """Whether both commands ask for the same runs, in the same way, and declare the same comparison."""
-    if (command.threads, command.workers) != (earlier.threads, earlier.workers):
+    if (command.threads, command.workers, command.looks) != (earlier.threads, earlier.workers, earlier.looks):
         return False
     runs, earlier_runs = ({(run.directory, run.identity) for run in entry.runs} for entry in (command, earlier))
     return runs == earlier_runs and _to_json(command.comparison) == _to_json(earlier.comparison)

@@ -4,14 +4,10 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from headstart.compare.inference.contrast import (
-    CrossedContrast,
-    McNemarContrast,
-    compute_contrast,
-    contrast_interval,
-    minimum_half_width,
-)
-from headstart.compare.inference.multiple_testing import reject_step_down
+from headstart.compare.inference.contrast import compute_contrast, contrast_interval
+from headstart.compare.inference.crossed_contrast import CrossedContrast
+from headstart.compare.inference.mcnemar import McNemarContrast
+from headstart.compare.inference.symmetric_contrast import minimum_half_width
 
 
 def draw_differences(seeds, images, gap=0.1, spread=0.0, rng=0):
@@ -53,7 +49,8 @@ class TestCrossedContrast:
             mean=0.5,
             seeds=2,
             images=pytest.approx(3),
-            mean_square_seeds=pytest.approx(3 * 2 * (1 / 6) ** 2),
+            seed_variance=pytest.approx(2 * (1 / 6) ** 2),
+            seed_freedom=1,
             mean_square_images=pytest.approx(0.5),
             mean_square_residual=pytest.approx(1 / 6),
         )
@@ -107,14 +104,77 @@ class TestComputeContrast:
             compute_contrast(np.zeros((3, 1)))
 
 
-class TestRejectStepDown:
-    def test_stops_at_the_first_that_is_not_rejected(self):
-        p = {("a", "b"): 0.01, ("a", "c"): 0.04, ("b", "c"): 0.03}
-        assert reject_step_down(p, 0.05, max_true=3) == {("a", "b")}
-        assert reject_step_down({**p, ("b", "c"): 0.02}, 0.05, max_true=3) == set(p)
+class TestRotatedContrast:
+    """Seed s tests fold s mod 5 alone."""
 
-    def test_counts_pairs_that_can_still_be_equal(self):
-        # Three arms, two of which differ: the third can equal one of them at most.
-        p = {("a", "b"): 0.01, ("a", "c"): 0.04, ("b", "c"): 0.03}
-        assert reject_step_down(p, 0.05, max_true=1) == set(p)
-        assert reject_step_down({("a", "c"): 0.04}, 0.05, max_true=1, has_prior_rejection=True) == {("a", "c")}
+    def rotate(self, differences, folds=5):
+        table = np.full_like(differences, np.nan)
+        for seed in range(len(table)):
+            table[seed, seed % folds :: folds] = differences[seed, seed % folds :: folds]
+        return table
+
+    def test_is_the_mean_over_what_was_tested(self):
+        differences = self.rotate(draw_differences(5, 100))
+        contrast = compute_contrast(differences, folds=5)
+        assert contrast.mean == pytest.approx(np.nanmean(differences)) and contrast.images == pytest.approx(100)
+
+    def test_has_the_parts_of_a_nested_table(self):
+        table = np.array([[1.0, 0, 1, 0, *[np.nan] * 4], [*[np.nan] * 4, 1, 1, 1, 0]])
+        contrast = compute_contrast(table, folds=2)
+        # By hand: means 1/2 and 3/4; within folds the variances 1/3 and 1/4, of a mean of four 1/12 and 1/16.
+        assert contrast.seed_variance == pytest.approx(1 / 32)
+        assert contrast.image_part_of_seeds == pytest.approx((1 / 12 + 1 / 16) / 2)
+        assert contrast.image_variance == pytest.approx((1 / 12 + 1 / 16) / 4)
+        assert contrast.overlap == 1 + 2 / 1
+
+    def test_gains_little_from_testing_images_again(self):
+        differences = np.tile(draw_differences(1, 200), (10, 1))  # trainings that agree
+        once, twice = (compute_contrast(self.rotate(differences[:seeds]), folds=5) for seeds in (5, 10))
+        assert twice.images == pytest.approx(once.images)
+        assert twice.image_variance == pytest.approx(once.image_variance)
+
+    def test_stays_wide_where_seeds_scatter(self):
+        calm, wild = (
+            compute_contrast(self.rotate(draw_differences(5, 2000, spread=spread)), folds=5).half_widths(0.05)[0]
+            for spread in (0.0, 0.2)
+        )
+        assert wild > 2 * calm
+
+    def test_of_one_seed_is_an_exact_test(self):
+        table = self.rotate(draw_differences(1, 100))
+        assert compute_contrast(table, folds=5) == compute_contrast(table[:, ::5])
+
+
+class TestGroups:
+    def test_of_one_image_each_change_nothing(self):
+        rows, classes = draw_differences(4, 60), np.arange(60) % 3
+        alone = compute_contrast(rows, groups=np.arange(60))
+        assert alone.half_widths(0.05) == pytest.approx(compute_contrast(rows).half_widths(0.05))
+        assert compute_contrast(rows, classes, groups=np.arange(60)).mean == pytest.approx(
+            compute_contrast(rows, classes).mean
+        )
+
+    def test_of_copies_count_once(self):
+        rows = draw_differences(4, 40)
+        copied = compute_contrast(np.repeat(rows, 12, axis=1), groups=np.repeat(np.arange(40), 12))
+        assert copied.images == pytest.approx(40)
+        assert copied.half_widths(0.05) == pytest.approx(compute_contrast(rows).half_widths(0.05))
+
+    def test_of_different_sizes_keep_the_mean(self):
+        rows, groups = draw_differences(3, 50), np.repeat([0, 1, 2, 3], [30, 10, 5, 5])
+        contrast = compute_contrast(rows, groups=groups)
+        assert contrast.mean == pytest.approx(rows.mean()) and contrast.images < 4
+
+    def test_widen_a_single_seed_and_folds(self):
+        row, groups = np.repeat(draw_differences(1, 20), 5, axis=1), np.repeat(np.arange(20), 5)
+        assert (
+            compute_contrast(row, groups=groups).half_widths(0.05)[0] > 1.5 * compute_contrast(row).half_widths(0.05)[0]
+        )
+        table = np.full((2, 100), np.nan)
+        table[0, :50], table[1, 50:] = row[0, :50], row[0, 50:]
+        grouped, plain = (compute_contrast(table, folds=5, groups=each) for each in (groups, None))
+        assert grouped.image_variance > 3 * plain.image_variance
+
+    def test_need_two(self):
+        with pytest.raises(ValueError, match="one group"):
+            compute_contrast(draw_differences(3, 10), groups=np.zeros(10, dtype=int))

@@ -9,12 +9,19 @@ import pytest
 from headstart.compare.collect.sweep_runs import collect_runs
 from headstart.compare.inference.analysis import analyze_sweep
 from headstart.compare.inference.correctness import build_correctness_tables
+from headstart.compare.inference.looks import plan_looks
 from headstart.compare.report.terminal import print_analysis
 from headstart.runs.predictions import write_predictions
 from headstart.runs.result import RunResult, write_result
 from headstart.runs.run_directory import PREDICTIONS_FILE
+from headstart.runs.sweep_file import PlannedRun, SweepCommand, append_sweep_command
 
 LABELS = np.arange(200) % 2
+
+
+def plan_run(model, seed, fold=None):
+    name = f"{model}-{seed}-{fold}"
+    return PlannedRun(name, name, model, {}, "photos", 5, seed, fold or 0, None if fold is None else 5)
 
 
 @pytest.fixture
@@ -145,13 +152,87 @@ class TestBuildCorrectnessTables:
         assert len(directories) == len(set(directories)) == 2
 
 
+class TestRotation:
+    """Seed s tests fold s mod 5 alone."""
+
+    def write_runs(self, fake_run, arms, seeds=range(5)):
+        for arm, seed in product(arms, seeds):
+            fold = seed % 5
+            sweep = fake_run(arm, seed, fold=fold, folds=5, images=[f"{fold}-{i}.png" for i in range(200)])
+        return sweep
+
+    def test_has_a_part_of_the_images_in_each_row(self, fake_run):
+        (table,) = build_tables(self.write_runs(fake_run, ("frozen", "finetune"), range(3)))
+        assert table.rotates and table.seeds == (0, 1, 2) and table.num_images == 600
+        tested = ~np.isnan(table.correct["frozen"])
+        assert tested.sum(axis=1).tolist() == [200] * 3 and (tested.sum(axis=0) == 1).all()
+        assert table.tested_share == pytest.approx(3 / 5)
+
+    def test_has_all_images_after_five_seeds(self, fake_run):
+        (table,) = build_tables(self.write_runs(fake_run, ("frozen", "finetune"), range(7)))
+        assert table.num_images == 1000 and table.tested_share == 1 and len(table.seeds) == 7
+
+    def test_is_not_that_of_an_unfinished_sweep_of_all_folds(self, fake_run):
+        sweep = self.write_runs(fake_run, ("frozen", "finetune"), [0])
+        plan = SweepCommand("all", "2026-11-30", tuple(plan_run(arm, 0, k) for arm in "ab" for k in range(5)), {})
+        append_sweep_command(sweep, plan)
+        (table,) = build_tables(sweep)
+        assert not table.rotates and not table.seeds
+
+    def test_is_judged(self, fake_run):
+        self.write_runs(fake_run, ("frozen",))
+        for seed in range(5):
+            images = [f"{seed}-{i}.png" for i in range(200)]
+            sweep = fake_run("finetune", seed, 190, fold=seed, folds=5, images=images)
+        (verdict,) = analyze_sweep(sweep).verdicts
+        assert verdict.beaten_by == {"frozen": ["finetune"]}
+        assert verdict.score("finetune") == pytest.approx(0.95)
+
+
+class TestSchedule:
+    def write_plan(self, sweep, arms=("frozen", "finetune"), seeds=5):
+        runs = tuple(plan_run(arm, seed) for seed, arm in product(range(seeds), arms))
+        append_sweep_command(sweep, SweepCommand("race", "2026-11-30", runs, {}, looks=plan_looks(seeds)))
+
+    def test_has_the_seeds_of_each_arm_in_order(self, fake_run):
+        for arm, seeds in (("frozen", (0, 1, 2, 4)), ("finetune", (0, 1))):
+            for seed in seeds:
+                sweep = fake_run(arm, seed)
+        self.write_plan(sweep)
+        (table,) = build_tables(sweep)
+        assert [look.seeds for look in table.schedule] == [3, 5]
+        assert {arm: len(rows) for arm, rows in table.correct.items()} == {"frozen": 3, "finetune": 2}
+
+    def test_gives_no_verdict_before_the_first_look(self, fake_run):
+        for arm, seed in product(("frozen", "finetune"), range(2)):
+            sweep = fake_run(arm, seed)
+        self.write_plan(sweep)
+        (verdict,) = analyze_sweep(sweep).verdicts
+        assert not verdict.table.correct and not verdict.unbeaten
+
+    def test_knows_arms_that_have_not_begun(self, fake_run):
+        for arm, seed in product(("frozen", "finetune"), range(3)):
+            sweep = fake_run(arm, seed)
+        self.write_plan(sweep, ("frozen", "finetune", "scratch_cnn"))
+        (table,) = build_tables(sweep)
+        assert table.lacks_arms
+
+    def test_stops_an_arm_at_a_failed_run(self, fake_run):
+        for arm, seed in product(("frozen", "finetune"), range(3)):
+            failed = {"status": "failed", "error": "diverged"} if (arm, seed) == ("frozen", 1) else {}
+            sweep = fake_run(arm, seed, **failed)
+        self.write_plan(sweep)
+        (table,) = build_tables(sweep)
+        assert table.bad_rows == {"frozen": (1, "seed 1 failed: diverged")}
+
+
 class TestPrintedVerdict:
     def test_has_both_answers(self, fake_run, capsys):
         for (arm, correct), seed in product((("scratch_backbone", 100), ("frozen", 170), ("finetune", 171)), range(3)):
             sweep = fake_run(arm, seed, correct + seed)
         print_analysis(analyze_sweep(sweep))
         printed = capsys.readouterr().out
-        assert "Did pretraining help? finetune against scratch_backbone, 96.2 % intervals in points" in printed
+        assert "Did pretraining help? finetune against scratch_backbone, 98.3 % intervals in points" in printed
         assert "+35.5" in printed and " yes" in printed
         assert "undecided between finetune and frozen; each beats scratch_backbone" in printed
 
@@ -163,7 +244,7 @@ class TestPrintedVerdict:
         heading, header, *rows = capsys.readouterr().out.partition("Did pretraining help? ")[2].splitlines()
         assert heading == "finetune against scratch_backbone, intervals in points"
         assert header.split() == ["labels", "difference", "interval", "level", "answer"]
-        assert "  98.1 %  " in rows[0] and "  97.5 %  " in rows[1]
+        assert "  99.2 %  " in rows[0] and "  97.5 %  " in rows[1]  # 2.5 % over three pairs, and over one
 
     def test_marks_excluded_arms(self, fake_run, capsys):
         for arm, loss in (("scratch_cnn", 0.693), ("finetune", 0.1)):

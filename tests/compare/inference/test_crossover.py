@@ -4,7 +4,7 @@ import numpy as np
 
 from headstart.compare.inference.correctness import CorrectnessTable
 from headstart.compare.inference.crossover import Crossover, find_crossovers
-from headstart.compare.inference.verdict import compute_verdicts
+from headstart.compare.inference.sweep_verdicts import compute_verdicts
 from headstart.compare.report.recommendations import recommend_next_steps
 
 BUDGETS = (5, 10, 20, 40, None)

@@ -43,12 +43,15 @@ def estimate_accuracy(verdict: Verdict, arm: str, alpha: float) -> ArmAccuracy:
     """
     correct, labels = verdict.table.correct[arm], verdict.table.labels
     is_balanced = verdict.metric == "balanced_accuracy"
-    images = np.bincount(labels)
     compute = metrics.balanced_accuracy if is_balanced else metrics.accuracy
-    scores = [float(compute(np.bincount(labels, row, len(images)), images)) for row in correct]
+    scores = []
+    for row in correct:
+        is_tested = ~np.isnan(row)
+        images = np.bincount(labels[is_tested])
+        scores.append(float(compute(np.bincount(labels[is_tested], row[is_tested], len(images)), images)))
     # With classes=None, one seed would be judged by McNemar's test of two networks.
     classes = labels if is_balanced else np.zeros_like(labels)
-    contrast = compute_contrast(correct.astype(float), classes, verdict.table.folds)
+    contrast = compute_contrast(correct, classes, verdict.table.folds, verdict.table.groups)
     low, high = contrast_interval(contrast, alpha)
     spread = float(np.std(scores, ddof=1)) if len(scores) > 1 else None
     return ArmAccuracy(contrast.mean, max(low, 0.0), high, spread)

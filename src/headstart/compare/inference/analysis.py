@@ -9,7 +9,8 @@ from typing import Any
 from headstart.compare.collect.sweep_runs import SweepRuns, collect_runs
 from headstart.compare.declaration import Comparison
 from headstart.compare.inference.correctness import build_correctness_tables
-from headstart.compare.inference.verdict import Verdict, compute_verdicts
+from headstart.compare.inference.sweep_verdicts import compute_verdicts
+from headstart.compare.inference.verdict import Verdict
 from headstart.errors import HeadstartError
 from headstart.runs.predictions import Predictions, read_predictions
 

@@ -8,10 +8,19 @@ from pathlib import Path
 import numpy as np
 
 from headstart.compare.collect.sweep_runs import LoadedRun, SweepRuns
-from headstart.compare.inference.eligibility import count_looks, count_planned_budgets, exclusion_reason
+from headstart.compare.inference.eligibility import (
+    count_looks,
+    count_planned_budgets,
+    exclusion_reason,
+    find_plan,
+    is_rotation,
+)
+from headstart.compare.inference.multiple_testing import ArmPair
+from headstart.compare.inference.test_images import TestImages
 from headstart.errors import HeadstartError
 from headstart.runs.predictions import Predictions, read_predictions
 from headstart.runs.result import RunResult
+from headstart.runs.sweep_file import Look
 
 RunsBySeed = dict[int, dict[int, LoadedRun]]  # of an arm: by seed, by fold
 
@@ -23,21 +32,27 @@ class CorrectnessTable:
     Args:
         data: name of the data set.
         labels_per_class: budget; None: all labels.
-        seeds: the S seeds that each arm has.
-        correct: by arm, bool (S, n): whether the run of a seed classifies an image correctly. With fewer than two
-            arms there is nothing to compare.
+        seeds: the S seeds that are compared.
+        correct: by arm, float (S, n): 1 where the run of a seed classifies an image correctly, 0 where it does not, NaN
+            where the seed does not test the image. An arm that dropped out of a sweep has the first of the seeds alone.
+            With fewer than two arms there is nothing to compare.
         models: by arm, its model.
         labels: true classes of the images, int64 (n,).
+        groups: int64 (n,), equal for images that are no news beside each other; None: each image is new.
         unshared_seeds: by arm, its seeds that another arm lacks.
         exclusions: by arm that is no evidence, the reason.
         constant_seeds: by arm, the seeds whose run predicts one class for all images.
         folds: number of parts in which the images are tested; 1: one split.
-        num_looks: number of looks at the results.
+        rotates: whether seed s tests fold s mod ``folds`` alone.
+        schedule: the looks that were planned; empty: one look at all seeds.
+        bad_rows: by arm, the row of its first run that is no evidence and the reason, where there is a schedule.
+        lacks_arms: whether an arm of the plan has no run yet, where there is a schedule.
+        num_looks: number of looks at the results, those of one schedule counted as one.
         num_planned_budgets: number of budgets of the data set, untrained ones included.
         error: why the runs do not compare; ``correct`` is empty then.
 
     Example:
-        >>> correct = {"frozen": np.ones((1, 4), dtype=bool), "finetune": np.eye(4, dtype=bool)[:1]}
+        >>> correct = {"frozen": np.ones((1, 4)), "finetune": np.eye(4)[:1]}
         >>> table = CorrectnessTable("birds", 5, (0,), correct, {arm: arm for arm in correct}, np.arange(4) % 2)
         >>> table.num_images, table.find_arms("frozen")
         (4, ['frozen'])
@@ -49,10 +64,15 @@ class CorrectnessTable:
     correct: dict[str, np.ndarray]
     models: dict[str, str]
     labels: np.ndarray
+    groups: np.ndarray | None = None
     unshared_seeds: dict[str, list[int]] = field(default_factory=dict)
     exclusions: dict[str, str] = field(default_factory=dict)
     constant_seeds: dict[str, list[int]] = field(default_factory=dict)
     folds: int = 1
+    rotates: bool = False
+    schedule: tuple[Look, ...] = ()
+    bad_rows: dict[str, tuple[int, str]] = field(default_factory=dict)
+    lacks_arms: bool = False
     num_looks: int = 1
     num_planned_budgets: int = 1
     error: str | None = None
@@ -61,9 +81,20 @@ class CorrectnessTable:
         """Returns the arms of a model, or the arm of that name; excluded ones included."""
         return [arm for arm, model in self.models.items() if name in (arm, model)]
 
+    def difference(self, pair: ArmPair) -> np.ndarray:
+        """The correctness of the first arm less that of the second on the seeds that both have, float (S, n)."""
+        first, second = (self.correct[arm] for arm in pair)
+        seeds = min(len(first), len(second))
+        return first[:seeds].astype(float) - second[:seeds]
+
     @property
     def num_images(self) -> int:
         return len(self.labels)
+
+    @property
+    def tested_share(self) -> float:
+        """The share of the folds that the seeds tested, of 1."""
+        return min(len(self.seeds), self.folds) / self.folds if self.rotates else 1.0
 
 
 def build_correctness_tables(
@@ -96,6 +127,7 @@ def _build_table(
         arms[run.arm].append(run)
     example = group[0].result
     ended = [*group, *(run for run in runs.superseded if run.result.labels_per_class == budget)]
+    plan = find_plan(runs.commands, example)
     table = CorrectnessTable(
         data,
         budget,
@@ -104,45 +136,99 @@ def _build_table(
         {arm: arm_runs[0].result.model for arm, arm_runs in arms.items()},
         np.zeros(0, dtype=np.int64),
         folds=example.num_folds,
+        rotates=is_rotation(runs.commands, example, [run.result for run in group]),
+        schedule=plan.looks,
+        lacks_arms=len(plan.arms) > len({run.result.arm_key for run in group}),
         num_looks=count_looks(runs.commands, example, min(run.result.started for run in ended if run.data_set == data)),
         num_planned_budgets=max(count_planned_budgets(runs.commands, example), 1),
     )
     try:
-        return _fill_table(table, arms, read)
+        by_arm = {arm: _group_by_seed(arm_runs) for arm, arm_runs in arms.items()}
+        if plan.looks:
+            return _fill_in_order(table, by_arm, plan.seeds, read)
+        return _fill_shared(table, by_arm, read)
     except HeadstartError as error:
         return replace(table, error=str(error))
 
 
-def _fill_table(
-    table: CorrectnessTable, arms: dict[str, list[LoadedRun]], read: Callable[[Path], Predictions]
+def _fill_shared(
+    table: CorrectnessTable, runs: dict[str, RunsBySeed], read: Callable[[Path], Predictions]
 ) -> CorrectnessTable:
     """Reads the predictions on the seeds that all arms share; of no arm where they share none."""
-    runs = {arm: _group_by_seed(arm_runs) for arm, arm_runs in arms.items()}
     reasons = {arm: exclusion_reason(_flatten_results(seeds)) for arm, seeds in runs.items()}
     exclusions = {arm: reason for arm, reason in reasons.items() if reason}
     complete = {
-        arm: {seed: by_fold for seed, by_fold in seeds.items() if len(by_fold) == table.folds}
+        arm: {seed: by_fold for seed, by_fold in seeds.items() if _is_complete(table, by_fold)}
         for arm, seeds in runs.items()
         if arm not in exclusions
     }
     shared = sorted(set.intersection(*map(set, complete.values()))) if complete else []
-    test_images = _TestImages()
+    rows = {arm: [seeds[seed] for seed in shared] for arm, seeds in complete.items() if shared}
+    return replace(
+        _read_rows(table, rows, shared, read),
+        seeds=tuple(shared),
+        unshared_seeds={arm: unshared for arm in complete if (unshared := sorted(set(runs[arm]) - set(shared)))},
+        exclusions=exclusions,
+    )
+
+
+def _fill_in_order(
+    table: CorrectnessTable,
+    runs: dict[str, RunsBySeed],
+    planned_seeds: tuple[int, ...],
+    read: Callable[[Path], Predictions],
+) -> CorrectnessTable:
+    """Reads, of each arm, the predictions on the first of the planned seeds, up to one that is not there or no
+    evidence."""
+    rows: dict[str, list[dict[int, LoadedRun]]] = {}
+    bad_rows = {}
+    for arm, seeds in runs.items():
+        rows[arm] = []
+        for rank, seed in enumerate(planned_seeds):
+            if reason := exclusion_reason(_flatten_results({seed: seeds.get(seed, {})})):
+                bad_rows[arm] = rank, reason
+                break
+            if not _is_complete(table, seeds.get(seed, {})):
+                break
+            rows[arm].append(seeds[seed])
+    return replace(_read_rows(table, rows, list(planned_seeds), read), seeds=planned_seeds, bad_rows=bad_rows)
+
+
+def _is_complete(table: CorrectnessTable, by_fold: dict[int, LoadedRun]) -> bool:
+    return len(by_fold) == (1 if table.rotates else table.folds)
+
+
+def _read_rows(
+    table: CorrectnessTable,
+    rows: dict[str, list[dict[int, LoadedRun]]],
+    seeds: list[int],
+    read: Callable[[Path], Predictions],
+) -> CorrectnessTable:
+    """Reads the predictions of each arm's rows, which are those of the first of these seeds."""
+    images = TestImages()
     predicted = {
-        arm: [_read_predicted_row(seeds[seed], test_images, read) for seed in shared]
-        for arm, seeds in complete.items()
-        if shared
+        arm: [
+            {fold: images.read_predicted(fold, run.directory, read) for fold, run in sorted(by_fold.items())}
+            for by_fold in arm_rows
+        ]
+        for arm, arm_rows in rows.items()
     }
     constant = {
-        arm: [seed for seed, row in zip(shared, rows, strict=True) if len(np.unique(row)) == 1]
-        for arm, rows in predicted.items()
+        arm: [
+            seed
+            for seed, row in zip(seeds, arm_rows, strict=False)
+            if len(np.unique(np.concatenate([*row.values()]))) == 1
+        ]
+        for arm, arm_rows in predicted.items()
     }
     return replace(
         table,
-        seeds=tuple(shared),
-        correct={arm: np.array(rows) == test_images.labels for arm, rows in predicted.items()},
-        labels=np.array(test_images.labels, dtype=np.int64),
-        unshared_seeds={arm: unshared for arm in complete if (unshared := sorted(set(runs[arm]) - set(shared)))},
-        exclusions=exclusions,
+        correct={
+            arm: np.array([images.mark_correct(row) for row in arm_rows]).reshape(len(arm_rows), images.count)
+            for arm, arm_rows in predicted.items()
+        },
+        labels=images.labels,
+        groups=images.groups,
         constant_seeds={arm: seeds for arm, seeds in constant.items() if seeds},
     )
 
@@ -163,26 +249,3 @@ def _group_by_seed(arm_runs: Iterable[LoadedRun]) -> RunsBySeed:
 
 def _flatten_results(seeds: RunsBySeed) -> list[RunResult]:
     return [run.result for _, by_fold in sorted(seeds.items()) for _, run in sorted(by_fold.items())]
-
-
-@dataclass
-class _TestImages:
-    """The test images of the first row, which all rows must have."""
-
-    images: list[str] | None = None
-    labels: list[int] = field(default_factory=list)
-
-
-def _read_predicted_row(
-    by_fold: dict[int, LoadedRun], test_images: _TestImages, read: Callable[[Path], Predictions]
-) -> np.ndarray:
-    """Reads the predicted classes of one seed over all folds, int64 (n,)."""
-    predictions = [read(run.directory) for _, run in sorted(by_fold.items())]
-    images = [image for fold_predictions in predictions for image in fold_predictions.images]
-    labels = [label for fold_predictions in predictions for label in fold_predictions.labels.tolist()]
-    if test_images.images is None:
-        test_images.images, test_images.labels = images, labels
-    elif (test_images.images, test_images.labels) != (images, labels):
-        directory = max(by_fold.items())[1].directory
-        raise HeadstartError(f"{directory}: tested on other images than the runs beside it; they do not compare")
-    return np.concatenate([fold_predictions.predicted for fold_predictions in predictions])

@@ -35,7 +35,7 @@ def find_crossovers(verdicts: Sequence[Verdict]) -> list[Crossover]:
     Budgets without a significant order lie in between. No budget is extrapolated.
 
     Args:
-        verdicts: sorted by budget, as :func:`headstart.compare.inference.verdict.compute_verdicts` returns them.
+        verdicts: sorted by budget, as :func:`headstart.compare.inference.sweep_verdicts.compute_verdicts` returns them.
     """
     return [
         Crossover(data, before.table.labels_per_class, after.table.labels_per_class, first, then)

@@ -2,11 +2,12 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from headstart.compare.collect.superseded_runs import PlannedCell, planned_cell
 from headstart.runs.result import RunResult
-from headstart.runs.sweep_file import PlannedRun, SweepCommand
+from headstart.runs.sweep_file import Look, PlannedRun, SweepCommand
 
 MAX_LOSS_TO_ENTROPY = 0.95  # of the entropy of the training labels: a higher loss learned little but class frequencies
 
@@ -41,6 +42,60 @@ def is_of_data_set(planned: PlannedRun, result: RunResult) -> bool:
     return (planned.data, planned.num_folds) == (result.data, result.num_folds)
 
 
+@dataclass(frozen=True)
+class BudgetPlan:
+    """What the last command of a sweep plans for a data set and budget.
+
+    Args:
+        looks: when the verdict is computed; empty: once, when all runs are there.
+        seeds: in the order of the plan.
+        arms: the key of each arm.
+    """
+
+    looks: tuple[Look, ...] = ()
+    seeds: tuple[int, ...] = ()
+    arms: tuple[str, ...] = ()
+
+
+def find_plan(commands: Mapping[Path, Sequence[SweepCommand]], result: RunResult) -> BudgetPlan:
+    """Finds what is planned for the data set and budget of a run. Of several sweeps together nothing was planned.
+
+    Args:
+        commands: of each sweep directory.
+        result: of any run of the data set and budget.
+    """
+    if len(commands) != 1:
+        return BudgetPlan()
+    for command in reversed(next(iter(commands.values()))):
+        planned = [
+            run
+            for run in command.runs
+            if is_of_data_set(run, result) and run.labels_per_class == result.labels_per_class
+        ]
+        if planned:
+            seeds, arms = (
+                tuple(dict.fromkeys(values))
+                for values in zip(*((run.seed, run.arm_key) for run in planned), strict=True)
+            )
+            return BudgetPlan(command.looks, seeds, arms)
+    return BudgetPlan()
+
+
+def is_rotation(
+    commands: Mapping[Path, Sequence[SweepCommand]], result: RunResult, results: Sequence[RunResult]
+) -> bool:
+    """Whether each seed s tests fold s mod K alone, in the runs that are planned and in those that ended.
+
+    Args:
+        commands: of each sweep directory.
+        result: of any run of the data set and budget.
+        results: of all its runs.
+    """
+    planned = (run for sweep_commands in commands.values() for command in sweep_commands for run in command.runs)
+    runs: list[RunResult | PlannedRun] = [*results, *(run for run in planned if is_of_data_set(run, result))]
+    return result.num_folds > 1 and all(run.fold == run.seed % result.num_folds for run in runs)
+
+
 def count_planned_budgets(commands: Mapping[Path, Sequence[SweepCommand]], result: RunResult) -> int:
     """Counts the budgets that the commands ask for on the data set of a run; 0 without commands."""
     planned = (run for sweep_commands in commands.values() for command in sweep_commands for run in command.runs)
@@ -48,8 +103,8 @@ def count_planned_budgets(commands: Mapping[Path, Sequence[SweepCommand]], resul
 
 
 def count_looks(commands: Mapping[Path, Sequence[SweepCommand]], result: RunResult, first_started: str) -> int:
-    """Counts the looks at a data set and budget: the first verdict, and each later command that asks for new seeds or
-    trains runs anew.
+    """Counts the looks at a data set and budget: the first verdict, and each later command that asks for new seeds,
+    plans other looks, or trains runs anew. The looks of one schedule share the level and count as one.
 
     A command given before any run started is no further look, nor is one that asks for the same runs again.
 
@@ -64,6 +119,7 @@ def count_looks(commands: Mapping[Path, Sequence[SweepCommand]], result: RunResu
     )
     looks = 1
     seeds: set[int] = set()
+    schedule: tuple[Look, ...] = ()
     identities: dict[tuple[Path, PlannedCell], str] = {}
     for sweep, command in in_order:
         planned = {
@@ -73,7 +129,9 @@ def count_looks(commands: Mapping[Path, Sequence[SweepCommand]], result: RunResu
         }
         has_new_seeds = bool({run.seed for run in planned.values()} - seeds)
         is_retrained = any(identities.get(cell, run.identity) != run.identity for cell, run in planned.items())
-        looks += bool(seeds) and command.started > first_started and (has_new_seeds or is_retrained)
+        has_new_schedule = bool(planned) and command.looks != schedule
+        looks += bool(seeds) and command.started > first_started and (has_new_seeds or has_new_schedule or is_retrained)
+        schedule = command.looks if planned else schedule
         seeds |= {run.seed for run in planned.values()}
         identities |= {cell: run.identity for cell, run in planned.items()}
     return looks

@@ -6,11 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.optimize import brentq
-from scipy.special import ndtri
+from scipy.special import ndtri, stdtrit
 
 from headstart.compare.declaration import DEFAULT_LEVEL
-from headstart.compare.inference.contrast import CrossedContrast, howe_half_width, minimum_half_width
-from headstart.compare.inference.verdict import DECLARED_SHARE, Verdict
+from headstart.compare.inference.crossed_contrast import CrossedContrast, howe_half_width
+from headstart.compare.inference.moderation import PRIOR_SHARE
+from headstart.compare.inference.symmetric_contrast import minimum_half_width
+from headstart.compare.inference.verdict import Verdict
 
 POWER = 0.8  # chance to detect a true difference
 EVEN_POWER = 0.5  # lowest chance worth further training
@@ -48,8 +50,12 @@ def minimum_detectable_difference(
     level: float = DEFAULT_LEVEL,
     spread: float = TYPICAL_SEED_SPREAD,
     discordance: float = TYPICAL_DISCORDANCE,
+    arms: int = 4,
+    rotates: bool = False,
 ) -> float:
-    """Computes the smallest difference of the declared contrast, of 1, that is detected with a chance of ``POWER``.
+    """Computes the smallest difference of two arms, of 1, that is detected with a chance of ``POWER``.
+
+    The level is that of the first step of the step-down procedure over all pairs: later steps detect smaller ones.
 
     Args:
         images: number of test images over all folds.
@@ -57,45 +63,65 @@ def minimum_detectable_difference(
         budgets: number of budgets that share the level.
         folds: number of parts in which the images are tested.
         level: of the sweep.
-        spread: standard deviation of the difference between seeds.
+        spread: standard deviation of the difference between seeds, where a seed tests all images.
         discordance: share of the images on which the runs of one seed differ.
+        arms: number of arms.
+        rotates: whether each seed tests one fold alone.
     """
-    alpha = DECLARED_SHARE * level / budgets
+    alpha = level / budgets / math.comb(max(arms, 2), 2)
+    images_of_seed = images / folds if rotates else images
     if seeds == 1:
-        return float((ndtri(1 - alpha / 2) + ndtri(POWER)) * math.sqrt(discordance / images))
+        return float((ndtri(1 - alpha / 2) + ndtri(POWER)) * math.sqrt(discordance / images_of_seed))
     rng = np.random.default_rng(0)
     persistent, residual = PERSISTENT_SHARE * discordance, (1 - PERSISTENT_SHARE) * discordance
+    freedom = (seeds - 1) * (1 + PRIOR_SHARE * (arms - 2))
 
-    def sample_mean_square(mean_square: float, freedom: int) -> np.ndarray:
+    def sample_mean_square(mean_square: float, freedom: float) -> np.ndarray:
         return mean_square * rng.chisquare(freedom, size=4000) / freedom
 
-    half = howe_half_width(
-        seeds,
-        images,
-        sample_mean_square(images * spread**2 / folds + residual, seeds - 1),
-        sample_mean_square(seeds * persistent + residual, images - 1),
-        sample_mean_square(residual, (seeds - 1) * (images - 1)),
-        alpha,
-        folds,
-    )
-    error = math.sqrt(spread**2 / (folds * seeds) + persistent / images + residual / (seeds * images))
-    detected = np.maximum(half, minimum_half_width(images, alpha)) + error * rng.normal(size=4000)
+    if rotates:
+        tested = images * min(seeds, folds) / folds
+        image_variance = persistent / tested + residual / (seeds * images_of_seed)
+        image_part = discordance / images_of_seed
+        seed_part = np.maximum(sample_mean_square(spread**2 + image_part, freedom) - image_part, 0.0)
+        overlap = 1 + min(seeds, folds) / (folds - 1)
+        half = np.sqrt(
+            stdtrit(freedom, 1 - alpha / 2) ** 2 * seed_part / seeds
+            + overlap * stdtrit(tested - 1, 1 - alpha / 2) ** 2 * image_variance
+        )
+        error = math.sqrt(spread**2 / seeds + image_variance)
+    else:
+        tested = images
+        half = howe_half_width(
+            seeds,
+            images,
+            sample_mean_square(images * spread**2 / folds + residual, freedom),
+            sample_mean_square(seeds * persistent + residual, images - 1),
+            sample_mean_square(residual, (seeds - 1) * (images - 1)),
+            alpha,
+            folds,
+            freedom,
+        )
+        error = math.sqrt(spread**2 / (folds * seeds) + persistent / images + residual / (seeds * images))
+    detected = np.maximum(half, minimum_half_width(tested, alpha)) + error * rng.normal(size=4000)
     return min(1.0, float(np.quantile(detected, POWER)))
 
 
 def required_sample_size(verdict: Verdict) -> RequiredSample | None:
     """Computes the sample that would decide the declared contrast; None where it is decided, missing, or has a single
-    seed, from which the spread between trainings is unknown."""
+    seed, from which the spread between trainings is unknown, and where seeds rotate over folds: more seeds test more
+    images."""
     if verdict.declared_pair is None or verdict.is_first_better is not None:
         return None
     contrast = verdict.contrasts[verdict.declared_pair]
     if not isinstance(contrast, CrossedContrast) or contrast.seeds < 2:
         return None
     images_per_effective = verdict.table.num_images / contrast.images
+    alpha = verdict.levels[verdict.declared_pair]
 
     def additional_sample(power: float) -> tuple[float, float]:
         def shortfall(images: float, seeds: float) -> float:
-            return _detectable_difference(contrast, images, seeds, verdict.declared_alpha, power) - abs(contrast.mean)
+            return _detectable_difference(contrast, images, seeds, alpha, power) - abs(contrast.mean)
 
         images = _find_root(lambda n: shortfall(n, contrast.seeds), contrast.images, MAX_TEST_IMAGES)
         seeds = _find_root(lambda s: shortfall(contrast.images, s), contrast.seeds, MAX_TEST_SEEDS)
@@ -123,6 +149,7 @@ def _detectable_difference(contrast: CrossedContrast, images: float, seeds: floa
         contrast.mean_square_residual,
         alpha,
         contrast.folds,
+        (seeds - 1) * contrast.seed_freedom / (contrast.seeds - 1),
     )
     error = math.sqrt(between / seeds + persistent / images + contrast.mean_square_residual / (seeds * images))
     return max(float(half), minimum_half_width(images, alpha)) + float(ndtri(power)) * error

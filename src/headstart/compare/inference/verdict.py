@@ -1,21 +1,21 @@
 """Computes the verdict of each budget: the answer to the declared contrast, and the unbeaten arms."""
 
 import math
-from collections import Counter
 from dataclasses import dataclass, field
 from itertools import combinations
 
 import numpy as np
 
 from headstart import metrics
-from headstart.compare.declaration import DEFAULT_CONTRAST, DEFAULT_MARGIN, Comparison
-from headstart.compare.inference.contrast import Contrast, compute_contrast, contrast_interval, reverse_contrast
+from headstart.compare.declaration import DEFAULT_CONTRAST, DEFAULT_MARGIN
+from headstart.compare.inference.contrast import Contrast, compute_contrast, contrast_interval
 from headstart.compare.inference.correctness import CorrectnessTable
+from headstart.compare.inference.moderation import moderate_contrasts
 from headstart.compare.inference.multiple_testing import ArmPair, reject_step_down
 from headstart.errors import HeadstartError
+from headstart.runs.sweep_file import Look
 
 FROZEN_MODEL = "frozen"  # the cheap model, whose loss of accuracy is always reported
-DECLARED_SHARE = 0.75  # of a budget's level, for the declared contrast; once it is rejected, the other pairs have all
 
 
 @dataclass(frozen=True)
@@ -24,13 +24,17 @@ class Verdict:
 
     Args:
         table: the compared predictions.
-        alpha: the budget's share of the sweep's level.
+        alpha: the budget's share of the sweep's level; with looks, the last look's share of that.
         margin: difference in accuracy, of 1, below which arms count as equal.
         declared_pair: the two arms of the declared contrast; None where an arm is missing or ambiguous.
         contrasts: of each ordered pair, first less second.
+        levels: of each ordered pair, the level at which it is decided: its 1 - level interval excludes zero exactly
+            where one arm beats the other.
         beaten_by: by beaten arm, the arms that beat it.
         metric: ``accuracy``, or ``balanced_accuracy``: the mean over classes of the accuracy on each.
         declared_contrast: models or names of arms as declared, present or not.
+        looks: the looks that were taken; empty where none was planned.
+        dropped: by arm that stopped training, the number of its seeds at the look that decided so.
     """
 
     table: CorrectnessTable
@@ -38,21 +42,22 @@ class Verdict:
     margin: float
     declared_pair: ArmPair | None
     contrasts: dict[ArmPair, Contrast]
+    levels: dict[ArmPair, float] = field(default_factory=dict)
     beaten_by: dict[str, list[str]] = field(default_factory=dict)
     metric: str = "accuracy"
     declared_contrast: ArmPair = DEFAULT_CONTRAST
+    looks: tuple[Look, ...] = ()
+    dropped: dict[str, int] = field(default_factory=dict)
 
-    @property
-    def declared_alpha(self) -> float:
-        """The level of the declared contrast: its 1 - ``declared_alpha`` interval excludes zero exactly where the
-        contrast is decided."""
-        return self.alpha * (DECLARED_SHARE if len(self.table.correct) > 2 else 1.0)
+    def interval(self, pair: ArmPair) -> tuple[float, float]:
+        """The interval of a pair's difference, first less second, at the level at which the pair is decided."""
+        return contrast_interval(self.contrasts[pair], self.levels[pair])
 
     def score(self, arm: str) -> float:
         """Computes the arm's mean accuracy by the metric, of 1."""
         correct, labels = self.table.correct[arm], self.table.labels
-        right = np.bincount(labels, correct.sum(axis=0))
-        images = np.bincount(labels) * len(correct)
+        right = np.bincount(labels, np.nansum(correct, axis=0))
+        images = np.bincount(labels, (~np.isnan(correct)).sum(axis=0))
         return float(
             metrics.accuracy(right, images) if self.metric == "accuracy" else metrics.balanced_accuracy(right, images)
         )
@@ -81,7 +86,9 @@ class Verdict:
         if self.declared_pair is None:
             return False
         tied = self.is_tie and set(self.declared_pair) <= set(self.unbeaten)
-        return tied or _is_within_margin(self.contrasts[self.declared_pair], self.declared_alpha, self.margin)
+        return tied or is_within_margin(
+            self.contrasts[self.declared_pair], self.levels[self.declared_pair], self.margin
+        )
 
     @property
     def is_tie(self) -> bool:
@@ -89,7 +96,7 @@ class Verdict:
         all of which must reject, so that none needs a correction (Berger 1982)."""
         pairs = list(combinations(self.unbeaten, 2))
         return bool(pairs) and all(
-            _is_within_margin(self.contrasts[pair], 2 * self.alpha, self.margin) for pair in pairs
+            is_within_margin(self.contrasts[pair], 2 * self.alpha, self.margin) for pair in pairs
         )
 
     @property
@@ -98,29 +105,7 @@ class Verdict:
         if len(self.unbeaten) != 1:
             return False
         rivals = [arm for arm in self.table.correct if arm != self.unbeaten[0]]
-        return any(
-            contrast_interval(self.contrasts[self.unbeaten[0], rival], self.alpha)[1] < self.margin for rival in rivals
-        )
-
-
-def compute_verdicts(tables: list[CorrectnessTable], comparison: Comparison | None = None) -> list[Verdict]:
-    """Computes the verdict of each table. The level is split evenly over the planned budgets of the data set, untrained
-    ones included: an early look has no larger share.
-
-    Args:
-        tables: of each data set and budget.
-        comparison: what is declared; None: the defaults.
-
-    Raises:
-        HeadstartError: there are too few test images for the metric.
-    """
-    declared = comparison or Comparison()
-    num_tables = Counter(table.data for table in tables)
-    num_budgets = [max(num_tables[table.data], table.num_planned_budgets) for table in tables]
-    return [
-        compute_verdict(table, declared.level / count, declared.margin, declared.metric, declared.contrast)
-        for table, count in zip(tables, num_budgets, strict=True)
-    ]
+        return any(self.interval((self.unbeaten[0], rival))[1] < self.margin for rival in rivals)
 
 
 def compute_verdict(
@@ -129,29 +114,50 @@ def compute_verdict(
     margin: float = DEFAULT_MARGIN,
     metric: str = "accuracy",
     declared: ArmPair = DEFAULT_CONTRAST,
+    earlier: Verdict | None = None,
 ) -> Verdict:
-    """Tests all pairs of a table; the chance of any false answer is at most ``alpha``.
+    """Tests all pairs of a table in one step-down procedure; the chance of any false answer is at most ``alpha``.
 
-    The declared contrast is tested first, at the share ``DECLARED_SHARE`` of ``alpha``. Where it is rejected, the other
-    pairs are tested at ``alpha``, else at the remaining share. This is the closed test with weights (Bretz et al. 2009,
-    Statist. Med. 28:586): the two answers are one family and cannot contradict each other.
+    The declared contrast is one of the pairs, so that the two answers are one family and cannot contradict each other.
+
+    Args:
+        table: the compared predictions.
+        alpha: chance of a false answer.
+        margin: difference, of 1, below which arms count as equal.
+        metric: ``accuracy`` or ``balanced_accuracy``.
+        declared: models or arms of the declared contrast.
+        earlier: the verdict of an earlier look at the same arms, whose findings stand.
     """
-    contrasts = _compute_contrasts(table, metric)
-    declared_pair = _find_declared_pair(table, declared)
-    p_values = {pair: contrasts[pair].p_value for pair in combinations(table.correct, 2)}
+    pairs = list(combinations(table.correct, 2))
+    contrasts = moderate_contrasts(_compute_contrasts(table, pairs, metric))
+    decided = {
+        (first, second)
+        for first, second in pairs
+        if earlier and (first in earlier.beaten_by.get(second, []) or second in earlier.beaten_by.get(first, []))
+    }
     # Once two arms differ, at most all but one of the arms can still be equal.
     max_true = math.comb(max(len(table.correct) - 1, 0), 2)
-    verdict = Verdict(table, alpha, margin, declared_pair, contrasts, {}, metric, declared)
-    others = {pair: p for pair, p in p_values.items() if set(pair) != set(declared_pair or ())}
-    rejected = {pair for pair, p in p_values.items() if pair not in others and p <= verdict.declared_alpha}
-    if rejected or not declared_pair:
-        rejected |= reject_step_down(others, alpha, max_true, has_prior_rejection=bool(rejected))
-    else:
-        rejected |= reject_step_down(others, alpha - verdict.declared_alpha, max(max_true - 1, 1))
-    for first, second in sorted(rejected):
+    p_values = {pair: contrasts[pair].p_value for pair in pairs if pair not in decided}
+    outcome = reject_step_down(p_values, alpha, max_true, has_prior_rejection=bool(decided))
+    levels = dict(outcome.levels)
+    beaten_by = {worse: list(better) for worse, better in earlier.beaten_by.items()} if earlier else {}
+    for pair in decided:  # as they were at the look that decided them
+        assert earlier is not None
+        contrasts[pair], levels[pair] = earlier.contrasts[pair], earlier.levels[pair]
+    for first, second in sorted(outcome.rejected):
         better, worse = (first, second) if contrasts[first, second].mean > 0 else (second, first)
-        verdict.beaten_by.setdefault(worse, []).append(better)
-    return verdict
+        beaten_by.setdefault(worse, []).append(better)
+    return Verdict(
+        table,
+        alpha,
+        margin,
+        _find_declared_pair(table, declared),
+        contrasts | {pair[::-1]: contrast.reverse() for pair, contrast in contrasts.items()},
+        levels | {pair[::-1]: level for pair, level in levels.items()},
+        beaten_by,
+        metric,
+        declared,
+    )
 
 
 @dataclass(frozen=True)
@@ -179,16 +185,12 @@ def frozen_loss_bound(verdict: Verdict) -> FrozenLoss | None:
     return FrozenLoss(best, rival, math.ceil(1000 * loss) / 1000)
 
 
-def _compute_contrasts(table: CorrectnessTable, metric: str) -> dict[ArmPair, Contrast]:
+def _compute_contrasts(table: CorrectnessTable, pairs: list[ArmPair], metric: str) -> dict[ArmPair, Contrast]:
     classes = table.labels if metric == "balanced_accuracy" else None
-    contrasts = {}
-    for first, second in combinations(table.correct, 2):
-        difference = table.correct[first].astype(float) - table.correct[second]
-        try:
-            contrasts[first, second] = compute_contrast(difference, classes, table.folds)
-        except ValueError as error:
-            raise HeadstartError(f"{table.data}: {error}; give more test images, a few of each class") from error
-    return contrasts | {(second, first): reverse_contrast(contrast) for (first, second), contrast in contrasts.items()}
+    try:
+        return {pair: compute_contrast(table.difference(pair), classes, table.folds, table.groups) for pair in pairs}
+    except ValueError as error:
+        raise HeadstartError(f"{table.data}: {error}; give more test images, a few of each class") from error
 
 
 def _find_declared_pair(table: CorrectnessTable, contrast: ArmPair) -> ArmPair | None:
@@ -199,6 +201,7 @@ def _find_declared_pair(table: CorrectnessTable, contrast: ArmPair) -> ArmPair |
     return first[0], second[0]
 
 
-def _is_within_margin(contrast: Contrast, alpha: float, margin: float) -> bool:
+def is_within_margin(contrast: Contrast, alpha: float, margin: float) -> bool:
+    """Whether the 1 - ``alpha`` interval of a difference lies within the margin, of 1."""
     low, high = contrast_interval(contrast, alpha)
     return -margin < low and high < margin

@@ -3,7 +3,6 @@
 from dataclasses import asdict
 from typing import Any
 
-from headstart.compare.inference.contrast import contrast_interval
 from headstart.compare.inference.multiple_testing import ArmPair
 from headstart.compare.inference.power import min_images_for_tie, required_sample_size
 from headstart.compare.inference.verdict import Verdict, frozen_loss_bound
@@ -25,7 +24,7 @@ def verdict_to_dict(verdict: Verdict) -> dict[str, Any]:
         "confidence": 1 - verdict.alpha,
         "question": question,
         "answer": text.describe_declared_answer(verdict) if question else None,
-        "declared": contrast_to_dict(verdict, declared, verdict.declared_alpha) if declared else None,
+        "declared": contrast_to_dict(verdict, declared) if declared else None,
         "needed": asdict(required) if required else None,
         "unbeaten_text": text.describe_unbeaten(verdict),
         "images_for_a_tie": min_images_for_tie(verdict.alpha, verdict.margin),
@@ -35,20 +34,20 @@ def verdict_to_dict(verdict: Verdict) -> dict[str, Any]:
         "excluded": verdict.table.exclusions,
         "unshared_seeds": verdict.table.unshared_seeds,
         "constant_seeds": verdict.table.constant_seeds,
-        "pairs": [contrast_to_dict(verdict, pair, verdict.alpha) for pair in pairs],
+        "pairs": [contrast_to_dict(verdict, pair) for pair in pairs],
     }
 
 
-def contrast_to_dict(verdict: Verdict, pair: ArmPair, alpha: float) -> dict[str, Any]:
-    """Returns the first arm of a pair less the second, of 1, with its 1 - ``alpha`` interval and its p-value."""
+def contrast_to_dict(verdict: Verdict, pair: ArmPair) -> dict[str, Any]:
+    """Returns the first arm of a pair less the second, of 1, with the interval at the level at which it is decided."""
     contrast = verdict.contrasts[pair]
-    low, high = contrast_interval(contrast, alpha)
+    low, high = verdict.interval(pair)
     return {
         "first": pair[0],
         "second": pair[1],
         "difference": contrast.mean,
         "low": low,
         "high": high,
-        "confidence": 1 - alpha,
+        "confidence": 1 - verdict.levels[pair],
         "p_value": contrast.p_value,
     }

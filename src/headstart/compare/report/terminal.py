@@ -108,13 +108,14 @@ def _print_declared(verdicts: list[Verdict]) -> None:
 def _format_difference(verdict: Verdict) -> list[str]:
     if verdict.declared_pair is None:
         return [MISSING, MISSING]
-    values = contrast_to_dict(verdict, verdict.declared_pair, verdict.declared_alpha)
+    values = contrast_to_dict(verdict, verdict.declared_pair)
     difference, low, high = (f"{100 * values[key]:+.1f}" for key in ("difference", "low", "high"))
     return [difference, f"{low} to {high}"]
 
 
 def _format_level(verdict: Verdict) -> str:
-    return f"{100 * (1 - verdict.declared_alpha):.3g} %"
+    level = verdict.levels[verdict.declared_pair] if verdict.declared_pair else verdict.alpha
+    return f"{100 * (1 - level):.3g} %"
 
 
 def _print_rows(
