@@ -51,6 +51,8 @@ class SweepCommand:
         comparison: the comparison that it declares: ``contrast``, ``metric``, ``margin``, ``level``.
         threads: torch threads of a run.
         workers: runs that train at the same time.
+        rotates: whether seeds rotate through folds: a run of seed s tests fold s mod ``folds`` alone, and the images of
+            all seeds are those of its data set. Runs without folds are of a data set whose seeds do not rotate.
 
     Example:
         >>> run = PlannedRun("frozen-digits-5-seed0-1a2b3c4d", "1a2b3c4d", "frozen", {}, "digits", 5, seed=0)
@@ -65,6 +67,7 @@ class SweepCommand:
     comparison: dict[str, Any]
     threads: int = 1
     workers: int = 1
+    rotates: bool = False
 
     @property
     def seeds(self) -> tuple[int, ...]:
@@ -139,7 +142,7 @@ def append_sweep_command(directory: Path, command: SweepCommand) -> None:
 
 def _asks_the_same(command: SweepCommand, earlier: SweepCommand) -> bool:
     """Whether both commands ask for the same runs, in the same way, and declare the same comparison."""
-    if (command.threads, command.workers) != (earlier.threads, earlier.workers):
+    if any(getattr(command, name) != getattr(earlier, name) for name in ("threads", "workers", "rotates")):
         return False
     runs, earlier_runs = ({(run.directory, run.identity) for run in entry.runs} for entry in (command, earlier))
     return runs == earlier_runs and _to_json(command.comparison) == _to_json(earlier.comparison)

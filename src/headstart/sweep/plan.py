@@ -14,17 +14,21 @@ class TestSize:
 
     Args:
         data: name of the data set.
-        num_images: test images, over all folds.
-        folds: number of folds; 1 for one split.
+        num_images: test images, over all folds and seeds.
+        images_per_seed: those of one seed; fewer where the seeds rotate through folds.
+        folds: number of folds that each seed tests; 1 for one split, and where the seeds rotate.
         is_given: whether the images come with a test part.
+        rotates: whether the seeds rotate through folds.
     """
 
     __test__ = False  # no test class, though its name begins like one
 
     data: str
     num_images: int
+    images_per_seed: int
     folds: int = 1
     is_given: bool = False
+    rotates: bool = False
 
 
 @dataclass(frozen=True)
