@@ -4,7 +4,8 @@
         model=scratch_backbone model.lr=1e-3,2e-3,4e-3 seed=0,1
 
 Training and validation use the budget's images. The runs are tested on the remaining images outside the test part, so
-that no default is chosen by an image that a comparison reports.
+that no default is chosen by an image that a comparison reports. All seeds have one split (``data.folds=null``). Folds
+test every image: a comparison with folds needs other images than those that a default was tuned on.
 """
 
 import copy
@@ -46,7 +47,7 @@ def train_and_test_outside(cfg: DictConfig) -> Any:
 
 
 def main() -> int:
-    argv = [f"hydra.sweep.dir={DIRECTORY}", *sys.argv[1:]]
+    argv = [f"hydra.sweep.dir={DIRECTORY}", "data.folds=null", *sys.argv[1:]]
     prepare_process()
     return run_command(TRAIN_PROGRAM, lambda: launch_hydra(train_and_test_outside, argv, check_command))
 

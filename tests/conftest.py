@@ -98,6 +98,7 @@ def train_once(tmp_path_factory, session_cache):
     def train(model, *options):
         if (model, *options) not in runs:
             words = ["data=folder", f"data.root={images}", "data.image_size=16", "data.labels_per_class=20"]
+            words += ["data.folds=null"]
             folder = tmp_path_factory.mktemp("work")
             run_train_command(folder, session_cache, [f"model={model}", "model.epochs=1", *words, *options])
             (result,) = folder.rglob("result.json")
@@ -121,7 +122,7 @@ def sweep_once(tmp_path_factory, session_cache):
             images = write_image_folder(folder / "images", classes=2, per_class=60)
             words = ["-m", "model=scratch_cnn", "model.lr=1e-2,3e-3", "model.epochs=3", "seed=0,1"]
             words += ["data=folder", f"data.root={images}", "data.image_size=16", "data.labels_per_class=20"]
-            words += ["data.batch_size=8", "hydra/launcher=basic", "hydra.sweep.dir=sweep"]
+            words += ["data.folds=null", "data.batch_size=8", "hydra/launcher=basic", "hydra.sweep.dir=sweep"]
             run_train_command(folder, session_cache, [*words, *options])
             sweeps[options] = folder / "sweep", images
         return sweeps[options]

@@ -19,7 +19,7 @@ from headstart.runs.result import read_finished_result
 from headstart.training.callbacks import RunCheckpoint
 
 RESUME_POINTS = "callbacks.run_checkpoint.every_seconds=0"  # after each epoch
-TINY = ["model=scratch_cnn", "data=folder", "data.image_size=16", "model.epochs=3"]
+TINY = ["model=scratch_cnn", "data=folder", "data.folds=null", "data.image_size=16", "model.epochs=3"]
 
 
 def find_runs(folder):
@@ -127,7 +127,7 @@ class TestRunDirectory:
         assert "two labels: class0, class1" in reasons["class1/0.png"]
 
     def test_cost_counts_trainable_parameters(self, images, command):
-        options = ["data=folder", "data.image_size=32", f"data.root={images}", "model.epochs=1"]
+        options = ["data=folder", "data.folds=null", "data.image_size=32", f"data.root={images}", "model.epochs=1"]
         done = command("-m", *options, "model=frozen,finetune")
         costs = {r.model: r.cost for r in (read_finished_result(p) for p in find_runs(done.folder))}
         frozen, finetune = costs["frozen"], costs["finetune"]

@@ -1,4 +1,4 @@
-"""What backbone=auto and data.image_size=auto stand for."""
+"""What auto stands for in backbone, data.image_size and data.folds."""
 
 import json
 
@@ -32,7 +32,7 @@ def photographs(tmp_path_factory):
 def choose(photographs):
     def choose_for(*words, root=photographs):
         folder = ["data=folder", f"data.root={root}"] if root else []
-        return choose_auto_settings(compose_command([*folder, *words]).config).overrides
+        return choose_auto_settings(compose_command([*folder, "data.folds=null", *words]).config).overrides
 
     return choose_for
 
@@ -120,9 +120,30 @@ class TestSingleRun:
         done = command("data=folder", f"data.root={photographs}", "model=scratch_cnn", "model.epochs=1")
         assert done.err.splitlines()[0].endswith(", hence data.image_size=128")
 
+    def test_its_seed_chooses_the_fold(self, command, image_folder):
+        words = ["data=folder", f"data.root={image_folder()}", "data.image_size=16", "model=scratch_cnn"]
+        done = command(*words, "model.epochs=1", "seed=8")
+        assert done.err.splitlines()[0] == (
+            "data.folds=auto: one split of images would test 4 images; seed s tests fold s mod 5"
+        )
+        (path,) = done.folder.rglob(run_directory.RESULT_FILE)
+        result = json.loads(path.read_text())
+        assert (result["folds"], result["fold"]) == (5, 3) and path.parent.name.startswith(
+            "scratch_cnn-folder-all-seed8-fold3-"
+        )
+        again = command(*result["command"].split()[1:], folder=done.folder)
+        assert again.out.startswith("done before") and "data.folds=auto" not in again.err
+
+    @pytest.mark.parametrize("typed", [["data.fold=2"], ["data.fold=0"], ["-m", "data.fold=1,2", "seed=0,1"]])
+    def test_a_fold_is_refused_where_the_seed_chooses_it(self, plan_command, image_folder, typed):
+        words = [*typed, "data=folder", f"data.root={image_folder()}", "data.image_size=16", "model=scratch_cnn"]
+        with pytest.raises(HeadstartError, match=r"data\.fold=[012,]+: with data\.folds=auto the seed"):
+            plan_command(*words)
+
     def test_is_shown_by_cfg(self, command, photographs):
-        shown = command("--cfg", "job", "data=folder", f"data.root={photographs}").out
+        shown = command("--cfg", "job", "data=folder", f"data.root={photographs}", "seed=7").out
         assert "image_size: 128" in shown and "weights: efficientnet_lite0" in shown
+        assert "folds: 5" in shown and "fold: 2" in shown
         assert "image_size: auto" in command("--cfg", "job", "data=folder").out
 
 
@@ -136,8 +157,8 @@ class TestSweep:
         assert backbones == [["backbone=efficientnet_lite0"], [], ["backbone=embedded"], []]
         assert all(not any("auto" in word for word in job) for job in plan.jobs)
         print_plan(plan)
-        lines = [line for line in capsys.readouterr().err.splitlines() if "median shorter side" in line]
-        assert len(lines) == 2
+        lines = capsys.readouterr().err.splitlines()
+        assert [sum(word in line for line in lines) for word in ("median shorter side", "data.folds=auto")] == [2, 2]
 
     def test_auto_is_one_value_among_others(self, plan_command, photographs):
         words = ["-m", "data=folder", f"data.root={photographs}", "model=scratch_backbone", "data.labels_per_class=5"]
@@ -156,7 +177,8 @@ class TestPython:
     def test_auto_is_refused(self, photographs):
         from headstart.data import ImageFolder
 
-        with pytest.raises(HeadstartError, match=r"data\.image_size=auto: give"):
-            ImageFolder(root=str(photographs), image_size="auto")
+        for key in ("image_size", "folds"):
+            with pytest.raises(HeadstartError, match=rf"data\.{key}=auto: give"):
+                ImageFolder(root=str(photographs), **{key: "auto"})
         with pytest.raises(HeadstartError, match=r"backbone\.weights=auto: .*give embedded"):
             resolve_backbone({"weights": "auto"})

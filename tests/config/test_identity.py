@@ -16,7 +16,7 @@ def identity(image_folder, tmp_path):
     images = image_folder(classes=2, per_class=10, size=16)
 
     def of(*words, root=images):
-        command = compose_command(["data=folder", f"data.root={root}", "data.image_size=16", *words])
+        command = compose_command(["data=folder", f"data.root={root}", "data.folds=null", "data.image_size=16", *words])
         config = compose_with(command, choose_auto_settings(command.config).overrides)
         return compute_identity(config, load_source(config).digest)
 

@@ -23,6 +23,7 @@ def launch(tmp_path, monkeypatch):
     """Runs a job with the real configuration, its directories under tmp_path."""
     monkeypatch.setattr(sys, "argv", ["headstart-train"])
     places = [f"hydra.run.dir={tmp_path}/run", f"hydra.sweep.dir={tmp_path}/sweep", "hydra.sweep.subdir=${seed}"]
+    places.append("data.folds=null")  # auto would read the images
 
     def run(*argv, job=lambda cfg: None, at=places):
         task = hydra.main(str(conf_dir()), CONFIG_NAME, VERSION_BASE)(print_one_line_errors(job))

@@ -28,7 +28,7 @@ from headstart.sweep.planner import check_command
 from headstart.training.context import RunContext
 
 WATCH = "{_target_: lightning.pytorch.callbacks.EarlyStopping, monitor: val/accuracy}"
-TINY = ["model=scratch_cnn", "data=folder", "data.image_size=16", "model.epochs=1"]
+TINY = ["model=scratch_cnn", "data=folder", "data.folds=null", "data.image_size=16", "model.epochs=1"]
 
 
 @pytest.fixture
@@ -144,12 +144,13 @@ class TestKeys:
         with pytest.raises(HeadstartError, match=f"^{group}: the configuration has none; choose one"):
             plan_command(f"~{group}")
 
-    def test_that_a_yaml_lacks_are_named_with_the_mend(self, refuse, tmp_path, images, plan_command):
+    def test_that_a_yaml_lacks_are_named_with_the_mend(self, tmp_path, images, plan_command):
         (tmp_path / "mine" / "data").mkdir(parents=True)
         own = tmp_path / "mine" / "data" / "own.yaml"
         own.write_text(f"_target_: headstart.data.ImageFolder\nroot: {images}\nimage_size: 16\n")
         words = ["--config-dir", str(tmp_path / "mine"), "data=own"]
-        assert "begin data/own.yaml with `defaults: [folder, _self_]`" in refuse(*words)
+        with pytest.raises(HeadstartError, match=r"begin data/own\.yaml with `defaults: \[folder, _self_\]`"):
+            plan_command("model=scratch_cnn", *words)
         own.write_text(f"defaults: [folder, _self_]\nroot: {images}\nimage_size: 16\n")
         assert plan_command("model=scratch_cnn", *words) is None
 

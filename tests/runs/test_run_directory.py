@@ -10,7 +10,7 @@ from headstart.files import write_json
 from headstart.runs import run_directory
 from headstart.runs.result import RunResult, read_result, write_result
 
-TINY = ["model=scratch_cnn", "data=folder", "data.image_size=16", "model.epochs=3"]
+TINY = ["model=scratch_cnn", "data=folder", "data.folds=null", "data.image_size=16", "model.epochs=3"]
 
 
 class TestTextFiles:

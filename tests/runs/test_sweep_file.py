@@ -45,6 +45,7 @@ class TestAppendSweepCommand:
             plan_command(plan_run(), plan_run(seed=1)),
             plan_command(replace(plan_run(), identity="other")),
             replace(plan_command(plan_run()), threads=2),
+            replace(plan_command(plan_run()), rotates=True),
         ],
     )
     def test_adds_other_runs_or_another_comparison(self, tmp_path, other):

@@ -9,7 +9,8 @@ from headstart.runs.result import read_result
 from headstart.sweep import workers
 from hydra_plugins.headstart import LocalLauncher
 
-TINY = ["-m", "model=scratch_cnn,lenet", "data=folder", "data.image_size=32", "model.epochs=1", "seed=0,1"]
+TINY = ["-m", "model=scratch_cnn,lenet", "model.epochs=1", "seed=0,1"]
+TINY += ["data=folder", "data.folds=null", "data.image_size=32"]
 
 
 def read_results(folder):

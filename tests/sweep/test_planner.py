@@ -17,7 +17,8 @@ def planned(image_folder, tmp_path, monkeypatch, plan_command):
     images = image_folder(classes=2, per_class=30, size=16)
 
     def plan(*words):
-        return plan_command("experiment=compare", "data=folder", f"data.root={images}", "data.image_size=16", *words)
+        options = ["data=folder", f"data.root={images}", "data.folds=null", "data.image_size=16"]
+        return plan_command("experiment=compare", *options, *words)
 
     return plan
 
@@ -224,3 +225,76 @@ class TestHydraOptions:
 
     def test_that_a_directory_reads_are_taken(self, plan_command, tmp_path):
         plan_command("model=scratch_cnn", "hydra.job.name=x", f"hydra.run.dir='{tmp_path}/${{hydra.job.name}}'")
+
+
+class TestRotation:
+    """``data.folds=auto`` on 60 images: one split would test 12 of them."""
+
+    @pytest.fixture
+    def plan_rotation(self, planned):
+        def plan(*words):
+            return planned("model=frozen", "data.labels_per_class=5", "data.folds=auto", *words)
+
+        return plan
+
+    def test_each_seed_tests_a_fold_of_its_own(self, plan_rotation):
+        plan = plan_rotation("seed=0,1,5,8")
+        assert [(run.seed, run.folds, run.fold) for run in plan.command.runs] == [
+            (0, 5, 0),
+            (1, 5, 1),
+            (5, 5, 0),
+            (8, 5, 3),
+        ]
+        assert {"data.folds=5", "data.fold=3"} <= set(plan.jobs[3]) and plan.command.rotates
+
+    def test_runs_are_among_those_of_typed_folds(self, planned, plan_rotation):
+        rotating = plan_rotation("seed=0,1")
+        typed = planned("model=frozen", "data.labels_per_class=5", "data.folds=5", "seed=0,1")
+        assert typed.num_runs == 10 and not typed.command.rotates
+        names = {(run.directory, run.identity) for run in typed.command.runs}
+        assert {(run.directory, run.identity) for run in rotating.command.runs} < names
+        assert rotating.directory == typed.directory
+
+    def test_one_split_has_a_directory_of_its_own(self, planned, plan_rotation):
+        one_split = planned("model=frozen", "data.labels_per_class=5", "seed=0")
+        assert one_split.directory != plan_rotation("seed=0").directory and not one_split.command.rotates
+
+    def test_a_typed_fold_is_the_only_one(self, planned):
+        plan = planned("model=frozen", "data.labels_per_class=5", "seed=3", "data.folds=5", "data.fold=3")
+        assert [(run.seed, run.fold) for run in plan.command.runs] == [(3, 3)]
+
+    def test_counts_the_test_images_of_its_seeds(self, plan_rotation, planned):
+        sizes = [
+            (size.num_images, size.images_per_seed, size.folds, size.rotates)
+            for seeds in ("0", "0,1,2", "0,1,2,3,4,5,6")
+            for size in plan_rotation(f"seed={seeds}").test_sizes
+        ]
+        assert sizes == [(12, 12, 1, True), (36, 12, 1, True), (60, 12, 1, True)]
+        (typed,) = planned("model=frozen", "data.labels_per_class=5", "seed=0,1", "data.folds=5").test_sizes
+        assert (typed.num_images, typed.images_per_seed, typed.folds, typed.rotates) == (60, 60, 5, False)
+
+    def test_budgets_fit_all_folds(self, planned, image_folder, tmp_path):
+        root = image_folder(classes=2, per_class=24, size=16, root=tmp_path / "small")
+        words = ("model=frozen", f"data.root={root}", "seed=4", "data.folds=auto")
+        assert planned(*words).command.budgets == (5, 10)
+        with pytest.raises(HeadstartError, match=r"data\.labels_per_class=20: class .* has 19"):
+            planned(*words[:2], "seed=0", "data.folds=auto", "data.labels_per_class=20")
+
+    def test_each_data_set_has_its_own(self, planned, image_folder, tmp_path):
+        for seed, part in enumerate(("train", "test")):
+            image_folder(classes=2, per_class=9, size=16, root=tmp_path / "parts" / part, seed=seed)
+        roots = f"data.root={tmp_path / 'images'},{tmp_path / 'parts'}"
+        plan = planned("model=frozen", "data.labels_per_class=5", "data.folds=auto", "seed=2", roots)
+        assert [(run.data, run.folds, run.fold) for run in plan.command.runs] == [("images", 5, 2), ("parts", None, 0)]
+        assert [size.is_given for size in plan.test_sizes] == [False, True]
+
+    def test_folds_cannot_be_swept(self, planned):
+        with pytest.raises(HeadstartError, match=r"data\.folds=auto,5: .* give one of them"):
+            planned("data.folds=auto,5")
+
+    def test_is_announced_with_the_images_of_a_seed(self, plan_rotation, capsys):
+        plan = plan_rotation("model=frozen,scratch_cnn", "seed=0,1,2,3,4")
+        print_plan(plan)
+        printed = capsys.readouterr().err
+        assert "one split of images would test 12 images; seed s tests fold s mod 5" in printed
+        assert "60 test images, 12 of them a seed, and 5 seeds" in printed

@@ -34,7 +34,7 @@ from headstart.sweep.plan import SweepPlan
 from headstart.sweep.sweeper import audit_sources, finish_sweep
 from headstart.training.context import RunContext
 
-TINY = ["-m", "model=scratch_cnn", "data=folder", "data.image_size=16", "model.epochs=2"]
+TINY = ["-m", "model=scratch_cnn", "data=folder", "data.folds=null", "data.image_size=16", "model.epochs=2"]
 
 
 def results(folder):

@@ -31,7 +31,7 @@ from headstart.training.trainer import (
 )
 
 DEFAULT = {"_target_": "lightning.Trainer", "max_epochs": None, "accelerator": "cpu", "devices": 1}
-TINY = ["model=scratch_cnn", "data=folder", "data.image_size=16", "trainer.max_epochs=2"]
+TINY = ["model=scratch_cnn", "data=folder", "data.folds=null", "data.image_size=16", "trainer.max_epochs=2"]
 STOPPING = "lightning.pytorch.callbacks.EarlyStopping"
 
 # Where a Trainer has the value of an option.

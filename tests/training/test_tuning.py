@@ -15,7 +15,8 @@ from headstart.runs.result import read_finished_result
 from headstart.training import tuning
 from headstart.training.tuning import Trial, best_trial, check_tuning
 
-TINY = ["model=scratch_cnn", "data=folder", "data.image_size=16", "model.epochs=2", "data.labels_per_class=20"]
+TINY = ["model=scratch_cnn", "data=folder", "data.folds=null", "data.image_size=16", "model.epochs=2"]
+TINY += ["data.labels_per_class=20"]
 SEARCH = ["tune.trials=3", "tune.space.lr=[1e-3,1e-1]"]
 
 
@@ -135,7 +136,7 @@ class TestSweep:
 
     def test_leaves_out_budgets_without_validation(self, images, command):
         words = ["experiment=compare_tuned", "model=scratch_cnn", "seed=0", "data=folder", f"data.root={images}"]
-        words += ["data.image_size=16", "model.epochs=1", "tune.trials=1"]
+        words += ["data.folds=null", "data.image_size=16", "model.epochs=1", "tune.trials=1"]
         done = command(*words)
         assert done.code == 0 and "not tuned, since nothing validates: 5, 10 labels per class" in done.err
         assert read_finished_result(find_run(done.folder)).labels_per_class == 20

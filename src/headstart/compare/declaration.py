@@ -1,6 +1,9 @@
-"""Defines what a comparison declares before training: the keys of ``compare`` in ``conf/train.yaml``."""
+"""Defines what a comparison declares before training, and what ends it: the keys of ``compare`` in
+``conf/train.yaml``."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
 
 from headstart.errors import HeadstartError
 
@@ -44,3 +47,44 @@ class Comparison:
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < limit:
                 raise HeadstartError(f"compare.{name}={value}: give a number above 0 and below {limit:g}")
+
+
+@dataclass(frozen=True)
+class SweepLimits:
+    """What ends a sweep before its order is known.
+
+    Args:
+        max_seeds: largest number of seeds of a sweep that takes looks; None: the sweep's seeds are given.
+        minutes: after which no run begins any more; None: no limit.
+
+    Raises:
+        HeadstartError: a value is out of range.
+
+    Example:
+        >>> SweepLimits(max_seeds=20, minutes=30).minutes
+        30
+    """
+
+    max_seeds: int | None = None
+    minutes: float | None = None
+
+    def __post_init__(self) -> None:
+        seeds, minutes = self.max_seeds, self.minutes
+        if seeds is not None and (isinstance(seeds, bool) or not isinstance(seeds, int) or seeds < 1):
+            raise HeadstartError(f"compare.max_seeds={seeds}: give a whole number of 1 or more, or null")
+        if minutes is not None and (isinstance(minutes, bool) or not isinstance(minutes, int | float) or minutes <= 0):
+            raise HeadstartError(f"compare.minutes={minutes}: give a number above 0, or null for no limit")
+
+
+def declared_values(compare: Mapping[Any, Any]) -> dict[str, Any]:
+    """The keys of ``compare`` that a :class:`Comparison` has: how long a sweep may take declares nothing."""
+    return {field.name: compare[field.name] for field in fields(Comparison) if field.name in compare}
+
+
+def sweep_limits(compare: Mapping[Any, Any]) -> SweepLimits:
+    """The keys of ``compare`` that end a sweep.
+
+    Raises:
+        HeadstartError: a value is out of range.
+    """
+    return SweepLimits(compare["max_seeds"], compare["minutes"])

@@ -1,6 +1,6 @@
-"""What ``backbone=auto`` and ``data.image_size=auto`` stand for: the sizes of the images decide. Torch-free.
+"""What ``auto`` stands for in ``backbone``, ``data.image_size`` and ``data.folds``: the images decide. Torch-free.
 
-Both are replaced by explicit overrides before anything is hashed or named, so that a run knows no ``auto``.
+It is replaced by explicit overrides before anything is hashed or named, so that a run knows no ``auto``.
 """
 
 from dataclasses import dataclass, field, replace
@@ -12,6 +12,8 @@ from headstart.backbones.packaged_weights import PACKAGED_WEIGHTS
 from headstart.backbones.resolve import AUTO_WEIGHTS, is_embedded_architecture
 from headstart.config.compose import ComposedCommand, compose_with
 from headstart.config.data_module import load_source
+from headstart.config.fold_choice import FOLD_KEY, FoldChoice, choose_folds
+from headstart.config.overrides import override_key
 from headstart.config.validation import check_config, reads_backbone
 from headstart.data.image_folder import ImageFolder
 from headstart.data.sources import find_source_class
@@ -29,8 +31,9 @@ class AutoChoice:
     """What ``auto`` stands for in one run.
 
     Args:
-        overrides: the value of each key that was ``auto``; empty where there was none.
+        overrides: the backbone and the image size where they were ``auto``; empty where neither was.
         measured: the images and the figure that decided; empty where none was measured.
+        folds: what ``data.folds=auto`` stands for; None where the folds were given.
 
     Example:
         >>> choose_auto_settings(config).overrides
@@ -39,12 +42,27 @@ class AutoChoice:
 
     overrides: dict[str, str] = field(default_factory=dict)
     measured: str = ""
+    folds: FoldChoice | None = None
+
+    @property
+    def rotates(self) -> bool:
+        """Whether the seeds rotate through folds."""
+        return self.folds is not None and self.folds.rotates
 
     @property
     def reason(self) -> str:
         """The measured figure and the values that follow from it, in one line; empty where there is nothing to say."""
         words = " ".join(f"{key}={value}" for key, value in self.overrides.items())
         return f"{self.measured}, hence {words}" if self.measured and words else ""
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """The lines to print: :attr:`reason`, and why the seeds rotate or cannot."""
+        return tuple(filter(None, (self.reason, self.folds.reason if self.folds else "")))
+
+    def overrides_for(self, seed: int) -> dict[str, str]:
+        """The value of each key that was ``auto``, for a run with this seed."""
+        return self.overrides | (self.folds.overrides_for(seed) if self.folds else {})
 
     def is_part_of(self, other: "AutoChoice") -> bool:
         """Whether another choice for the same images says all of this and more."""
@@ -60,28 +78,58 @@ def resolve_auto_settings(command: ComposedCommand) -> ComposedCommand:
     """Replaces ``auto`` in the configuration of a command, of a sweep in that of its first run.
 
     Raises:
-        HeadstartError: the configuration is not whole, or see :func:`choose_auto_settings`.
+        HeadstartError: the configuration is not whole, or see :func:`check_given_fold` and
+            :func:`choose_auto_settings`.
     """
     check_config(command.config, command.overrides)
-    choice = choose_auto_settings(command.config)
-    if not choice.overrides:
+    check_given_fold(command)
+    choice, seed = choose_auto_settings(command.config), command.config.seed
+    if not choice.overrides_for(seed):
         return command
-    config = compose_with(command, choice.overrides)
+    config = compose_with(command, choice.overrides_for(seed))
     choice = choice.restrict_to(config)
-    return replace(command, config=config, auto_overrides=choice.overrides, auto_reason=choice.reason)
+    return replace(command, config=config, auto_overrides=choice.overrides_for(seed), auto_reasons=choice.reasons)
+
+
+def check_given_fold(command: ComposedCommand) -> None:
+    """Raises HeadstartError where a command gives a fold and leaves the folds to ``auto``."""
+    if command.config.data.get("folds") != AUTO or not has_given_fold(command):
+        return
+    fold = ",".join(command.sweeps.get(FOLD_KEY, [str(command.config.data.fold)]))
+    raise HeadstartError(
+        f"{FOLD_KEY}={fold}: with data.folds=auto the seed chooses the fold; give data.folds=5 with it, or leave it out"
+    )
+
+
+def has_given_fold(command: ComposedCommand) -> bool:
+    """Whether a command or its configuration says which fold is the test part."""
+    return bool(command.config.data.get("fold")) or FOLD_KEY in map(override_key, command.overrides)
 
 
 def choose_auto_settings(config: DictConfig) -> AutoChoice:
-    """Chooses the backbone and the image size where they are ``auto``; a value that was given stays.
-
-    ImageNet's EfficientNet-Lite0 at 128 pixels suits photographs of 96 pixels and more, the embedded backbone at 64
-    pixels smaller images and data sets that are no folders. An image size that was given counts like the images' own.
+    """Chooses the backbone, the image size and the folds where they are ``auto``; a value that was given stays.
 
     Args:
         config: of one run, with its ``hydra`` node.
 
     Raises:
-        HeadstartError: there is no such folder or weight file, or the layout of the folder is ambiguous.
+        HeadstartError: there is no such folder or weight file, the layout of the folder is ambiguous, or the images
+            cannot be split.
+    """
+    choice = _choose_backbone_and_size(config)
+    if config.data.get("folds") != AUTO:
+        return choice
+    if SIZE_KEY in choice.overrides:
+        size = int(choice.overrides[SIZE_KEY])
+        config = OmegaConf.merge(config, {"data": {"image_size": size}})  # type: ignore[assignment]
+    return replace(choice, folds=choose_folds(config))
+
+
+def _choose_backbone_and_size(config: DictConfig) -> AutoChoice:
+    """Chooses the backbone and the image size where they are ``auto``.
+
+    ImageNet's EfficientNet-Lite0 at 128 pixels suits photographs of 96 pixels and more, the embedded backbone at 64
+    pixels smaller images and data sets that are no folders. An image size that was given counts like the images' own.
     """
     is_auto_backbone = config.hydra.runtime.choices.get(BACKBONE_KEY) == AUTO
     if is_auto_backbone and config.backbone.name and config.backbone.weights == AUTO_WEIGHTS:
@@ -128,6 +176,8 @@ def _measure_shorter_side(config: DictConfig) -> int | None:
         return None
     # The budget may be ``auto``, too. The run's own source is the same one where the size is as expected.
     settings: dict[str, Any] = {"labels_per_class": None}
+    if config.data.get("folds") == AUTO:
+        settings["folds"] = None
     if config.data.image_size == AUTO:
         settings["image_size"] = LARGE_SIZE
     return load_source(OmegaConf.merge(config, {"data": settings})).median_shorter_side  # type: ignore[arg-type]

@@ -43,7 +43,7 @@ class ComposedCommand:
         config_name: name of the primary configuration.
         config_dir: folder of further choices (``--config-dir``).
         auto_overrides: what ``auto`` stands for in ``config``, by key; see ``config/auto_settings.py``.
-        auto_reason: the figure that decided, in one line.
+        auto_reasons: the figures that decided, a line each.
 
     Example:
         >>> compose_command(["-m", "model=frozen,finetune"]).sweeps
@@ -57,7 +57,7 @@ class ComposedCommand:
     config_name: str = CONFIG_NAME
     config_dir: Path | None = None
     auto_overrides: dict[str, str] = field(default_factory=dict)
-    auto_reason: str = ""
+    auto_reasons: tuple[str, ...] = ()
 
 
 def compose_command(argv: list[str]) -> ComposedCommand | None:

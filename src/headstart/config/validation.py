@@ -9,7 +9,7 @@ from typing import Any
 from hydra.utils import get_class
 from omegaconf import DictConfig, OmegaConf
 
-from headstart.compare.declaration import Comparison
+from headstart.compare.declaration import Comparison, SweepLimits
 from headstart.config.callback_options import list_callback_nodes
 from headstart.config.compose import ComposedCommand, hint_at_unread_key
 from headstart.config.data_module import DATA_MODULE_KEYS
@@ -33,7 +33,7 @@ REQUIRED_KEYS = {
     "model": ("_target_", "epochs"),
     "trainer": ("_target_", "max_epochs"),
     "tune": ("trials", "space"),
-    "compare": tuple(field.name for field in fields(Comparison)),
+    "compare": tuple(field.name for declaration in (Comparison, SweepLimits) for field in fields(declaration)),
     "cache": ("max_gb",),
 }
 TOP_LEVEL_KEYS = {*REQUIRED_KEYS, "seed", "backbone", "callbacks", "logger", "debug", "hydra"}

@@ -60,6 +60,15 @@ class ImageFolder(ImageSource):
     def name(self) -> str:
         return encode_name(self._resolve_root().absolute().name)
 
+    @property
+    def has_test_part(self) -> bool:
+        return self.test_part is not None or any(file.part == "test" for file in self._listing[1])
+
+    @property
+    def num_listed_images(self) -> int:
+        """Number of files; copies and unreadable ones are among them."""
+        return len(self._listing[1])
+
     @cached_property
     def median_shorter_side(self) -> int | None:
         """Median of the shorter sides (pixels) in the headers of at most 500 files, evenly spaced in the sorted list.

@@ -155,6 +155,16 @@ class ImageSource(ABC):
         return PART_ALIASES.get(self.test) if self.test else None
 
     @property
+    def has_test_part(self) -> bool:
+        """Whether the test part is one that the data bring."""
+        return self.test_part is not None or "test" in self.catalog.parts
+
+    @property
+    def num_listed_images(self) -> int:
+        """Number of images, as far as it is known without reading them."""
+        return len(self.catalog.labels)
+
+    @property
     def skipped(self) -> list[tuple[str, str]]:
         """(name, reason) of images that no budget may use."""
         return self.catalog.skipped + self.split.skipped

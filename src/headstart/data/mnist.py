@@ -42,6 +42,10 @@ class MNIST(ImageSource):
         super().__post_init__()
         self._require("resize", self.resize == "crop", "crop: these images are square")
 
+    @property
+    def has_test_part(self) -> bool:
+        return True  # without a look at the files, which may have to be downloaded
+
     def prepare(self) -> None:
         if not self._find_files():
             _download(*reversed(self._folders()))

@@ -50,6 +50,10 @@ class DataModuleSource(ImageSource):
     def name(self) -> str:
         return type(self.module).__name__.removesuffix("DataModule").lower()
 
+    @property
+    def has_test_part(self) -> bool:
+        return True  # the module splits its images itself
+
     @cached_property
     def catalog(self) -> Catalog:
         self.module.prepare_data()

@@ -4,7 +4,7 @@ import os
 import re
 import sys
 from collections.abc import Iterable, Sequence
-from typing import Literal
+from typing import IO, Literal
 
 from rich.cells import cell_len
 from rich.console import Console
@@ -18,17 +18,23 @@ UNLIMITED_WIDTH = 100_000  # characters; a file has no edge
 CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
-def print_table(headers: Sequence[str], rows: Iterable[Sequence[str]], right_aligned: Iterable[str] = ()) -> None:
+def print_table(
+    headers: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    right_aligned: Iterable[str] = (),
+    file: IO[str] | None = None,
+) -> None:
     """Prints rows below their headers.
 
     Args:
         headers: names of the columns.
         rows: a text for each column; control characters are escaped.
         right_aligned: names of the columns to align at the right.
+        file: where to print; None: standard output.
     """
-    console, right_aligned = Console(), set(right_aligned)
+    console, right_aligned = Console(file=file), set(right_aligned)
     if not console.is_terminal or console.width < MIN_TABLE_WIDTH:  # COLUMNS=0: the width is unknown
-        console = Console(width=UNLIMITED_WIDTH, color_system=None)
+        console = Console(file=file, width=UNLIMITED_WIDTH, color_system=None)
     cells = [[escape_control_characters(cell) for cell in row] for row in rows]
     # A name or a figure is never broken: a column is as wide as its longest word, one of figures as its longest cell.
     widths = [

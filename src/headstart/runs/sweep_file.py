@@ -65,6 +65,8 @@ class SweepCommand:
         threads: torch threads of a run.
         workers: runs that train at the same time.
         looks: when the verdict is computed; empty: once, when all runs are there.
+        rotates: whether seeds rotate through folds: a run of seed s tests fold s mod ``folds`` alone, and the images of
+            all seeds are those of its data set. Runs without folds are of a data set whose seeds do not rotate.
 
     Example:
         >>> run = PlannedRun("frozen-digits-5-seed0-1a2b3c4d", "1a2b3c4d", "frozen", {}, "digits", 5, seed=0)
@@ -80,6 +82,7 @@ class SweepCommand:
     threads: int = 1
     workers: int = 1
     looks: tuple[Look, ...] = ()
+    rotates: bool = False
 
     @property
     def seeds(self) -> tuple[int, ...]:
@@ -160,7 +163,7 @@ def append_sweep_command(directory: Path, command: SweepCommand) -> None:
 
 def _asks_the_same(command: SweepCommand, earlier: SweepCommand) -> bool:
     """Whether both commands ask for the same runs, in the same way, and declare the same comparison."""
-    if (command.threads, command.workers, command.looks) != (earlier.threads, earlier.workers, earlier.looks):
+    if any(getattr(command, name) != getattr(earlier, name) for name in ("threads", "workers", "looks", "rotates")):
         return False
     runs, earlier_runs = ({(run.directory, run.identity) for run in entry.runs} for entry in (command, earlier))
     return runs == earlier_runs and _to_json(command.comparison) == _to_json(earlier.comparison)

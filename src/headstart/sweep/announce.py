@@ -69,9 +69,14 @@ def format_power(size: TestSize, plan: SweepPlan) -> str:
 
     seeds = len(plan.command.seeds)
     level = plan.command.comparison["level"]
-    difference = minimum_detectable_difference(size.num_images, seeds, len(plan.command.budgets), size.folds, level)
+    # Where the seeds rotate, the images of a single seed are a cautious number: other seeds test other images.
+    difference = minimum_detectable_difference(
+        size.images_per_seed, seeds, len(plan.command.budgets), size.folds, level
+    )
     points = round(100 * difference)
     images = f"{size.num_images} test images and {seeds} seed{'s' if seeds > 1 else ''}"
+    if size.rotates:
+        images = f"{size.num_images} test images, {size.images_per_seed} of them a seed, and {seeds} seeds"
     helps = "more seeds" + (", data.folds=5" if size.folds == 1 and not size.is_given else "") + " or more test images"
     if points >= 100:
         return (

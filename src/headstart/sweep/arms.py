@@ -2,12 +2,14 @@
 
 from dataclasses import dataclass
 from itertools import product
+from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from headstart.compare.declaration import Comparison
-from headstart.config.auto_settings import AutoChoice, choose_auto_settings
+from headstart.compare.declaration import Comparison, declared_values, sweep_limits
+from headstart.config.auto_settings import AutoChoice, check_given_fold, choose_auto_settings
 from headstart.config.compose import ComposedCommand, compose_with
+from headstart.config.fold_choice import FOLD_KEY
 from headstart.config.trainer_options import max_epochs_override
 from headstart.config.validation import check_config
 from headstart.errors import HeadstartError
@@ -15,7 +17,7 @@ from headstart.models.recipe import epochs_for
 from headstart.training import tuning
 from headstart.training.trainer_limits import check_step_options
 
-BUDGET_KEY, FOLD_KEY = "data.labels_per_class", "data.fold"
+BUDGET_KEY = "data.labels_per_class"
 WITHIN_ARM_KEYS = {"seed", BUDGET_KEY, FOLD_KEY}  # what runs of one arm differ by
 
 
@@ -44,6 +46,7 @@ def compose_arms(command: ComposedCommand) -> list[SweepArm]:
     Raises:
         HeadstartError: a choice that makes no sense.
     """
+    check_given_fold(command)
     axes = {key: choices for key, choices in command.sweeps.items() if key not in WITHIN_ARM_KEYS}
     # A model chooses neither images nor backbone: what auto stands for is the same for the models of a data set.
     autos: dict[tuple[str, ...], AutoChoice] = {}
@@ -54,7 +57,7 @@ def compose_arms(command: ComposedCommand) -> list[SweepArm]:
         if shared not in autos:  # the configuration of the command is that of the first arm
             autos[shared] = choose_auto_settings(_compose_arm(command, values, {}) if arms else command.config)
         auto = autos[shared]
-        arm = _compose_arm(command, values, auto.overrides)
+        arm = _compose_arm(command, values, auto.overrides_for(command.config.seed))
         check_config(arm, command.overrides)
         check_settings(arm)
         arms.append(SweepArm(choices, arm, auto.restrict_to(arm)))
@@ -65,7 +68,8 @@ def list_auto_reasons(arms: list[SweepArm]) -> tuple[str, ...]:
     """The lines about ``auto``, each once, and none that is a part of another."""
     choices = [arm.auto for arm in arms]
     whole = [choice for choice in choices if not any(choice.is_part_of(other) for other in choices)]
-    return tuple(dict.fromkeys(choice.reason for choice in whole if choice.reason))
+    reasons = [choice.reason for choice in whole] + [choice.folds.reason for choice in choices if choice.folds]
+    return tuple(dict.fromkeys(filter(None, reasons)))
 
 
 def _compose_arm(command: ComposedCommand, choices: dict[str, str], auto: dict[str, str]) -> DictConfig:
@@ -81,7 +85,9 @@ def _compose_arm(command: ComposedCommand, choices: dict[str, str], auto: dict[s
 
 def check_settings(config: DictConfig) -> None:
     """Raises HeadstartError for settings that make no sense, as far as that shows without the images."""
-    Comparison(**OmegaConf.to_container(config.compare))  # type: ignore[arg-type]
+    compare: Any = OmegaConf.to_container(config.compare)
+    Comparison(**declared_values(compare))
+    sweep_limits(compare)
     max_epochs_override(config)
     epochs_for(config.model.epochs, 1)
     check_step_options(config)

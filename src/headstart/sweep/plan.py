@@ -14,17 +14,21 @@ class TestSize:
 
     Args:
         data: name of the data set.
-        num_images: test images, over all folds.
-        folds: number of folds; 1 for one split.
+        num_images: test images, over all folds and seeds.
+        images_per_seed: those of one seed; fewer where the seeds rotate through folds.
+        folds: number of folds that each seed tests; 1 for one split, and where the seeds rotate.
         is_given: whether the images come with a test part.
+        rotates: whether the seeds rotate through folds.
     """
 
     __test__ = False  # no test class, though its name begins like one
 
     data: str
     num_images: int
+    images_per_seed: int
     folds: int = 1
     is_given: bool = False
+    rotates: bool = False
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,7 @@ class SweepPlan:
         finished: names of the run directories that hold a finished result.
         axes: number of values of each swept key.
         seconds_per_run: measured on the finished runs, else estimated (s).
+        minutes: after which no run begins any more; None: no limit.
         audit_configs: a configuration of each folder of images, with all labels.
         test_sizes: of each data set.
         auto_reasons: what ``auto`` stands for, and the figure that decided, a line for each data set.
@@ -55,6 +60,7 @@ class SweepPlan:
     finished: frozenset[str] = frozenset()
     axes: dict[str, int] = field(default_factory=dict)
     seconds_per_run: float = 0.0
+    minutes: float | None = None
     audit_configs: tuple[DictConfig, ...] = ()
     test_sizes: tuple[TestSize, ...] = ()
     auto_reasons: tuple[str, ...] = ()

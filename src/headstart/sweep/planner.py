@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 from omegaconf import DictConfig, OmegaConf
 
 from headstart.compare.arm_names import arm_names
-from headstart.compare.declaration import DEFAULT_CONTRAST
-from headstart.config.auto_settings import resolve_auto_settings
+from headstart.compare.declaration import DEFAULT_CONTRAST, declared_values, sweep_limits
+from headstart.config.auto_settings import has_given_fold, resolve_auto_settings
 from headstart.config.compose import ComposedCommand, replace_values
 from headstart.config.data_module import clear_source_cache, load_source
+from headstart.config.fold_choice import FOLD_KEY, FOLDS_KEY
 from headstart.config.identity import arm_settings, format_run_name, identify_run
 from headstart.config.overrides import override_key, quote_overrides
 from headstart.config.shipped import read_shipped_yaml
@@ -36,7 +37,6 @@ from headstart.runs.sweep_file import PlannedRun, SweepCommand
 from headstart.sweep.announce import print_auto_reason, print_remarks
 from headstart.sweep.arms import (
     BUDGET_KEY,
-    FOLD_KEY,
     WITHIN_ARM_KEYS,
     SweepArm,
     check_settings,
@@ -45,6 +45,7 @@ from headstart.sweep.arms import (
 )
 from headstart.sweep.estimate import estimate_seconds, workers_and_threads
 from headstart.sweep.hydra_options import check_hydra_options
+from headstart.sweep.look_choice import choose_looks
 from headstart.sweep.plan import SweepPlan, TestSize
 from headstart.training import tuning
 from headstart.training.trainer import check_callbacks
@@ -90,7 +91,8 @@ def _check_run(command: ComposedCommand) -> None:
     check_trainer_limits(config, [source])
     check_callbacks(config, [source])
     read_finished_result(directory, identity)  # raises where the directory holds another run
-    print_auto_reason(command.auto_reason)
+    for reason in command.auto_reasons:
+        print_auto_reason(reason)
     print_remarks(source)
 
 
@@ -109,6 +111,9 @@ def plan_sweep(command: ComposedCommand) -> SweepPlan:
     _check_choices(command.sweeps)
     sweeps = dict(command.sweeps)
     planned_arms = compose_arms(command)
+    looks = choose_looks(command, len({arm.choices for arm in planned_arms}))
+    if looks:  # the seed is the outermost loop
+        sweeps = {"seed": [str(seed) for seed in range(looks[-1].seeds)], **sweeps}
     arms = [(arm.choices, arm.config) for arm in planned_arms]
     check_overrides_take_effect([arm for _, arm in arms], command.overrides)
     sources = [_load_arm_source(arm) for _, arm in arms]
@@ -117,19 +122,19 @@ def plan_sweep(command: ComposedCommand) -> SweepPlan:
     _check_contrast_arms([arm for _, arm in arms], sources)
     config = resolve_auto_settings(command).config
     left_out: tuple[int, ...] = ()
-    if BUDGET_KEY not in sweeps and config.data.labels_per_class == "auto":
+    if set(budgets := sweeps.get(BUDGET_KEY, [config.data.labels_per_class])) in ({"auto"}, {"auto", "null"}):
         fitting, left_out = _find_budgets(config, sources)
-        sweeps[BUDGET_KEY] = [str(budget) for budget in fitting] or ["null"]
-    if config.data.folds and FOLD_KEY not in sweeps:
+        sweeps[BUDGET_KEY] = [*map(str, fitting), *(["null"] if "null" in budgets or not fitting else [])]
+    if isinstance(command.config.data.folds, int) and not has_given_fold(command):
         sweeps[FOLD_KEY] = [str(fold) for fold in range(config.data.folds)]
-    for seed in sweeps.get("seed", [str(config.seed)]):
-        _check_seed(seed, sources[0])
+    seeds = [_parse_seed(seed, sources[0]) for seed in sweeps.get("seed", [str(config.seed)])]
     budgets = [_parse_budget(text) for text in sweeps.get(BUDGET_KEY, [config.data.labels_per_class])]
-    folds = [_parse_number(FOLD_KEY, fold) for fold in sweeps.get(FOLD_KEY, [config.data.fold])]
+    folds = [_list_folds(arm, sweeps, seeds) for arm in planned_arms]
     # A budget that does not fit, in whichever fold, is an error here, before any training.
     estimates = [
         _estimate_arm_seconds(_merge_values(arm, data={"fold": fold}), budget)
-        for (_, arm), budget, fold in product(arms, budgets, folds)
+        for (_, arm), arm_folds in zip(arms, folds, strict=True)
+        for budget, fold in product(budgets, arm_folds)
     ]
     budget_sources = [[_load_arm_source(arm, budget) for budget in budgets] for _, arm in arms]
     check_validation_share((source for each in budget_sources for source in each), command.overrides)
@@ -144,8 +149,8 @@ def plan_sweep(command: ComposedCommand) -> SweepPlan:
     _check_choices_differ(sweeps, runs)
     results = {run.directory: read_finished_result(directory / run.directory, run.identity) for run in runs}
     finished = {name: result for name, result in results.items() if result}
-    comparison = OmegaConf.to_container(config.compare, resolve=True)
-    assert isinstance(comparison, dict)
+    compare: Any = OmegaConf.to_container(config.compare, resolve=True)
+    comparison = declared_values(compare)
     workers, threads = _workers_and_threads(config)
     seconds = [result.cost["seconds_in_all"] for result in finished.values()]
     unique = {run.directory: (run, job) for run, job in zip(runs, jobs, strict=True)}  # arms may be equal
@@ -156,9 +161,11 @@ def plan_sweep(command: ComposedCommand) -> SweepPlan:
             _format_command(command),
             started=datetime.now(UTC).isoformat(timespec="milliseconds"),
             runs=tuple(run for run, _ in unique.values()),
-            comparison={str(key): value for key, value in comparison.items()},
+            comparison=comparison,
             threads=threads,
             workers=workers,
+            looks=looks if len({run.arm_key for run in runs}) > 1 else (),
+            rotates=any(arm.auto.rotates for arm in planned_arms),
         ),
         jobs=tuple(
             (
@@ -172,10 +179,15 @@ def plan_sweep(command: ComposedCommand) -> SweepPlan:
         finished=frozenset(finished),
         axes={key: len(choices) for key, choices in sweeps.items()},
         seconds_per_run=statistics.mean(seconds or estimates),
+        minutes=sweep_limits(compare).minutes,
         audit_configs=tuple(
-            _merge_values(arm, seed=0, data={"labels_per_class": None}) for arm in reversed(list(folders.values()))
+            _merge_values(arm, seed=0, data={"labels_per_class": None, "fold": 0})
+            for arm in reversed(list(folders.values()))
         ),
-        test_sizes=tuple(_measure_test_part(source) for source in sources),
+        test_sizes=tuple(
+            _measure_test_part(source, arm_folds, arm.auto.rotates)
+            for source, arm, arm_folds in zip(sources, planned_arms, folds, strict=True)
+        ),
         auto_reasons=list_auto_reasons(planned_arms),
         left_out_budgets=left_out,
         has_other_comparison=any(result.compare not in ({}, comparison) for result in finished.values()),
@@ -186,6 +198,8 @@ def _check_choices(sweeps: dict[str, list[str]]) -> None:
     for key, choices in sweeps.items():
         if key.startswith("compare."):
             raise HeadstartError(f"{key} cannot be swept: it says how runs are judged, not what they are; give one")
+        if key == FOLDS_KEY:
+            raise HeadstartError(f"{key}={','.join(choices)}: other test images do not compare; give one of them")
         if len(set(choices)) < len(choices):
             raise HeadstartError(f"{key}={','.join(choices)}: the same choice is given twice; give each once")
 
@@ -232,7 +246,10 @@ def _list_jobs(
         if FOLD_KEY in values:
             settings["data"]["fold"] = int(values[FOLD_KEY])
         arm = arms[tuple(values[key] for key in axes)]
-        overrides = replace_values(typed, values | arm.auto.overrides)
+        auto = arm.auto.overrides_for(settings.get("seed", command.config.seed))
+        if FOLD_KEY in auto:
+            settings["data"]["fold"] = int(auto[FOLD_KEY])
+        overrides = replace_values(typed, values | auto)
         jobs.append(_Job(_merge_values(arm.config, **settings), overrides))
     return jobs
 
@@ -291,9 +308,19 @@ def _format_command(command: ComposedCommand) -> str:
     return " ".join(["headstart-train", *map(quote_for_shell, words)])
 
 
-def _measure_test_part(source: "ImageSource") -> TestSize:
-    folds = source.folds or 1
-    return TestSize(source.name, len(source.split.test) * folds, folds, bool(source.test_part))
+def _list_folds(arm: SweepArm, sweeps: dict[str, list[str]], seeds: list[int]) -> list[int]:
+    """The folds that an arm's runs test."""
+    if arm.auto.rotates:
+        return sorted({int(arm.auto.overrides_for(seed)[FOLD_KEY]) for seed in seeds})
+    return [_parse_number(FOLD_KEY, fold) for fold in sweeps.get(FOLD_KEY, [arm.config.data.fold])]
+
+
+def _measure_test_part(source: "ImageSource", folds: list[int], rotates: bool) -> TestSize:
+    per_fold = len(source.split.test)
+    folds_per_seed = 1 if rotates else len(folds)
+    return TestSize(
+        source.name, per_fold * len(folds), per_fold * folds_per_seed, folds_per_seed, source.has_test_part, rotates
+    )
 
 
 def _check_contrast_arms(arms: list[DictConfig], sources: list["ImageSource"]) -> None:
@@ -332,15 +359,15 @@ def _estimate_arm_seconds(arm: DictConfig, budget: int | None) -> float:
     return max(arm.tune.trials, 1) * seconds
 
 
-def _check_seed(text: str, source: "ImageSource") -> None:
+def _parse_seed(text: str, source: "ImageSource") -> int:
     seed: Any = int(text) if text.isdecimal() else text
-    replace(source, seed=seed)  # raises HeadstartError for a wrong seed
+    return replace(source, seed=seed).seed  # raises HeadstartError for a wrong seed
 
 
 def _parse_budget(text: Any) -> int | None:
     if text in (None, "null", "None"):
         return None
-    return _parse_number(BUDGET_KEY, text, ", or null for all; auto stands alone")
+    return _parse_number(BUDGET_KEY, text, ", or null for all; auto stands alone or with null")
 
 
 def _parse_number(key: str, text: Any, hint: str = "") -> int:

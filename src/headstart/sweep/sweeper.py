@@ -1,6 +1,7 @@
 """Runs a sweep: plan, audit of the images, launcher, then table and report. Torch-free."""
 
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,6 +26,7 @@ from headstart.sweep.announce import print_plan, print_remarks
 from headstart.sweep.failures import write_failure
 from headstart.sweep.plan import SweepPlan
 from headstart.sweep.planner import plan_sweep
+from headstart.sweep.rounds import iterate_rounds
 
 if TYPE_CHECKING:
     from headstart.compare.inference.analysis import SweepAnalysis
@@ -45,24 +47,29 @@ def run_sweep(hydra_context: HydraContext, task_function: TaskFunction, config: 
     overrides = [*config.hydra.overrides.hydra, *config.hydra.overrides.task]
     command = compose_command(["-m", *overrides, "--config-name", config.hydra.job.config_name])
     assert command is not None
+    start = time.time()
     plan = plan_sweep(command)
     print_plan(plan)
-    returns: Sequence[JobReturn] = ()
     if plan.num_pending:
         audit_sources(plan)
     append_sweep_command(plan.directory, plan.command)
     for run, _ in plan.pending:
         delete_failed_result(plan.directory / run.directory)  # it is trained again
-    if plan.num_pending:
-        with read_write(config), open_dict(config):
-            config.hydra.sweep.dir = str(plan.directory)
-        launcher = Plugins.instance().instantiate_launcher(
-            hydra_context=hydra_context, task_function=task_function, config=config
-        )
-        returns = launcher.launch([overrides for _, overrides in plan.pending], initial_job_idx=0)
-        for (run, _), job in zip(plan.pending, returns, strict=True):
+    with read_write(config), open_dict(config):
+        config.hydra.sweep.dir = str(plan.directory)
+    launcher = Plugins.instance().instantiate_launcher(
+        hydra_context=hydra_context, task_function=task_function, config=config
+    )
+    launcher.stop_at = start + 60 * plan.minutes if plan.minutes else None
+    returns: list[JobReturn] = []
+    for jobs in iterate_rounds(plan):
+        round_returns = launcher.launch([overrides for _, overrides in jobs], initial_job_idx=len(returns))
+        for (run, _), job in zip(jobs, round_returns, strict=True):
             if job.status == JobStatus.FAILED:
                 write_failure(plan.directory, run.directory, job._return_value)
+        returns += round_returns
+        if launcher.stop_at and time.time() >= launcher.stop_at:
+            break
     if code := finish_sweep(plan):
         raise SystemExit(code)
     return returns
@@ -96,7 +103,8 @@ def finish_sweep(plan: SweepPlan) -> int:
         The exit code: 0, or 1 where a run or the report failed.
     """
     results = [read_result(plan.directory / run.directory) for run in plan.command.runs]
-    code = int(any(result is None or result.is_failed for result in results))
+    may_lack_runs = bool(plan.command.looks or plan.minutes)
+    code = int(any(not may_lack_runs if result is None else result.is_failed for result in results))
     if any(iter_results(plan.directory)):
         from headstart.compare.inference.analysis import analyze_sweep
         from headstart.compare.refit_arm import find_refit_command

@@ -5,6 +5,7 @@ import os
 import pickle
 import signal
 import threading
+import time
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing.process import BaseProcess
@@ -33,6 +34,7 @@ class JobRunner:
         config: the configuration of the sweep.
         jobs: the overrides of each job.
         first_number: number of the first job.
+        stop_at: when no job begins any more, in seconds since 1970; None: never.
 
     Example:
         >>> JobRunner(context, task, config, [("seed=0",), ("seed=1",)]).run(0, wait=True)  # doctest: +SKIP
@@ -43,6 +45,7 @@ class JobRunner:
     config: DictConfig
     jobs: list[tuple[str, ...]]
     first_number: int = 0
+    stop_at: float | None = None
 
     def run_pending(self, wait: bool = False, skip: frozenset[int] = frozenset()) -> dict[int, JobReturn]:
         """Runs each job without a result, in order.
@@ -58,6 +61,8 @@ class JobRunner:
         for index, overrides in enumerate(self.jobs):
             if index in skip:
                 continue
+            if self.stop_at is not None and time.time() >= self.stop_at:
+                break
             config = self.hydra_context.config_loader.load_sweep_config(self.config, list(overrides))
             sweep, name = Path(config.hydra.sweep.dir), str(config.hydra.sweep.subdir)
             directory = sweep / name

@@ -48,7 +48,7 @@ class RunContext:
         return cls(
             directory,
             wait_for_lock=True,
-            position=f"[{index + 1}/{len(command.runs)}] ",
+            position=f"[{index + 1}/{'at most ' if command.looks else ''}{len(command.runs)}] ",
             seconds_left=_estimate_seconds_left(sweep, command, index),
             threads=hydra.launcher.get("threads") or command.threads,
         )

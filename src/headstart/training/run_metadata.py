@@ -7,6 +7,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from headstart.config.identity import arm_settings
+from headstart.compare.declaration import declared_values
 from headstart.config.trainer_options import find_debug_reason
 from headstart.data.image_source import ImageSource
 from headstart.file_names import quote_for_shell
@@ -26,7 +27,7 @@ def describe_run(cfg: DictConfig, source: ImageSource, identity: str) -> RunResu
         fold=cfg.data.fold,
         folds=cfg.data.folds,
         settings=arm_settings(cfg),
-        compare=compare,
+        compare=declared_values(compare),
         started=datetime.now(UTC).isoformat(timespec="milliseconds"),
         command=" ".join(["headstart-train", *map(quote_for_shell, hydra.overrides.task)]),
         identity=identity,

@@ -54,10 +54,14 @@ class HeadstartSweeper(Sweeper):
 
 
 class LocalLauncher(Launcher):
-    """Trains the runs in processes of this machine; processes of other commands may share the sweep."""
+    """Trains the runs in processes of this machine; processes of other commands may share the sweep.
+
+    The attribute ``stop_at``, which the sweeper sets, says when no run begins any more, in seconds since 1970.
+    """
 
     def __init__(self, workers: int | None, threads: int | None) -> None:
         self.workers, self.threads = workers, threads
+        self.stop_at: float | None = None
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         self._job = (hydra_context, task_function, config)
@@ -66,7 +70,7 @@ class LocalLauncher(Launcher):
         from headstart.sweep.workers import JobRunner, run_jobs
 
         jobs = [tuple(overrides) for overrides in job_overrides]
-        runner = JobRunner(*self._job, jobs, initial_job_idx)
+        runner = JobRunner(*self._job, jobs, initial_job_idx, self.stop_at)
         return run_jobs(runner, self.workers)
 
 

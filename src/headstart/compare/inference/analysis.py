@@ -8,8 +8,9 @@ from typing import Any
 
 from headstart.compare.collect.sweep_runs import SweepRuns, collect_runs
 from headstart.compare.declaration import Comparison
-from headstart.compare.inference.correctness import build_correctness_tables
-from headstart.compare.inference.sweep_verdicts import compute_verdicts
+from headstart.compare.inference.correctness import CorrectnessTable, build_correctness_tables
+from headstart.compare.inference.looks import LookState, take_looks
+from headstart.compare.inference.sweep_verdicts import compute_verdicts, split_level
 from headstart.compare.inference.verdict import Verdict
 from headstart.errors import HeadstartError
 from headstart.runs.predictions import Predictions, read_predictions
@@ -64,6 +65,54 @@ def analyze_sweep(*directories: str | Path) -> SweepAnalysis:
         return SweepAnalysis(runs, comparison, verdicts, read_once)
     except HeadstartError as error:
         return SweepAnalysis(runs, Comparison(), [], read_once, str(error))
+
+
+@dataclass(frozen=True)
+class BudgetProgress:
+    """How far a sweep with looks is at one data set and budget.
+
+    Args:
+        table: of the runs that have ended.
+        state: what the looks have decided.
+        arm_keys: by arm, the key of its runs.
+    """
+
+    table: CorrectnessTable
+    state: LookState
+    arm_keys: dict[str, str]
+
+    @property
+    def stopped_arms(self) -> dict[str, str]:
+        """By arm that trains no more, why."""
+        if self.state.verdict is None:
+            return {}
+        dropped = {arm: f"stopped after {seeds} seeds" for arm, seeds in self.state.verdict.dropped.items()}
+        return dropped | dict.fromkeys(self.state.verdict.table.exclusions, "no evidence")
+
+
+def find_progress(directory: Path) -> list[BudgetProgress]:
+    """Finds how far a sweep is whose last command plans looks; empty where it holds no table yet.
+
+    Args:
+        directory: of a sweep with a run that has ended.
+
+    Raises:
+        HeadstartError: runs were tested on other images than those beside them.
+    """
+    runs = collect_runs(directory)
+    comparison = select_comparison(runs)
+    tables = build_correctness_tables(runs)
+    progress = []
+    for table, alpha in zip(tables, split_level(tables, comparison.level), strict=True):
+        if table.error:
+            raise HeadstartError(table.error)
+        keys = {
+            run.arm: run.result.arm_key
+            for run in (*runs.finished, *runs.failed)
+            if (run.data_set, run.result.labels_per_class) == (table.data, table.labels_per_class)
+        }
+        progress.append(BudgetProgress(table, take_looks(table, alpha, comparison), keys))
+    return progress
 
 
 def select_comparison(runs: SweepRuns) -> Comparison:

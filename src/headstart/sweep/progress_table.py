@@ -1,0 +1,71 @@
+"""The table that a sweep with looks prints as it goes on: each arm's accuracy so far, and what it is doing. Torch-free."""
+
+import math
+import statistics
+import sys
+from typing import TYPE_CHECKING
+
+from headstart.reporting.console import print_table
+from headstart.reporting.formats import format_duration
+from headstart.runs.result import iter_results
+
+if TYPE_CHECKING:
+    from headstart.compare.inference.analysis import BudgetProgress
+    from headstart.sweep.plan import SweepPlan
+
+
+def print_progress(plan: "SweepPlan") -> None:
+    """Prints the arms of a sweep with their accuracy so far and the time to the end, to stderr; nothing before a run has
+    ended."""
+    if not any(iter_results(plan.directory)):
+        return
+    from headstart.compare.collect.sweep_runs import collect_runs
+    from headstart.compare.inference.analysis import find_progress
+    from headstart.compare.summary_table import summarize_arms
+
+    runs = collect_runs(plan.directory)
+    progress = find_progress(plan.directory)
+    table = summarize_arms(runs.finished)
+    rows = [
+        [
+            row["arm"],
+            "all" if math.isnan(row["labels_per_class"]) else f"{row['labels_per_class']:.0f}",
+            f"{100 * row['accuracy']:.1f} %",
+            str(row["n"]),
+            f"{row['seconds']:.1f} s",
+            describe_arm(progress, row["labels_per_class"], row["arm"]),
+        ]
+        for row in table.to_dict("records")
+    ]
+    headers = ["arm", "labels", "accuracy", "runs", "a run", "now"]
+    print("", file=sys.stderr)
+    print_table(headers, rows, right_aligned=["labels", "accuracy", "runs", "a run"], file=sys.stderr)
+    for budget in progress:
+        if look := budget.state.next_look:
+            left = estimate_seconds_left(plan, budget)
+            print(
+                f"next look at {look.seeds} seeds; at most {format_duration(left)} left to {plan.command.looks[-1].seeds} "
+                "seeds",
+                file=sys.stderr,
+            )
+
+
+def describe_arm(progress: "list[BudgetProgress]", labels_per_class: float, arm: str) -> str:
+    """What an arm is doing."""
+    for budget in progress:
+        if (budget.table.labels_per_class or math.inf) == (math.inf if math.isnan(labels_per_class) else labels_per_class):
+            return budget.stopped_arms.get(arm, "trains on" if budget.state.next_look else "done")
+    return "trains on"
+
+
+def estimate_seconds_left(plan: "SweepPlan", progress: "BudgetProgress") -> float:
+    """Seconds to the last look, by the mean of each arm's finished runs, if no further arm stops."""
+    results = [result for _, result in iter_results(plan.directory) if result.is_finished]
+    overall = statistics.mean([result.cost["seconds_in_all"] for result in results] or [0.0])
+    stopped = {progress.arm_keys[arm] for arm in progress.stopped_arms}
+    left = 0.0
+    for key in plan.command.arms:
+        own = [result.cost["seconds_in_all"] for result in results if result.arm_key == key]
+        if key not in stopped:
+            left += max(plan.command.looks[-1].seeds - len(own), 0) * (statistics.mean(own) if own else overall)
+    return left / plan.command.workers
