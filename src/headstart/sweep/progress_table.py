@@ -1,9 +1,10 @@
-"""The table that a sweep with looks prints as it goes on: each arm's accuracy so far, and what it is doing. Torch-free."""
+"""The table that a sweep with looks prints as it goes on: each arm's accuracy so far, and what it does. Torch-free."""
 
 import math
 import statistics
 import sys
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from headstart.reporting.console import print_table
 from headstart.reporting.formats import format_duration
@@ -15,8 +16,10 @@ if TYPE_CHECKING:
 
 
 def print_progress(plan: "SweepPlan") -> None:
-    """Prints the arms of a sweep with their accuracy so far and the time to the end, to stderr; nothing before a run has
-    ended."""
+    """Prints the arms of a sweep with their accuracy so far and the time to the end, to stderr.
+
+    Prints nothing before a run has ended.
+    """
     if not any(iter_results(plan.directory)):
         return
     from headstart.compare.collect.sweep_runs import collect_runs
@@ -29,11 +32,11 @@ def print_progress(plan: "SweepPlan") -> None:
     rows = [
         [
             row["arm"],
-            "all" if math.isnan(row["labels_per_class"]) else f"{row['labels_per_class']:.0f}",
+            str(_read_budget(row) or "all"),
             f"{100 * row['accuracy']:.1f} %",
             str(row["n"]),
             f"{row['seconds']:.1f} s",
-            describe_arm(progress, row["labels_per_class"], row["arm"]),
+            describe_arm(progress, _read_budget(row), row["arm"]),
         ]
         for row in table.to_dict("records")
     ]
@@ -42,18 +45,17 @@ def print_progress(plan: "SweepPlan") -> None:
     print_table(headers, rows, right_aligned=["labels", "accuracy", "runs", "a run"], file=sys.stderr)
     for budget in progress:
         if look := budget.state.next_look:
-            left = estimate_seconds_left(plan, budget)
-            print(
-                f"next look at {look.seeds} seeds; at most {format_duration(left)} left to {plan.command.looks[-1].seeds} "
-                "seeds",
-                file=sys.stderr,
-            )
+            left = format_duration(estimate_seconds_left(plan, budget))
+            last = plan.command.looks[-1].seeds
+            print(f"next look at {look.seeds} seeds; at most {left} left to {last} seeds", file=sys.stderr)
 
 
 def describe_arm(progress: "list[BudgetProgress]", labels_per_class: float, arm: str) -> str:
     """What an arm is doing."""
     for budget in progress:
-        if (budget.table.labels_per_class or math.inf) == (math.inf if math.isnan(labels_per_class) else labels_per_class):
+        if (budget.table.labels_per_class or math.inf) == (
+            math.inf if math.isnan(labels_per_class) else labels_per_class
+        ):
             return budget.stopped_arms.get(arm, "trains on" if budget.state.next_look else "done")
     return "trains on"
 
@@ -69,3 +71,8 @@ def estimate_seconds_left(plan: "SweepPlan", progress: "BudgetProgress") -> floa
         if key not in stopped:
             left += max(plan.command.looks[-1].seeds - len(own), 0) * (statistics.mean(own) if own else overall)
     return left / plan.command.workers
+
+
+def _read_budget(row: Mapping[Any, Any]) -> int | None:
+    """The budget of a row of the table; None: all labels."""
+    return None if math.isnan(row["labels_per_class"]) else int(row["labels_per_class"])

@@ -60,7 +60,8 @@ def run_sweep(hydra_context: HydraContext, task_function: TaskFunction, config: 
     launcher = Plugins.instance().instantiate_launcher(
         hydra_context=hydra_context, task_function=task_function, config=config
     )
-    launcher.stop_at = start + 60 * plan.minutes if plan.minutes else None
+    stop_at = start + 60 * plan.minutes if plan.minutes else None
+    launcher.stop_at = stop_at  # type: ignore[attr-defined]  # LocalLauncher reads it; with others, a round ends first
     returns: list[JobReturn] = []
     for jobs in iterate_rounds(plan):
         round_returns = launcher.launch([overrides for _, overrides in jobs], initial_job_idx=len(returns))
@@ -68,7 +69,8 @@ def run_sweep(hydra_context: HydraContext, task_function: TaskFunction, config: 
             if job.status == JobStatus.FAILED:
                 write_failure(plan.directory, run.directory, job._return_value)
         returns += round_returns
-        if launcher.stop_at and time.time() >= launcher.stop_at:
+        if stop_at and time.time() >= stop_at:
+            print(f"compare.minutes={plan.minutes:g}: time is up; the same command goes on", file=sys.stderr)
             break
     if code := finish_sweep(plan):
         raise SystemExit(code)

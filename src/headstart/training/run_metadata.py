@@ -6,8 +6,8 @@ from typing import Any
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
-from headstart.config.identity import arm_settings
 from headstart.compare.declaration import declared_values
+from headstart.config.identity import arm_settings
 from headstart.config.trainer_options import find_debug_reason
 from headstart.data.image_source import ImageSource
 from headstart.file_names import quote_for_shell

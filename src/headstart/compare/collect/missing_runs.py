@@ -28,13 +28,18 @@ class UnfinishedSweep:
 
 
 def find_unfinished_sweeps(runs: SweepRuns) -> list[UnfinishedSweep]:
-    """Finds the sweeps with missing or incomplete runs. A failed run has a result; an unreadable one has none."""
+    """Finds the sweeps with missing or incomplete runs. A failed run has a result; an unreadable one has none.
+
+    A sweep that takes looks promises no number of runs: its verdicts say which look comes next.
+    """
     with_result = {
         run.directory for run in (*runs.finished, *runs.failed, *runs.superseded, *runs.debug, *runs.duplicates)
     }
     incomplete = Counter(directory.parent for directory in runs.incomplete)
     sweeps = []
     for folder in sorted({*runs.commands, *incomplete}):
+        if (commands := runs.commands.get(folder)) and commands[-1].looks:
+            continue
         planned = _planned_directories(folder, runs.commands.get(folder, []))
         sweeps.append(
             UnfinishedSweep(

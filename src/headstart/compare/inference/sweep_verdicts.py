@@ -34,7 +34,13 @@ def split_level(tables: list[CorrectnessTable], level: float) -> list[float]:
 def _judge_table(table: CorrectnessTable, alpha: float, declared: Comparison) -> Verdict:
     if table.schedule and not table.error:
         state = take_looks(table, alpha, declared)
-        if state.verdict:
-            return state.verdict
-        table = replace(table, correct={}, seeds=(), exclusions={arm: why for arm, (_, why) in table.bad_rows.items()})
+        waiting = replace(
+            table, correct={}, seeds=(), exclusions={arm: why for arm, (_, why) in table.bad_rows.items()}
+        )
+        verdict = state.verdict or _compute_at_level(waiting, alpha, declared)
+        return replace(verdict, next_look=state.next_look)
+    return _compute_at_level(table, alpha, declared)
+
+
+def _compute_at_level(table: CorrectnessTable, alpha: float, declared: Comparison) -> Verdict:
     return compute_verdict(table, alpha, declared.margin, declared.metric, declared.contrast)

@@ -35,6 +35,7 @@ class Verdict:
         declared_contrast: models or names of arms as declared, present or not.
         looks: the looks that were taken; empty where none was planned.
         dropped: by arm that stopped training, the number of its seeds at the look that decided so.
+        next_look: None where none is planned or the sweep is over.
     """
 
     table: CorrectnessTable
@@ -48,6 +49,7 @@ class Verdict:
     declared_contrast: ArmPair = DEFAULT_CONTRAST
     looks: tuple[Look, ...] = ()
     dropped: dict[str, int] = field(default_factory=dict)
+    next_look: Look | None = None
 
     def interval(self, pair: ArmPair) -> tuple[float, float]:
         """The interval of a pair's difference, first less second, at the level at which the pair is decided."""
