@@ -50,12 +50,10 @@ def print_progress(plan: "SweepPlan") -> None:
             print(f"next look at {look.seeds} seeds; at most {left} left to {last} seeds", file=sys.stderr)
 
 
-def describe_arm(progress: "list[BudgetProgress]", labels_per_class: float, arm: str) -> str:
+def describe_arm(progress: "list[BudgetProgress]", labels_per_class: int | None, arm: str) -> str:
     """What an arm is doing."""
     for budget in progress:
-        if (budget.table.labels_per_class or math.inf) == (
-            math.inf if math.isnan(labels_per_class) else labels_per_class
-        ):
+        if budget.table.labels_per_class == labels_per_class:
             return budget.stopped_arms.get(arm, "trains on" if budget.state.next_look else "done")
     return "trains on"
 
