@@ -78,4 +78,4 @@ class TestImageFolder:
 
     def test_says_where_there_are_no_copies(self, root):
         (remark,) = ImageFolder(root=str(root), image_size=16, group="copies").remarks
-        assert "12 images in 12 groups: there are no near-copies" in remark
+        assert "12 images in 12 groups: no two of them look the same" in remark

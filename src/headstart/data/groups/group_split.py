@@ -137,28 +137,31 @@ def select_validation_groups(
     target = np.minimum(share * totals, limit)
     order = np.random.default_rng(derive_key(seed, "split groups")).permutation(len(numbers))
     chosen = np.zeros(len(numbers), dtype=bool)
+    validating = np.zeros(num_classes)  # images of the groups that are chosen
 
-    def distance(group: int | None = None) -> float:
-        missing = target - counts[chosen].sum(axis=0) - (0 if group is None else counts[group])
-        return float(((missing / totals) ** 2).sum())
+    def distance(count: np.ndarray) -> float:
+        return float((((target - validating - count) / totals) ** 2).sum())
 
     def fits(group: int) -> bool:
-        return bool((2 * (counts[chosen].sum(axis=0) + counts[group]) <= totals).all())
+        return bool((2 * (validating + counts[group]) <= totals).all())
 
     for group in order:
-        if fits(group) and distance(group) < distance():
+        if fits(group) and distance(counts[group]) < distance(np.zeros(num_classes)):
             chosen[group] = True
-    for label in range(num_classes):
-        if not counts[chosen, label].sum():
-            rest = [group for group in order if counts[group, label] and fits(group)]
-            if not rest:
-                name = catalog.classes[label]
-                reason = (
-                    f"nothing validates: class {name!r} has {pluralize(int((counts[:, label] > 0).sum()), 'group')} "
-                    "beside the test part, none with at most half of its images"
-                )
-                return np.zeros(len(groups), dtype=bool), reason
-            chosen[min(rest, key=distance)] = True
+            validating += counts[group]
+    for label, name in enumerate(catalog.classes):
+        if validating[label]:
+            continue
+        rest = [group for group in order if counts[group, label] and fits(group)]
+        if not rest:
+            reason = (
+                f"nothing validates: class {name!r} has {pluralize(int((counts[:, label] > 0).sum()), 'group')} "
+                "beside the test part, none with at most half of its images"
+            )
+            return np.zeros(len(groups), dtype=bool), reason
+        nearest = min(rest, key=lambda group: distance(counts[group]))
+        chosen[nearest] = True
+        validating += counts[nearest]
     return np.isin(groups, numbers[chosen]), ""
 
 

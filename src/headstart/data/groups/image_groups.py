@@ -58,7 +58,7 @@ def add_groups(catalog: Catalog, option: str, paths: tuple[Path, ...], class_fol
         groups = _name_by_folder(catalog, paths, frozenset(class_folders))
     else:
         groups = _name_by_pattern(catalog, option)
-    _check_groups(option, catalog, groups)
+    _check_groups(option, groups)
     return replace(catalog, groups=_join_copies(groups, catalog.content_ids or catalog.digests))
 
 
@@ -72,7 +72,7 @@ def describe_groups(option: str, groups: Sequence[str]) -> str:
     sizes = Counter(groups)
     text = f"data.group={option}: {pluralize(len(groups), 'image')} in {pluralize(len(sizes), 'group')}"
     if len(sizes) == len(groups):
-        return f"{text}: there are no near-copies, so that the option changes nothing"
+        return f"{text}: no two of them look the same, so that there is nothing to hold together"
     largest = min(sizes, key=lambda name: (-sizes[name], name))
     return f"{text}, the largest {largest} ({pluralize(sizes[largest], 'image')})"
 
@@ -119,7 +119,7 @@ def _name_groups(
     return [group for group in groups if group]
 
 
-def _check_groups(option: str, catalog: Catalog, groups: Sequence[str]) -> None:
+def _check_groups(option: str, groups: Sequence[str]) -> None:
     """Raises HeadstartError where all images are of one group, or each is of its own in spite of a given name."""
     count, images = len(set(groups)), pluralize(len(groups), "image")
     if count == 1:
@@ -129,8 +129,8 @@ def _check_groups(option: str, catalog: Catalog, groups: Sequence[str]) -> None:
         )
     if count == len(groups) and option != COPIES:
         raise HeadstartError(
-            f"data.group={option}: each of {images} is a group of its own ({groups[0]} is that of {catalog.names[0]}), "
-            "so that it changes nothing; give a pattern for what images of one group have in common, or data.group=null"
+            f"data.group={option}: each of {images} is a group of its own, such as {groups[0]}, so that none stay "
+            "together; give a pattern for what images of one group have in common, or data.group=null"
         )
 
 
