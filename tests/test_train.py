@@ -15,6 +15,7 @@ from headstart.data.layout import scan
 from headstart.models import classifier
 from headstart.models.classifier import Classifier
 from headstart.runs import run_directory
+from headstart.runs.predictions import read_predictions
 from headstart.runs.result import read_finished_result
 from headstart.training.callbacks import RunCheckpoint
 
@@ -337,3 +338,40 @@ class TestTestPart:
         )
         command(*TINY, f"data.root={images}")
         assert steps_before_test == [len(steps)] and steps
+
+
+class TestGroups:
+    @pytest.fixture
+    def photos(self, image_folder):
+        """Two classes with five folders of four images each."""
+        root = image_folder(per_class=20, size=16)
+        for path in sorted(root.rglob("*.png")):
+            folder = path.parent / f"camera{int(path.stem) % 5}"
+            folder.mkdir(exist_ok=True)
+            path.rename(folder / path.name)
+        return root
+
+    def test_are_in_the_split_and_beside_the_predictions(self, photos, command):
+        done = command(*TINY, f"data.root={photos}", "data.group=folder")
+        run = find_run(done.folder)
+        rows = json.loads((run / run_directory.SPLIT_FILE).read_text())
+        groups = {row["image"]: row["group"] for row in rows if row["part"] == "test"}
+        predictions = read_predictions(run)
+        assert done.code == 0 and len({row["group"] for row in rows}) == 5
+        assert predictions.groups == [groups[image] for image in predictions.images]
+        assert not set(predictions.groups) & {row["group"] for row in rows if row["part"] != "test"}
+
+    def test_are_counted_once_at_the_start(self, photos, command):
+        done = command("-m", *TINY, f"data.root={photos}", "data.group=folder", "seed=0,1", "hydra/launcher=basic")
+        assert done.code == 0 and done.err.count("data.group=folder: 40 images in 5 groups") == 1
+        assert len({tuple(sorted(set(read_predictions(run).groups))) for run in find_runs(done.folder)}) == 1
+
+    def test_of_one_class_too_few_are_refused_before_training(self, photos, command):
+        refused = command(*TINY, f"data.root={photos}", "data.group=folder", "data.folds=6")
+        assert refused.code == 1 and "give no more folds" in refused.err and len(refused.err.strip().splitlines()) == 1
+
+    @pytest.mark.parametrize("data", ["digits", "mnist"])
+    def test_data_sets_without_groups_have_no_such_key(self, command, data):
+        for word in ("data.group=folder", "+data.group=folder"):
+            refused = command("model=scratch_cnn", f"data={data}", word)
+            assert refused.code == 1 and "data.group" in refused.err and len(refused.err.strip().splitlines()) == 1

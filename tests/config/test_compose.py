@@ -172,3 +172,8 @@ class TestRecipe:
 
     def test_is_not_suggested(self):
         assert "did you mean 'recipe'" not in refusal("recip=3")
+
+
+def test_a_key_of_other_data_alone_is_answered_with_these_data():
+    assert refusal("data=digits", "data.group=folder").endswith("these data have none, unlike data=folder")
+    assert "unlike" not in refusal("data=digits", "data.grup=folder")

@@ -27,7 +27,7 @@ def identity(image_folder, tmp_path):
     "change",
     ["seed=1", "data.labels_per_class=5", "model.head_lr=1", "trainer.max_epochs=3", "trainer.precision=bf16-mixed",
      "data.image_size=8", "data.resize=pad", "data.batch_size=4", "model=frozen", "backbone.weights=none",
-     "+trainer.gradient_clip_val=1",
+     r"data.group='\d(?=\.)'", "+trainer.gradient_clip_val=1",
      "+trainer.max_steps=9", "+trainer.accumulate_grad_batches=2", "+trainer.overfit_batches=2",
      "+trainer.limit_test_batches=2"],
 )  # fmt: skip
@@ -37,6 +37,10 @@ def test_whatever_the_outcome_depends_on_makes_another_run(identity, change):
 
 def test_a_debug_run_is_another_run_than_a_short_one(identity):
     assert identity("debug=default") != identity("trainer.max_epochs=1")
+
+
+def test_two_patterns_of_the_same_groups_are_one_run(identity):
+    assert identity(r"data.group='(\d)\.png'") == identity(r"data.group='([0-9])\.'")
 
 
 @pytest.mark.parametrize("change", ["data.num_workers=2", "trainer.accelerator=cpu", "logger=tensorboard"])
@@ -85,6 +89,8 @@ def test_ignores_weights_where_an_arm_uses_only_the_network(identity):
 
 
 def test_an_arms_settings_hold_no_seed_no_budget_and_no_path():
-    settings = arm_settings(compose_command(["data=digits", "seed=3", "data.labels_per_class=5"]).config)
-    assert not {"seed", "data.seed", "data.root", "data.labels_per_class"} & set(settings)
+    settings = arm_settings(
+        compose_command(["data=folder", "backbone=embedded", "seed=3", "data.labels_per_class=5"]).config
+    )
+    assert not {"seed", "data.seed", "data.root", "data.labels_per_class", "data.group"} & set(settings)
     assert settings["model.backbone.name"] == "resnet18" and "model.head_lr" in settings

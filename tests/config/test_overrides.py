@@ -131,3 +131,16 @@ def test_a_folder_of_any_name_is_that_folder(tmp_path_factory, name):
         assert quote_overrides([line]) == [line]
         root = OmegaConf.create({"root": OverridesParser.create().parse_override(line).value()}).root
         assert Path(root).samefile(name)
+
+
+class TestPatternKeys:
+    @pytest.mark.parametrize(
+        "pattern", [r"(p\d+)_", r"p\(1\)", r"p\d{1,3}", "[a-z]", "a,b", r"^[^_]+$", "{a}", "1", r"it's\d", "~x", " a"]
+    )
+    def test_take_a_pattern_as_it_was_typed(self, pattern):
+        assert read(f"data.group={pattern}").value() == pattern
+
+    def test_null_and_quotes_are_those_of_hydra(self):
+        assert read("data.group=null").value() is None
+        assert read(r"data.group='p\d'").value() == r"p\d"
+        assert read("data.group='a','b'").is_choice_sweep()

@@ -59,6 +59,11 @@ class TestPlanRefit:
         _, result = find_run(sweep)
         assert refit.config.model.lr == result.settings["model.lr"] and refit.config.seed == result.seed
 
+    def test_takes_every_image_of_every_group(self, sweep_once):
+        sweep, _ = sweep_once(r"data.group=\d\.png")
+        rows = plan(sweep).source.split.rows()
+        assert len(rows) == 120 and {row["group"] for row in rows} == {f"{digit}.png" for digit in range(10)}
+
     def test_identity_depends_on_epochs_and_schedule(self, sweep_once):
         sweep, _ = sweep_once()
         other, _ = sweep_once("model.epochs=4")

@@ -19,7 +19,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from headstart.config.command_line import CommandLine, parse_command_line
 from headstart.config.overrides import override_key
-from headstart.config.shipped import DERIVED_GROUPS, conf_dir
+from headstart.config.shipped import DERIVED_GROUPS, conf_dir, read_shipped_yaml
 from headstart.config.suggestions import format_suggestions, suggest_closest
 from headstart.errors import HeadstartError
 
@@ -233,10 +233,18 @@ class _Composer:
     def _key_error(self, override: Override, overrides: list[str]) -> HeadstartError:
         key = override.key_or_group
         groups = [word for word in overrides if self.group_options(word.partition("=")[0])]
-        hint = _suggest_keys(key, self._list_keys(groups)) or hint_at_unread_key(key)
+        hint = self._hint_at_other_data(key) or _suggest_keys(key, self._list_keys(groups)) or hint_at_unread_key(key)
         if not hint.startswith("; did") and key.startswith(("trainer.", "callbacks.", "logger.")):
             hint = f"; a new key is written +{override.input_line}"  # nothing reads a new key elsewhere
         return HeadstartError(f"no key '{key}'{hint}")
+
+    def _hint_at_other_data(self, key: str) -> str:
+        """Names the data sets that have a key of ``data`` which the chosen one lacks; empty where none has it."""
+        group, _, name = key.partition(".")
+        if group != "data":
+            return ""
+        owners = [choice for choice in self.group_options(group) if name in read_shipped_yaml(group, choice)]
+        return f"; these data have none, unlike {' and '.join(f'data={owner}' for owner in owners)}" if owners else ""
 
 
 def _config_loader() -> ConfigLoader:

@@ -30,6 +30,7 @@ IGNORED_TRAINER_KEYS = {
 }
 # Which images, not how they are used: no two arms differ by it.
 DATA_SELECTION_KEYS = {"_target_", "root", "labels_per_class", "num_workers", "on_copies", "seed", "folds", "fold"}
+DATA_SELECTION_KEYS |= {"group"}  # what it means for the images is in their digest
 LIGHTNING_TRAINERS = ("lightning.Trainer", "lightning.pytorch.Trainer", "lightning.pytorch.trainer.trainer.Trainer")
 # The arguments of a model that name pretrained weights.
 PRETRAINED_ARGUMENTS = {"backbone", "teacher"}

@@ -12,6 +12,7 @@ from headstart.backbones.packaged_weights import PACKAGED_WEIGHTS
 from headstart.config.command_line import split_flags
 
 PATH_KEYS = {"root", "weights", "dir", "subdir", "save_dir"}  # last words of keys that take a path
+PATTERN_KEYS = {"data.group"}  # keys that take a regular expression
 NON_PATH_VALUES = {"embedded", "hub", "none", "null", *PACKAGED_WEIGHTS}  # values of such keys that are no path
 OPEN_KEY_PREFIXES = ("backbone.options.",)  # free keyword arguments: a new key needs no "+"
 
@@ -21,7 +22,8 @@ def quote_overrides(argv: list[str]) -> list[str]:
 
     Hydra's own syntax stays: lists, dicts, sweeps, functions, quoted values, ``+``, ``++``, ``~``.
     Keys that take a path (``data.root``, ``backbone.weights``, ``hydra.run.dir``, …) take the text literally,
-    except for a leading ``~`` (the home folder) and for commas between paths that exist.
+    except for a leading ``~`` (the home folder) and for commas between paths that exist. Those that take a regular
+    expression (``data.group``) take the text literally, except for ``null`` and for quoted values.
     """
     flags, overrides = split_flags(argv)
     return [*map(_quote_override, overrides), *flags]
@@ -40,6 +42,8 @@ def _quote_override(override: str) -> str:
         key = f"++{key}"
     if override_key(key).rpartition(".")[2] in PATH_KEYS:
         return f"{key}={_quote_paths(value)}"
+    if override_key(key) in PATTERN_KEYS:
+        return f"{key}={value if value in ('', 'null') or _is_quoted(value) else _quote_text(value)}"
     return f"{key}={value if _try_parse(value) else _quote_text(value)}"
 
 

@@ -28,6 +28,7 @@ class Catalog:
         decoding_key: settings beyond the digests that the pixels depend on; a part of the data's digest.
         ignored: (reason, name) of images that are not used, such as those outside of the class folders.
         notes: how an ambiguous layout was read.
+        groups: N names: images of one group are never in two parts of a split; empty: there are no groups.
     """
 
     names: list[str]
@@ -43,3 +44,4 @@ class Catalog:
     decoding_key: list[Any] = field(default_factory=list)
     ignored: list[tuple[str, str]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    groups: list[str] = field(default_factory=list)

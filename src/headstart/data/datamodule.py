@@ -125,7 +125,7 @@ class ImageDataModule(L.LightningDataModule):
 class ImageFolderDataModule(ImageDataModule):
     """A folder of images, ``root/<class>/*`` or ``root/{train,val,test}/<class>/*``.
 
-    See :class:`headstart.data.ImageSource` for the arguments.
+    See :class:`headstart.data.ImageSource` and :class:`headstart.data.ImageFolder` for the arguments.
 
     Example:
         >>> data = ImageFolderDataModule(root="photos", image_size=64)
@@ -146,6 +146,7 @@ class ImageFolderDataModule(ImageDataModule):
         test: str | None = None,
         folds: int | None = None,
         fold: int = 0,
+        group: str | None = None,
         validation: float = 0.2,
         mirror: bool = True,
         batch_size: int = 32,

@@ -1,6 +1,6 @@
 """scikit-learn's 1,797 real handwritten digits, written once as an image folder."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +24,7 @@ class Digits(ImageFolder):
     resize: str = "crop"
     channels: int | None = 1
     mirror: bool = False
+    group: None = field(default=None, init=False)  # it is not known who wrote which digit
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -29,7 +29,7 @@ def find_conflicting_copies(
         HeadstartError: an image is in two given parts, and ``skip_copies`` is false.
     """
     rank = np.array([PART_PRIORITY.get(part, 0) for part in parts])
-    crossing = list(_iter_conflicting_groups(content, rank, is_used))
+    crossing = list(iter_crossing_sets(content, rank, is_used))
     if crossing and not skip_copies:
         # One image of each part is named: there may be thousands of copies of a blank image.
         firsts = [group[np.unique(rank[group], return_index=True)[1]] for group in crossing]
@@ -44,7 +44,7 @@ def find_conflicting_copies(
         first = group[rank[group].argmin()]
         for i in group[rank[group] > rank[first]]:
             left_out[int(i)] = f"the same image stands in {parts[first]}: {catalog.names[first]}"
-    for group in _iter_conflicting_groups(content, catalog.labels, is_used):
+    for group in iter_crossing_sets(content, catalog.labels, is_used):
         labels = ", ".join(catalog.classes[label] for label in np.unique(catalog.labels[group]))
         left_out |= {int(i): f"the same image stands under two labels: {labels}" for i in group}
     return left_out
@@ -58,13 +58,19 @@ def group_duplicates(items: Iterable[int], key: Callable[[int], Hashable]) -> li
     return [group for group in groups.values() if len(group) > 1]
 
 
-def _iter_conflicting_groups(content: np.ndarray, trait: np.ndarray, is_used: np.ndarray) -> Iterator[np.ndarray]:
-    """Yields the positions of the exact copies of each image whose copies differ in ``trait``, int64 (N,)."""
-    if not len(content):
+def iter_crossing_sets(key: np.ndarray, trait: np.ndarray, is_used: np.ndarray) -> Iterator[np.ndarray]:
+    """Yields the positions of the images of each key whose images differ in ``trait``, int64 (K,).
+
+    Args:
+        key: int64 (N,), equal for exact copies, or for the images of a group.
+        trait: int64 (N,).
+        is_used: bool (N,), whether the image counts.
+    """
+    if not len(key):
         return
-    least = np.full(content.max() + 1, trait.max())
-    most = np.full(content.max() + 1, trait.min())
-    np.minimum.at(least, content[is_used], trait[is_used])
-    np.maximum.at(most, content[is_used], trait[is_used])
+    least = np.full(key.max() + 1, trait.max())
+    most = np.full(key.max() + 1, trait.min())
+    np.minimum.at(least, key[is_used], trait[is_used])
+    np.maximum.at(most, key[is_used], trait[is_used])
     for k in np.flatnonzero(least < most):
-        yield np.flatnonzero((content == k) & is_used)
+        yield np.flatnonzero((key == k) & is_used)

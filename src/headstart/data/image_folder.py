@@ -14,6 +14,7 @@ import numpy as np
 from headstart.data import paths, pixel_cache
 from headstart.data.catalog import Catalog
 from headstart.data.exact_copies import group_duplicates
+from headstart.data.groups.image_groups import add_groups, check_group_option, describe_groups
 from headstart.data.image_source import ImageSource
 from headstart.data.layout.class_folders import describe_missing_classes
 from headstart.data.layout.layout import Layout
@@ -30,12 +31,23 @@ MAX_MEASURED_FILES = 500  # headers that tell how large the images of a folder a
 
 @dataclass(eq=False)
 class ImageFolder(ImageSource):
-    """A folder of images; see ``ImageSource`` for the arguments.
+    """A folder of images; see ``ImageSource`` for the other arguments.
+
+    Args:
+        group: what the images of one patient, camera or film have in common; they stay on one side of the split.
+            ``folder`` is the folder below that of the class, ``copies`` means that they look the same to an audit, else
+            a regular expression over file names below ``root`` (its first capture group, or the whole match); None: no
+            groups.
 
     The attribute ``scan`` lists the files of the folder. Those of a command have it in common.
     """
 
+    group: str | None = None
     scan: FolderScan = field(default_factory=lambda: scan_folder, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_group_option(self.group)
 
     @cached_property
     def catalog(self) -> Catalog:
@@ -44,7 +56,7 @@ class ImageFolder(ImageSource):
             raise HeadstartError("data.image_size=null: photographs differ in size; give a number of pixels")
         layout, files = self._listing
         notes = (*(note.text for note in layout.notes), *describe_missing_classes(layout.classes))
-        return _build_catalog(
+        catalog = _build_catalog(
             root,
             files,
             layout.ignored,
@@ -55,6 +67,17 @@ class ImageFolder(ImageSource):
             self.on_bad_file,
             self.depth,
         )
+        if self.group is None:
+            return catalog
+        readable = tuple(files[i].path for i in catalog.rows)
+        return add_groups(catalog, self.group, readable, tuple(folder.path for folder in layout.classes))
+
+    @property
+    def remarks(self) -> list[str]:
+        if self.group is None:
+            return super().remarks
+        notes = [f"data.group={self.group}: {note}" for note in self.split.notes]
+        return [*super().remarks, describe_groups(self.group, self.catalog.groups), *notes]
 
     @property
     def name(self) -> str:

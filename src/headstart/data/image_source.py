@@ -38,7 +38,7 @@ class ImageSource(ABC):
         batch_size: images of a training step.
         num_workers: processes that fetch batches; affects only the speed.
         on_bad_file: ``error`` names the files that cannot be read, ``skip`` leaves them out.
-        on_copies: ``error`` names images in two given parts, ``skip`` leaves such copies out of training.
+        on_copies: ``error`` names images (and groups) in two given parts, ``skip`` leaves them out of training.
         seed: determines which images outside the test part have a label, and the order of the training images.
 
     The attribute ``depth`` is how images deeper than 8 bits are read, a key of ``bit_depth.WHITE_VALUES``; None: chosen
@@ -196,8 +196,12 @@ class ImageSource(ABC):
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 of what results depend on: content, class, part and shape of the images, not their names or paths."""
-        rows = sorted((row["sha256"], row["class"], row["part"]) for row in self.split.rows())
+        """SHA-256 of what results depend on: content, class, part and shape of the images, not their names or paths.
+
+        Where there are groups, the name of each image's group is a part of it.
+        """
+        keys = ["sha256", "class", "part", *(["group"] if self.catalog.groups else [])]
+        rows = sorted(tuple(row[key] for key in keys) for row in self.split.rows())
         text = json.dumps([self.catalog.pixels.shape[1:], rows, *self.catalog.decoding_key])
         return hashlib.sha256(text.encode()).hexdigest()
 

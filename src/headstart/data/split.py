@@ -1,13 +1,21 @@
 """Splits images into training, validation and test part by content, seed and budget; smaller budgets are nested."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import count, takewhile
 
 import numpy as np
 
 from headstart.data.catalog import Catalog
 from headstart.data.exact_copies import find_conflicting_copies
+from headstart.data.groups.group_split import (
+    find_crossing_groups,
+    number_groups,
+    order_by_side,
+    select_test_groups,
+    select_validation_groups,
+)
 from headstart.errors import HeadstartError
+from headstart.reporting.formats import pluralize
 from headstart.seeding import derive_key
 
 TEST_SHARE = 0.2
@@ -26,6 +34,7 @@ class Split:
         val: int64 (M,); empty for no validation.
         test: int64 (K,).
         skipped: (name, reason) of images that no budget may use.
+        notes: what the groups of the images changed, each in one line.
     """
 
     catalog: Catalog
@@ -33,12 +42,14 @@ class Split:
     val: np.ndarray
     test: np.ndarray
     skipped: list[tuple[str, str]]
+    notes: list[str] = field(default_factory=list)
 
     def rows(self) -> list[dict[str, str]]:
-        """Name, SHA-256, class and part of each image used, in the order of the positions of each part."""
+        """Name, SHA-256, class, part and, where there are groups, group of each image used, part by part."""
         c = self.catalog
         return [
             {"image": c.names[i], "sha256": c.digests[i], "class": c.classes[c.labels[i]], "part": part}
+            | ({"group": c.groups[i]} if c.groups else {})
             for part, positions in (("train", self.train), ("val", self.val), ("test", self.test))
             for i in positions
         ]
@@ -69,6 +80,25 @@ class LabelPool:
         return total if self.can_fill(total) else len(self.train)
 
 
+@dataclass(frozen=True, eq=False)
+class _TestSplit:
+    """The test part and the rest.
+
+    Args:
+        test: positions of the test images, int64 (K,).
+        pools: the other images of each class.
+        skipped: (name, reason) of images left out.
+        groups: number of each image's group, int64 (N,); None without groups.
+        notes: what the groups changed.
+    """
+
+    test: np.ndarray
+    pools: list[LabelPool]
+    skipped: list[tuple[str, str]]
+    groups: np.ndarray | None
+    notes: list[str]
+
+
 def make_split(
     catalog: Catalog,
     test: str | None,
@@ -80,6 +110,8 @@ def make_split(
     fold: int = 0,
 ) -> Split:
     """The split of a seed and a budget. The labels of a smaller budget are among those of a larger one.
+
+    Where the images have groups, each group is in one part: whole groups test and validate.
 
     Args:
         catalog: the images.
@@ -93,9 +125,11 @@ def make_split(
 
     Raises:
         HeadstartError: there is no such part, ``folds`` are given for data with a test part, an image is in two given
-            parts, a class has no training image, or the budget is larger than a class.
+            parts, a class has no training image, or the budget is larger than a class; a group is in two given parts,
+            or a class has too few groups.
     """
-    sealed, pools, skipped = _split_off_test(catalog, test, validation, skip_copies, folds, fold)
+    sealed = _split_off_test(catalog, test, validation, skip_copies, folds, fold)
+    pools = sealed.pools
     if budget is not None and not all(pool.can_fill(budget) for pool in pools):
         rarest = min(pools, key=lambda pool: pool.largest_budget)
         raise HeadstartError(
@@ -104,9 +138,20 @@ def make_split(
         )
     labels = budget if budget is not None else np.mean([len(pool.train) + len(pool.val) for pool in pools])
     share = validation if labels >= MIN_LABELS_TO_VALIDATE else 0.0
-    drawn = [_sample_labels(pool, budget, share, seed, label) for label, pool in enumerate(pools)]
+    notes, has_given_val = list(sealed.notes), any(len(pool.val) for pool in pools)
+    validates: np.ndarray | None = None
+    if sealed.groups is not None and validation and not has_given_val:
+        rest = np.concatenate([pool.train for pool in pools])
+        validates, reason = select_validation_groups(catalog, sealed.groups, rest, validation, MAX_VALIDATION, seed)
+        notes += [reason] if reason and share else []
+    drawn = []
+    for label, pool in enumerate(pools):
+        if sealed.groups is None or len(pool.val):
+            drawn.append(_sample_labels(pool, budget, share, seed, label))
+        else:
+            drawn.append(_sample_labels_of_groups(pool, budget, validates, validation, share > 0, seed, label))
     train, val = (np.concatenate(parts) for parts in zip(*drawn, strict=True))
-    return Split(catalog, train, val, sealed, skipped)
+    return Split(catalog, train, val, sealed.test, sealed.skipped, notes)
 
 
 def make_whole_split(catalog: Catalog) -> Split:
@@ -136,7 +181,7 @@ def list_budgets(
     pools = [
         pool
         for fold in range(folds or 1)
-        for pool in _split_off_test(catalog, test, validation, skip_copies, folds, fold)[1]
+        for pool in _split_off_test(catalog, test, validation, skip_copies, folds, fold).pools
     ]
     most = min(pool.largest_budget for pool in pools)
     budgets = takewhile(lambda k: k <= most, (SMALLEST_BUDGET * 2**n for n in count()))
@@ -150,8 +195,7 @@ def _split_off_test(
     skip_copies: bool,
     folds: int | None,
     fold: int,
-) -> tuple[np.ndarray, list[LabelPool], list[tuple[str, str]]]:
-    """Positions of the test part, the other images of each class, and (name, reason) of images left out."""
+) -> _TestSplit:
     if test is None and "test" in catalog.parts:
         test = "test"
     if test and folds:
@@ -159,11 +203,29 @@ def _split_off_test(
     content = _number_contents(catalog)
     is_test = _part_mask(catalog, test) if test else np.zeros(len(content), dtype=bool)
     is_used = is_test | (catalog.parts != "test")  # a given test part that is not the requested one does not train
-    left_out = find_conflicting_copies(catalog, content, np.where(is_test, "test", catalog.parts), is_used, skip_copies)
+    parts = np.where(is_test, "test", catalog.parts)
+    left_out = find_conflicting_copies(catalog, content, parts, is_used, skip_copies)
     is_used[list(left_out)] = False
-    is_test = is_used & (is_test if test else np.isin(content, _select_test(catalog, content, is_used, folds, fold)))
-    if test and not is_test.any():
-        raise HeadstartError(f"each image of the {test} part stands under two labels; give them one, or add images")
+    groups, notes = None, []
+    if catalog.groups:
+        groups = number_groups(catalog, content)
+        crossing = find_crossing_groups(catalog, groups, parts, is_used, skip_copies)
+        is_used[list(crossing)] = False
+        left_out |= crossing
+        if crossing:
+            count = len({catalog.groups[i] for i in crossing})
+            notes.append(
+                f"{pluralize(len(crossing), 'image')} of {pluralize(count, 'group')} left out: these groups stand in "
+                f"two parts ({catalog.names[min(crossing)]}, …)"
+            )
+    if test:
+        is_test &= is_used
+        if not is_test.any():
+            raise HeadstartError(f"each image of the {test} part stands under two labels; give them one, or add images")
+    elif groups is not None:
+        is_test = select_test_groups(catalog, groups, content, is_used, folds, fold)
+    else:
+        is_test = is_used & np.isin(content, _select_test(catalog, content, is_used, folds, fold))
     rest = np.flatnonzero(is_used & ~is_test)
     validates = (catalog.parts[rest] == "val") & (test not in ("val", "train"))
     order = np.lexsort((np.array(catalog.names)[rest], validates, content[rest]))
@@ -176,7 +238,7 @@ def _split_off_test(
         given = rest[members[validates[members]]] if validation else rest[:0]
         pools.append(LabelPool(name, rest[members[~validates[members]]], given))
     _require_images({pool.name: pool.train for pool in pools})
-    return np.flatnonzero(is_test), pools, _list_skipped(catalog, left_out)
+    return _TestSplit(np.flatnonzero(is_test), pools, _list_skipped(catalog, left_out), groups, notes)
 
 
 def _number_contents(catalog: Catalog) -> np.ndarray:
@@ -224,7 +286,7 @@ def _sample_labels(
     pool: LabelPool, budget: int | None, share: float, seed: int, label: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Positions of the images of one class that train, and of those that validate."""
-    train = pool.train[np.random.default_rng(derive_key(seed, "split", label)).permutation(len(pool.train))]
+    train = _shuffle_pool(pool, seed, label)
     if not share:
         return train[:budget], train[:0]
     if len(pool.val):
@@ -238,3 +300,34 @@ def _sample_labels(
     validates = targets[1:] > targets[:-1]
     validates &= np.cumsum(validates) <= MAX_VALIDATION
     return train[~validates], train[validates]
+
+
+def _sample_labels_of_groups(
+    pool: LabelPool,
+    budget: int | None,
+    validates: np.ndarray | None,
+    share: float,
+    has_validation: bool,
+    seed: int,
+    label: int,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Positions of the images of one class that train, and of those that validate: whole groups do one or the other.
+
+    Args:
+        pool: the images.
+        budget: labels of the class; None: all.
+        validates: which images are of groups that validate, bool (N,); None: no group does.
+        share: share of the budget that validates.
+        has_validation: whether the budget is large enough to validate.
+        seed: which images have a label.
+        label: the class.
+    """
+    train = _shuffle_pool(pool, seed, label)
+    if validates is None or not validates.any():
+        return train[:budget], train[:0]
+    train = order_by_side(train, validates[train], share)[:budget]
+    return (train[~validates[train]], train[validates[train]]) if has_validation else (train, train[:0])
+
+
+def _shuffle_pool(pool: LabelPool, seed: int, label: int) -> np.ndarray:
+    return pool.train[np.random.default_rng(derive_key(seed, "split", label)).permutation(len(pool.train))]

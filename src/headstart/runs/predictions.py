@@ -21,7 +21,7 @@ class Predictions:
         images: names of the N test images, as in ``split.json``.
         labels: true classes, int64 (N,).
         predicted: predicted classes, int64 (N,).
-        groups: the group of each image; None where images have none.
+        groups: the group of each image; None where the data have no groups.
     """
 
     images: list[str]
@@ -30,7 +30,13 @@ class Predictions:
     groups: list[str] | None = None
 
 
-def write_predictions(directory: Path, images: list[str], labels: np.ndarray, probabilities: np.ndarray) -> None:
+def write_predictions(
+    directory: Path,
+    images: list[str],
+    labels: np.ndarray,
+    probabilities: np.ndarray,
+    groups: list[str] | None = None,
+) -> None:
     """Writes ``predictions.parquet``, a row a test image.
 
     Args:
@@ -38,12 +44,14 @@ def write_predictions(directory: Path, images: list[str], labels: np.ndarray, pr
         images: names of the N test images, as in ``split.json``.
         labels: true classes, int64 (N,).
         probabilities: float32 (N, num_classes).
+        groups: the group of each image; None: the data have no groups, and the file no such column.
     """
     import pyarrow as pa
 
     table = pa.table(
         {
             "image": images,
+            **({} if groups is None else {"group": groups}),
             "label": labels,
             "predicted": probabilities.argmax(axis=1),
             "probabilities": pa.array(list(probabilities), type=pa.list_(pa.float32())),
@@ -58,8 +66,13 @@ def read_predictions(directory: Path) -> Predictions:
     Raises:
         HeadstartError: the file is missing or damaged.
     """
-    table = _read_parquet(directory / PREDICTIONS_FILE, ["image", "label", "predicted"])
-    return Predictions(table["image"].to_pylist(), table["label"].to_numpy(), table["predicted"].to_numpy())
+    table = _read_parquet(directory / PREDICTIONS_FILE, ["image", "label", "predicted"], optional="group")
+    return Predictions(
+        table["image"].to_pylist(),
+        table["label"].to_numpy(),
+        table["predicted"].to_numpy(),
+        table["group"].to_pylist() if "group" in table.column_names else None,
+    )
 
 
 def read_probabilities(directory: Path) -> np.ndarray:
@@ -108,12 +121,15 @@ def _write_parquet(path: Path, table: Any) -> None:
         pq.write_table(table, file)
 
 
-def _read_parquet(path: Path, columns: list[str]) -> Any:
+def _read_parquet(path: Path, columns: list[str], optional: str = "") -> Any:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
         with path.open("rb") as file:
+            if optional in pq.read_schema(file).names:
+                columns = [*columns, optional]
+            file.seek(0)
             return pq.read_table(file, columns=columns)
     except (OSError, pa.ArrowException) as error:
         raise HeadstartError(f"{path}: cannot be read; remove that run and train it again") from error

@@ -46,8 +46,9 @@ def evaluate_run(setup: "TrainingSetup", source: "ImageSource", run: RunResult) 
     metrics |= {name: value for name, value in row.items() if name.startswith("val/")}
     labels, probabilities = model.test_labels.numpy(), model.test_probabilities.numpy()
     # A debug run may test the first batches alone.
-    images = [image["image"] for image in source.split.rows() if image["part"] == "test"][: len(labels)]
-    write_predictions(directory, images, labels, probabilities)
+    tested = [image for image in source.split.rows() if image["part"] == "test"][: len(labels)]
+    groups = [image["group"] for image in tested] if source.catalog.groups else None
+    write_predictions(directory, [image["image"] for image in tested], labels, probabilities, groups)
     write_thumbnails(directory, *render_error_thumbnails(source, labels, probabilities))
     parameters = list(model.parameters())
     return replace(

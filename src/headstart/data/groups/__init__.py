@@ -1,0 +1,1 @@
+"""Groups of images that stay on one side of a split."""
