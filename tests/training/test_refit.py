@@ -64,6 +64,12 @@ class TestPlanRefit:
         rows = plan(sweep).source.split.rows()
         assert len(rows) == 120 and {row["group"] for row in rows} == {f"{digit}.png" for digit in range(10)}
 
+    def test_takes_every_image_of_a_run_that_rotates(self, train_once):
+        run, _ = train_once("scratch_cnn", "data.folds=auto", "seed=3")
+        result = read_finished_result(run)
+        plan = plan_refit(run, result, epochs=1)
+        assert (result.folds, result.fold) == (5, 3) and len(plan.source.split.train) == 120
+
     def test_identity_depends_on_epochs_and_schedule(self, sweep_once):
         sweep, _ = sweep_once()
         other, _ = sweep_once("model.epochs=4")

@@ -73,7 +73,8 @@ def choose_folds(config: DictConfig) -> FoldChoice:
             reason=f"{FOLDS_KEY}=auto: one split of {source.name}, which tests {size}; folds are impossible ({error})"
         )
     return FoldChoice(
-        True, f"{FOLDS_KEY}=auto: one split of {source.name} would test {size}; seed s tests fold s mod {NUM_FOLDS}"
+        rotates=True,
+        reason=f"{FOLDS_KEY}=auto: one split of {source.name} would test {size}; seed s tests fold s mod {NUM_FOLDS}",
     )
 
 
