@@ -53,6 +53,8 @@ from headstart.training.trainer_limits import check_trainer_limits
 if TYPE_CHECKING:
     from headstart.data.image_source import ImageSource
 
+GROUP_KEY = "data.group"
+
 
 @dataclass(frozen=True)
 class _Job:
@@ -188,6 +190,8 @@ def _check_choices(sweeps: dict[str, list[str]]) -> None:
             raise HeadstartError(f"{key} cannot be swept: it says how runs are judged, not what they are; give one")
         if len(set(choices)) < len(choices):
             raise HeadstartError(f"{key}={','.join(choices)}: the same choice is given twice; give each once")
+        if key == GROUP_KEY:
+            raise HeadstartError(f"{key}={','.join(choices)}: other groups test other images; give one of them")
 
 
 def _check_choices_differ(sweeps: dict[str, list[str]], runs: Sequence[PlannedRun]) -> None:
