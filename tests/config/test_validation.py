@@ -116,6 +116,11 @@ class TestKeys:
         words = [f"data.root={tmp_path}/parts", "data.validation=0.3"]
         assert "the data's own val part validates as a whole" in refuse(*words)
 
+    def test_a_share_where_no_group_can_validate_is_refused(self, refuse, image_folder, tmp_path):
+        root = image_folder(per_class=60, root=tmp_path / "groups")
+        two_groups = r"data.group=(?<=\d\d)\.p|(?<=/\d)\.pn"  # names with one digit and with two
+        assert "has 1 group beside the test part" in refuse(f"data.root={root}", two_groups, "data.validation=0.3")
+
     def test_that_one_arm_reads_are_taken(self, images, tmp_path, monkeypatch, plan_command):
         monkeypatch.chdir(tmp_path)
         words = [*TINY, f"data.root={images}", "-m", "model=finetune,scratch_cnn", "backbone.lr=0.01"]

@@ -151,6 +151,7 @@ def test_another_comparison_of_finished_runs_is_reported(planned, capsys):
     [
         ("seed=0,0", "seed=0,0: the same choice is given twice"),
         ("compare.margin=0.01,0.05", r"compare\.margin cannot be swept"),
+        ("data.group='a','b'", "other groups test other images; give one of them"),
     ],
 )
 def test_choices_that_would_be_one_run_are_refused(planned, typed, told):

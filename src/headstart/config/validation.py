@@ -136,9 +136,8 @@ def check_validation_share(sources: Iterable[Any], overrides: Sequence[str]) -> 
         return
     validating = [source for source in sources if len(source.split.val)]
     if not validating:
-        notes = [note for source in sources for note in source.split.notes if source.catalog.groups]
-        reason = notes[-1] if notes else "below 20 labels per class no image validates"
-        raise HeadstartError(f"{shares[-1]}: {reason}; leave it out")
+        reason = next(filter(None, (source.split.no_validation for source in sources)), "")
+        raise HeadstartError(f"{shares[-1]}: {reason or 'below 20 labels per class no image validates'}; leave it out")
     if all(_validates_given_part(source) for source in validating):
         raise HeadstartError(f"{shares[-1]}: the data's own val part validates as a whole; leave it out, or give 0")
 

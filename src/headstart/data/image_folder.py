@@ -76,8 +76,9 @@ class ImageFolder(ImageSource):
     def remarks(self) -> list[str]:
         if self.group is None:
             return super().remarks
-        notes = [f"data.group={self.group}: {note}" for note in self.split.notes]
-        return [*super().remarks, describe_groups(self.group, self.catalog.groups), *notes]
+        notes = filter(None, [*self.split.notes, self.split.no_validation])
+        counts = describe_groups(self.group, self.catalog.groups)
+        return [*super().remarks, counts, *(f"data.group={self.group}: {note}" for note in notes)]
 
     @property
     def name(self) -> str:

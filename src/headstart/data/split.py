@@ -34,7 +34,8 @@ class Split:
         val: int64 (M,); empty for no validation.
         test: int64 (K,).
         skipped: (name, reason) of images that no budget may use.
-        notes: what the groups of the images changed, each in one line.
+        notes: which images were left out for their groups, in one line.
+        no_validation: why no group validates at a budget that is large enough; else empty.
     """
 
     catalog: Catalog
@@ -43,6 +44,7 @@ class Split:
     test: np.ndarray
     skipped: list[tuple[str, str]]
     notes: list[str] = field(default_factory=list)
+    no_validation: str = ""
 
     def rows(self) -> list[dict[str, str]]:
         """Name, SHA-256, class, part and, where there are groups, group of each image used, part by part."""
@@ -89,7 +91,7 @@ class _TestSplit:
         pools: the other images of each class.
         skipped: (name, reason) of images left out.
         groups: number of each image's group, int64 (N,); None without groups.
-        notes: what the groups changed.
+        notes: which images were left out for their groups, in one line.
     """
 
     test: np.ndarray
@@ -138,12 +140,10 @@ def make_split(
         )
     labels = budget if budget is not None else np.mean([len(pool.train) + len(pool.val) for pool in pools])
     share = validation if labels >= MIN_LABELS_TO_VALIDATE else 0.0
-    notes, has_given_val = list(sealed.notes), any(len(pool.val) for pool in pools)
-    validates: np.ndarray | None = None
-    if sealed.groups is not None and validation and not has_given_val:
+    validates, reason = None, ""
+    if sealed.groups is not None and validation and not any(len(pool.val) for pool in pools):
         rest = np.concatenate([pool.train for pool in pools])
         validates, reason = select_validation_groups(catalog, sealed.groups, rest, validation, MAX_VALIDATION, seed)
-        notes += [reason] if reason and share else []
     drawn = []
     for label, pool in enumerate(pools):
         if sealed.groups is None or len(pool.val):
@@ -151,7 +151,7 @@ def make_split(
         else:
             drawn.append(_sample_labels_of_groups(pool, budget, validates, validation, share > 0, seed, label))
     train, val = (np.concatenate(parts) for parts in zip(*drawn, strict=True))
-    return Split(catalog, train, val, sealed.test, sealed.skipped, notes)
+    return Split(catalog, train, val, sealed.test, sealed.skipped, sealed.notes, reason if share else "")
 
 
 def make_whole_split(catalog: Catalog) -> Split:

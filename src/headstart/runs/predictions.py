@@ -21,7 +21,7 @@ class Predictions:
         images: names of the N test images, as in ``split.json``.
         labels: true classes, int64 (N,).
         predicted: predicted classes, int64 (N,).
-        groups: the group of each image; None where the data have no groups.
+        groups: the group of each image; None where images have none.
     """
 
     images: list[str]
@@ -44,7 +44,7 @@ def write_predictions(
         images: names of the N test images, as in ``split.json``.
         labels: true classes, int64 (N,).
         probabilities: float32 (N, num_classes).
-        groups: the group of each image; None: the data have no groups, and the file no such column.
+        groups: the group of each image; None where images have none: the file has no such column then.
     """
     import pyarrow as pa
 

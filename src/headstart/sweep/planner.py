@@ -54,6 +54,8 @@ from headstart.training.trainer_limits import check_trainer_limits
 if TYPE_CHECKING:
     from headstart.data.image_source import ImageSource
 
+GROUP_KEY = "data.group"
+
 
 @dataclass(frozen=True)
 class _Job:
@@ -202,6 +204,8 @@ def _check_choices(sweeps: dict[str, list[str]]) -> None:
             raise HeadstartError(f"{key}={','.join(choices)}: other test images do not compare; give one of them")
         if len(set(choices)) < len(choices):
             raise HeadstartError(f"{key}={','.join(choices)}: the same choice is given twice; give each once")
+        if key == GROUP_KEY:
+            raise HeadstartError(f"{key}={','.join(choices)}: other groups test other images; give one of them")
 
 
 def _check_choices_differ(sweeps: dict[str, list[str]], runs: Sequence[PlannedRun]) -> None:

@@ -111,11 +111,14 @@ def check_tuning(cfg: DictConfig) -> None:
 
 def require_validation_split(source: "ImageSource") -> None:
     """Raises HeadstartError where no image validates: then no setting can be chosen."""
-    if not len(source.split.val):
-        raise HeadstartError(
-            f"data.labels_per_class={source.labels_per_class}: nothing validates at this budget, so that no setting "
-            "can be chosen; give 20 or more, or experiment=compare"
-        )
+    if len(source.split.val):
+        return
+    if reason := source.split.no_validation:
+        raise HeadstartError(f"data.group: {reason}, so that no setting can be chosen; give experiment=compare")
+    raise HeadstartError(
+        f"data.labels_per_class={source.labels_per_class}: nothing validates at this budget, so that no setting can be "
+        "chosen; give 20 or more, or experiment=compare"
+    )
 
 
 def tune(cfg: DictConfig, source: "ImageSource", context: "RunContext", identity: str, title: str) -> "TrainingSetup":

@@ -177,10 +177,10 @@ class TestValidation:
         images = catalogue([{"a": 30, "b": 30}, patients(20, 12)[1]])
         chosen = split(images)
         assert len(chosen.val) == 0 and are_apart(images, chosen)
-        assert chosen.notes == [
+        assert chosen.no_validation == (
             "nothing validates: class 'class0' has 1 group beside the test part, none with at most half of its images"
-        ]
-        assert split(images, validation=0).notes == []
+        )
+        assert split(images, validation=0).no_validation == split(images, 10).no_validation == ""
 
     def test_all_budgets_fit_that_the_images_allow(self):
         images = catalogue(patients(5, 10))
