@@ -24,10 +24,11 @@ def drop_measurements(value):
 
 
 class TestKilledSweep:
+    @pytest.mark.parametrize("seeds", ["seed=0,1", "compare.max_seeds=5"])
     @pytest.mark.parametrize("number", range(SWEEPS))
-    def test_ends_like_an_uninterrupted_one(self, image_folder, tmp_path, number):
+    def test_ends_like_an_uninterrupted_one(self, image_folder, tmp_path, number, seeds):
         images = image_folder(classes=3, per_class=30, size=32, seed=number)
-        words = ["experiment=compare", "data=folder", f"data.root={images}", "data.image_size=32", "seed=0,1",
+        words = ["experiment=compare", "data=folder", f"data.root={images}", "data.image_size=32", seeds,
                  "model=scratch_cnn,finetune", "data.labels_per_class=20", "model.epochs=30"]  # fmt: skip
         environment = {k: v for k, v in os.environ.items() if k not in ("OMP_NUM_THREADS", "LOKY_MAX_CPU_COUNT")}
 

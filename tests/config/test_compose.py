@@ -41,8 +41,8 @@ def test_a_sweep_has_its_choices_and_the_first_configuration():
 
 def test_the_command_line_replaces_choices_of_an_experiment():
     whole, narrowed = (
-        compose_command(["experiment=compare"]),
-        compose_command(["experiment=compare", "seed=7", "model=frozen,finetune"]),
+        compose_command(["experiment=curve"]),
+        compose_command(["experiment=curve", "seed=7", "model=frozen,finetune"]),
     )
     assert whole.multirun
     assert whole.sweeps["seed"] == ["0", "1", "2"]

@@ -16,9 +16,9 @@ def planned(image_folder, tmp_path, monkeypatch, plan_command):
     monkeypatch.chdir(tmp_path)
     images = image_folder(classes=2, per_class=30, size=16)
 
-    def plan(*words):
+    def plan(*words, experiment="curve"):
         options = ["data=folder", f"data.root={images}", "data.folds=null", "data.image_size=16"]
-        return plan_command("experiment=compare", *options, *words)
+        return plan_command(f"experiment={experiment}", *options, *words)
 
     return plan
 
@@ -33,8 +33,8 @@ def test_the_plan_is_printed_with_time_and_disk(planned, capsys):
     plan = planned("seed=0,1")
     print_plan(plan)
     printed = capsys.readouterr().err
-    assert plan.num_runs == 2 * 4 * 3 and "24 runs" in printed and "about" in printed and "MB of disk" in printed
-    assert all(axis in printed for axis in ("2 seeds", "4 models", "3 budgets"))
+    assert plan.num_runs == 2 * 4 * 4 and "32 runs" in printed and "about" in printed and "MB of disk" in printed
+    assert all(axis in printed for axis in ("2 seeds", "4 models", "4 budgets"))
 
 
 def test_other_swept_keys_are_counted(planned):
@@ -299,3 +299,47 @@ class TestRotation:
         printed = capsys.readouterr().err
         assert "one split of images would test 12 images; seed s tests fold s mod 5" in printed
         assert "60 test images, 12 of them a seed, and 5 seeds" in printed
+
+
+class TestLooks:
+    """A comparison without typed seeds trains until the order is known."""
+
+    def test_are_planned_without_typed_seeds(self, planned):
+        plan = planned(experiment="compare")
+        assert [look.seeds for look in plan.command.looks] == [3, 5, 8, 12, 20] and plan.minutes == 30
+        assert plan.command.seeds == tuple(range(20)) and plan.command.budgets == (None,)
+
+    def test_have_the_seed_as_the_outermost_loop(self, planned):
+        plan = planned("model=frozen,finetune", experiment="compare")
+        assert [(run.seed, run.model) for run in plan.command.runs[:3]] == [
+            (0, "frozen"),
+            (0, "finetune"),
+            (1, "frozen"),
+        ]
+
+    def test_are_not_planned_for_typed_seeds(self, planned):
+        plan = planned("seed=0,1,2", experiment="compare")
+        assert not plan.command.looks and plan.command.seeds == (0, 1, 2)
+        assert [run.seed for run in plan.command.runs[:5]] == [0, 0, 0, 0, 1]
+
+    def test_do_not_go_with_typed_seeds(self, planned):
+        with pytest.raises(HeadstartError, match=r"compare\.max_seeds=9: the seeds are given"):
+            planned("seed=0,1,2", "compare.max_seeds=9", experiment="compare")
+
+    def test_are_not_planned_for_one_arm(self, planned):
+        plan = planned("model=frozen", experiment="compare")
+        assert not plan.command.looks and plan.command.seeds == (0, 1, 2)
+
+    def test_are_not_planned_by_default(self, plan_command, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+        assert not plan_command("-m", "model=frozen,scratch_cnn").command.looks
+
+    @pytest.mark.parametrize("word", ["compare.max_seeds=0", "compare.max_seeds=2.5", "compare.minutes=0"])
+    def test_refuse_senseless_limits(self, planned, word):
+        with pytest.raises(HeadstartError, match=word.replace(".", r"\.").split("=")[0]):
+            planned(word, experiment="compare")
+
+    def test_limits_declare_nothing(self, planned):
+        short, long = (planned(f"compare.minutes={minutes}", experiment="compare") for minutes in (1, 60))
+        assert short.command.comparison == long.command.comparison and short.directory == long.directory
+        assert set(short.command.comparison) == {"contrast", "metric", "margin", "level"}

@@ -93,6 +93,11 @@ def count_threads(cfg):
 
 
 class TestJobRunner:
+    def test_begins_no_run_once_time_is_up(self, runner):
+        late = replace(runner, stop_at=0.0)
+        assert late.run_pending() == {}
+        assert set(runner.run_pending()) == set(range(len(runner.jobs)))
+
     @pytest.fixture
     def runner(self, tmp_path):
         with open_hydra():

@@ -114,8 +114,10 @@ def plan_sweep(command: ComposedCommand) -> SweepPlan:
     sweeps = dict(command.sweeps)
     planned_arms = compose_arms(command)
     looks = choose_looks(command, len({arm.choices for arm in planned_arms}))
-    if looks:  # the seed is the outermost loop
-        sweeps = {"seed": [str(seed) for seed in range(looks[-1].seeds)], **sweeps}
+    if looks:
+        sweeps["seed"] = [str(seed) for seed in range(looks[-1].seeds)]
+    if "seed" in sweeps and command.config.compare.max_seeds is not None:  # the outermost loop, wherever it was typed
+        sweeps = {"seed": sweeps["seed"], **sweeps}
     arms = [(arm.choices, arm.config) for arm in planned_arms]
     check_overrides_take_effect([arm for _, arm in arms], command.overrides)
     sources = [_load_arm_source(arm) for _, arm in arms]
