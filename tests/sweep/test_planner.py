@@ -48,7 +48,7 @@ def test_a_swept_group_is_counted_in_the_plural(planned):
 
 
 def test_auto_budgets_fit_the_images(planned):
-    assert planned("seed=0", "model=frozen").command.budgets == (5, 10, 20)
+    assert planned("seed=0", "model=frozen").command.budgets == (5, 10, 20, None)
 
 
 def test_runs_come_in_the_order_of_hydra(planned):
@@ -112,7 +112,7 @@ def test_rejects_a_wrong_choice_at_any_place_before_training(planned, typed):
 def test_budgets_of_a_sweep_over_several_folders_fit_all(planned, image_folder, tmp_path):
     small = image_folder(classes=2, per_class=16, size=16, root=tmp_path / "small")
     roots = f"data.root={tmp_path / 'images'},{small}"
-    assert planned(roots).command.budgets == (5, 10)
+    assert planned(roots).command.budgets == (5, 10, None)
     with pytest.raises(HeadstartError, match=r"data\.labels_per_class=20: class .* has 13"):
         planned(roots, "data.labels_per_class=20")
 
@@ -277,7 +277,7 @@ class TestRotation:
     def test_budgets_fit_all_folds(self, planned, image_folder, tmp_path):
         root = image_folder(classes=2, per_class=24, size=16, root=tmp_path / "small")
         words = ("model=frozen", f"data.root={root}", "seed=4", "data.folds=auto")
-        assert planned(*words).command.budgets == (5, 10)
+        assert planned(*words).command.budgets == (5, 10, None)
         with pytest.raises(HeadstartError, match=r"data\.labels_per_class=20: class .* has 19"):
             planned(*words[:2], "seed=0", "data.folds=auto", "data.labels_per_class=20")
 
