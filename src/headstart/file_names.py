@@ -6,7 +6,6 @@ import shlex
 from pathlib import Path
 
 ESCAPED_BYTE_PATTERN = re.compile(rb"\\x(5c|[89a-f][0-9a-f])")
-QUOTED_WORD = re.compile(r"""(?:\$'(?:\\.|[^'\\])*'|'[^']*'|"[^"]*"|\\.|[^\s'"\\])+""")  # of a command line
 BACKSLASH_BEFORE_ESCAPE = re.compile(rb"\\(?=x(?:5c|[89a-f][0-9a-f]))")
 
 
@@ -41,27 +40,6 @@ def quote_for_shell(word: str) -> str:
         return shlex.quote(raw.decode())
     except UnicodeDecodeError:
         return "$'" + raw.replace(b"\\", rb"\\").replace(b"'", rb"\'").decode(errors="backslashreplace") + "'"
-
-
-def split_command(command: str) -> list[str]:
-    """The words of a command line, each quoted as it is there."""
-    return QUOTED_WORD.findall(command)
-
-
-def wrap_command(command: str, width: int) -> str:
-    """Breaks a command line between its words, with a backslash at the end of each line but the last.
-
-    Args:
-        command: quoted for a shell.
-        width: columns of a line, where no word is longer.
-    """
-    lines = [""]
-    for word in split_command(command):
-        if lines[-1] and len(lines[-1]) + len(word) + 3 > width:
-            lines.append(f"    {word}")
-        else:
-            lines[-1] += f"{' ' if lines[-1] else ''}{word}"
-    return " \\\n".join(lines)
 
 
 def _to_bytes(name: str | os.PathLike[str]) -> bytes:

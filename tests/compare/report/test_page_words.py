@@ -13,8 +13,10 @@ from headstart.reporting.formats import format_percent, format_signed_points
 
 
 class TestPageText:
-    def test_has_each_section_with_its_content(self, fake_sweep, visible):
-        report = json.loads(write_report(fake_sweep(compare={"margin": 0.01})).with_name("report.json").read_text())
+    def test_has_each_section_with_its_content(self, fake_sweep, fake_command, visible):
+        sweep = fake_sweep(compare={"margin": 0.01})
+        fake_command(sweep)
+        report = json.loads(write_report(sweep).with_name("report.json").read_text())
         data = report["data"][0]
         answer, evaluation, split, run = data["answers"][0], data["best_arm"], data["splits"][0], report["runs"][0]
         pair, same, row = answer["pairs"][0], evaluation["agreement"][0], evaluation["confusion"]["recall"][0]
@@ -27,11 +29,15 @@ class TestPageText:
             "declared contrast": "finetune minus scratch_backbone:",
             "difference of the verdict": f"{format_signed_points(answer['declared']['difference'])} points, ",
             "interval of the verdict": f"{low} to {high}",
-            "what nothing beat": f"Which arms did nothing beat? {answer['unbeaten_text']} 3 seeds, 60 test images",
-            "frozen loss": answer["frozen_loss"],
+            "conclusion": data["conclusions"][-1]["text"],
+            "smaller budget": f"5 labels per class: {data['conclusions'][0]['brief']}",
+            "next step": data["next_step"]["command"],
+            "questions": " ".join(f"{item['question']} {item['answer']}" for item in data["questions"]),
+            "pretraining": "Pretrained: ResNet-18 on photographs.",
+            "arms in the running": f"Which approaches are still in the running? {answer['unbeaten_text']} 3 seeds, ",
             "price": "of memory",
             "arms": "The arms finetune: a pretrained network that goes on training on these images frozen:",
-            "next steps": f"Next steps {' '.join(report['next_steps'])}",
+            "change of order": "Changes of order The order changes.",
             "cautions": f"Before you trust the answers {' '.join(report['cautions'])}",
             "heading of the pairs": "Differences of all pairs of arms first minus second labels per class",
             "pairs": f"{pair['first']} minus {pair['second']} 5 {format_signed_points(pair['difference'])} "
@@ -46,8 +52,10 @@ class TestPageText:
             "command": run["command"],
             "versions": "cores 2, gpu none, system Linux; headstart 0.1.0, torch 2.13.0",
         }
-        text = visible(render_report({**report, "no_verdict": "there is none"}, {}))
-        assert report["next_steps"] and report["cautions"]
+        text = visible(
+            render_report({**report, "no_verdict": "there is none", "next_steps": ["The order changes."]}, {})
+        )
+        assert report["cautions"] and len(data["questions"]) == 2
         assert [section for section, part in parts.items() if part not in text] == []
 
     def test_names_a_metric_other_than_accuracy(self, fake_sweep, capsys, visible):
@@ -57,17 +65,16 @@ class TestPageText:
         for part in (
             "points of balanced accuracy, ",
             "points of balanced accuracy interval",
-            "points of balanced accuracy (to",
+            " % balanced accuracy (",
             "Plain accuracy on the sealed",
-            "Which arms did nothing beat by balanced accuracy?",
+            "Which approaches are still in the running by balanced accuracy?",
             "use balanced accuracy; the table shows plain accuracy.",
         ):
             assert part in text
         report = capsys.readouterr().out
         for part in (
-            "intervals in points of balanced accuracy",
-            "beat by balanced accuracy?",
-            "balanced accuracy (to",
+            "points of balanced accuracy (",
+            "in the running by balanced accuracy?",
             "use balanced accuracy; the table shows plain accuracy.",
         ):
             assert part in report

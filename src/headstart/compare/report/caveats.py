@@ -29,8 +29,8 @@ def collect_caveats(analysis: SweepAnalysis, has_level: bool = True) -> list[str
     """
     runs = analysis.runs
     return [
-        *(describe_level(analysis.verdicts) if has_level else []),
         *describe_conflicting_declarations(find_conflicting_declarations(runs)),
+        *(describe_level(analysis.verdicts) if has_level else []),
         *describe_verdict_caveats(analysis.verdicts, has_retrained_runs=bool(runs.superseded)),
         *describe_superseded_runs(runs.superseded),
         *describe_debug_runs(runs.debug),

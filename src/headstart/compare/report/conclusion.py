@@ -17,6 +17,8 @@ from headstart.compare.report.recommendations import NextStep, recommend_next_st
 from headstart.compare.summary_table import summarize_arms
 from headstart.reporting.formats import format_percent, format_points, join_with_and
 
+LARGE_DIFFERENCE = 0.15  # an upper limit beyond it says nothing
+
 
 @dataclass(frozen=True)
 class Conclusion:
@@ -146,6 +148,9 @@ def _describe_declared_gain(verdict: Verdict) -> str | None:
     values = contrast_to_dict(verdict, verdict.declared_pair)
     difference = text.format_difference(values, verdict.metric)
     is_pretraining = text.is_about_pretraining(verdict)
+    if verdict.is_first_better is None and values["high"] > LARGE_DIFFERENCE:
+        question = "Whether pretraining helps" if is_pretraining else f"Whether {first} is better than {second}"
+        return f"{question} is not clear: {difference}"
     if verdict.is_first_better is None:
         gain = f"{format_points(max(values['high'], 0.0))}{text.format_metric_suffix(verdict.metric)}"
         return (

@@ -11,7 +11,7 @@ from headstart.compare.inference.multiple_testing import ArmPair
 from headstart.compare.inference.power import RequiredSample, required_sample_size
 from headstart.compare.inference.verdict import Verdict
 from headstart.compare.report import text
-from headstart.file_names import split_command
+from headstart.reporting.commands import replace_words
 from headstart.runs.run_directory import read_split_rows
 from headstart.runs.sweep_file import SweepCommand
 
@@ -187,18 +187,3 @@ def _has_test_part(runs: SweepRuns, data: str) -> bool:
     rows = read_split_rows(directory) if directory else []
     tested = {Path(row["image"]).parts[:1] for row in rows if row["part"] == "test"}
     return not tested & {Path(row["image"]).parts[:1] for row in rows if row["part"] != "test"}
-
-
-def replace_words(command: str, values: dict[str, str]) -> str:
-    """Replaces overrides of a command line, or adds them at its end.
-
-    Args:
-        command: quoted for a shell.
-        values: by key; they need no quotes.
-    """
-    words = split_command(command)
-    for key, value in values.items():
-        is_typed = [word.strip("'").partition("=")[0].lstrip("+") == key for word in words]
-        words = [f"{key}={value}" if typed else word for typed, word in zip(is_typed, words, strict=True)]
-        words += [] if any(is_typed) else [f"{key}={value}"]
-    return " ".join(words)

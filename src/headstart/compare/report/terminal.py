@@ -19,7 +19,7 @@ from headstart.compare.report.pretraining import describe_pretraining
 from headstart.compare.report.recommendations import NextStep
 from headstart.compare.summary_table import summarize_arms
 from headstart.errors import join_with_limit
-from headstart.file_names import wrap_command
+from headstart.reporting.commands import wrap_command
 from headstart.reporting.console import escape_control_characters, print_table
 from headstart.reporting.formats import MISSING, format_si, join_units, pluralize
 
