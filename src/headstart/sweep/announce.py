@@ -106,10 +106,8 @@ def format_power(size: TestSize, plan: SweepPlan) -> str | None:
     pending = plan.seconds_per_run * (better.runs - len(plan.finished)) / max(plan.command.workers, 1)
     command = wrap_command(_change_command(plan, better, size), LINE_WIDTH - 2)
     duration = f"about {format_duration(max(pending, 0.0))}"
-    return (
-        f"Warning: this {warning}; this command detects {round(100 * better.difference)} ({duration}):\n"
-        f"{textwrap.indent(command, '  ')}"
-    )
+    line = f"Warning: this {warning}; this command detects {round(100 * better.difference)} ({duration}):"
+    return f"{textwrap.fill(line, LINE_WIDTH)}\n{textwrap.indent(command, '  ')}"
 
 
 def _list_folds(size: TestSize) -> list[tuple[int, int]]:
