@@ -6,6 +6,7 @@ import textwrap
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from headstart.compare.declaration import LARGE_DIFFERENCE, SUGGESTED_FOLDS
 from headstart.reporting.commands import replace_words, wrap_command
 from headstart.reporting.console import escape_control_characters
 from headstart.reporting.formats import format_duration, pluralize
@@ -15,10 +16,8 @@ if TYPE_CHECKING:
     from headstart.data.image_source import ImageSource
 
 AXIS_NAMES = {"data": "data set", "data.labels_per_class": "budget", "data.fold": "fold"}  # other keys are words
-LARGE_DIFFERENCE = 0.15  # a sweep that detects none below it gets a warning
 WORTHWHILE_SHARE = 0.7  # of the detected difference, at which another command is worth its time
 SEED_COUNTS = (3, 5, 8, 12, 20)
-SUGGESTED_FOLDS = 5
 LINE_WIDTH = 80
 DISK_BYTES_PER_RUN = 20_000_000  # a checkpoint of the embedded backbone, predictions and the rest
 

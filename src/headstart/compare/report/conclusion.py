@@ -7,7 +7,7 @@ from typing import Any
 
 from headstart.compare.best_arm import choose_unbeaten_arm
 from headstart.compare.collect.sweep_runs import LoadedRun
-from headstart.compare.declaration import DEFAULT_CONTRAST
+from headstart.compare.declaration import DEFAULT_CONTRAST, LARGE_DIFFERENCE
 from headstart.compare.evaluation.arm_accuracy import estimate_accuracy
 from headstart.compare.inference.analysis import SweepAnalysis
 from headstart.compare.inference.verdict import Verdict
@@ -16,8 +16,6 @@ from headstart.compare.report.answers import contrast_to_dict
 from headstart.compare.report.recommendations import NextStep, recommend_next_step
 from headstart.compare.summary_table import summarize_arms
 from headstart.reporting.formats import format_percent, format_points, join_with_and
-
-LARGE_DIFFERENCE = 0.15  # an upper limit beyond it says nothing
 
 
 @dataclass(frozen=True)

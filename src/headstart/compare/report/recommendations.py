@@ -7,6 +7,7 @@ from statistics import mean
 
 from headstart.compare.collect.missing_runs import find_unfinished_sweeps
 from headstart.compare.collect.sweep_runs import SweepRuns
+from headstart.compare.declaration import SUGGESTED_FOLDS
 from headstart.compare.inference.multiple_testing import ArmPair
 from headstart.compare.inference.power import RequiredSample, required_sample_size
 from headstart.compare.inference.verdict import Verdict
@@ -18,7 +19,6 @@ from headstart.runs.sweep_file import SweepCommand
 FIRST_SEEDS = 5  # where one seed does not show the spread between trainings
 MAX_SEEDS = 20  # in all
 MAX_GROWTH = 10  # nobody takes more than ten times the images for a comparison
-SUGGESTED_FOLDS = 5
 OVERLAP = 1 + SUGGESTED_FOLDS / (SUGGESTED_FOLDS - 1)  # by which folds widen the images' part (Nadeau & Bengio 2003)
 
 
