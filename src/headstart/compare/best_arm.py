@@ -110,7 +110,7 @@ def _select_name(
         return best, f"unbeaten, and {reason}"
     if verdict.is_tie:
         return best, f"a tie with {others}, and it trains fastest"
-    return best, f"undecided against {others}, and most accurate so far, which may be luck"
+    return best, f"no clear lead over {others}, and most accurate so far, which may be luck"
 
 
 def choose_unbeaten_arm(verdict: Verdict, seconds: Mapping[str, float]) -> str:

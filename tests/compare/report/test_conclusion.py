@@ -5,8 +5,9 @@ import pytest
 from headstart.compare.best_arm import select_best_arm
 from headstart.compare.inference.analysis import analyze_sweep
 from headstart.compare.report.answers import guess_score
-from headstart.compare.report.conclusion import conclude_verdicts, select_next_step
+from headstart.compare.report.conclusion import Conclusion, conclude_verdicts, select_next_step
 from headstart.compare.report.content import build_report
+from headstart.compare.report.recommendations import NextStep
 from headstart.reporting.formats import format_percent, format_signed_points
 
 WINNING = {"finetune": 0.95, "frozen": 0.7, "scratch_backbone": 0.45}
@@ -69,6 +70,11 @@ class TestSelectNextStep:
         steps = [conclusion.next_step for conclusion in conclusions]
         assert select_next_step(conclusions) == next((step for step in steps[::-1] if step), None)
         assert select_next_step([]) is None
+
+    def test_takes_none_of_a_smaller_budget_where_the_largest_is_clear(self, analyze):
+        (clear,), step = conclude_verdicts(analyze(WINNING)), NextStep("images", "more images")
+        smaller = Conclusion("photos", 2, "Open.", "open", next_step=step)
+        assert select_next_step([smaller]) is step and select_next_step([smaller, clear]) is None
 
 
 class TestGuessScore:

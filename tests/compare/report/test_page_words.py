@@ -4,8 +4,11 @@ import json
 import re
 from pathlib import Path
 
+import pytest
+
 from headstart.compare.inference.analysis import analyze_sweep
 from headstart.compare.report import text as text_module
+from headstart.compare.report.charts import scale_intervals
 from headstart.compare.report.content import write_report
 from headstart.compare.report.html import render_report
 from headstart.compare.report.terminal import print_analysis
@@ -87,6 +90,50 @@ class TestPageText:
         assert f"“{title[0].upper()}{title[1:]}”" in text_module.PROTOCOL_REFERENCE
         text = visible(write_report(fake_sweep(budgets=(5,), seeds=(0,))).read_text())
         assert text.count(text_module.PROTOCOL_REFERENCE) == 2 and "of Headstart" in text_module.PROTOCOL_REFERENCE
+
+
+class TestFirstScreen:
+    def test_has_what_to_use_how_good_it_is_and_its_cost(self, fake_sweep, visible):
+        page = write_report(fake_sweep(budgets=(None,), settings={"data.image_size": 128}))
+        report = json.loads(page.with_name("report.json").read_text())
+        (data,) = report["data"]
+        text = visible(page.read_text()).partition("The verdicts")[0]
+        (answer,) = data["answers"]
+        parts = [data["conclusions"][0]["text"], *(item["answer"] for item in data["questions"]), report["refit"]]
+        for row in answer["arms"]:
+            parts += [
+                row["arm"],
+                *(format_percent(row[key]) for key in ("mean", "low", "high")),
+                f"{row['seconds']:.1f} s",
+            ]
+        parts += [f"{format_percent(answer['guess'])} %", "Pretrained: ResNet-18 on photographs, at 128 pixels."]
+        assert [part for part in parts if part not in text] == []
+
+    def test_has_no_command_for_a_model_of_an_unfinished_sweep(self, fake_sweep, fake_command, missing_run, visible):
+        sweep = fake_sweep(budgets=(5,))
+        fake_command(sweep, [*sweep.glob("*-photos-*"), missing_run(seed=9)])
+        page = write_report(sweep)
+        assert json.loads(page.with_name("report.json").read_text())["refit"] is None
+        assert "refit" not in visible(page.read_text()).partition("The verdicts")[0]
+
+
+class TestScaleIntervals:
+    def test_places_arms_and_guessing_on_one_axis(self):
+        arms = [
+            {"arm": "a", "mean": 0.9, "low": 0.85, "high": 0.95},
+            {"arm": "b", "mean": 0.5, "low": 0.3, "high": 0.7},
+        ]
+        scale = scale_intervals({"arms": arms, "guess": 0.1})
+        first, second = scale["arms"]["a"], scale["arms"]["b"]
+        assert 0 <= scale["guess"] < second["left"] < second["mean"] < first["left"] < first["mean"] < 100
+        width = 100 * (0.95 - 0.1) / (scale["high"] - scale["low"])
+        assert first["left"] + first["width"] - scale["guess"] == pytest.approx(width)
+
+    def test_ends_at_zero_and_one(self):
+        arms = [{"arm": "a", "mean": 0.5, "low": 0.0, "high": 1.0}]
+        scale = scale_intervals({"arms": arms, "guess": 0.5})
+        assert (scale["low"], scale["high"]) == (0.0, 1.0)
+        assert scale["arms"]["a"] == {"mean": 50.0, "left": 0.0, "width": 100.0}
 
 
 class TestPageLayout:

@@ -91,7 +91,10 @@ def conclude_verdict(verdict: Verdict, analysis: SweepAnalysis, seconds: Mapping
 
 
 def select_next_step(conclusions: Sequence[Conclusion]) -> NextStep | None:
-    """Selects the step of the largest budget that has one: a command serves all budgets of its sweep."""
+    """Selects the step of the largest budget, or where that has none and is open, the one of the next smaller budget: a
+    command serves all budgets of its sweep."""
+    if conclusions and conclusions[-1].is_clear:
+        return conclusions[-1].next_step
     return next((step for conclusion in conclusions[::-1] if (step := conclusion.next_step)), None)
 
 

@@ -60,7 +60,7 @@ def _answer_finetuning(verdict: Verdict, seconds: Mapping[str, float]) -> Questi
     if tuned in verdict.beaten_by.get(frozen, []):
         answer = f"Yes: {difference} over {frozen}"
     elif frozen in verdict.beaten_by.get(tuned, []):
-        answer = f"No: {difference} over {frozen}"
+        answer = f"No: {difference} against {frozen}"
     elif values["high"] <= verdict.margin:
         answer = f"No: it gains at most {format_points(max(values['high'], 0.0))} over {frozen}"
     else:
@@ -75,17 +75,19 @@ def _answer_photographs(
     verdicts: Sequence[Verdict], conclusions: Sequence[Conclusion], command: str | None
 ) -> Question:
     """Says whether more images would decide, and what more labels have brought so far."""
-    to_choose = _describe_need(verdicts[-1], select_next_step(conclusions))
+    to_choose = _describe_need(verdicts[-1], conclusions[-1], select_next_step(conclusions))
     gain, more_labels = _describe_label_gain(verdicts, conclusions[-1].arm, command)
     return Question("Do I need more photographs?", " ".join([f"{to_choose}.", *more_labels]), gain)
 
 
-def _describe_need(verdict: Verdict, step: NextStep | None) -> str:
+def _describe_need(verdict: Verdict, conclusion: Conclusion, step: NextStep | None) -> str:
     if step and step.kind == "images":
         return f"For this choice: {step.text}"
     if step:
         return "Not for this choice: the command at the top comes first"
-    return "Ten times as many would not decide this" if is_out_of_reach(verdict) else "Not for this choice"
+    if is_out_of_reach(verdict):
+        return "Ten times as many would not decide this"
+    return "Not for this choice" if conclusion.is_clear else "Not clear from these runs"
 
 
 def _describe_label_gain(
@@ -100,6 +102,8 @@ def _describe_label_gain(
         verb = "gained" if gain >= 0 else "lost"
         more = f"For accuracy: from {smaller} to {larger} labels per class {arm} {verb} {format_points(abs(gain))}."
         return gain, [more]
-    if after.table.labels_per_class is None and command and "experiment=compare" in command.split():
+    if after.table.labels_per_class is not None:
+        return None, ["For accuracy: a larger data.labels_per_class measures what more bring."]
+    if command and "experiment=compare" in command.split():
         return None, [f"For accuracy: experiment={CURVE_EXPERIMENT} in place of compare measures what more bring."]
     return None, []

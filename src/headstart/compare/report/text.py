@@ -108,7 +108,7 @@ def describe_unbeaten(verdict: Verdict) -> str:
         return f"no verdict: {reason}"
     unbeaten = verdict.unbeaten
     if len(unbeaten) == 1:
-        lead = ", by less than the margin" if verdict.has_small_lead else ""
+        lead = ", though by less than the margin" if verdict.has_small_lead else ""
         return f"only {unbeaten[0]}{lead}"
     if verdict.is_tie:
         margin = f"{format_points(verdict.margin)}{format_metric_suffix(verdict.metric)}"
