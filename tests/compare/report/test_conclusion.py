@@ -71,7 +71,7 @@ class TestSelectNextStep:
         assert select_next_step(conclusions) == next((step for step in steps[::-1] if step), None)
         assert select_next_step([]) is None
 
-    def test_takes_none_of_a_smaller_budget_where_the_largest_is_clear(self, analyze):
+    def test_takes_none_where_the_largest_budget_is_clear(self, analyze):
         (clear,), step = conclude_verdicts(analyze(WINNING)), NextStep("images", "more images")
         smaller = Conclusion("photos", 2, "Open.", "open", next_step=step)
         assert select_next_step([smaller]) is step and select_next_step([smaller, clear]) is None
