@@ -1,6 +1,5 @@
 """Converts a verdict to plain values: both answers in words and in numbers."""
 
-from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -14,13 +13,12 @@ from headstart.compare.inference.verdict import Verdict, frozen_loss_bound
 from headstart.compare.report import text
 
 
-def verdict_to_dict(verdict: Verdict, level: float, seconds: Mapping[str, float]) -> dict[str, Any]:
+def verdict_to_dict(verdict: Verdict, level: float) -> dict[str, Any]:
     """Returns both answers, the accuracy of each arm, the difference of each pair (first less second), and their basis.
 
     Args:
         verdict: of one data set and budget.
         level: of the arms' intervals, which have the confidence 1 - ``level``.
-        seconds: of a training, by arm.
     """
     pairs = [(first, second) for first, second in verdict.contrasts if first < second]
     declared, question = verdict.declared_pair, text.declared_question(verdict)
@@ -48,7 +46,7 @@ def verdict_to_dict(verdict: Verdict, level: float, seconds: Mapping[str, float]
         "guess": guess_score(verdict),
         "arms_confidence": 1 - level,
         "arms": [
-            {"arm": arm, "seconds": seconds.get(arm), **asdict(estimate_accuracy(verdict, arm, level))}
+            {"arm": arm, **asdict(estimate_accuracy(verdict, arm, level))}
             for arm in sorted(verdict.table.correct, key=lambda arm: -verdict.score(arm))
             if len(verdict.table.correct) > 1
         ],

@@ -178,9 +178,7 @@ def _build_data_set(
         "next_step": asdict(step) if (step := select_next_step(conclusions)) else None,
         "questions": _answer_questions(verdicts, conclusions, analysis),
         "pretraining": describe_pretraining(runs),
-        "answers": [
-            verdict_to_dict(verdict, analysis.comparison.level, mean_seconds(verdict, runs)) for verdict in verdicts
-        ],
+        "answers": [verdict_to_dict(verdict, analysis.comparison.level) for verdict in verdicts],
         "changes": [asdict(change) for change in find_crossovers(verdicts)],
         "table": table,
         "splits": splits,

@@ -36,7 +36,7 @@ def print_analysis(analysis: SweepAnalysis) -> None:
     for run in analysis.runs.failed:
         names_by_error[str(run.result.error)].append(run.name)
     for error, names in names_by_error.items():
-        _print_text(f"failed: {join_with_limit(names)}: {error}")
+        print(escape_control_characters(f"failed: {join_with_limit(names)}: {error}"))  # one line, for other programs
 
 
 def print_conclusions(analysis: SweepAnalysis, sweep: str | Path | None = None) -> None:
