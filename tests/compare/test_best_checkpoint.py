@@ -60,7 +60,7 @@ class TestSelectArm:
             sweep = fake_checkpoint("finetune", seed, 151, seconds=9.0)
         best = find_best_checkpoint(sweep)
         assert "finetune-photos-5-0" in str(best.path)
-        assert "undecided against frozen" in best.reason and "75.5% of the test images" in best.reason
+        assert "no clear lead over frozen" in best.reason and "75.5% of the test images" in best.reason
 
     def test_takes_the_cheapest_of_tied_arms(self, fake_checkpoint):
         for seed in range(3):

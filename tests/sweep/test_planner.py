@@ -172,23 +172,35 @@ def test_choices_without_effect_are_refused(planned, typed, told):
         planned("seed=0", "model=frozen", "data.labels_per_class=20", typed)
 
 
-def points(plan):
-    lines = [format_power(size, plan) for size in plan.test_sizes]
-    return {size.data: int(re.search(r"difference of (\d+) points", line)[1])
-            for size, line in zip(plan.test_sizes, lines, strict=True)}  # fmt: skip
+def detected(plan, pattern=r"gaps above (\d+) points"):
+    """The points of each data set's warning; 0 without a warning, 100 where no gap is detected."""
+    warnings = {size.data: format_power(size, plan) or "gaps above 0 points" for size in plan.test_sizes}
+    found = {data: re.search(pattern, warning) for data, warning in warnings.items()}
+    return {data: int(match[1]) if match else 100 for data, match in found.items()}
 
 
 def test_detectable_differences_depend_on_images_and_level(planned, image_folder, tmp_path):
     large = image_folder(classes=2, per_class=90, size=16, root=tmp_path / "large")
     words = ("seed=0,1,2,3,4", f"data.root={tmp_path / 'images'},{large}")
-    strict = points(planned(*words))
-    assert strict["images"] > strict["large"] > points(planned(*words, "compare.level=0.4"))["large"]
+    strict = detected(planned(*words))
+    assert strict["images"] > strict["large"] > detected(planned(*words, "compare.level=0.4"))["large"]
 
 
-def test_few_seeds_promise_no_difference(planned):
+def test_a_warning_has_a_command_that_detects_smaller_gaps(planned, plan_command):
     plan = planned("seed=0,1")
-    line = format_power(plan.test_sizes[0], plan)
-    assert "promise to find no difference between two arms" in line and "more seeds" in line
+    warning = format_power(plan.test_sizes[0], plan)
+    (promised,) = map(int, re.findall(r"this command detects (\d+) \(about", " ".join(warning.split())))
+    assert promised < detected(plan)["images"]
+    *_, command = warning.partition("headstart-train -m ")
+    better = plan_command(*command.replace("\\\n", "").split())
+    assert better.directory != plan.directory or better.num_runs > plan.num_runs
+    assert detected(better)["images"] in (0, promised)
+
+
+def test_enough_seeds_and_images_get_no_warning(planned, image_folder, tmp_path):
+    large = image_folder(classes=2, per_class=200, size=8, root=tmp_path / "large")
+    plan = planned("seed=0,1,2,3,4,5,6,7", f"data.root={large}", "data.labels_per_class=20", "data.folds=5")
+    assert detected(plan) == {"large": 0}
 
 
 def test_a_recorded_command_keeps_its_declared_contrast(planned):

@@ -67,7 +67,8 @@ class TestRenderExplanation:
         assert page.count(">Fields, and what a long title says of them<") == 1, "above the part alone"
 
     def test_aligns_short_numbers_right(self, page):
-        assert '<td class="n">12,345</td>' in page and '<td class="n">0.0432</td>' in page
+        for header, number in (("side", "12,345"), ("share", "0.0432")):
+            assert f'<td role="cell" class="n" data-label="{header}">{number}</td>' in page
         assert "conv&lt;1&gt;" in page
 
 

@@ -63,7 +63,7 @@ def run_predict(args: argparse.Namespace) -> int:
 def run_report(args: argparse.Namespace) -> int:
     """Prints the report of one or more sweeps and writes it as HTML, JSON and CSV. Reads only the run directories."""
     from headstart.compare.inference.analysis import analyze_sweep
-    from headstart.compare.report.terminal import print_analysis
+    from headstart.compare.report.terminal import print_analysis, print_conclusions
 
     if len(args.sweeps) > 1 and args.out is None:
         raise HeadstartError("several sweeps make one report: give its folder by --out")
@@ -72,6 +72,7 @@ def run_report(args: argparse.Namespace) -> int:
     from headstart.compare.report.content import write_report
 
     print(f"report: {write_report(args.out or args.sweeps[0], analysis)}")
+    print_conclusions(analysis, args.sweeps[0] if len(args.sweeps) == 1 else None)
     return 0
 
 

@@ -2,6 +2,7 @@
 
 import math
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean
@@ -100,14 +101,25 @@ def _select_name(
     if verdict.table.error or not unbeaten:
         reasons = f" ({'; '.join(excluded.values())})" if excluded else ""
         raise HeadstartError(f"no verdict at {budget}: {text.missing_verdict_reason(verdict)}{reasons}")
-    if len(unbeaten) == 1:
+    seconds = {arm: mean(run.result.cost.get("seconds", math.inf) for run in arms[arm]) for arm in unbeaten}
+    best = choose_unbeaten_arm(verdict, seconds)
+    others = join_with_and([arm for arm in unbeaten if arm != best])
+    if not others:
         is_alone = len(verdict.table.correct) == 1
         reason = "no other arm is fit to be compared" if is_alone else "all others are beaten"
-        return unbeaten[0], f"unbeaten, and {reason}"
+        return best, f"unbeaten, and {reason}"
     if verdict.is_tie:
-        best = min(unbeaten, key=lambda arm: mean(run.result.cost["seconds"] for run in arms[arm]))
-        others = join_with_and([arm for arm in unbeaten if arm != best])
         return best, f"a tie with {others}, and it trains fastest"
-    # The cheapest arm could be far behind, where few images or seeds leave much open.
-    best, *rest = unbeaten
-    return best, f"undecided against {join_with_and(rest)}, and most accurate so far, which may be luck"
+    return best, f"no clear lead over {others}, and most accurate so far, which may be luck"
+
+
+def choose_unbeaten_arm(verdict: Verdict, seconds: Mapping[str, float]) -> str:
+    """Chooses the cheapest of tied arms, else the most accurate of the unbeaten ones.
+
+    Where few images or seeds leave much open, the cheapest arm could be far behind.
+
+    Args:
+        verdict: with an unbeaten arm.
+        seconds: of a training, by arm.
+    """
+    return min(verdict.unbeaten, key=lambda arm: seconds[arm]) if verdict.is_tie else verdict.unbeaten[0]

@@ -10,6 +10,8 @@ from headstart.errors import HeadstartError
 DEFAULT_LEVEL = 0.05  # chance that any arm of a data set is called worse than one that it equals, over all budgets
 DEFAULT_MARGIN = 0.01  # arms that differ by less count as equal
 DEFAULT_CONTRAST = ("finetune", "scratch_backbone")  # one architecture, two starts: does pretraining help?
+LARGE_DIFFERENCE = 0.15  # a comparison that finds no smaller one says little
+SUGGESTED_FOLDS = 5  # where one split tests too few images
 VERDICT_METRICS = ("accuracy", "balanced_accuracy")
 
 

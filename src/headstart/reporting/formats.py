@@ -1,6 +1,7 @@
 """Formats numbers, durations and lists for pages and the terminal."""
 
 import math
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -49,6 +50,11 @@ def format_duration(seconds: float) -> str:
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)
     return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def join_units(text: str) -> str:
+    """Keeps each per cent sign, and the s of seconds, on the line of its number, by a no-break space."""
+    return re.sub(r"(?<=\d) (?=%|s\b)", "\N{NO-BREAK SPACE}", text)
 
 
 def join_with_and(items: Sequence[str]) -> str:

@@ -1,9 +1,14 @@
-"""Prints what a sweep will do before it trains: runs, time, disk and the differences that it can detect. Torch-free."""
+"""Prints what a sweep will do before it trains: runs, time, disk, and a warning where it detects little. Torch-free."""
 
 import shutil
 import sys
+import textwrap
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from headstart.compare.declaration import LARGE_DIFFERENCE, SUGGESTED_FOLDS
+from headstart.config.fold_choice import NUM_FOLDS
+from headstart.reporting.commands import replace_words, wrap_command
 from headstart.reporting.console import escape_control_characters
 from headstart.reporting.formats import format_duration, pluralize
 from headstart.sweep.plan import SweepPlan, TestSize
@@ -12,6 +17,9 @@ if TYPE_CHECKING:
     from headstart.data.image_source import ImageSource
 
 AXIS_NAMES = {"data": "data set", "data.labels_per_class": "budget", "data.fold": "fold"}  # other keys are words
+WORTHWHILE_SHARE = 0.7  # of the detected difference, at which another command is worth its time
+SEED_COUNTS = (3, 5, 8, 12, 20)
+LINE_WIDTH = 80
 DISK_BYTES_PER_RUN = 20_000_000  # a checkpoint of the embedded backbone, predictions and the rest
 
 
@@ -31,9 +39,8 @@ def print_plan(plan: SweepPlan) -> None:
     if plan.num_pending and len(plan.command.arms) > 1:
         sizes = plan.test_sizes
         prefixes = [f"{size.data}: " if len({other.data for other in sizes}) > 1 else "" for size in sizes]
-        for line in dict.fromkeys(
-            prefix + format_power(size, plan) for prefix, size in zip(prefixes, sizes, strict=True)
-        ):
+        warnings = [(prefix, format_power(size, plan)) for prefix, size in zip(prefixes, sizes, strict=True)]
+        for line in dict.fromkeys(f"{prefix}{warning}" for prefix, warning in warnings if warning):
             _print_line(line)
 
 
@@ -53,37 +60,93 @@ def format_plan(plan: SweepPlan) -> str:
     """Number of runs, time and disk space in one line."""
     axes = " × ".join(_format_count(count, key) for key, count in plan.axes.items())
     seconds = plan.num_pending * plan.seconds_per_run / max(min(plan.command.workers, plan.num_pending), 1)
+    if plan.minutes:
+        seconds = min(seconds, 60 * plan.minutes)
+    has_looks = bool(plan.command.looks)
+    duration = f", {'at most' if has_looks else 'about'} {format_duration(seconds)}"
+    looks = f", looks at {', '.join(str(look.seeds) for look in plan.command.looks)} seeds" if has_looks else ""
     parents = (plan.directory.absolute(), *plan.directory.absolute().parents)
     free = shutil.disk_usage(next(path for path in parents if path.is_dir())).free
     return (
-        f"{plan.num_runs} run{'s' if plan.num_runs > 1 else ''}{f' ({axes})' if axes else ''}, "
-        f"{len(plan.finished)} done{f', about {format_duration(seconds)}' if plan.num_pending else ''}; "
+        f"{'at most ' if has_looks else ''}{pluralize(plan.num_runs, 'run')}{f' ({axes})' if axes else ''}{looks}, "
+        f"{len(plan.finished)} done{duration if plan.num_pending else ''}; "
         f"up to {plan.num_pending * DISK_BYTES_PER_RUN / 1e6:,.0f} MB of disk ({free / 1e9:,.0f} GB free): "
         f"{plan.directory}"
     )
 
 
-def format_power(size: TestSize, plan: SweepPlan) -> str:
-    """The smallest difference between two arms that the sweep detects on one data set, in one line."""
-    from headstart.compare.inference.power import POWER, minimum_detectable_difference
+@dataclass(frozen=True)
+class _Alternative:
+    """A command that detects smaller differences: its seeds, folds, runs, and the difference that it detects, of 1."""
+
+    seeds: int
+    folds: int
+    runs: int
+    difference: float
+
+
+def format_power(size: TestSize, plan: SweepPlan) -> str | None:
+    """A warning where the sweep detects large differences alone on a data set, and the command that detects smaller
+    ones; None where it detects smaller ones itself."""
+    from headstart.compare.inference.power import minimum_detectable_difference
+
+    def detect(images: int, seeds: int, folds: int) -> float:
+        level = plan.command.comparison["level"] * (plan.command.looks[-1].share if plan.command.looks else 1)
+        return minimum_detectable_difference(
+            size.images_per_seed * NUM_FOLDS if size.rotates else images,
+            seeds,
+            len(plan.command.budgets),
+            NUM_FOLDS if size.rotates else folds,
+            level,
+            arms=len(plan.command.arms),
+            rotates=size.rotates,
+        )
 
     seeds = len(plan.command.seeds)
-    level = plan.command.comparison["level"]
-    # Where the seeds rotate, the images of a single seed are a cautious number: other seeds test other images.
-    difference = minimum_detectable_difference(
-        size.images_per_seed, seeds, len(plan.command.budgets), size.folds, level
-    )
+    difference = detect(size.num_images, seeds, size.folds)
+    if difference <= LARGE_DIFFERENCE:
+        return None
+    alternatives = [
+        _Alternative(count, folds, plan.num_runs * count // seeds * folds // size.folds, detect(images, count, folds))
+        for folds, images in _list_folds(size)
+        for count in (seeds, *SEED_COUNTS)
+        if count > seeds or (count == seeds and folds > size.folds)
+    ]
     points = round(100 * difference)
-    images = f"{size.num_images} test images and {seeds} seed{'s' if seeds > 1 else ''}"
-    if size.rotates:
-        images = f"{size.num_images} test images, {size.images_per_seed} of them a seed, and {seeds} seeds"
-    helps = "more seeds" + (", data.folds=5" if size.folds == 1 and not size.is_given else "") + " or more test images"
-    if points >= 100:
-        return (
-            f"{images} promise to find no difference between two arms, however large (docs/protocol.md); give {helps}"
-        )
-    finding = f"find a difference of {points} points between two arms in {POWER:.0%} of cases (docs/protocol.md)"
-    return f"{images} {finding}; {helps} find smaller ones"
+    warning = "can detect no gap, however large" if points >= 100 else f"can only detect gaps above {points} points"
+    if (better := _choose_alternative(alternatives, difference)) is None:
+        return f"Warning: this {warning}"
+    pending = plan.seconds_per_run * (better.runs - len(plan.finished)) / max(plan.command.workers, 1)
+    command = wrap_command(_change_command(plan, better, size), LINE_WIDTH - 2)
+    duration = f"about {format_duration(max(pending, 0.0))}"
+    line = f"Warning: this {warning}; this command detects {round(100 * better.difference)} ({duration}):"
+    return f"{textwrap.fill(line, LINE_WIDTH)}\n{textwrap.indent(command, '  ')}"
+
+
+def _list_folds(size: TestSize) -> list[tuple[int, int]]:
+    """The number of folds and of test images: as it is, and with folds where the data have one split."""
+    given = [(size.folds, size.num_images)]
+    if size.is_given or size.rotates or size.folds > 1:
+        return given
+    return [*given, (SUGGESTED_FOLDS, SUGGESTED_FOLDS * size.num_images)]
+
+
+def _choose_alternative(alternatives: list[_Alternative], difference: float) -> _Alternative | None:
+    """The one of the fewest runs that is enough, else the one that detects the smallest difference; None where that is
+    hardly smaller."""
+    if enough := [entry for entry in alternatives if entry.difference <= LARGE_DIFFERENCE]:
+        return min(enough, key=lambda entry: (entry.runs, entry.difference))
+    best = min(alternatives, key=lambda entry: entry.difference, default=None)
+    return best if best and best.difference < WORTHWHILE_SHARE * difference else None
+
+
+def _change_command(plan: SweepPlan, better: _Alternative, size: TestSize) -> str:
+    seeds = list(plan.command.seeds)
+    values = {"data.folds": str(better.folds)} if better.folds > size.folds else {}
+    if better.seeds > len(seeds):
+        seeds += range(max(seeds) + 1, max(seeds) + 1 + better.seeds - len(seeds))
+        values["seed"] = ",".join(map(str, seeds))
+    return escape_control_characters(replace_words(plan.command.command, values))
 
 
 def _format_count(count: int, key: str) -> str:

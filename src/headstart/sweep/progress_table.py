@@ -1,7 +1,6 @@
 """The table that a sweep with looks prints as it goes on: each arm's accuracy so far, and what it does. Torch-free."""
 
 import math
-import statistics
 import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -9,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from headstart.reporting.console import print_table
 from headstart.reporting.formats import format_duration
 from headstart.runs.result import iter_results
+from headstart.training.context import estimate_seconds_left
 
 if TYPE_CHECKING:
     from headstart.compare.inference.analysis import BudgetProgress
@@ -43,11 +43,11 @@ def print_progress(plan: "SweepPlan") -> None:
     headers = ["arm", "labels", "accuracy", "runs", "a run", "now"]
     print("", file=sys.stderr)
     print_table(headers, rows, right_aligned=["labels", "accuracy", "runs", "a run"], file=sys.stderr)
-    for budget in progress:
-        if look := budget.state.next_look:
-            left = format_duration(estimate_seconds_left(plan, budget))
-            last = plan.command.looks[-1].seeds
-            print(f"next look at {look.seeds} seeds; at most {left} left to {last} seeds", file=sys.stderr)
+    looks = [budget.state.next_look for budget in progress if budget.state.next_look]
+    if looks:
+        left = estimate_seconds_left(plan.directory, plan.command, -1)
+        duration = f"; at most {format_duration(left)} left" if left else ""
+        print(f"next look at {min(look.seeds for look in looks)} seeds{duration}", file=sys.stderr)
 
 
 def describe_arm(progress: "list[BudgetProgress]", labels_per_class: int | None, arm: str) -> str:
@@ -56,19 +56,6 @@ def describe_arm(progress: "list[BudgetProgress]", labels_per_class: int | None,
         if budget.table.labels_per_class == labels_per_class:
             return budget.stopped_arms.get(arm, "trains on" if budget.state.next_look else "done")
     return "trains on"
-
-
-def estimate_seconds_left(plan: "SweepPlan", progress: "BudgetProgress") -> float:
-    """Seconds to the last look, by the mean of each arm's finished runs, if no further arm stops."""
-    results = [result for _, result in iter_results(plan.directory) if result.is_finished]
-    overall = statistics.mean([result.cost["seconds_in_all"] for result in results] or [0.0])
-    stopped = {progress.arm_keys[arm] for arm in progress.stopped_arms}
-    left = 0.0
-    for key in plan.command.arms:
-        own = [result.cost["seconds_in_all"] for result in results if result.arm_key == key]
-        if key not in stopped:
-            left += max(plan.command.looks[-1].seeds - len(own), 0) * (statistics.mean(own) if own else overall)
-    return left / plan.command.workers
 
 
 def _read_budget(row: Mapping[Any, Any]) -> int | None:

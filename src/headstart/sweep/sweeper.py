@@ -99,7 +99,7 @@ def audit_sources(plan: SweepPlan) -> None:
 
 
 def finish_sweep(plan: SweepPlan) -> int:
-    """Prints the table of the sweep, which names the failed runs, and writes its report.
+    """Prints the table of the sweep, which names the failed runs, writes its report, and prints what follows.
 
     Returns:
         The exit code: 0, or 1 where a run or the report failed.
@@ -109,15 +109,13 @@ def finish_sweep(plan: SweepPlan) -> int:
     code = int(any(not may_lack_runs if result is None else result.is_failed for result in results))
     if any(iter_results(plan.directory)):
         from headstart.compare.inference.analysis import analyze_sweep
-        from headstart.compare.refit_arm import find_refit_command
-        from headstart.compare.report.terminal import print_analysis
+        from headstart.compare.report.terminal import print_analysis, print_conclusions
 
         analysis = analyze_sweep(plan.directory)
         print_analysis(analysis)
         print(f"sweep: {plan.directory}")
         code = max(code, run_command(TRAIN_PROGRAM, lambda: _write_report(plan.directory, analysis)))
-        if command := find_refit_command(plan.directory, analysis):
-            print(f"a model of the best arm, trained on all images: {escape_control_characters(command)}")
+        print_conclusions(analysis, plan.directory)
     return code
 
 

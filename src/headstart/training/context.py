@@ -1,6 +1,7 @@
 """Circumstances of a run that do not change its outcome: directory, locks, threads, progress. Torch-free."""
 
 import statistics
+from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,7 +40,7 @@ class RunContext:
         hydra = HydraConfig.get()
         directory = Path(hydra.runtime.output_dir)
         if OmegaConf.is_missing(hydra.job, "num"):
-            return cls(directory)
+            return cls(directory, seconds_left=0.0)
         sweep, name = Path(hydra.sweep.dir), str(hydra.sweep.subdir)
         planned = find_planned_run(sweep, name)
         if planned is None:
@@ -49,14 +50,37 @@ class RunContext:
             directory,
             wait_for_lock=True,
             position=f"[{index + 1}/{'at most ' if command.looks else ''}{len(command.runs)}] ",
-            seconds_left=_estimate_seconds_left(sweep, command, index),
+            seconds_left=estimate_seconds_left(sweep, command, index),
             threads=hydra.launcher.get("threads") or command.threads,
         )
 
 
-def _estimate_seconds_left(sweep: Path, command: SweepCommand, index: int) -> float | None:
-    """Seconds for the runs after one, by the mean of the finished runs; None without a finished run."""
+def estimate_seconds_left(sweep: Path, command: SweepCommand, index: int) -> float | None:
+    """Estimates the seconds of the runs after one, each by the finished runs of its arm and budget, else by all; None
+    without a finished run.
+
+    Args:
+        sweep: its directory.
+        command: that asks for the runs.
+        index: of the run.
+    """
     results = [read_result(sweep / run.directory) for run in command.runs]
-    seconds = [result.cost["seconds_in_all"] for result in results if result and result.is_finished]
-    pending = sum(result is None for result in results[index + 1 :])
-    return statistics.mean(seconds) * pending / command.workers if seconds else None
+    measured: dict[tuple[str, int | None], list[float]] = defaultdict(list)
+    for run, result in zip(command.runs, results, strict=True):
+        if result and result.is_finished:
+            measured[run.arm_key, run.labels_per_class].append(result.cost["seconds_in_all"])
+    if not measured:
+        return None
+    overall = [statistics.mean(seconds for values in measured.values() for seconds in values)]
+    stopped: set[tuple[int | None, str]] = set()
+    if command.looks:  # imported here, since pandas takes its time
+        from headstart.compare.inference.analysis import find_stopped_cells
+
+        stopped = find_stopped_cells(sweep)
+    pending = [
+        run
+        for run, result in zip(command.runs[index + 1 :], results[index + 1 :], strict=True)
+        if not result and (run.labels_per_class, run.arm_key) not in stopped
+    ]
+    seconds = sum(statistics.mean(measured.get((run.arm_key, run.labels_per_class), overall)) for run in pending)
+    return seconds / command.workers

@@ -232,19 +232,16 @@ class TestPrintedVerdict:
             sweep = fake_run(arm, seed, correct + seed)
         print_analysis(analyze_sweep(sweep))
         printed = capsys.readouterr().out
-        assert "Did pretraining help? finetune against scratch_backbone, 98.3 % intervals in points" in printed
-        assert "+35.5" in printed and " yes" in printed
-        assert "undecided between finetune and frozen; each beats scratch_backbone" in printed
+        assert "Did pretraining help? (finetune against scratch_backbone, 98.3 % intervals)" in printed
+        assert "yes: +35.5 points" in printed
+        assert "finetune and frozen; beaten: scratch_backbone" in printed
 
-    def test_has_a_level_column_where_levels_differ(self, fake_run, capsys):
+    def test_names_each_level_where_levels_differ(self, fake_run, capsys):
         for budget, arms in ((5, ("scratch_backbone", "frozen", "finetune")), (10, ("scratch_backbone", "finetune"))):
             for arm, seed in product(arms, range(3)):
                 sweep = fake_run(arm, seed, 150 + seed, budget=budget)
         print_analysis(analyze_sweep(sweep))
-        heading, header, *rows = capsys.readouterr().out.partition("Did pretraining help? ")[2].splitlines()
-        assert heading == "finetune against scratch_backbone, intervals in points"
-        assert header.split() == ["labels", "difference", "interval", "level", "answer"]
-        assert "  99.2 %  " in rows[0] and "  97.5 %  " in rows[1]  # 2.5 % over three pairs, and over one
+        assert "scratch_backbone, 97.5 or 99.2 % intervals)" in " ".join(capsys.readouterr().out.split())
 
     def test_marks_excluded_arms(self, fake_run, capsys):
         for arm, loss in (("scratch_cnn", 0.693), ("finetune", 0.1)):
@@ -267,4 +264,4 @@ class TestPrintedVerdict:
 
     def test_is_left_out_for_a_single_arm(self, fake_run, capsys):
         print_analysis(analyze_sweep(fake_run("frozen", 0)))
-        assert "beat" not in capsys.readouterr().out
+        assert "in the running" not in capsys.readouterr().out

@@ -159,15 +159,15 @@ class TestUnfinishedSweep:
         assert state["text"].startswith("Not finished: 2 of 14 runs are missing, and 1 run has begun.")
         assert state["text"] in page.read_text().partition("<section>")[0]
         print_analysis(analyze_sweep(sweep))
-        assert capsys.readouterr().out.startswith(state["text"])
+        assert " ".join(capsys.readouterr().out.split()).startswith(state["text"])
 
 
 class TestTuning:
     def test_has_its_seconds_in_the_terminal(self, fake_sweep, capsys):
         print_analysis(analyze_sweep(fake_sweep(budgets=(5,), trials=TRIALS)))
         header, first = (line.rstrip() for line in capsys.readouterr().out.splitlines()[:2])
-        assert header.split()[4:] == ["trainable", "FLOPs", "memory", "seconds", "tuning"]
-        assert first.endswith("22.2 M  1.10 GB     11.5    10.5") and len(header) <= 100
+        assert header.split()[4:] == ["seconds", "memory", "tuning"]
+        assert first.endswith("11.5  1.10 GB    10.5") and len(header) <= 80
 
     def test_is_part_of_the_cost(self, fake_sweep):
         page = write_report(fake_sweep(budgets=(5,), trials=TRIALS))

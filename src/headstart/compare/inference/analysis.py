@@ -115,6 +115,16 @@ def find_progress(directory: Path) -> list[BudgetProgress]:
     return progress
 
 
+def find_stopped_cells(directory: Path) -> set[tuple[int | None, str]]:
+    """Finds the budget and the arm's key of the runs that a sweep with looks trains no more."""
+    return {
+        (progress.table.labels_per_class, key)
+        for progress in find_progress(directory)
+        for arm, key in progress.arm_keys.items()
+        if progress.state.next_look is None or arm in progress.stopped_arms
+    }
+
+
 def select_comparison(runs: SweepRuns) -> Comparison:
     """Returns the declaration of the first run to train: a later declaration could depend on its result."""
     declarations = _list_declarations(runs)

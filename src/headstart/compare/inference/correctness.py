@@ -87,6 +87,10 @@ class CorrectnessTable:
         seeds = min(len(first), len(second))
         return first[:seeds].astype(float) - second[:seeds]
 
+    def folds_in(self, rows: np.ndarray) -> int:
+        """Number of folds whose trainings share images, in some rows (S, n): a seed that rotates has one alone."""
+        return 1 if self.rotates and len(rows) == 1 else self.folds
+
     @property
     def num_images(self) -> int:
         return len(self.labels)

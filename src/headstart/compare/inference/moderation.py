@@ -2,15 +2,18 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import TypeVar
 
 from headstart.compare.inference.contrast import Contrast
-from headstart.compare.inference.multiple_testing import ArmPair
 from headstart.compare.inference.symmetric_contrast import SymmetricContrast
 
 PRIOR_SHARE = 0.5  # of the degrees of freedom that the other arms add: half, in case spreads differ
 
 
-def moderate_contrasts(contrasts: Mapping[ArmPair, Contrast]) -> dict[ArmPair, Contrast]:
+Arms = TypeVar("Arms", bound=tuple[str, ...])
+
+
+def moderate_contrasts(contrasts: Mapping[Arms, Contrast]) -> dict[Arms, Contrast]:
     """Replaces the variance between seeds of each contrast by a weighted mean of its own and that of all pairs.
 
     Few seeds tell little about the spread of one pair, and all pairs of A arms tell more. With s² a pair's own variance
@@ -21,7 +24,7 @@ def moderate_contrasts(contrasts: Mapping[ArmPair, Contrast]) -> dict[ArmPair, C
     variance.
 
     Args:
-        contrasts: of each pair of arms, in one order of the two.
+        contrasts: of each pair of arms, in one order of the two; or of each arm alone, under ``(arm,)``.
     """
     sampled = {
         pair: contrast
@@ -33,7 +36,7 @@ def moderate_contrasts(contrasts: Mapping[ArmPair, Contrast]) -> dict[ArmPair, C
     for pair, contrast in sampled.items():
         for arm in pair:
             freedom_of_arm[arm] = max(freedom_of_arm.get(arm, 0.0), contrast.seed_freedom)
-    moderated: dict[ArmPair, Contrast] = dict(contrasts)
+    moderated: dict[Arms, Contrast] = dict(contrasts)
     for pair, contrast in sampled.items():
         mean = sum(each.seed_freedom * each.seed_variance for each in sampled.values()) / total
         own = contrast.seed_freedom

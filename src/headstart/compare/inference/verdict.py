@@ -51,6 +51,11 @@ class Verdict:
     dropped: dict[str, int] = field(default_factory=dict)
     next_look: Look | None = None
 
+    @property
+    def level(self) -> float:
+        """The budget's share of the sweep's level, over all looks."""
+        return self.alpha / self.looks[-1].share if self.looks else self.alpha
+
     def interval(self, pair: ArmPair) -> tuple[float, float]:
         """The interval of a pair's difference, first less second, at the level at which the pair is decided."""
         return contrast_interval(self.contrasts[pair], self.levels[pair])
@@ -189,8 +194,12 @@ def frozen_loss_bound(verdict: Verdict) -> FrozenLoss | None:
 
 def _compute_contrasts(table: CorrectnessTable, pairs: list[ArmPair], metric: str) -> dict[ArmPair, Contrast]:
     classes = table.labels if metric == "balanced_accuracy" else None
+    differences = {pair: table.difference(pair) for pair in pairs}
     try:
-        return {pair: compute_contrast(table.difference(pair), classes, table.folds, table.groups) for pair in pairs}
+        return {
+            pair: compute_contrast(rows, classes, table.folds_in(rows), table.groups)
+            for pair, rows in differences.items()
+        }
     except ValueError as error:
         raise HeadstartError(f"{table.data}: {error}; give more test images, a few of each class") from error
 

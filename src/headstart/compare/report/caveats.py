@@ -20,11 +20,17 @@ from headstart.reporting.formats import join_with_and, pluralize
 MIN_IMAGES_OF_A_CLASS = 10  # the accuracy on a class with fewer test images is hardly known
 
 
-def collect_caveats(analysis: SweepAnalysis) -> list[str]:
-    """Collects sentences about the declarations, the verdicts, and the runs that do not count."""
+def collect_caveats(analysis: SweepAnalysis, has_level: bool = True) -> list[str]:
+    """Collects sentences about the declarations, the verdicts, and the runs that do not count.
+
+    Args:
+        analysis: of one or more sweeps.
+        has_level: whether the chance of a false answer is among them, which holds for every comparison.
+    """
     runs = analysis.runs
     return [
         *describe_conflicting_declarations(find_conflicting_declarations(runs)),
+        *(describe_level(analysis.verdicts) if has_level else []),
         *describe_verdict_caveats(analysis.verdicts, has_retrained_runs=bool(runs.superseded)),
         *describe_superseded_runs(runs.superseded),
         *describe_debug_runs(runs.debug),
@@ -46,7 +52,7 @@ def describe_conflicting_declarations(declarations: Mapping[str, Sequence[Any]])
 def familywise_levels(verdicts: Sequence[Verdict]) -> dict[str, float]:
     """Computes the chance of any false answer: on a data set, over all verdicts, and over all looks at them."""
     data_set_levels = [
-        sum(verdict.alpha for verdict in data_set_verdicts)
+        sum(verdict.level for verdict in data_set_verdicts)
         for data_set_verdicts in group_by_data_set(verdicts).values()
     ]
     overall_level = sum(data_set_levels)
@@ -61,8 +67,28 @@ def _max_looks(verdicts: Sequence[Verdict]) -> int:
     return max((verdict.table.num_looks for verdict in verdicts), default=1)
 
 
+def describe_level(verdicts: Sequence[Verdict]) -> list[str]:
+    """Describes the chance of a false answer over all verdicts."""
+    if not verdicts:
+        return []
+    levels = familywise_levels(verdicts)
+    level = _format_level(levels["level_of_all"])
+    if len(group_by_data_set(verdicts)) > 1:
+        level = f"{_format_level(levels['level_of_each'])} for each data set, {level} for all together"
+    elif len(verdicts) > 1:
+        level += f", split over {len(verdicts)} budgets"
+    return [
+        f"Level: {level}: the chance that any arm is called worse than one that it equals. "
+        f"{PROTOCOL_REFERENCE} has measured error rates."
+    ]
+
+
+def _format_level(chance: float) -> str:
+    return f"{100 * chance:.3g} %"
+
+
 def describe_verdict_caveats(verdicts: Sequence[Verdict], has_retrained_runs: bool = False) -> list[str]:
-    """Describes the level of the verdicts, and what limits each of them.
+    """Describes what limits the trust in each verdict.
 
     Args:
         verdicts: of all data sets and budgets.
@@ -70,26 +96,16 @@ def describe_verdict_caveats(verdicts: Sequence[Verdict], has_retrained_runs: bo
     """
     if not verdicts:
         return []
-    data_set_level, overall_level, level_of_looks = (
-        f"{100 * chance:.3g} %" for chance in familywise_levels(verdicts).values()
-    )
-    split = f", split over {len(verdicts)} budgets" if len(verdicts) > 1 else ""
-    if len(group_by_data_set(verdicts)) > 1:
-        level = f"{data_set_level} for each data set, {overall_level} for all together"
-    else:
-        level = f"{overall_level}{split}"
-    sentences = [
-        f"Level: {level}: the chance that any arm is called worse than one that it equals. "
-        f"{PROTOCOL_REFERENCE} has measured error rates."
-    ]
+    sentences = []
     if any(len(verdict.table.seeds) == 1 for verdict in verdicts):
         sentences.append("With one seed a verdict is about these trained networks only.")
+    levels = familywise_levels(verdicts)
     if (looks := _max_looks(verdicts)) > 1:
         reason = "Seeds or images were added, or runs trained anew," if has_retrained_runs else "Seeds were added"
         times = {1: "once", 2: "twice"}.get(looks - 1, f"{looks - 1} times")
         sentences.append(
             f"{reason} {times} after results could be seen: {looks} looks, so that a false answer has a chance of up "
-            f"to {level_of_looks} instead of {overall_level}."
+            f"to {_format_level(levels['false_at_most'])} instead of {_format_level(levels['level_of_all'])}."
         )
     if (metric := verdicts[0].metric) != "accuracy":
         sentences.append(f"The verdicts use {metric.replace('_', ' ')}; the table shows plain accuracy.")

@@ -13,7 +13,30 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 MARKERS = "os^Dv>P"
+AXIS_MARGIN = 0.02  # beyond the ends of the intervals
 LINE_STYLES = ["-", (0, (5, 1.5)), (0, (1.5, 1.2)), (0, (6, 1.5, 1.5, 1.5)), (0, (3, 3))]
+
+
+def scale_intervals(answer: dict[str, Any]) -> dict[str, Any]:
+    """Places the accuracies of arms, their intervals and the line of guessing on one axis.
+
+    Args:
+        answer: of report.json, with ``arms`` and ``guess``.
+
+    Returns:
+        By arm ``mean``, ``left`` and ``width`` in per cent of the axis, and ``guess``; ``low`` and ``high``: what the
+        axis begins and ends with, of 1.
+    """
+    arms, guess = answer["arms"], answer["guess"]
+    low = max(0.0, min(guess, *(arm["low"] for arm in arms)) - AXIS_MARGIN)
+    high = min(1.0, max(guess, *(arm["high"] for arm in arms)) + AXIS_MARGIN)
+    places = {arm["arm"]: [100 * (arm[key] - low) / (high - low) for key in ("mean", "low", "high")] for arm in arms}
+    return {
+        "low": low,
+        "high": high,
+        "guess": 100 * (guess - low) / (high - low),
+        "arms": {arm: {"mean": mean, "left": left, "width": end - left} for arm, (mean, left, end) in places.items()},
+    }
 
 
 def plot_label_efficiency(

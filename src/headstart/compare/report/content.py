@@ -24,10 +24,13 @@ from headstart.compare.evaluation.learning_curves import describe_falling_losses
 from headstart.compare.inference.analysis import SweepAnalysis, analyze_sweep, find_conflicting_declarations
 from headstart.compare.inference.crossover import find_crossovers
 from headstart.compare.inference.verdict import Verdict
+from headstart.compare.refit_arm import find_refit_command
 from headstart.compare.report import text
 from headstart.compare.report.answers import verdict_to_dict
 from headstart.compare.report.caveats import collect_caveats, familywise_levels
-from headstart.compare.report.recommendations import recommend_next_steps
+from headstart.compare.report.conclusion import Conclusion, conclude_verdicts, mean_seconds, select_next_step
+from headstart.compare.report.pretraining import describe_pretraining
+from headstart.compare.report.questions import answer_questions
 from headstart.compare.summary_table import GROUP_COLUMNS, summarize_arms
 from headstart.errors import NOT_WRITABLE_ERRNOS, HeadstartError
 from headstart.file_names import encode_name
@@ -50,21 +53,21 @@ def build_report(analysis: SweepAnalysis) -> dict[str, Any]:
     """Builds the content of report.json: every number of the page; what is unknown is None."""
     runs, verdicts = analysis.runs, analysis.verdicts
     rows = [_build_run_row(run) for run in runs.finished]
-    table = _build_arm_table(rows, analysis)
+    table, conclusions = _build_arm_table(rows, analysis), conclude_verdicts(analysis)
     data = [
         _build_data_set(
             name,
-            [run for run in runs.finished if run.data_set == name],
             [row for row in table if row["data"] == name],
-            [verdict for verdict in verdicts if verdict.table.data == name],
-            analysis.read_predictions,
+            [conclusion for conclusion in conclusions if conclusion.data == name],
+            analysis,
         )
         for name in sorted({run.data_set for run in runs.finished})
     ]
+    names = [encode_name(directory.resolve().name) for directory in runs.directories]
     results = [run.result for run in runs.finished]
     falling = [line for data_set in data for line in describe_falling_losses(data_set["name"], data_set["learning"])]
     report = {
-        "sweeps": [encode_name(directory.resolve().name) for directory in runs.directories],
+        "sweeps": names,
         "unfinished": [
             {**asdict(sweep), "text": text.describe_unfinished_sweep(sweep)} for sweep in find_unfinished_sweeps(runs)
         ],
@@ -74,7 +77,8 @@ def build_report(analysis: SweepAnalysis) -> dict[str, Any]:
         "declared": find_conflicting_declarations(runs),
         "no_verdict": analysis.error,
         "cautions": collect_caveats(analysis) + falling,
-        "next_steps": recommend_next_steps(verdicts),
+        "next_steps": text.describe_crossovers(verdicts),
+        "refit": find_refit_command(names[0], analysis) if len(names) == 1 else None,
         "data": data,
         "audits": [audit for directory in runs.directories for audit in load_audit_findings(directory)],
         "failed": [{"run": run.name, "error": str(run.result.error)} for run in runs.failed],
@@ -159,27 +163,41 @@ def _mean_of_known(values: list[float | None]) -> float | None:
 
 
 def _build_data_set(
-    name: str,
-    runs: list[LoadedRun],
-    table: list[dict[str, Any]],
-    verdicts: list[Verdict],
-    read: Callable[[Path], Predictions],
+    name: str, table: list[dict[str, Any]], conclusions: list[Conclusion], analysis: SweepAnalysis
 ) -> dict[str, Any]:
     """Builds the content of one data set."""
+    runs = [run for run in analysis.runs.finished if run.data_set == name]
+    verdicts = [verdict for verdict in analysis.verdicts if verdict.table.data == name]
     classes = next((names for run in runs if (names := load_class_names(run.directory, run.result))), [])
     splits = _summarize_splits(runs)
     return {
         "name": name,
         "classes": classes,
         "arms": sorted({run.arm for run in runs}),
-        "answers": [verdict_to_dict(verdict) for verdict in verdicts],
+        "conclusions": [asdict(conclusion) for conclusion in conclusions],
+        "next_step": asdict(step) if (step := select_next_step(conclusions)) else None,
+        "questions": _answer_questions(verdicts, conclusions, analysis),
+        "pretraining": describe_pretraining(runs),
+        "answers": [verdict_to_dict(verdict, analysis.comparison.level) for verdict in verdicts],
         "changes": [asdict(change) for change in find_crossovers(verdicts)],
         "table": table,
         "splits": splits,
         "learning": _load_learning_curves(runs, splits),
-        "best_arm": _report_best_arm(runs, table, verdicts, classes, read),
+        "best_arm": _report_best_arm(runs, table, verdicts, classes, analysis.read_predictions),
         "starts": collect_starting_weights([(run.arm, run.result) for run in runs], classes),
     }
+
+
+def _answer_questions(
+    verdicts: list[Verdict], conclusions: list[Conclusion], analysis: SweepAnalysis
+) -> list[dict[str, Any]]:
+    """Answers the questions at the largest budget; none without a verdict there."""
+    if not conclusions or conclusions[-1].arm is None or len(verdicts[-1].table.correct) < 2:
+        return []
+    commands = [command for each in analysis.runs.commands.values() for command in each]
+    command = max(commands, key=lambda command: command.started).command if commands else None
+    seconds = mean_seconds(verdicts[-1], analysis.runs.finished)
+    return [asdict(question) for question in answer_questions(verdicts, conclusions, seconds, command)]
 
 
 def _summarize_splits(runs: list[LoadedRun]) -> list[dict[str, Any]]:

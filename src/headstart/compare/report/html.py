@@ -12,6 +12,8 @@ from typing import Any
 from markupsafe import Markup, escape
 
 from headstart.compare.report import charts, text
+from headstart.reporting.charts import NUM_COLORS
+from headstart.reporting.formats import join_units
 from headstart.reporting.html import MAX_NAME_LENGTH, load_template, shorten_name
 
 MAX_FINDINGS = 100  # findings of an audit that the page lists; report.json has all
@@ -36,6 +38,9 @@ def render_report(report: dict[str, Any], thumbnails: dict[str, bytes]) -> str:
         finding_label=text.finding_label,
         arm_name=partial(_format_arm_name, letters),
         with_letters=partial(_abbreviate_arms, letters),
+        next_step=text.describe_next_step,
+        level=_format_level,
+        chart_scale=charts.scale_intervals,
     )
     return template.render(
         **report,
@@ -46,6 +51,7 @@ def render_report(report: dict[str, Any], thumbnails: dict[str, bytes]) -> str:
         pictures={name: f"data:image/webp;base64,{b64encode(webp).decode()}" for name, webp in thumbnails.items()},
         max_findings=MAX_FINDINGS,
         protocol=text.PROTOCOL_REFERENCE,
+        num_colors=NUM_COLORS,
     )
 
 
@@ -62,12 +68,18 @@ def _format_arm_name(letters: dict[str, str], arm: str) -> Markup:
 
 def _abbreviate_arms(letters: dict[str, str], sentence: str) -> Markup:
     """Replaces long names of arms in a sentence by letters."""
+    sentence = join_units(sentence)
     if not letters:
         return escape(sentence)
     names = re.compile(f"({'|'.join(map(re.escape, sorted(letters, key=len, reverse=True)))})")
     return Markup("").join(
         _format_arm_name(letters, part) if part in letters else part for part in names.split(sentence)
     )
+
+
+def _format_level(confidence: float) -> str:
+    """``98.8 %``, ``95 %``."""
+    return f"{100 * confidence:.3g}\N{NO-BREAK SPACE}%"
 
 
 def _draw_charts(data: dict[str, Any], arms: list[str]) -> dict[str, Any]:

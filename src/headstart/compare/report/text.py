@@ -1,13 +1,14 @@
 """Describes a verdict in words, for the terminal and the page."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from headstart.compare.collect.missing_runs import UnfinishedSweep
 from headstart.compare.declaration import DEFAULT_CONTRAST
-from headstart.compare.inference.crossover import group_by_data_set
+from headstart.compare.inference.crossover import find_crossovers, group_by_data_set
 from headstart.compare.inference.verdict import Verdict, frozen_loss_bound
 from headstart.reporting.finding_kinds import FINDING_KINDS
-from headstart.reporting.formats import format_points, join_with_and, pluralize
+from headstart.reporting.formats import format_percent, format_points, format_signed_points, join_with_and, pluralize
 
 PROTOCOL_REFERENCE = "“How a comparison is made, and what its answer means” (docs/protocol.md of Headstart)"
 MODEL_DESCRIPTIONS = {
@@ -38,6 +39,23 @@ def format_metric_suffix(metric: str) -> str:
     return "" if metric == "accuracy" else f" of {metric.replace('_', ' ')}"
 
 
+def format_difference(values: Mapping[str, Any], metric: str) -> str:
+    """``+4.4 points (+1.3 to +7.5)``.
+
+    Args:
+        values: ``difference``, ``low`` and ``high``, of 1.
+        metric: of the verdict.
+    """
+    difference, low, high = (format_signed_points(values[key]) for key in ("difference", "low", "high"))
+    return f"{difference} points{format_metric_suffix(metric)} ({low} to {high})"
+
+
+def format_accuracy(mean: float, low: float, high: float, metric: str) -> str:
+    """``93.4 % correct (91.2 to 95.1)``; all of 1."""
+    unit = "correct" if metric == "accuracy" else metric.replace("_", " ")
+    return f"{format_percent(mean)} % {unit} ({format_percent(low)} to {format_percent(high)})"
+
+
 def describe_table_row(folds: int, has_repeated_seeds: bool, is_excluded: bool) -> list[str]:
     """Lists the notes of an arm's row in the table."""
     notes = ["refused"] if is_excluded else []
@@ -49,7 +67,7 @@ def declared_question(verdict: Verdict) -> str | None:
     """Returns the question of the declared contrast; None where an arm of it is missing or ambiguous."""
     if not all(len(verdict.table.find_arms(name)) == 1 for name in verdict.declared_contrast):
         return None
-    if _is_about_pretraining(verdict):
+    if is_about_pretraining(verdict):
         return "Did pretraining help?"
     first, second = declared_arms(verdict)
     return f"Is {first} better than {second}?"
@@ -67,42 +85,43 @@ def describe_declared_answer(verdict: Verdict) -> str:
         verb = "was" if len(excluded) == 1 else "were"
         return f"no answer: {join_with_and(excluded)} {verb} refused" if excluded else "no answer"
     if verdict.is_first_better is None:
-        return "the same within the margin" if verdict.is_within_margin else "undecided"
-    worse = "no, it hurt" if _is_about_pretraining(verdict) else "no, it is worse"
+        return "the same within the margin" if verdict.is_within_margin else "not clear yet"
+    worse = "no, it hurt" if is_about_pretraining(verdict) else "no, it is worse"
     return ("yes" if verdict.is_first_better else worse) + (
         ", by less than the margin" if verdict.is_within_margin else ""
     )
 
 
-def _is_about_pretraining(verdict: Verdict) -> bool:
+def is_about_pretraining(verdict: Verdict) -> bool:
+    """Whether the declared contrast is that of one network from two starts."""
     return tuple(verdict.table.models[arm] for arm in declared_arms(verdict)) == DEFAULT_CONTRAST
 
 
 def unbeaten_question(metric: str) -> str:
-    return "Which arms did nothing beat" + ("?" if metric == "accuracy" else f" by {metric.replace('_', ' ')}?")
+    by_metric = "" if metric == "accuracy" else f" by {metric.replace('_', ' ')}"
+    return f"Which approaches are still in the running{by_metric}?"
 
 
 def describe_unbeaten(verdict: Verdict) -> str:
-    """Names the winner, the tie, or the undecided arms."""
-    unbeaten = verdict.unbeaten
+    """Names the arms that are unbeaten, and those that are beaten."""
     if reason := missing_verdict_reason(verdict):
         return f"no verdict: {reason}"
+    unbeaten = verdict.unbeaten
     if len(unbeaten) == 1:
-        return f"{unbeaten[0]} wins" + (", by less than the margin" if verdict.has_small_lead else "")
+        lead = ", though by less than the margin" if verdict.has_small_lead else ""
+        return f"only {unbeaten[0]}{lead}"
     if verdict.is_tie:
         margin = f"{format_points(verdict.margin)}{format_metric_suffix(verdict.metric)}"
-        return f"a tie of {join_with_and(unbeaten)}: within {margin}"
-    undecided = f"undecided {between_or_among(unbeaten)} {join_with_and(unbeaten)}"
-    beats_all = all(set(unbeaten) <= set(winners) for winners in verdict.beaten_by.values())
-    if verdict.beaten_by and beats_all:
-        return f"{undecided}; each beats {join_with_and(sorted(verdict.beaten_by))}"
-    beaten = f"; beaten: {', '.join(sorted(verdict.beaten_by))}" if verdict.beaten_by else ""
-    return undecided + beaten
+        return f"{join_with_and(unbeaten)}, equal within {margin}{_describe_beaten(verdict)}"
+    return f"{join_with_and(unbeaten)}{_describe_beaten(verdict)}"
 
 
-def between_or_among(arms: Sequence[str]) -> str:
-    """``between`` two arms, ``among`` more."""
-    return "between" if len(arms) == 2 else "among"
+def _describe_beaten(verdict: Verdict) -> str:
+    arms = [
+        f"{arm} ({pluralize(verdict.dropped[arm], 'seed')})" if arm in verdict.dropped else arm
+        for arm in sorted(verdict.beaten_by)
+    ]
+    return f"; beaten: {', '.join(arms)}" if arms else ""
 
 
 def missing_verdict_reason(verdict: Verdict) -> str | None:
@@ -110,6 +129,9 @@ def missing_verdict_reason(verdict: Verdict) -> str | None:
     table = verdict.table
     if table.error or len(table.correct) > 1:
         return table.error
+    if not table.seeds and verdict.next_look:
+        seeds = pluralize(verdict.next_look.seeds, "seed")
+        return f"the first look is after {seeds} of each arm; the same command goes on"
     if not table.seeds and len(table.models.keys() - table.exclusions.keys()) > 1:
         return "its arms share no seed; train the missing seeds"
     return f"{f'only {verdict.unbeaten[0]} is' if verdict.unbeaten else 'no arm is'} fit to be compared"
@@ -127,9 +149,24 @@ def describe_frozen_loss(verdict: Verdict) -> str | None:
     return f"{bound.arm} loses at most {loss} (to {bound.rival}), {confidence}"
 
 
-def describe_frozen_losses(verdicts: Sequence[Verdict]) -> list[str]:
-    """Describes the largest plausible loss of the frozen arm at each budget."""
-    return merge_by_budget(verdicts, lambda verdict: [loss] if (loss := describe_frozen_loss(verdict)) else [])
+def describe_next_step(minutes: int, arms: Sequence[str]) -> str:
+    """``about 13 minutes, to decide between finetune and frozen``."""
+    return f"about {pluralize(minutes, 'minute')}" + (f", to decide between {join_with_and(arms)}" if arms else "")
+
+
+def describe_crossovers(verdicts: Sequence[Verdict]) -> list[str]:
+    """Describes where the order of two arms changes between budgets."""
+    crossovers, has_several = find_crossovers(verdicts), len(group_by_data_set(verdicts)) > 1
+    return [
+        f"{f'{change.data}: ' if has_several else ''}The order of {change.first} and {change.then} changes between "
+        f"{_format_budget_range(change.before, change.after)}: {change.first} is better at the smaller budget, "
+        f"{change.then} at the larger."
+        for change in crossovers
+    ]
+
+
+def _format_budget_range(low: int | None, high: int | None) -> str:
+    return f"{low} labels per class and all" if high is None else f"{low} and {high} labels per class"
 
 
 def describe_unfinished_sweep(sweep: UnfinishedSweep) -> str:

@@ -1,4 +1,4 @@
-"""Shows the progress of a run on one line: position in the sweep, epoch, images per second, time left."""
+"""Shows the progress of a run on one line: position in the sweep, epoch, images per second, time left of the sweep."""
 
 import multiprocessing
 import sys
@@ -23,7 +23,8 @@ class ProgressLine(ProgressBar):
     Args:
         title: name of the run, such as ``"[3/36] finetune-digits-5-seed2"``.
         num_images: number of training images in an epoch.
-        seconds_left: time that the other runs of the sweep will take (s); None if unknown.
+        seconds_left: time that the other runs of the sweep will take (s), so that the line has the time of the whole
+            sweep; None if unknown: then it is that of the run, and says so.
         refresh_seconds: time between two updates (s); None: 0.2 in a terminal, 60 in a file.
 
     Example:
@@ -71,7 +72,8 @@ class ProgressLine(ProgressBar):
             total = self.num_images * ((trainer.max_epochs or 1) - self._first_epoch)
             left = (total - self._num_images_done) / max(speed, 1e-9) + (self.seconds_left or 0.0)
             text = f"{self.title}: epoch {trainer.current_epoch + 1}/{trainer.max_epochs}, {speed:,.0f} images/s"
-            self._write_line(f"{text}, {format_duration(left)} left", end="")
+            scope = " in this run" if self.seconds_left is None else ""
+            self._write_line(f"{text}, {format_duration(left)} left{scope}", end="")
 
     def on_test_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         self.write_end(f"accuracy {float(trainer.callback_metrics['test/accuracy']):.1%}")
