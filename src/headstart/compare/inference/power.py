@@ -10,7 +10,9 @@ from scipy.special import ndtri, stdtrit
 
 from headstart.compare.declaration import DEFAULT_LEVEL
 from headstart.compare.inference.crossed_contrast import CrossedContrast, howe_half_width
+from headstart.compare.inference.mcnemar import McNemarContrast
 from headstart.compare.inference.moderation import PRIOR_SHARE
+from headstart.compare.inference.rotated_contrast import RotatedContrast
 from headstart.compare.inference.symmetric_contrast import minimum_half_width
 from headstart.compare.inference.verdict import Verdict
 
@@ -109,19 +111,19 @@ def minimum_detectable_difference(
 
 def required_sample_size(verdict: Verdict) -> RequiredSample | None:
     """Computes the sample that would decide the declared contrast; None where it is decided, missing, or has a single
-    seed, from which the spread between trainings is unknown, and where seeds rotate over folds: more seeds test more
-    images."""
+    seed, from which the spread between trainings is unknown."""
     if verdict.declared_pair is None or verdict.is_first_better is not None:
         return None
     contrast = verdict.contrasts[verdict.declared_pair]
-    if not isinstance(contrast, CrossedContrast) or contrast.seeds < 2:
+    if isinstance(contrast, McNemarContrast) or contrast.seeds < 2:
         return None
     images_per_effective = verdict.table.num_images / contrast.images
     alpha = verdict.levels[verdict.declared_pair]
+    detect = _detectable_difference if isinstance(contrast, CrossedContrast) else _detectable_by_rotation
 
     def additional_sample(power: float) -> tuple[float, float]:
         def shortfall(images: float, seeds: float) -> float:
-            return _detectable_difference(contrast, images, seeds, alpha, power) - abs(contrast.mean)
+            return detect(contrast, images, seeds, alpha, power) - abs(contrast.mean)  # type: ignore[arg-type]
 
         images = _find_root(lambda n: shortfall(n, contrast.seeds), contrast.images, MAX_TEST_IMAGES)
         seeds = _find_root(lambda s: shortfall(contrast.images, s), contrast.seeds, MAX_TEST_SEEDS)
@@ -153,6 +155,26 @@ def _detectable_difference(contrast: CrossedContrast, images: float, seeds: floa
     )
     error = math.sqrt(between / seeds + persistent / images + contrast.mean_square_residual / (seeds * images))
     return max(float(half), minimum_half_width(images, alpha)) + float(ndtri(power)) * error
+
+
+def _detectable_by_rotation(
+    contrast: RotatedContrast, images: float, seeds: float, alpha: float, power: float
+) -> float:
+    """As :func:`_detectable_difference`, where seeds rotate through ``contrast.folds``: more seeds test more of the
+    images, up to all of them. Images beyond those that were tested are counted as new ones."""
+    between = max(contrast.seed_variance - contrast.image_part_of_seeds, 0.0)
+    untested = contrast.folds / min(contrast.seeds, contrast.folds)  # times as many images as were tested
+    tested = images * min(seeds / contrast.seeds, untested) if seeds < contrast.folds else images * untested
+    image_variance = contrast.image_variance * contrast.images / tested
+    variance_of_seeds = between / seeds
+    freedom = (seeds - 1) * contrast.seed_freedom / (contrast.seeds - 1)
+    overlap = 1 + min(seeds, contrast.folds) / (contrast.folds - 1)
+    half = math.sqrt(
+        float(stdtrit(freedom, 1 - alpha / 2)) ** 2 * variance_of_seeds
+        + overlap * float(stdtrit(tested - 1, 1 - alpha / 2)) ** 2 * image_variance
+    )
+    error = math.sqrt(variance_of_seeds + image_variance)
+    return max(half, minimum_half_width(tested, alpha)) + float(ndtri(power)) * error
 
 
 def _find_root(decreasing: Callable[[float], float], low: float, high: float) -> float:

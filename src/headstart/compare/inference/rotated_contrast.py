@@ -23,7 +23,8 @@ class RotatedContrast(SymmetricContrast):
         image_part_of_seeds: the part of ``seed_variance`` to expect from the images alone.
         image_variance: variance of the mean from the images alone.
         image_freedom: its degrees of freedom.
-        overlap: factor of the images' part.
+        folds: number of folds, K.
+        num_tested_folds: those that were tested, J.
 
     Example:
         >>> table = np.array([[1.0, 0, 1, np.nan, np.nan, np.nan], [np.nan, np.nan, np.nan, 1, 0, 0]])
@@ -34,7 +35,13 @@ class RotatedContrast(SymmetricContrast):
     image_part_of_seeds: float
     image_variance: float
     image_freedom: float
-    overlap: float
+    folds: int
+    num_tested_folds: int
+
+    @property
+    def overlap(self) -> float:
+        """Factor of the images' part."""
+        return 1 + self.num_tested_folds / (self.folds - 1)
 
     def half_width(self, alpha: float) -> float:
         between = stdtrit(self.seed_freedom, 1 - alpha / 2) ** 2
@@ -86,5 +93,6 @@ def compute_rotated_contrast(
         image_part_of_seeds=image_part,
         image_variance=image_variance,
         image_freedom=images - len(of_fold),
-        overlap=1 + len(of_fold) / (folds - 1),
+        folds=folds,
+        num_tested_folds=len(of_fold),
     )

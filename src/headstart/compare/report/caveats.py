@@ -123,6 +123,8 @@ def _describe_table_caveats(verdict: Verdict) -> list[str]:
         f"{arm} predicts one class for all test images with {_format_seeds(seeds)}"
         for arm, seeds in table.constant_seeds.items()
     ]
+    if table.correct and table.tested_share < 1:
+        clauses.append(f"the seeds tested {table.tested_share:.0%} of the images so far; five seeds test all")
     fewest = np.unique(table.labels, return_counts=True)[1].min(initial=MIN_IMAGES_OF_A_CLASS)
     if verdict.metric == "balanced_accuracy" and fewest < MIN_IMAGES_OF_A_CLASS:
         clauses.append(f"the rarest class has {fewest} test images, and balanced accuracy depends on them")

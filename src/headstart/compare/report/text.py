@@ -124,6 +124,12 @@ def _describe_beaten(verdict: Verdict) -> str:
     return f"; beaten: {', '.join(arms)}" if arms else ""
 
 
+def describe_dropped(verdict: Verdict) -> str:
+    """Describes when each arm stopped training: ``Stopped: scratch_cnn after 3 seeds.``; empty where none did."""
+    arms = [f"{arm} after {pluralize(seeds, 'seed')}" for arm, seeds in sorted(verdict.dropped.items())]
+    return f"Stopped: {join_with_and(arms)}." if arms else ""
+
+
 def missing_verdict_reason(verdict: Verdict) -> str | None:
     """Returns why no arm can be called unbeaten; None where one can."""
     table = verdict.table
