@@ -350,6 +350,10 @@ class TestLooks:
         with pytest.raises(HeadstartError, match=word.replace(".", r"\.").split("=")[0]):
             planned(word, experiment="compare")
 
+    def test_minutes_have_no_default_for_typed_seeds(self, planned):
+        assert planned("seed=0,1", experiment="compare").minutes is None
+        assert planned("seed=0,1", "compare.minutes=5", experiment="compare").minutes == 5
+
     def test_limits_declare_nothing(self, planned):
         short, long = (planned(f"compare.minutes={minutes}", experiment="compare") for minutes in (1, 60))
         assert short.command.comparison == long.command.comparison and short.directory == long.directory

@@ -7,7 +7,7 @@ from headstart.config.overrides import override_key
 from headstart.errors import HeadstartError
 from headstart.runs.sweep_file import Look
 
-MAX_SEEDS_KEY = "compare.max_seeds"
+MAX_SEEDS_KEY, MINUTES_KEY = "compare.max_seeds", "compare.minutes"
 
 
 def choose_looks(command: ComposedCommand, num_arms: int) -> tuple[Look, ...]:
@@ -34,3 +34,16 @@ def choose_looks(command: ComposedCommand, num_arms: int) -> tuple[Look, ...]:
     if command.config.debug:
         return ()
     return plan_looks(max_seeds if num_arms > 1 else min(max_seeds, LOOKS[0].seeds))
+
+
+def choose_minutes(command: ComposedCommand, looks: tuple[Look, ...]) -> float | None:
+    """The minutes after which no run of a sweep begins any more; None: no limit.
+
+    A limit that an experiment sets is meant for looks: seeds that are given have one only where it is typed.
+
+    Args:
+        command: of a sweep.
+        looks: of the sweep.
+    """
+    is_typed = MINUTES_KEY in {override_key(word) for word in command.overrides}
+    return sweep_limits(command.config.compare).minutes if looks or is_typed else None

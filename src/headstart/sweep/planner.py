@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from omegaconf import DictConfig, OmegaConf
 
 from headstart.compare.arm_names import arm_names
-from headstart.compare.declaration import DEFAULT_CONTRAST, declared_values, sweep_limits
+from headstart.compare.declaration import DEFAULT_CONTRAST, declared_values
 from headstart.config.auto_settings import has_given_fold, resolve_auto_settings
 from headstart.config.compose import ComposedCommand, replace_values
 from headstart.config.data_module import clear_source_cache, load_source
@@ -45,7 +45,7 @@ from headstart.sweep.arms import (
 )
 from headstart.sweep.estimate import estimate_seconds, workers_and_threads
 from headstart.sweep.hydra_options import check_hydra_options
-from headstart.sweep.look_choice import choose_looks
+from headstart.sweep.look_choice import choose_looks, choose_minutes
 from headstart.sweep.plan import SweepPlan, TestSize
 from headstart.training import tuning
 from headstart.training.trainer import check_callbacks
@@ -183,7 +183,7 @@ def plan_sweep(command: ComposedCommand) -> SweepPlan:
         finished=frozenset(finished),
         axes={key: len(choices) for key, choices in sweeps.items()},
         seconds_per_run=statistics.mean(seconds or estimates),
-        minutes=sweep_limits(compare).minutes,
+        minutes=choose_minutes(command, looks),
         audit_configs=tuple(
             _merge_values(arm, seed=0, data={"labels_per_class": None, "fold": 0})
             for arm in reversed(list(folders.values()))
