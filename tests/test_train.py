@@ -16,7 +16,7 @@ from headstart.models import classifier
 from headstart.models.classifier import Classifier
 from headstart.runs import run_directory
 from headstart.runs.predictions import read_predictions
-from headstart.runs.result import read_finished_result
+from headstart.runs.result import iter_results, read_finished_result
 from headstart.training.callbacks import RunCheckpoint
 
 RESUME_POINTS = "callbacks.run_checkpoint.every_seconds=0"  # after each epoch
@@ -326,6 +326,32 @@ class TestBudgets:
         done = command("experiment=curve", *options, "model=scratch_cnn", "seed=0", "model.epochs=1")
         results = [json.loads((run / run_directory.RESULT_FILE).read_text()) for run in find_runs(done.folder)]
         assert done.code == 0 and {result["labels_per_class"] for result in results} == {5, 10, None}
+
+
+class TestLooks:
+    """A comparison without typed seeds trains until the order is known."""
+
+    def compare(self, command, images, *words):
+        options = ["data=folder", f"data.root={images}", "data.image_size=28", "data.folds=null"]
+        models = ["model=scratch_cnn,lenet", "trainer.max_epochs=1"]  # their epochs are tables with whole numbers as keys
+        return command("experiment=compare", *options, *models, *words)
+
+    def test_go_on_until_the_last_seed(self, image_folder, command):
+        images = image_folder(classes=2, per_class=16, size=28)
+        done = self.compare(command, images, "compare.max_seeds=4")
+        assert done.code == 0
+        seeds = sorted(result.seed for _, result in iter_results(done.folder))
+        assert seeds == [0, 0, 1, 1, 2, 2, 3, 3]
+        assert "looks at 3, 4 seeds" in done.err
+
+    def test_end_when_time_is_up_and_go_on(self, image_folder, command):
+        images = image_folder(classes=2, per_class=16, size=28)
+        words = ["compare.max_seeds=3"]
+        short = self.compare(command, images, *words, "compare.minutes=1e-6")
+        assert short.code == 0 and "time is up" in short.err
+        assert len(list(iter_results(short.folder))) < 6
+        done = self.compare(command, images, *words)
+        assert done.code == 0 and len(list(iter_results(done.folder))) == 6
 
 
 class TestTestPart:

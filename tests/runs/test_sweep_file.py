@@ -7,7 +7,7 @@ import pytest
 
 from headstart.errors import HeadstartError
 from headstart.runs.run_directory import SWEEP_FILE
-from headstart.runs.sweep_file import PlannedRun, SweepCommand, append_sweep_command, read_sweep_commands
+from headstart.runs.sweep_file import Look, PlannedRun, SweepCommand, append_sweep_command, read_sweep_commands
 
 
 def plan_run(model="frozen", seed=0, budget=5):
@@ -18,7 +18,22 @@ def plan_command(*runs, command="headstart-train -m", margin=0.01):
     return SweepCommand(command, "2026-11-30T10:00:00+00:00", runs, {"margin": margin}, threads=1, workers=2)
 
 
+class TestArmKey:
+    def test_is_the_same_once_it_was_read_from_a_file(self, tmp_path):
+        run = replace(plan_run(), settings={"model.epochs": {5: 40, 10: 30, 1000: 2}, "sizes": (1, 2)})
+        append_sweep_command(tmp_path, plan_command(run))
+        (command,) = read_sweep_commands(tmp_path)
+        assert command.runs[0].arm_key == run.arm_key
+
+
 class TestSweepCommand:
+    def test_keeps_its_looks(self, tmp_path):
+        command = replace(plan_command(plan_run()), looks=(Look(3, 0.1), Look(5, 0.9)), rotates=True)
+        append_sweep_command(tmp_path, command)
+        assert read_sweep_commands(tmp_path) == [command]
+        append_sweep_command(tmp_path, replace(command, looks=(Look(3, 1.0),)))
+        assert len(read_sweep_commands(tmp_path)) == 2
+
     def test_has_the_axes_of_its_runs(self):
         command = plan_command(plan_run(seed=1), plan_run(seed=0), plan_run("finetune", 1, None))
         assert command.seeds == (1, 0) and command.budgets == (5, None)

@@ -25,4 +25,5 @@ class ArmRun:
     @property
     def arm_key(self) -> str:
         """Equal for the runs of one arm, whatever their seed, budget, data and fold."""
-        return json.dumps([self.model, self.settings], sort_keys=True)
+        # A key of a table, such as 5 of ``epochs: {5: 40, 10: 30}``, is text once it was read from a file.
+        return json.dumps([self.model, json.loads(json.dumps(self.settings))], sort_keys=True)
