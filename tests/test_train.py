@@ -333,7 +333,7 @@ class TestLooks:
 
     def compare(self, command, images, *words):
         options = ["data=folder", f"data.root={images}", "data.image_size=28", "data.folds=null"]
-        models = ["model=scratch_cnn,lenet", "trainer.max_epochs=1"]  # their epochs are tables with whole numbers as keys
+        models = ["model=scratch_cnn,lenet", "trainer.max_epochs=1"]  # their epochs are tables
         return command("experiment=compare", *options, *models, *words)
 
     def test_go_on_until_the_last_seed(self, image_folder, command):
