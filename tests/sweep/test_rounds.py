@@ -123,6 +123,18 @@ class TestListNextJobs:
         train(tmp_path, [job for job in list_next_jobs(plan) if job[0].labels_per_class is None])
         assert {run.labels_per_class for run, _ in list_next_jobs(plan)} == {10}
 
+    def test_trains_a_data_set_by_its_own_looks(self, tmp_path):
+        plan = plan_race(tmp_path, arms=("frozen", "scratch_cnn"))
+        birds = tuple(
+            replace(run, directory=f"birds-{run.directory}", identity=f"birds-{run.identity}", data="birds")
+            for run in plan.command.runs
+        )
+        command = replace(plan.command, runs=(*plan.command.runs, *birds))
+        plan = replace(plan, command=command, jobs=tuple((run.directory,) for run in command.runs))
+        append_sweep_command(tmp_path, command)
+        train(tmp_path, [job for job in list_next_jobs(plan) if job[0].data == "photos"])
+        assert {run.data for run, _ in list_next_jobs(plan)} == {"birds"}
+
     @pytest.mark.parametrize("max_seeds", [1, 2, 3])
     def test_has_a_single_round_of_few_seeds(self, tmp_path, max_seeds):
         assert len(list_next_jobs(plan_race(tmp_path, max_seeds))) == 4 * max_seeds

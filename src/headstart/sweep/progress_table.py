@@ -36,7 +36,7 @@ def print_progress(plan: "SweepPlan") -> None:
             f"{100 * row['accuracy']:.1f} %",
             str(row["n"]),
             f"{row['seconds']:.1f} s",
-            describe_arm(progress, _read_budget(row), row["arm"]),
+            describe_arm(progress, row["data"], _read_budget(row), row["arm"]),
         ]
         for row in table.to_dict("records")
     ]
@@ -50,10 +50,10 @@ def print_progress(plan: "SweepPlan") -> None:
         print(f"next look at {min(look.seeds for look in looks)} seeds{duration}", file=sys.stderr)
 
 
-def describe_arm(progress: "list[BudgetProgress]", labels_per_class: int | None, arm: str) -> str:
+def describe_arm(progress: "list[BudgetProgress]", data: str, labels_per_class: int | None, arm: str) -> str:
     """What an arm is doing."""
     for budget in progress:
-        if budget.table.labels_per_class == labels_per_class:
+        if (budget.table.data, budget.table.labels_per_class) == (data, labels_per_class):
             return budget.stopped_arms.get(arm, "trains on" if budget.state.next_look else "done")
     return "trains on"
 

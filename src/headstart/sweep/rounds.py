@@ -8,7 +8,7 @@ from headstart.sweep.plan import SweepPlan
 from headstart.sweep.progress_table import print_progress
 
 Job = tuple[PlannedRun, tuple[str, ...]]  # a run and its overrides
-Cell = tuple[int | None, str]  # budget and key of an arm
+Cell = tuple[str, int | None, str]  # data set, budget and key of an arm
 NUM_FIRST_ARMS = 2  # the cheapest: what a frozen and a small network give is known after one run of each
 
 
@@ -44,15 +44,14 @@ def list_next_jobs(plan: SweepPlan) -> list[Job]:
     return [
         (run, overrides)
         for run, overrides in zip(plan.command.runs, plan.jobs, strict=True)
-        if run.seed in seeds[run.labels_per_class, run.arm_key] and not read_result(plan.directory / run.directory)
+        if run.seed in seeds[_cell(run)] and not read_result(plan.directory / run.directory)
     ]
 
 
 def find_next_seeds(plan: SweepPlan) -> dict[Cell, tuple[int, ...]]:
-    """The seeds up to the next look, by budget and arm; none for an arm that trains no more."""
+    """The seeds up to the next look, by data set, budget and arm; none for an arm that trains no more."""
     seeds = plan.command.seeds
-    cells = {(run.labels_per_class, run.arm_key) for run in plan.command.runs}
-    upcoming = dict.fromkeys(cells, seeds[: plan.command.looks[0].seeds])
+    upcoming = dict.fromkeys(map(_cell, plan.command.runs), seeds[: plan.command.looks[0].seeds])
     if not any(iter_results(plan.directory)):
         return upcoming
     from headstart.compare.inference.analysis import find_progress
@@ -61,5 +60,10 @@ def find_next_seeds(plan: SweepPlan) -> dict[Cell, tuple[int, ...]]:
         look = progress.state.next_look
         for arm, key in progress.arm_keys.items():
             is_running = look is not None and arm not in progress.stopped_arms
-            upcoming[progress.table.labels_per_class, key] = seeds[: look.seeds] if is_running and look else ()
+            cell = progress.data, progress.table.labels_per_class, key
+            upcoming[cell] = seeds[: look.seeds] if is_running and look else ()
     return upcoming
+
+
+def _cell(run: PlannedRun) -> Cell:
+    return run.data, run.labels_per_class, run.arm_key

@@ -72,7 +72,7 @@ def estimate_seconds_left(sweep: Path, command: SweepCommand, index: int) -> flo
     if not measured:
         return None
     overall = [statistics.mean(seconds for values in measured.values() for seconds in values)]
-    stopped: set[tuple[int | None, str]] = set()
+    stopped: set[tuple[str, int | None, str]] = set()
     if command.looks:  # imported here, since pandas takes its time
         from headstart.compare.inference.analysis import find_stopped_cells
 
@@ -80,7 +80,7 @@ def estimate_seconds_left(sweep: Path, command: SweepCommand, index: int) -> flo
     pending = [
         run
         for run, result in zip(command.runs[index + 1 :], results[index + 1 :], strict=True)
-        if not result and (run.labels_per_class, run.arm_key) not in stopped
+        if not result and (run.data, run.labels_per_class, run.arm_key) not in stopped
     ]
     seconds = sum(statistics.mean(measured.get((run.arm_key, run.labels_per_class), overall)) for run in pending)
     return seconds / command.workers

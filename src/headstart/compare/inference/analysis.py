@@ -75,11 +75,13 @@ class BudgetProgress:
         table: of the runs that have ended.
         state: what the looks have decided.
         arm_keys: by arm, the key of its runs.
+        data: name of the data set in the plan.
     """
 
     table: CorrectnessTable
     state: LookState
     arm_keys: dict[str, str]
+    data: str
 
     @property
     def stopped_arms(self) -> dict[str, str]:
@@ -106,19 +108,20 @@ def find_progress(directory: Path) -> list[BudgetProgress]:
     for table, alpha in zip(tables, split_level(tables, comparison.level), strict=True):
         if table.error:
             raise HeadstartError(table.error)
-        keys = {
-            run.arm: run.result.arm_key
+        of_table = [
+            run
             for run in (*runs.finished, *runs.failed)
             if (run.data_set, run.result.labels_per_class) == (table.data, table.labels_per_class)
-        }
-        progress.append(BudgetProgress(table, take_looks(table, alpha, comparison), keys))
+        ]
+        keys = {run.arm: run.result.arm_key for run in of_table}
+        progress.append(BudgetProgress(table, take_looks(table, alpha, comparison), keys, of_table[0].result.data))
     return progress
 
 
-def find_stopped_cells(directory: Path) -> set[tuple[int | None, str]]:
-    """Finds the budget and the arm's key of the runs that a sweep with looks trains no more."""
+def find_stopped_cells(directory: Path) -> set[tuple[str, int | None, str]]:
+    """Finds data set, budget and arm's key of the runs that a sweep with looks trains no more."""
     return {
-        (progress.table.labels_per_class, key)
+        (progress.data, progress.table.labels_per_class, key)
         for progress in find_progress(directory)
         for arm, key in progress.arm_keys.items()
         if progress.state.next_look is None or arm in progress.stopped_arms

@@ -84,16 +84,23 @@ def find_plan(commands: Mapping[Path, Sequence[SweepCommand]], result: RunResult
 def is_rotation(
     commands: Mapping[Path, Sequence[SweepCommand]], result: RunResult, results: Sequence[RunResult]
 ) -> bool:
-    """Whether each seed s tests fold s mod K alone, in the runs that are planned and in those that ended.
+    """Whether each seed s tests fold s mod K alone: the commands say so; without one, the runs that ended show it.
 
     Args:
         commands: of each sweep directory.
         result: of any run of the data set and budget.
         results: of all its runs.
     """
-    planned = (run for sweep_commands in commands.values() for command in sweep_commands for run in command.runs)
-    runs: list[RunResult | PlannedRun] = [*results, *(run for run in planned if is_of_data_set(run, result))]
-    return result.num_folds > 1 and all(run.fold == run.seed % result.num_folds for run in runs)
+    of_data = [
+        (command, run)
+        for sweep_commands in commands.values()
+        for command in sweep_commands
+        for run in command.runs
+        if is_of_data_set(run, result)
+    ]
+    runs: list[RunResult | PlannedRun] = [*results, *(run for _, run in of_data)]
+    is_planned = all(command.rotates for command, _ in of_data)
+    return result.num_folds > 1 and is_planned and all(run.fold == run.seed % result.num_folds for run in runs)
 
 
 def count_planned_budgets(commands: Mapping[Path, Sequence[SweepCommand]], result: RunResult) -> int:
