@@ -6,7 +6,7 @@
 
 The arms are one network, trained for 12 to 120 epochs. Each comparison takes two arms, five seeds and 300 of the
 official test images. The code that judges real sweeps judges it. The truth is the difference over all seeds and all
-test images. Prints the table of docs/protocol.md.
+test images. Prints the table of docs/error_rates.md.
 """
 
 import argparse
