@@ -3,9 +3,10 @@
 Runs know explicit values alone: a rotated run is that of ``data.folds=5 data.fold=(seed mod 5)``.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 from hydra.utils import get_class
 from omegaconf import DictConfig, OmegaConf
 
@@ -67,7 +68,9 @@ def choose_folds(config: DictConfig) -> FoldChoice:
         return FoldChoice()
     size = pluralize(num_images, "image")
     try:
-        _load_with_folds(config, NUM_FOLDS).available_budgets()  # goes through all folds
+        source = _load_with_folds(config, NUM_FOLDS)
+        source.available_budgets()  # goes through all folds
+        _check_test_parts(source)
     except HeadstartError as error:
         return FoldChoice(
             reason=f"{FOLDS_KEY}=auto: one split of {source.name}, which tests {size}; folds are impossible ({error})"
@@ -76,6 +79,18 @@ def choose_folds(config: DictConfig) -> FoldChoice:
         rotates=True,
         reason=f"{FOLDS_KEY}=auto: one split of {source.name} would test {size}; seed s tests fold s mod {NUM_FOLDS}",
     )
+
+
+def _check_test_parts(source: ImageSource) -> None:
+    """Raises HeadstartError where a fold of groups has no spread to go by: it lacks a class, or has one group."""
+    if not source.catalog.groups:
+        return
+    for fold in range(NUM_FOLDS):
+        test = replace(source, fold=fold).split.test
+        if len({source.catalog.groups[i] for i in test}) < 2:
+            raise HeadstartError(f"fold {fold} has one group; five folds take ten groups and more")
+        if len(np.unique(source.catalog.labels[test])) < len(source.catalog.classes):
+            raise HeadstartError(f"fold {fold} lacks a class; five folds take groups of each class")
 
 
 def _load_with_folds(config: DictConfig, folds: int | None) -> ImageSource:

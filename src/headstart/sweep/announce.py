@@ -114,7 +114,7 @@ def format_power(size: TestSize, plan: SweepPlan) -> str | None:
     ]
     points = round(100 * difference)
     warning = "can detect no gap, however large" if points >= 100 else f"can only detect gaps above {points} points"
-    if (better := _choose_alternative(alternatives, difference)) is None:
+    if plan.command.looks or (better := _choose_alternative(alternatives, difference)) is None:
         return f"Warning: this {warning}"
     pending = plan.seconds_per_run * (better.runs - len(plan.finished)) / max(plan.command.workers, 1)
     command = wrap_command(_change_command(plan, better, size), LINE_WIDTH - 2)

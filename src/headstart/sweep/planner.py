@@ -113,12 +113,12 @@ def plan_sweep(command: ComposedCommand) -> SweepPlan:
     _check_choices(command.sweeps)
     sweeps = dict(command.sweeps)
     planned_arms = compose_arms(command)
-    looks = choose_looks(command, len({arm.choices for arm in planned_arms}))
+    arms = [(arm.choices, arm.config) for arm in planned_arms]
+    looks = choose_looks(command, len({_name_arm(arm) for _, arm in arms}))
     if looks:
         sweeps["seed"] = [str(seed) for seed in range(looks[-1].seeds)]
     if "seed" in sweeps and command.config.compare.max_seeds is not None:  # the outermost loop, wherever it was typed
         sweeps = {"seed": sweeps["seed"], **sweeps}
-    arms = [(arm.choices, arm.config) for arm in planned_arms]
     check_overrides_take_effect([arm for _, arm in arms], command.overrides)
     sources = [_load_arm_source(arm) for _, arm in arms]
     for (_, arm), source in zip(arms, sources, strict=True):
@@ -347,6 +347,10 @@ def _check_contrast_arms(arms: list[DictConfig], sources: list["ImageSource"]) -
                 f"compare.contrast: no arm '{name}' in this sweep{suggest_closest(name, names)} "
                 f"(its arms: {', '.join(names)})"
             )
+
+
+def _name_arm(arm: DictConfig) -> str:
+    return json.dumps([arm.hydra.runtime.choices.model, arm_settings(arm)], sort_keys=True, default=str)
 
 
 def _load_arm_source(config: DictConfig, budget: int | None = None) -> "ImageSource":

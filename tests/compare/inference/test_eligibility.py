@@ -1,11 +1,13 @@
 """Which runs are evidence, and how often their results were looked at."""
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from headstart.compare.inference.eligibility import count_looks, count_planned_budgets, exclusion_reason
+from headstart.compare.inference.looks import plan_looks
 from headstart.runs.result import RunResult
 from headstart.runs.sweep_file import PlannedRun, SweepCommand
 
@@ -55,6 +57,15 @@ class TestCountLooks:
 
     def test_adds_none_for_a_part_of_the_seeds(self):
         assert looks(plan_command(0, 1, 2, month=1), plan_command(0, month=2)) == 1
+
+    def test_adds_one_for_another_schedule(self):
+        first, same, other = (
+            replace(plan_command(0, 1, month=month), looks=plan_looks(seeds))
+            for month, seeds in ((1, 2), (3, 2), (4, 5))
+        )
+        result = trained_result(labels_per_class=5)
+        assert count_looks({Path("a"): [first, same]}, result, "2026-02") == 1
+        assert count_looks({Path("a"): [first, same, other]}, result, "2026-02") == 2
 
     def test_adds_none_before_a_run_started(self):
         commands = plan_command(0, month=1), plan_command(0, 1, month=2)

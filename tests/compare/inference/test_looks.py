@@ -102,6 +102,29 @@ class TestTakeLooks:
         assert at_eight.verdict.table.exclusions == {"frozen": "seed 6 failed"}
         assert "frozen" not in at_eight.verdict.table.correct and len(at_eight.verdict.looks) == 5
 
+    def test_releases_what_an_arm_without_evidence_had_beaten(self):
+        table = draw_table(scratch_cnn=0.7, scratch_backbone=0.7, frozen=0.98, finetune=0.7)
+        early = take_looks(keep_rows(table, **dict.fromkeys(EQUAL, 3)), 0.05, Comparison())
+        assert early.verdict.dropped == {"scratch_cnn": 3}
+        failed = replace(keep_rows(table, scratch_cnn=3, frozen=4), bad_rows={"frozen": (4, "seed 4 failed")})
+        waiting = take_looks(failed, 0.05, Comparison())
+        assert waiting.next_look.seeds == 5 and "scratch_cnn" in waiting.running and not waiting.verdict.dropped
+        state = take_looks(
+            replace(failed, correct=failed.correct | {"scratch_cnn": table.correct["scratch_cnn"]}), 0.05, Comparison()
+        )
+        assert state.next_look is None and set(state.verdict.table.exclusions) == {"frozen"}
+        assert set(state.verdict.unbeaten) == {"scratch_cnn", "scratch_backbone", "finetune"}
+
+    def test_counts_the_images_of_its_runs_alone(self):
+        table = draw_table(images=100, **EQUAL)
+        rotated = {}
+        for arm, rows in table.correct.items():
+            fold = np.arange(100) % 5
+            rotated[arm] = np.where(fold == np.arange(len(rows))[:, None] % 5, rows, np.nan)
+        table = replace(table, correct=rotated, folds=5, rotates=True)
+        verdict = take_looks(keep_rows(table, **dict.fromkeys(EQUAL, 4)), 0.05, Comparison()).verdict
+        assert verdict.table.num_images == 60 and verdict.table.tested_share == pytest.approx(0.6)
+
     def test_shows_intervals_that_agree_with_the_findings(self):
         for rng in range(15):
             arms = dict(zip(EQUAL, (0.72, 0.75, 0.8, 0.8), strict=True))

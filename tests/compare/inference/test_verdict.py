@@ -87,6 +87,25 @@ class TestComputeVerdict:
             num_rejected = passed.index(False) if False in passed else 6
             assert sum(map(len, verdict.beaten_by.values())) == num_rejected
 
+    def test_counts_groups_and_not_their_images(self):
+        table = draw_table(images=20, seeds=5, rng=3, scratch_backbone=0.5, finetune=0.8)
+        copied = {arm: np.repeat(rows, 15, axis=1) for arm, rows in table.correct.items()}
+        table = replace(table, correct=copied, labels=np.repeat(table.labels, 15))
+        grouped = replace(table, groups=np.repeat(np.arange(20), 15))
+        pair = ("finetune", "scratch_backbone")
+        plain, by_group = (compute_verdict(each, alpha=0.05).interval(pair) for each in (table, grouped))
+        assert by_group[0] < plain[0] < plain[1] < by_group[1]
+
+    def test_counts_fewer_pairs_once_an_earlier_look_has_decided_one(self):
+        arms = {"scratch_cnn": 0.2, "scratch_backbone": 0.6, "frozen": 0.6, "finetune": 0.6}
+        earlier = compute_verdict(draw_table(seeds=3, images=300, **arms), alpha=0.01)
+        assert set(earlier.beaten_by) == {"scratch_cnn"}
+        later = compute_verdict(draw_table(seeds=3, images=300, rng=5, **arms), alpha=0.06, earlier=earlier)
+        assert later.levels["frozen", "finetune"] == pytest.approx(0.06 / 3)
+        assert compute_verdict(draw_table(seeds=3, images=300, rng=5, **arms), alpha=0.06).levels[
+            "frozen", "finetune"
+        ] == pytest.approx(0.06 / 3)
+
     def test_weighs_classes_equally_by_balanced_accuracy(self):
         labels = np.array([0] * 180 + [1] * 20)
         right = {"finetune": np.ones((3, 200), dtype=bool), "scratch_backbone": np.tile(labels == 0, (3, 1))}

@@ -54,4 +54,5 @@ def find_unfinished_sweeps(runs: SweepRuns) -> list[UnfinishedSweep]:
 
 def _planned_directories(sweep: Path, commands: list[SweepCommand]) -> set[Path]:
     """Returns the directories that the commands ask for; where two ask for one cell of the sweep, that of the later."""
-    return set({planned_cell(run): sweep / run.directory for command in commands for run in command.runs}.values())
+    promised = [command for command in commands if not command.looks]
+    return set({planned_cell(run): sweep / run.directory for command in promised for run in command.runs}.values())

@@ -98,7 +98,7 @@ class CorrectnessTable:
     @property
     def tested_share(self) -> float:
         """The share of the folds that the seeds tested, of 1."""
-        return min(len(self.seeds), self.folds) / self.folds if self.rotates else 1.0
+        return len({seed % self.folds for seed in self.seeds}) / self.folds if self.rotates else 1.0
 
 
 def build_correctness_tables(
@@ -126,12 +126,14 @@ def build_correctness_tables(
 def _build_table(
     data: str, budget: int | None, group: list[LoadedRun], runs: SweepRuns, read: Callable[[Path], Predictions]
 ) -> CorrectnessTable:
+    plan = find_plan(runs.commands, group[0].result)
+    if plan.looks:  # runs of arms that the plan does not have are of an earlier command
+        group = [run for run in group if run.result.arm_key in plan.arms] or group
     arms: dict[str, list[LoadedRun]] = defaultdict(list)
     for run in group:
         arms[run.arm].append(run)
     example = group[0].result
     ended = [*group, *(run for run in runs.superseded if run.result.labels_per_class == budget)]
-    plan = find_plan(runs.commands, example)
     table = CorrectnessTable(
         data,
         budget,
@@ -142,7 +144,7 @@ def _build_table(
         folds=example.num_folds,
         rotates=is_rotation(runs.commands, example, [run.result for run in group]),
         schedule=plan.looks,
-        lacks_arms=len(plan.arms) > len({run.result.arm_key for run in group}),
+        lacks_arms=bool(set(plan.arms) - {run.result.arm_key for run in group}),
         num_looks=count_looks(runs.commands, example, min(run.result.started for run in ended if run.data_set == data)),
         num_planned_budgets=max(count_planned_budgets(runs.commands, example), 1),
     )

@@ -58,27 +58,26 @@ class BudgetPlan:
 
 
 def find_plan(commands: Mapping[Path, Sequence[SweepCommand]], result: RunResult) -> BudgetPlan:
-    """Finds what is planned for the data set and budget of a run. Of several sweeps together nothing was planned.
+    """Finds what the one sweep that has the data set and budget of a run plans for it. Of several sweeps that have it,
+    nothing was planned together.
 
     Args:
         commands: of each sweep directory.
         result: of any run of the data set and budget.
     """
-    if len(commands) != 1:
-        return BudgetPlan()
-    for command in reversed(next(iter(commands.values()))):
-        planned = [
-            run
-            for run in command.runs
-            if is_of_data_set(run, result) and run.labels_per_class == result.labels_per_class
-        ]
-        if planned:
-            seeds, arms = (
-                tuple(dict.fromkeys(values))
-                for values in zip(*((run.seed, run.arm_key) for run in planned), strict=True)
-            )
-            return BudgetPlan(command.looks, seeds, arms)
-    return BudgetPlan()
+    plans = []
+    for sweep_commands in commands.values():
+        for command in reversed(sweep_commands):
+            planned = [
+                run
+                for run in command.runs
+                if is_of_data_set(run, result) and run.labels_per_class == result.labels_per_class
+            ]
+            if planned:
+                seeds, arms = dict.fromkeys(run.seed for run in planned), dict.fromkeys(run.arm_key for run in planned)
+                plans.append(BudgetPlan(command.looks, tuple(seeds), tuple(arms)))
+                break
+    return plans[0] if len(plans) == 1 else BudgetPlan()
 
 
 def is_rotation(

@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from headstart.compare.declaration import Comparison
 from headstart.compare.inference.correctness import CorrectnessTable
-from headstart.compare.inference.verdict import Verdict, compute_verdict
+from headstart.compare.inference.verdict import Verdict, compute_verdict, find_standing_findings
 from headstart.runs.sweep_file import Look
 
 LOOKS = (Look(3, 0.10), Look(5, 0.15), Look(8, 0.20), Look(12, 0.25), Look(20, 0.30))
@@ -56,6 +58,10 @@ def take_looks(table: CorrectnessTable, alpha: float, comparison: Comparison) ->
     exclusions: dict[str, str] = {}
     for number, look in enumerate(table.schedule):
         bad = {arm: reason for arm, (row, reason) in table.bad_rows.items() if row < dropped.get(arm, look.seeds)}
+        if verdict and (bad or exclusions):  # what an arm that is no evidence had beaten trains on
+            standing = find_standing_findings(verdict, table.correct.keys() - exclusions.keys() - bad.keys())
+            dropped = {arm: seeds for arm, seeds in dropped.items() if arm in standing}
+            verdict = replace(verdict, dropped=dict(dropped))
         running = tuple(arm for arm in table.correct if arm not in dropped and arm not in bad)
         if table.lacks_arms or any(len(table.correct[arm]) < look.seeds for arm in running):
             still = tuple(arm for arm in table.models if arm not in dropped and arm not in exclusions)
@@ -87,7 +93,16 @@ def _select_rows(
     correct = {
         arm: rows[: dropped.get(arm, look.seeds)] for arm, rows in table.correct.items() if arm not in exclusions
     }
-    return replace(table, correct=correct, seeds=table.seeds[: look.seeds], exclusions=dict(exclusions))
+    # Of the images those that these runs test: others may be there from runs of a later look.
+    is_tested = np.any([~np.isnan(rows).all(axis=0) for rows in correct.values()], axis=0) if correct else slice(0)
+    return replace(
+        table,
+        correct={arm: rows[:, is_tested] for arm, rows in correct.items()},
+        labels=table.labels[is_tested],
+        groups=None if table.groups is None else table.groups[is_tested],
+        seeds=table.seeds[: look.seeds],
+        exclusions=dict(exclusions),
+    )
 
 
 def _arms_to_stop(verdict: Verdict) -> Sequence[str]:

@@ -1,6 +1,7 @@
 """Computes the verdict of each budget: the answer to the declared contrast, and the unbeaten arms."""
 
 import math
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from itertools import combinations
 
@@ -147,7 +148,7 @@ def compute_verdict(
     p_values = {pair: contrasts[pair].p_value for pair in pairs if pair not in decided}
     outcome = reject_step_down(p_values, alpha, max_true, has_prior_rejection=bool(decided))
     levels = dict(outcome.levels)
-    beaten_by = {worse: list(better) for worse, better in earlier.beaten_by.items()} if earlier else {}
+    beaten_by = find_standing_findings(earlier, table.correct) if earlier else {}
     for pair in decided:  # as they were at the look that decided them
         assert earlier is not None
         contrasts[pair], levels[pair] = earlier.contrasts[pair], earlier.levels[pair]
@@ -165,6 +166,14 @@ def compute_verdict(
         metric,
         declared,
     )
+
+
+def find_standing_findings(earlier: Verdict, arms: Collection[str]) -> dict[str, list[str]]:
+    """By beaten arm, the arms that beat it at an earlier look, among the arms that are still evidence."""
+    standing = {
+        worse: [arm for arm in better if arm in arms] for worse, better in earlier.beaten_by.items() if worse in arms
+    }
+    return {worse: better for worse, better in standing.items() if better}
 
 
 @dataclass(frozen=True)
@@ -201,7 +210,7 @@ def _compute_contrasts(table: CorrectnessTable, pairs: list[ArmPair], metric: st
             for pair, rows in differences.items()
         }
     except ValueError as error:
-        raise HeadstartError(f"{table.data}: {error}; give more test images, a few of each class") from error
+        raise HeadstartError(f"{table.data}: {error}; give more test images of each class, or more groups") from error
 
 
 def _find_declared_pair(table: CorrectnessTable, contrast: ArmPair) -> ArmPair | None:
