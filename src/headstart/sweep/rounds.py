@@ -29,11 +29,9 @@ def iterate_rounds(plan: SweepPlan) -> Iterator[list[Job]]:
     if first and not any(iter_results(plan.directory)):
         yield first
     previous: list[Job] = []
-    while True:
+    # Equal to the round before where none has ended: time is up, or another process has them.
+    while (jobs := list_next_jobs(plan)) and jobs != previous:
         print_progress(plan)
-        jobs = list_next_jobs(plan)
-        if not jobs or jobs == previous:  # over; or none has ended: time is up, or another process has them
-            return
         yield jobs
         previous = jobs
 

@@ -168,6 +168,10 @@ class TestRotation:
         assert tested.sum(axis=1).tolist() == [200] * 3 and (tested.sum(axis=0) == 1).all()
         assert table.tested_share == pytest.approx(3 / 5)
 
+    def test_has_one_fold_where_seeds_repeat_it(self, fake_run):
+        (table,) = build_tables(self.write_runs(fake_run, ("frozen", "finetune"), (0, 5, 10)))
+        assert table.tested_share == pytest.approx(1 / 5) and table.folds_in(table.correct["frozen"]) == 1
+
     def test_has_all_images_after_five_seeds(self, fake_run):
         (table,) = build_tables(self.write_runs(fake_run, ("frozen", "finetune"), range(7)))
         assert table.num_images == 1000 and table.tested_share == 1 and len(table.seeds) == 7

@@ -97,14 +97,12 @@ class TestComputeVerdict:
         assert by_group[0] < plain[0] < plain[1] < by_group[1]
 
     def test_counts_fewer_pairs_once_an_earlier_look_has_decided_one(self):
-        arms = {"scratch_cnn": 0.2, "scratch_backbone": 0.6, "frozen": 0.6, "finetune": 0.6}
-        earlier = compute_verdict(draw_table(seeds=3, images=300, **arms), alpha=0.01)
-        assert set(earlier.beaten_by) == {"scratch_cnn"}
-        later = compute_verdict(draw_table(seeds=3, images=300, rng=5, **arms), alpha=0.06, earlier=earlier)
-        assert later.levels["frozen", "finetune"] == pytest.approx(0.06 / 3)
-        assert compute_verdict(draw_table(seeds=3, images=300, rng=5, **arms), alpha=0.06).levels[
-            "frozen", "finetune"
-        ] == pytest.approx(0.06 / 3)
+        table = draw_table(seeds=3, images=300, **dict.fromkeys(MODELS, 0.6))
+        alone = compute_verdict(table, alpha=0.06)
+        assert not alone.beaten_by and alone.levels["frozen", "finetune"] == pytest.approx(0.06 / 6)
+        earlier = replace(alone, beaten_by={"scratch_cnn": ["finetune"]})
+        later = compute_verdict(table, alpha=0.06, earlier=earlier)
+        assert later.levels["frozen", "finetune"] == pytest.approx(0.06 / 3)  # of five that are left
 
     def test_weighs_classes_equally_by_balanced_accuracy(self):
         labels = np.array([0] * 180 + [1] * 20)

@@ -88,8 +88,9 @@ class CorrectnessTable:
         return first[:seeds].astype(float) - second[:seeds]
 
     def folds_in(self, rows: np.ndarray) -> int:
-        """Number of folds whose trainings share images, in some rows (S, n): a seed that rotates has one alone."""
-        return 1 if self.rotates and len(rows) == 1 else self.folds
+        """Number of folds whose trainings share images, in the first rows (S, n); 1 where all seeds test one fold."""
+        seeds = self.seeds[: len(rows)]
+        return 1 if self.rotates and len({seed % self.folds for seed in seeds}) == 1 else self.folds
 
     @property
     def num_images(self) -> int:

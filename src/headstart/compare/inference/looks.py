@@ -102,6 +102,11 @@ def _select_rows(
         groups=None if table.groups is None else table.groups[is_tested],
         seeds=table.seeds[: look.seeds],
         exclusions=dict(exclusions),
+        constant_seeds={
+            arm: kept
+            for arm, seeds in table.constant_seeds.items()
+            if (kept := [seed for seed in seeds if seed in table.seeds[: look.seeds]])
+        },
     )
 
 

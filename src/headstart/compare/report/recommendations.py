@@ -84,15 +84,15 @@ def _recommend_next_look(
     if look is None or command is None:
         return None
     stopped = {*verdict.dropped, *verdict.table.exclusions}
-    keys = {run.result.arm_key for run in runs.finished if run.arm not in stopped}
-    ended = {(run.result.arm_key, run.result.seed) for run in (*runs.finished, *runs.failed)}
+    halted = {run.result.arm_key for run in runs.finished if run.data_set == verdict.table.data and run.arm in stopped}
+    ended = {run.directory.name for run in (*runs.finished, *runs.failed)}
     left = [
         run
         for run in command.runs
         if run.seed in command.seeds[: look.seeds]
         and run.labels_per_class == verdict.table.labels_per_class
-        and run.arm_key in keys
-        and (run.arm_key, run.seed) not in ended
+        and run.arm_key not in halted
+        and run.directory not in ended
     ]
     seconds = _sum_seconds(replace(command, runs=tuple(left)), runs)
     return _build_command_step("look", pairs[0] if pairs else (), command.command, seconds, command)
