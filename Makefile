@@ -10,7 +10,7 @@ REINSTALL := $(if $(wildcard .venv),$(if $(wildcard $(INSTALLED)),,--reinstall))
 .PHONY: compare test lint format bench lock
 
 compare: $(INSTALLED)
-	@$(BIN)/headstart-train experiment=compare seed=0,1,2,3,4 $(ARGS)
+	@$(BIN)/headstart-train experiment=compare seed=0,1,2,3,4 data.labels_per_class=20 $(ARGS)
 
 test: $(INSTALLED)
 	@$(BIN)/python -m pytest -n logical --dist loadfile $(ARGS)

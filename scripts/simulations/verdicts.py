@@ -1,6 +1,7 @@
 """False answers, power and ties of the verdict on simulated sweeps."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
@@ -139,8 +140,8 @@ def measure_power(sweeps: int) -> list[list[str]]:
 
 def _judge_up_to(table: CorrectnessTable, seeds: int) -> Verdict:
     """The verdict of the last look at up to a number of seeds."""
-    looks = tuple(look for look in table.schedule if look.seeds <= seeds)
-    verdict = take_looks(CorrectnessTable(**{**vars(table), "schedule": looks}), DEFAULT_LEVEL, Comparison()).verdict
+    correct = {arm: rows[:seeds] for arm, rows in table.correct.items()}
+    verdict = take_looks(replace(table, correct=correct), DEFAULT_LEVEL, Comparison()).verdict
     assert verdict is not None
     return verdict
 
@@ -152,15 +153,22 @@ def measure_work(sweeps: int) -> list[list[str]]:
     for accuracy in ((0.8, 0.8, 0.8, 0.8), (0.65, 0.72, 0.8, 0.82), (0.5, 0.6, 0.75, 0.9)):
         rng, trained, wrongly = np.random.default_rng(7), [], []
         for _ in range(sweeps):
-            table = build_table(draw_normal(rng, np.array(accuracy), MAX_SEEDS, IMAGES, 0.04))
-            verdict = judge(table)
-            last = verdict.looks[-1].seeds
-            trained.append(np.mean([verdict.dropped.get(arm, last) for arm in table.correct]) / MAX_SEEDS)
-            whole = compute_verdict(CorrectnessTable(**{**vars(table), "schedule": ()}), DEFAULT_LEVEL)
-            wrongly.append(bool(set(verdict.dropped) & set(whole.unbeaten)))
+            share, is_wrong = replay(build_table(draw_normal(rng, np.array(accuracy), MAX_SEEDS, IMAGES, 0.04)))
+            trained.append(share)
+            wrongly.append(is_wrong)
         figures = [f"{np.mean(trained):.0%}", f"{np.mean(wrongly):.1%}"]
         rows.append([", ".join(f"{100 * each:.0f}" for each in accuracy), *figures])
     return rows
+
+
+def replay(table: CorrectnessTable) -> tuple[float, bool]:
+    """The share of the runs of a table that its looks train, and whether they drop an arm that all seeds, judged once,
+    leave unbeaten."""
+    verdict = judge(table)
+    last = verdict.looks[-1].seeds
+    trained = np.mean([verdict.dropped.get(arm, last) for arm in table.correct])
+    whole = compute_verdict(replace(table, schedule=()), DEFAULT_LEVEL)
+    return float(trained) / len(table.seeds), bool(set(verdict.dropped) & set(whole.unbeaten))
 
 
 def measure_ties(sweeps: int) -> list[list[str]]:

@@ -43,7 +43,9 @@ class TestRefitAndPrint:
         sweep, folder, _, _ = refit
         assert main.run_cli(["refit", str(sweep), "--out", str(tmp_path / "model")]) == 0
         assert capsys.readouterr().out.strip() == str(tmp_path / "model")
-        assert read_finished_refit(tmp_path / "model").identity == read_finished_refit(folder).identity
+        model, own = read_finished_refit(tmp_path / "model"), read_finished_refit(folder)
+        assert model.identity == own.identity and own.command == f"headstart refit {sweep}"
+        assert model.command == f"headstart refit {sweep} --out {tmp_path / 'model'}"
 
     def test_refuses_in_one_line(self, refit, capsys):
         _, folder, _, _ = refit

@@ -137,10 +137,10 @@ def fake_command():
     ``runs`` are run directories, or planned runs that have none. Without ``runs`` it asks for all runs of the sweep.
     """
 
-    def write(sweep, runs=None, started="2026-01-01T00:00:00+00:00", comparison=None):
+    def write(sweep, runs=None, started="2026-01-01T00:00:00+00:00", comparison=None, looks=()):
         runs = runs or [path.parent for path in sorted(sweep.rglob(run_directory.RESULT_FILE))]
         planned = tuple(run if isinstance(run, PlannedRun) else plan_of(run) for run in runs)
-        append_sweep_command(sweep, SweepCommand("headstart-train -m", started, planned, comparison or {}))
+        append_sweep_command(sweep, SweepCommand("headstart-train -m", started, planned, comparison or {}, looks=looks))
 
     return write
 

@@ -67,6 +67,12 @@ class TestIterateRounds:
         train(tmp_path, first)
         assert len(names(next(rounds))) == 4 * 3 - 2
 
+    def test_begin_a_seed_with_the_longest_training(self, tmp_path):
+        plan = plan_race(tmp_path)
+        train(tmp_path, list_next_jobs(plan)[:2])
+        (second, third) = ([f"{arm}-{seed}" for arm in reversed(ACCURACY)] for seed in (1, 2))
+        assert names(next(iterate_rounds(plan))) == ["scratch_backbone-0", "finetune-0", *second, *third]
+
     def test_leave_out_arms_that_are_beaten(self, tmp_path):
         plan, trained = plan_race(tmp_path), []
         for jobs in iterate_rounds(plan):

@@ -7,22 +7,27 @@ from pathlib import Path
 
 from headstart.data.feature_cache import delete_store, list_stores
 from headstart.data.groups.copy_groups import CACHE_FOLDER
-from headstart.data.paths import cache_dir
+from headstart.data.paths import resolve_cache_dir
 from headstart.errors import HeadstartError
 from headstart.reporting.console import print_path, print_table
 
 
 def list_caches() -> int:
-    """Prints a table of the decoded images, the groups of copies and the features. Returns the exit code 0."""
+    """Prints a table of the decoded images, the groups of copies and the features. Returns the exit code 0.
+
+    Raises:
+        HeadstartError: the cache is a file.
+    """
+    cache = resolve_cache_dir()
     rows = []
     for kind, content in (("pixels", "decoded images"), (CACHE_FOLDER, "groups of copies")):
-        for path in sorted((cache_dir() / kind).glob("*.npy")):
+        for path in sorted((cache / kind).glob("*.npy")):
             status = path.stat()
             rows.append((kind, content, "", _format_size(status.st_size), _format_day(status.st_mtime)))
     for store in list_stores():
         count = f"{store.num_rows:,}"
         rows.append(("features", store.network, count, _format_size(store.num_bytes), _format_day(store.last_used)))
-    print_path(cache_dir())
+    print_path(cache)
     if not rows:
         print("empty")
         return 0
@@ -36,12 +41,13 @@ def clear_caches() -> int:
     """Deletes all that the caches hold; the next command computes it again. Returns the exit code 0.
 
     Raises:
-        HeadstartError: a folder cannot be deleted.
+        HeadstartError: the cache is a file, or a folder cannot be deleted.
     """
+    cache = resolve_cache_dir()
     size = 0
-    stores = [path for path in (cache_dir() / "features").glob("*") if path.is_dir()]
+    stores = [path for path in (cache / "features").glob("*") if path.is_dir()]
     folders: list[tuple[Path, Callable[[Path], None]]]
-    folders = [(cache_dir() / kind, shutil.rmtree) for kind in ("pixels", CACHE_FOLDER)]
+    folders = [(cache / kind, shutil.rmtree) for kind in ("pixels", CACHE_FOLDER)]
     for folder, delete in [*folders, *((store, delete_store) for store in stores)]:
         size += sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
         try:
@@ -50,7 +56,7 @@ def clear_caches() -> int:
             continue
         except OSError as error:
             raise HeadstartError(f"{folder}: cannot be deleted ({error.strerror}); delete it by hand") from error
-    print_path(cache_dir())
+    print_path(cache)
     print(f"{_format_size(size)} deleted")
     return 0
 

@@ -41,13 +41,15 @@ def refit_and_print(sweep: str, out: str | None, modules: Collection[str] = ()) 
     directory = expand_home(out) if out else folder / f"refit-{run.result.model}-{plan.identity[:8]}"
     note = "done before, nothing trained: " if read_finished_refit(directory) else ""
     _print_line(f"{arm.name} at {arm.budget}: {arm.reason}")
-    card = train_refit(plan, directory, build_refit_card(folder, analysis, arm, plan))
+    words = [str(folder), *(["--out", out] if out else []), *(f"--import={module}" for module in modules)]
+    command = " ".join(["headstart refit", *map(quote_for_shell, words)])
+    card = train_refit(plan, directory, build_refit_card(folder, analysis, arm, plan, command))
     _print_line(f"{note}{card.describe()}")
     print_path(directory)
     return 0
 
 
-def build_refit_card(sweep: Path, analysis: SweepAnalysis, arm: BestArm, plan: RefitPlan) -> RefitCard:
+def build_refit_card(sweep: Path, analysis: SweepAnalysis, arm: BestArm, plan: RefitPlan, command: str) -> RefitCard:
     """Builds the card of a refit before its training.
 
     Args:
@@ -55,6 +57,7 @@ def build_refit_card(sweep: Path, analysis: SweepAnalysis, arm: BestArm, plan: R
         analysis: of the sweep.
         arm: the arm; its verdict is there.
         plan: what the refit trains.
+        command: line that trains it.
     """
     verdict, (run, _) = arm.verdict, arm.select_run()
     assert verdict is not None
@@ -85,7 +88,7 @@ def build_refit_card(sweep: Path, analysis: SweepAnalysis, arm: BestArm, plan: R
         starts=run.result.starts,
         run=run.name,
         run_command=run.result.command,
-        command=f"headstart refit {quote_for_shell(str(sweep))}",
+        command=command,
         identity=plan.identity,
         skipped=[{"image": name, "reason": reason} for name, reason in plan.source.skipped],
     )

@@ -17,6 +17,17 @@ def cache_dir() -> Path:
     return Path(os.environ.get("HEADSTART_CACHE") or platformdirs.user_cache_dir("headstart")).expanduser()
 
 
+def resolve_cache_dir() -> Path:
+    """The cache folder, there or not yet.
+
+    Raises:
+        HeadstartError: ``HEADSTART_CACHE`` is a file.
+    """
+    if (folder := cache_dir()).is_file():
+        raise HeadstartError(f"HEADSTART_CACHE={folder}: this is a file; give a folder")
+    return folder
+
+
 def default_data_dir(name: str) -> Path:
     """The folder of a downloaded or written data set: in ``data/`` of a clone, else in the cache."""
     in_clone = (CLONE_ROOT / "pyproject.toml").is_file() and (CLONE_ROOT / "data").is_dir()

@@ -32,7 +32,7 @@ def iterate_rounds(plan: SweepPlan) -> Iterator[list[Job]]:
     # Equal to the round before where none has ended: time is up, or another process has them.
     while (jobs := list_next_jobs(plan)) and jobs != previous:
         print_progress(plan)
-        yield jobs
+        yield _sort_longest_first(jobs)
         previous = jobs
 
 
@@ -44,6 +44,15 @@ def list_next_jobs(plan: SweepPlan) -> list[Job]:
         for run, overrides in zip(plan.command.runs, plan.jobs, strict=True)
         if run.seed in seeds[_cell(run)] and not read_result(plan.directory / run.directory)
     ]
+
+
+def _sort_longest_first(jobs: list[Job]) -> list[Job]:
+    """Sorts by seed, and in a seed the last arms first: a round that ended with a long training would keep a core
+    waiting. The arms of ``experiment=compare`` begin with the cheapest."""
+    ranks = {seed: rank for rank, seed in enumerate(dict.fromkeys(run.seed for run, _ in jobs))}
+    ordered = jobs[::-1]
+    ordered.sort(key=lambda job: ranks[job[0].seed])
+    return ordered
 
 
 def find_next_seeds(plan: SweepPlan) -> dict[Cell, tuple[int, ...]]:

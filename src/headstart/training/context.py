@@ -57,7 +57,7 @@ class RunContext:
 
 def estimate_seconds_left(sweep: Path, command: SweepCommand, index: int) -> float | None:
     """Estimates the seconds of the runs after one, each by the finished runs of its arm and budget, else by all; None
-    without a finished run.
+    without a finished run. With looks runs do not train in the order of the command: all others without a result count.
 
     Args:
         sweep: its directory.
@@ -79,8 +79,10 @@ def estimate_seconds_left(sweep: Path, command: SweepCommand, index: int) -> flo
         stopped = find_stopped_cells(sweep)
     pending = [
         run
-        for run, result in zip(command.runs[index + 1 :], results[index + 1 :], strict=True)
-        if not result and (run.data, run.labels_per_class, run.arm_key) not in stopped
+        for number, (run, result) in enumerate(zip(command.runs, results, strict=True))
+        if not result
+        and (number > index or (command.looks and number < index))
+        and (run.data, run.labels_per_class, run.arm_key) not in stopped
     ]
     seconds = sum(statistics.mean(measured.get((run.arm_key, run.labels_per_class), overall)) for run in pending)
     return seconds / command.workers

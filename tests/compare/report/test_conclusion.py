@@ -1,9 +1,12 @@
 """What a verdict means for a user."""
 
+from dataclasses import replace
+
 import pytest
 
 from headstart.compare.best_arm import select_best_arm
 from headstart.compare.inference.analysis import analyze_sweep
+from headstart.compare.inference.looks import plan_looks
 from headstart.compare.report.answers import guess_score
 from headstart.compare.report.conclusion import Conclusion, conclude_verdicts, select_next_step
 from headstart.compare.report.content import build_report
@@ -19,7 +22,7 @@ def analyze(fake_run):
     def of_arms(shares, seeds=5, images=400, **changes):
         for arm, right in shares.items():
             for seed in range(seeds):
-                cost = {"seconds": 2.0 if arm == "frozen" else 30.0, "seconds_in_all": 31.0}
+                cost = {"seconds": {"frozen": 2.0, "scratch_backbone": 29.0}.get(arm, 30.0), "seconds_in_all": 31.0}
                 sweep = fake_run(arm, seed, right=right, images=images, cost=cost, **changes).parent
         return analyze_sweep(sweep)
 
@@ -47,6 +50,21 @@ class TestConcludeVerdicts:
         assert not conclusion.is_clear and conclusion.arm == "finetune"
         assert "Best so far: finetune" in conclusion.text and "Cheapest: frozen" in conclusion.text
         assert "2.0 s" in conclusion.text and "30.0 s" in conclusion.text
+
+    def test_says_where_more_trainings_are_unlikely_to_decide(self, analyze):
+        analysis = analyze(OPEN)
+        (verdict,) = analysis.verdicts
+        table = replace(verdict.table, schedule=plan_looks(20))
+        ended = replace(verdict, table=table, looks=plan_looks(20)[:1])
+        (conclusion,) = conclude_verdicts(replace(analysis, verdicts=[ended]))
+        assert "more trainings are unlikely to tell" in conclusion.text and "yet" not in conclusion.text
+        (waiting,) = conclude_verdicts(replace(analysis, verdicts=[replace(ended, next_look=plan_looks(20)[1])]))
+        assert "No clear winner yet" in waiting.text
+
+    def test_names_no_cheapest_where_it_saves_next_to_nothing(self, analyze):
+        (conclusion,) = conclude_verdicts(analyze({"finetune": 0.72, "scratch_backbone": 0.7}))
+        assert not conclusion.is_clear and "Best so far: finetune" in conclusion.text
+        assert "heapest" not in conclusion.text and "30.0 s" in conclusion.text
 
     @pytest.mark.parametrize("shares", [WINNING, OPEN])
     def test_names_the_arm_that_a_refit_trains(self, analyze, shares):

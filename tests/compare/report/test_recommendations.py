@@ -3,7 +3,9 @@
 import pytest
 
 from headstart.compare.inference.analysis import analyze_sweep
+from headstart.compare.inference.looks import plan_looks
 from headstart.compare.inference.power import required_sample_size
+from headstart.compare.report.conclusion import conclude_verdicts
 from headstart.compare.report.recommendations import MAX_GROWTH, MAX_SEEDS, is_out_of_reach, recommend_next_step
 
 
@@ -59,6 +61,22 @@ class TestRecommendNextStep:
         step, verdict, _ = recommend({"finetune": 0.95, "scratch_backbone": 0.2}, images=300)
         assert verdict.beaten_by and step is None and not is_out_of_reach(verdict)
         assert required_sample_size(verdict) is None
+
+    @pytest.mark.parametrize("has_run_of_each", [False, True])
+    def test_says_how_long_a_first_look_takes(self, fake_run, fake_command, missing_run, has_run_of_each):
+        finished = [fake_run("scratch_cnn", 0), fake_run("lenet", 0)]
+        finished += [fake_run("frozen", 0)] if has_run_of_each else []
+        pending = [missing_run("scratch_cnn", seed) for seed in (1, 2)]
+        pending += [missing_run("lenet", seed) for seed in (1, 2)]
+        pending += [missing_run("frozen", seed) for seed in range(has_run_of_each, 3)]
+        fake_command(finished[0].parent, [*finished, *pending], looks=plan_looks(20))
+        analysis = analyze_sweep(finished[0].parent)
+        step = recommend_next_step(analysis.verdicts[0], analysis.runs)
+        assert step.kind == "look" and step.seconds == len(pending) * 11.25
+        assert step.is_least is not has_run_of_each
+        assert ("about 1 minute" if has_run_of_each else "more than 1 minute") in step.text
+        (conclusion,) = conclude_verdicts(analysis)
+        assert conclusion.next_step == step and "the first look is after 3 seeds" in conclusion.text
 
     def test_has_no_command_without_a_sweep_file(self, fake_run):
         for arm in ("finetune", "scratch_backbone"):

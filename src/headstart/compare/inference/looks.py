@@ -7,6 +7,7 @@ import numpy as np
 
 from headstart.compare.declaration import Comparison
 from headstart.compare.inference.correctness import CorrectnessTable
+from headstart.compare.inference.futility import is_futile
 from headstart.compare.inference.verdict import Verdict, compute_verdict, find_standing_findings
 from headstart.runs.sweep_file import Look
 
@@ -46,7 +47,8 @@ def take_looks(table: CorrectnessTable, alpha: float, comparison: Comparison) ->
     """Takes the looks of a table in their order, up to one whose runs are not all there.
 
     A look judges the runs of its seeds alone, whichever others have ended. Beaten arms stop training; the two arms of
-    the declared contrast go on until that is answered. Findings of an earlier look stand.
+    the declared contrast go on until that is answered. Findings of an earlier look stand. The sweep is over once the
+    order that matters is known, or more seeds are unlikely to show it.
 
     Args:
         table: with a schedule.
@@ -81,7 +83,7 @@ def take_looks(table: CorrectnessTable, alpha: float, comparison: Comparison) ->
         stopped = () if _is_over(verdict) else _arms_to_stop(verdict)
         dropped |= {arm: look.seeds for arm in stopped if arm not in dropped}
         verdict = replace(verdict, dropped=dict(dropped))
-        if _is_over(verdict):
+        if _is_over(verdict) or is_futile(verdict, table.schedule[-1]):
             break
     return LookState(verdict, (), None)
 

@@ -88,8 +88,8 @@ def minimum_detectable_difference(
         seed_part = np.maximum(sample_mean_square(spread**2 + image_part, freedom) - image_part, 0.0)
         overlap = 1 + min(seeds, folds) / (folds - 1)
         half = np.sqrt(
-            stdtrit(freedom, 1 - alpha / 2) ** 2 * seed_part / seeds
-            + overlap * stdtrit(tested - 1, 1 - alpha / 2) ** 2 * image_variance
+            overlap * stdtrit(freedom, 1 - alpha / 2) ** 2 * seed_part / seeds
+            + stdtrit(tested - 1, 1 - alpha / 2) ** 2 * image_variance
         )
         error = math.sqrt(spread**2 / seeds + image_variance)
     else:
@@ -119,11 +119,11 @@ def required_sample_size(verdict: Verdict) -> RequiredSample | None:
         return None
     images_per_effective = verdict.table.num_images / contrast.images
     alpha = verdict.levels[verdict.declared_pair]
-    detect = _detectable_difference if isinstance(contrast, CrossedContrast) else _detectable_by_rotation
 
     def additional_sample(power: float) -> tuple[float, float]:
         def shortfall(images: float, seeds: float) -> float:
-            return detect(contrast, images, seeds, alpha, power) - abs(contrast.mean)  # type: ignore[arg-type]
+            half, error = predict_precision(contrast, images, seeds, alpha)
+            return half + float(ndtri(power)) * error - abs(contrast.mean)
 
         images = _find_root(lambda n: shortfall(n, contrast.seeds), contrast.images, MAX_TEST_IMAGES)
         seeds = _find_root(lambda s: shortfall(contrast.images, s), contrast.seeds, MAX_TEST_SEEDS)
@@ -138,9 +138,20 @@ def required_sample_size(verdict: Verdict) -> RequiredSample | None:
     )
 
 
-def _detectable_difference(contrast: CrossedContrast, images: float, seeds: float, alpha: float, power: float) -> float:
-    """Computes the difference that these images and seeds detect with a chance of ``power``, if the parts of the
-    variance are the observed ones."""
+def predict_precision(
+    contrast: CrossedContrast | RotatedContrast, images: float, seeds: float, alpha: float
+) -> tuple[float, float]:
+    """Predicts half the width of the 1 - ``alpha`` interval that so many images and seeds give, and the standard error
+    of the mean, if the parts of the variance are the observed ones."""
+    predict = _predict_crossed if isinstance(contrast, CrossedContrast) else _predict_rotated
+    half, tested, variance = predict(contrast, images, seeds, alpha)  # type: ignore[arg-type]
+    return max(half, minimum_half_width(tested, alpha)), math.sqrt(variance)
+
+
+def _predict_crossed(
+    contrast: CrossedContrast, images: float, seeds: float, alpha: float
+) -> tuple[float, float, float]:
+    """Half the interval's width above the floor, the number of tested images and the variance of the mean."""
     between = max(contrast.mean_square_seeds - contrast.mean_square_residual, 0.0) / contrast.images
     persistent = max(contrast.mean_square_images - contrast.mean_square_residual, 0.0) / contrast.seeds
     half = howe_half_width(
@@ -153,28 +164,32 @@ def _detectable_difference(contrast: CrossedContrast, images: float, seeds: floa
         contrast.folds,
         (seeds - 1) * contrast.seed_freedom / (contrast.seeds - 1),
     )
-    error = math.sqrt(between / seeds + persistent / images + contrast.mean_square_residual / (seeds * images))
-    return max(float(half), minimum_half_width(images, alpha)) + float(ndtri(power)) * error
+    variance = between / seeds + persistent / images + contrast.mean_square_residual / (seeds * images)
+    return float(half), images, variance
 
 
-def _detectable_by_rotation(
-    contrast: RotatedContrast, images: float, seeds: float, alpha: float, power: float
-) -> float:
-    """As :func:`_detectable_difference`, where seeds rotate through ``contrast.folds``: more seeds test more of the
-    images, up to all of them. Images beyond those that were tested are counted as new ones."""
+def _predict_rotated(
+    contrast: RotatedContrast, images: float, seeds: float, alpha: float
+) -> tuple[float, float, float]:
+    """As :func:`_predict_crossed`, where seeds rotate through ``contrast.folds``: more seeds test more of the images,
+    up to all of them, and then each again. Images beyond those that were tested are counted as new ones."""
     between = max(contrast.seed_variance - contrast.image_part_of_seeds, 0.0)
     untested = contrast.folds / min(contrast.seeds, contrast.folds)  # times as many images as were tested
     tested = images * min(seeds / contrast.seeds, untested) if seeds < contrast.folds else images * untested
-    image_variance = contrast.image_variance * contrast.images / tested
-    variance_of_seeds = between / seeds
+    repeated, repeated_so_far = (_variance_by_repeats(number / contrast.folds) for number in (seeds, contrast.seeds))
+    image_variance = contrast.image_variance * contrast.images / tested * repeated / repeated_so_far
     freedom = (seeds - 1) * contrast.seed_freedom / (contrast.seeds - 1)
     overlap = 1 + min(seeds, contrast.folds) / (contrast.folds - 1)
     half = math.sqrt(
-        float(stdtrit(freedom, 1 - alpha / 2)) ** 2 * variance_of_seeds
-        + overlap * float(stdtrit(tested - 1, 1 - alpha / 2)) ** 2 * image_variance
+        overlap * float(stdtrit(freedom, 1 - alpha / 2)) ** 2 * between / seeds
+        + float(stdtrit(tested - 1, 1 - alpha / 2)) ** 2 * image_variance
     )
-    error = math.sqrt(variance_of_seeds + image_variance)
-    return max(half, minimum_half_width(tested, alpha)) + float(ndtri(power)) * error
+    return half, tested, between / seeds + image_variance
+
+
+def _variance_by_repeats(repeats: float) -> float:
+    """Variance of an image's mean over repeated trainings, of that of one training."""
+    return PERSISTENT_SHARE + (1 - PERSISTENT_SHARE) / max(repeats, 1.0)
 
 
 def _find_root(decreasing: Callable[[float], float], low: float, high: float) -> float:

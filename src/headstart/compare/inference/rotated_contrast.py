@@ -15,8 +15,10 @@ class RotatedContrast(SymmetricContrast):
     """Images nested in seeds, until a fold is tested again by another seed.
 
     The images' part of the variance is estimated within folds. The seeds' part is what is left between the seeds once
-    the images' part is taken away. Trainings of different folds share images, which concerns the images' part alone:
-    with J of K folds tested it is multiplied by 1 + J/(K - 1) (Nadeau & Bengio 2003, Machine Learning 52:239).
+    the images' part is taken away. Trainings of different folds share images, so that they agree more than by chance,
+    and the seeds show less spread than new training images would: with J of K folds tested the seeds' part is
+    multiplied by 1 + J/(K - 1) (Nadeau & Bengio 2003, Machine Learning 52:239). Test images are in one fold each and
+    need no such factor.
 
     Args:
         mean, seeds, images, seed_variance, seed_freedom: see ``SymmetricContrast``.
@@ -40,12 +42,12 @@ class RotatedContrast(SymmetricContrast):
 
     @property
     def overlap(self) -> float:
-        """Factor of the images' part."""
+        """Factor of the seeds' part."""
         return 1 + self.num_tested_folds / (self.folds - 1)
 
     def half_width(self, alpha: float) -> float:
-        between = stdtrit(self.seed_freedom, 1 - alpha / 2) ** 2
-        within = self.overlap * stdtrit(self.image_freedom, 1 - alpha / 2) ** 2
+        between = self.overlap * stdtrit(self.seed_freedom, 1 - alpha / 2) ** 2
+        within = stdtrit(self.image_freedom, 1 - alpha / 2) ** 2
         seed_part = max(self.seed_variance - self.image_part_of_seeds, 0.0) / self.seeds
         return float(np.sqrt(between * seed_part + within * self.image_variance))
 

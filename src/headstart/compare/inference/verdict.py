@@ -108,6 +108,23 @@ class Verdict:
         )
 
     @property
+    def open_pairs(self) -> list[ArmPair]:
+        """The declared contrast where it is open, and the most accurate unbeaten arm with each other unbeaten one."""
+        pairs = []
+        if self.declared_pair and self.is_first_better is None and not self.is_within_margin:
+            pairs.append(self.declared_pair)
+        if len(self.unbeaten) > 1 and not self.is_tie:
+            best, *others = self.unbeaten
+            pairs += [(best, other) for other in others if {best, other} not in map(set, pairs)]
+        return pairs
+
+    @property
+    def is_futile(self) -> bool:
+        """Whether the sweep ended before its last look, since more seeds are unlikely to decide what is open."""
+        ended = bool(self.looks) and self.next_look is None and self.looks[-1] != self.table.schedule[-1]
+        return ended and bool(self.open_pairs)
+
+    @property
     def has_small_lead(self) -> bool:
         """Whether the one unbeaten arm leads some other arm by less than the margin."""
         if len(self.unbeaten) != 1:

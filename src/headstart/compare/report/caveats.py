@@ -134,6 +134,8 @@ def _describe_table_caveats(verdict: Verdict) -> list[str]:
 def _describe_missing_contrast(verdict: Verdict) -> list[str]:
     """Describes why the declared contrast has no answer, where no excluded arm is the reason."""
     arms = {name: verdict.table.find_arms(name) for name in verdict.declared_contrast}
+    if verdict.table.lacks_arms:
+        return []  # it will have one
     if verdict.declared_contrast == DEFAULT_CONTRAST and not any(arms.values()):
         return []  # the default contrast, which nobody asked for
     no_answer = f"{' against '.join(arms)} has no answer"

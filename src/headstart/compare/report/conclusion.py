@@ -17,6 +17,8 @@ from headstart.compare.report.recommendations import NextStep, recommend_next_st
 from headstart.compare.summary_table import summarize_arms
 from headstart.reporting.formats import format_percent, format_points, join_with_and
 
+LEAST_SAVING = 0.1  # of the seconds of a training, that are worth a word
+
 
 @dataclass(frozen=True)
 class Conclusion:
@@ -73,7 +75,8 @@ def conclude_verdict(verdict: Verdict, analysis: SweepAnalysis, seconds: Mapping
     """
     place = verdict.table.data, verdict.table.labels_per_class
     if reason := text.missing_verdict_reason(verdict):
-        return Conclusion(*place, f"No verdict: {reason}.", f"no verdict: {reason}")
+        next_step = recommend_next_step(verdict, analysis.runs) if verdict.next_look else None
+        return Conclusion(*place, f"No verdict: {reason}.", f"no verdict: {reason}", next_step=next_step)
     arm = choose_unbeaten_arm(verdict, {arm: seconds.get(arm, math.inf) for arm in verdict.unbeaten})
     accuracy = _format_accuracy(verdict, arm, analysis)
     if len(verdict.unbeaten) == 1 or verdict.is_tie:
@@ -83,10 +86,10 @@ def conclude_verdict(verdict: Verdict, analysis: SweepAnalysis, seconds: Mapping
         next_step = recommend_next_step(verdict, analysis.runs) if is_asked else None
         return Conclusion(*place, sentence, f"use {arm}, {accuracy}", arm, is_clear=True, next_step=next_step)
     sentences = [
-        f"No clear winner yet. {_describe_candidates(verdict, arm, analysis, seconds)}.",
+        f"{_describe_openness(verdict)}. {_describe_candidates(verdict, arm, analysis, seconds)}.",
         *([f"{gain}."] if (gain := _describe_declared_gain(verdict)) else []),
     ]
-    brief = f"no clear winner yet; best so far: {arm}, {accuracy}"
+    brief = f"no clear winner{'' if verdict.is_futile else ' yet'}; best so far: {arm}, {accuracy}"
     return Conclusion(*place, " ".join(sentences), brief, arm, next_step=recommend_next_step(verdict, analysis.runs))
 
 
@@ -126,10 +129,18 @@ def _find_scratch_arms(verdict: Verdict, runs: list[LoadedRun]) -> list[str]:
     return [arm for arm in verdict.table.correct if arm not in pretrained]
 
 
+def _describe_openness(verdict: Verdict) -> str:
+    if not verdict.is_futile:
+        return "No clear winner yet"
+    return f"No clear winner: more trainings are unlikely to tell {join_with_and(verdict.unbeaten)} apart"
+
+
 def _describe_candidates(verdict: Verdict, best: str, analysis: SweepAnalysis, seconds: Mapping[str, float]) -> str:
-    """Describes the most accurate and the cheapest of the unbeaten arms."""
+    """Describes the most accurate and the cheapest of the unbeaten arms, where that saves something."""
     cheapest = min(verdict.unbeaten, key=lambda arm: seconds.get(arm, math.inf))
     accuracy = _format_accuracy(verdict, best, analysis)
+    if cheapest != best and best in seconds and seconds[cheapest] > (1 - LEAST_SAVING) * seconds[best]:
+        return f"Best so far: {best}, {accuracy}{_describe_cost(best, seconds)}"
     if cheapest == best:
         return f"Best so far and cheapest: {best}, {accuracy}{_describe_cost(best, seconds)}"
     score = f"{format_percent(verdict.score(cheapest))} %"

@@ -86,7 +86,7 @@ def _describe_need(verdict: Verdict, conclusion: Conclusion, step: NextStep | No
     if step:
         return "Not for this choice: the command at the top comes first"
     if is_out_of_reach(verdict):
-        return "Ten times as many would not decide this"
+        return "Even four times as many would not decide this"  # MAX_GROWTH
     return "Not for this choice" if conclusion.is_clear else "Not clear from these runs"
 
 

@@ -18,7 +18,7 @@ from headstart.runs.sweep_file import SweepCommand
 
 FIRST_SEEDS = 5  # where one seed does not show the spread between trainings
 MAX_SEEDS = 20  # in all
-MAX_GROWTH = 10  # nobody takes more than ten times the images for a comparison
+MAX_GROWTH = 4  # nobody takes more than four times the images for a comparison
 OVERLAP = 1 + SUGGESTED_FOLDS / (SUGGESTED_FOLDS - 1)  # by which folds widen the images' part (Nadeau & Bengio 2003)
 
 
@@ -34,6 +34,7 @@ class NextStep:
         command: that does it; None: a person takes images.
         seconds: estimated duration of the command (s), by the finished runs.
         minutes: the same in whole minutes, at least one.
+        is_least: whether that is too short, since an arm has no finished run yet.
         images: number of additional test images.
         chance: of a decision, if the true difference is the observed one; None where it is not known.
 
@@ -48,6 +49,7 @@ class NextStep:
     command: str | None = None
     seconds: float | None = None
     minutes: int | None = None
+    is_least: bool = False
     images: float | None = None
     chance: float | None = None
 
@@ -61,7 +63,7 @@ def recommend_next_step(verdict: Verdict, runs: SweepRuns) -> NextStep | None:
         runs: of the sweep.
     """
     command = _find_command(verdict, runs)
-    pairs = _list_open_pairs(verdict)
+    pairs = verdict.open_pairs
     if pairs and command and (missing := sum(state.missing for state in find_unfinished_sweeps(runs))):
         seconds = missing * _sum_seconds(command, runs) / len(command.runs)
         return _build_command_step("missing", (), command.command, seconds, command)
@@ -95,26 +97,17 @@ def _recommend_next_look(
         and run.directory not in ended
     ]
     seconds = _sum_seconds(replace(command, runs=tuple(left)), runs)
-    return _build_command_step("look", pairs[0] if pairs else (), command.command, seconds, command)
+    is_least = not {(run.arm_key, run.labels_per_class) for run in left} <= _measure_seconds(runs).keys()
+    pair = pairs[0] if pairs else ()
+    return _build_command_step("look", pair, command.command, seconds, command, is_least=is_least)
 
 
 def is_out_of_reach(verdict: Verdict) -> bool:
-    """Whether ten times the test images decide no open pair of arms that could be decided."""
-    samples = {pair: required_sample_size(replace(verdict, declared_pair=pair)) for pair in _list_open_pairs(verdict)}
+    """Whether ``MAX_GROWTH`` times the test images decide no open pair of arms that could be decided."""
+    samples = {pair: required_sample_size(replace(verdict, declared_pair=pair)) for pair in verdict.open_pairs}
     return bool(samples) and all(
         sample and not _recommend_images(verdict, pair, sample) for pair, sample in samples.items()
     )
-
-
-def _list_open_pairs(verdict: Verdict) -> list[ArmPair]:
-    """Lists the declared contrast where it is open, and the most accurate unbeaten arm with each other one."""
-    pairs = []
-    if verdict.declared_pair and verdict.is_first_better is None and not verdict.is_within_margin:
-        pairs.append(verdict.declared_pair)
-    if len(verdict.unbeaten) > 1 and not verdict.is_tie:
-        best, *others = verdict.unbeaten
-        pairs += [(best, other) for other in others if {best, other} not in map(set, pairs)]
-    return pairs
 
 
 def _find_command(verdict: Verdict, runs: SweepRuns) -> SweepCommand | None:
@@ -125,7 +118,8 @@ def _find_command(verdict: Verdict, runs: SweepRuns) -> SweepCommand | None:
         for run in runs.finished
         if (run.data_set, run.result.labels_per_class) == (table.data, table.labels_per_class)
     ]
-    arms = {run.result.arm_key for run in budget_runs if run.arm in table.correct}
+    compared = table.correct or table.models  # before the first look none is compared
+    arms = {run.result.arm_key for run in budget_runs if run.arm in compared}
     commands = [command for sweep_commands in runs.commands.values() for command in sweep_commands]
     for command in sorted(commands, key=lambda command: command.started, reverse=True):
         planned = {run.arm_key for run in command.runs if run.labels_per_class == table.labels_per_class}
@@ -184,26 +178,33 @@ def _build_command_step(
     seconds: float,
     command: SweepCommand,
     chance: float | None = None,
+    is_least: bool = False,
 ) -> NextStep:
     seconds = seconds / max(command.workers, 1)
     minutes = max(1, round(seconds / 60))
-    sentence = f"run `{typed}` ({text.describe_next_step(minutes, pair)})"
-    return NextStep(kind, sentence, pair, typed, seconds, minutes, chance=chance)
+    sentence = f"run `{typed}` ({text.describe_next_step(minutes, pair, is_least)})"
+    return NextStep(kind, sentence, pair, typed, seconds, minutes, is_least, chance=chance)
 
 
 def _sum_seconds(command: SweepCommand, runs: SweepRuns, seed: int | None = None) -> float:
     """Sums the seconds of the planned runs of a seed, or of all; each by the finished runs of its arm and budget, else
     by all finished ones."""
-    measured: dict[tuple[str, int | None], list[float]] = {}
-    for run in runs.finished:
-        if (seconds := run.result.cost.get("seconds_in_all")) is not None:
-            measured.setdefault((run.result.arm_key, run.result.labels_per_class), []).append(seconds)
+    measured = _measure_seconds(runs)
     overall = mean([seconds for values in measured.values() for seconds in values] or [0.0])
     return sum(
         mean(measured.get((run.arm_key, run.labels_per_class), [overall]))
         for run in command.runs
         if seed is None or run.seed == seed
     )
+
+
+def _measure_seconds(runs: SweepRuns) -> dict[tuple[str, int | None], list[float]]:
+    """The seconds of the finished runs, by key of the arm and budget."""
+    measured: dict[tuple[str, int | None], list[float]] = {}
+    for run in runs.finished:
+        if (seconds := run.result.cost.get("seconds_in_all")) is not None:
+            measured.setdefault((run.result.arm_key, run.result.labels_per_class), []).append(seconds)
+    return measured
 
 
 def _has_test_part(runs: SweepRuns, data: str) -> bool:

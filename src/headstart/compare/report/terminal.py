@@ -71,7 +71,7 @@ def _format_budget(conclusion: Conclusion) -> str:
 
 def _print_next_step(step: NextStep | None) -> None:
     if step and step.command:
-        _print_text(f"Next ({text.describe_next_step(step.minutes or 1, step.arms)}):")
+        _print_text(f"Next ({text.describe_next_step(step.minutes or 1, step.arms, step.is_least)}):")
         command = wrap_command(escape_control_characters(step.command), TEXT_WIDTH - 2)
         print(textwrap.indent(command, "  "))
     elif step:

@@ -1,0 +1,93 @@
+"""Whether further seeds could decide."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from headstart.compare.inference.correctness import CorrectnessTable
+from headstart.compare.inference.futility import LEAST_CHANCE, chance_of_decision, is_futile
+from headstart.compare.inference.looks import plan_looks
+from headstart.compare.inference.verdict import compute_verdict
+
+SCHEDULE = plan_looks(20)
+PAIR = ("finetune", "scratch_backbone")
+
+
+def judge_second_look(table):
+    return replace(compute_verdict(table, 0.05 * SCHEDULE[1].share), looks=SCHEDULE[:2])
+
+
+@pytest.fixture
+def judge():
+    """The verdict at the second look of two arms with these accuracies.
+
+    ``luck``: the standard deviation between trainings; ``alike``: whether each training gives the same predictions.
+    """
+
+    def of_arms(first, second, images=200, luck=0.0, alike=False, rotates=False, rng=0):
+        draw = np.random.default_rng(rng)
+        correct = {}
+        for arm, accuracy in zip(PAIR, (first, second), strict=True):
+            shares = accuracy + luck * draw.normal(size=(5, 1))
+            rows = (draw.random((5, images)) < shares).astype(float)
+            rows = np.repeat(rows[:1], 5, axis=0) if alike else rows
+            correct[arm] = np.where(np.arange(images) % 5 == np.arange(5)[:, None], rows, np.nan) if rotates else rows
+        table = CorrectnessTable(
+            "flowers",
+            None,
+            tuple(range(5)),
+            correct,
+            {arm: arm for arm in PAIR},
+            np.arange(images) % 2,
+            folds=5 if rotates else 1,
+            rotates=rotates,
+            schedule=SCHEDULE,
+        )
+        return judge_second_look(table)
+
+    return of_arms
+
+
+@pytest.mark.parametrize("rotates", [False, True])
+def test_chance_grows_with_the_gap(judge, rotates):
+    gaps = (0.0, 0.04, 0.1)
+    chances = [
+        np.mean([chance_of_decision(judge(0.7 + gap, 0.7, luck=0.04, rotates=rotates, rng=rng), PAIR, SCHEDULE[-1])
+                 for rng in range(30)])
+        for gap in gaps
+    ]  # fmt: skip
+    assert 0 <= chances[0] < chances[1] < chances[2] <= 1
+
+
+def test_images_are_no_hope(judge):
+    """Trainings that are alike say the same of the same images, however many there are; those that differ do not."""
+    alike, different = judge(0.72, 0.7, alike=True), judge(0.72, 0.7, luck=0.1)
+    assert (
+        not alike.beaten_by and chance_of_decision(alike, PAIR, SCHEDULE[-1]) < 0.01 and is_futile(alike, SCHEDULE[-1])
+    )
+    assert chance_of_decision(different, PAIR, SCHEDULE[-1]) > LEAST_CHANCE and not is_futile(different, SCHEDULE[-1])
+
+
+def test_a_tie_is_a_decision(judge):
+    many, few = (judge(0.9, 0.9, images=images) for images in (6000, 600))
+    assert chance_of_decision(many, PAIR, SCHEDULE[-1]) > 0.5 > chance_of_decision(few, PAIR, SCHEDULE[-1])
+
+
+def test_is_as_frequent_as_foretold():
+    """Where the true gap varies widely, the chance after five seeds is the share that twenty seeds decide."""
+    draw, outcomes = np.random.default_rng(3), []
+    for _ in range(300):
+        gap, images = draw.uniform(-0.2, 0.2), 200
+        correct = {
+            arm: (draw.random((20, images)) < accuracy + 0.05 * draw.normal(size=(20, 1))).astype(float)
+            for arm, accuracy in zip(PAIR, (0.6 + gap / 2, 0.6 - gap / 2), strict=True)
+        }
+        names = {arm: arm for arm in PAIR}
+        table = CorrectnessTable("flowers", None, tuple(range(20)), correct, names, np.arange(images) % 2)
+        early = replace(table, seeds=tuple(range(5)), correct={arm: rows[:5] for arm, rows in correct.items()})
+        chance = chance_of_decision(judge_second_look(early), PAIR, SCHEDULE[-1])
+        outcomes.append((chance, bool(compute_verdict(table, 0.05 * SCHEDULE[-1].share).beaten_by)))
+    chances, decided = np.array(outcomes).T
+    assert abs(chances.mean() - decided.mean()) < 0.05
+    assert decided[chances < LEAST_CHANCE].mean() < 0.15 and decided[chances > 0.9].mean() > 0.85
