@@ -156,10 +156,9 @@ def describe_frozen_loss(verdict: Verdict) -> str | None:
 
 
 def describe_next_step(minutes: int, arms: Sequence[str], is_least: bool = False) -> str:
-    """``about 13 minutes, to decide between finetune and frozen``; ``more than`` where the time of an arm is not known."""
-    return f"{'more than' if is_least else 'about'} {pluralize(minutes, 'minute')}" + (
-        f", to decide between {join_with_and(arms)}" if arms else ""
-    )
+    """``about 13 minutes, to decide between finetune and frozen``; ``more than`` where an arm's time is not known."""
+    duration = f"{'more than' if is_least else 'about'} {pluralize(minutes, 'minute')}"
+    return duration + (f", to decide between {join_with_and(arms)}" if arms else "")
 
 
 def describe_crossovers(verdicts: Sequence[Verdict]) -> list[str]:
