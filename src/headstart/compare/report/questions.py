@@ -64,7 +64,7 @@ def _answer_finetuning(verdict: Verdict, seconds: Mapping[str, float]) -> Questi
     elif values["high"] <= verdict.margin:
         answer = f"No: it gains at most {format_points(max(values['high'], 0.0))} over {frozen}"
     else:
-        answer = f"Not clear yet: {difference} over {frozen}"
+        answer = f"{'Not clear yet' if values['difference'] > 0 else 'No sign of it'}: {difference} over {frozen}"
     cost = ""
     if tuned in seconds and frozen in seconds:
         cost = f"; a training takes {seconds[tuned]:,.1f} s instead of {seconds[frozen]:,.1f} s"
