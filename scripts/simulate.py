@@ -55,8 +55,8 @@ TABLES: dict[str, tuple[str, list[str], Callable[[int], list[list[str]]]]] = {
         measure_balanced_coverage,
     ),
     "folds": (
-        "Five seeds: coverage of one 95 % interval (and half its width in points)",
-        ["images", "labels/class", "luck", "five folds", "uncorrected", "rotating", "one split"],
+        "Five seeds, or 20: coverage of one 95 % interval (and half its width in points)",
+        ["images", "labels/class", "luck", "five folds", "uncorrected", "rotating", "20 rotate", "one split"],
         measure_folds_coverage,
     ),
 }

@@ -40,11 +40,12 @@ class TestCache:
         assert f"{tmp_path / 'pixels'}: cannot be deleted" in capsys.readouterr().err
 
     @pytest.mark.parametrize("verb", ["list", "clear"])
-    def test_refuses_a_cache_that_is_a_file(self, tmp_path, monkeypatch, capsys, verb):
+    @pytest.mark.parametrize("folder", ["notes.txt", "notes.txt/cache"])
+    def test_refuses_a_cache_that_is_a_file(self, tmp_path, monkeypatch, capsys, verb, folder):
         (tmp_path / "notes.txt").touch()
-        monkeypatch.setenv("HEADSTART_CACHE", str(tmp_path / "notes.txt"))
+        monkeypatch.setenv("HEADSTART_CACHE", str(tmp_path / folder))
         assert run_cli(["cache", verb]) == 1
-        assert "notes.txt: this is a file; give a folder" in capsys.readouterr().err
+        assert "notes.txt: this is a file; name a folder" in capsys.readouterr().err
 
     def test_a_cleared_cache_changes_no_byte(self, filled_cache, command, images, tmp_path):
         run_cli(["cache", "clear"])

@@ -21,10 +21,11 @@ def resolve_cache_dir() -> Path:
     """The cache folder, there or not yet.
 
     Raises:
-        HeadstartError: ``HEADSTART_CACHE`` is a file.
+        HeadstartError: the folder, or one above it, is a file.
     """
-    if (folder := cache_dir()).is_file():
-        raise HeadstartError(f"HEADSTART_CACHE={folder}: this is a file; give a folder")
+    folder = cache_dir().absolute()
+    if file := next((path for path in (folder, *folder.parents) if path.is_file()), None):
+        raise HeadstartError(f"{file}: this is a file; name a folder for the cache by HEADSTART_CACHE=FOLDER")
     return folder
 
 

@@ -1,7 +1,10 @@
 """The difference of two arms and its uncertainty."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from scipy.special import stdtrit
 from scipy.stats import binomtest
 
 from headstart.compare.inference.contrast import compute_contrast, contrast_interval
@@ -125,7 +128,19 @@ class TestRotatedContrast:
         assert contrast.seed_variance == pytest.approx(1 / 32)
         assert contrast.image_part_of_seeds == pytest.approx((1 / 12 + 1 / 16) / 2)
         assert contrast.image_variance == pytest.approx((1 / 12 + 1 / 16) / 4)
-        assert contrast.overlap == 1 + 2 / 1
+
+    @pytest.mark.parametrize(("seeds", "factor"), [(3, 1 + 3 / 4), (5, 1 + 5 / 4), (20, 1 + 20 / 4)])
+    def test_widens_the_seeds_part_for_shared_training_images(self, seeds, factor):
+        contrast = compute_contrast(self.rotate(draw_differences(seeds, 500, spread=0.3)), folds=5)
+        seed_part = (contrast.seed_variance - contrast.image_part_of_seeds) / seeds
+        within, between = (stdtrit(freedom, 0.975) ** 2 for freedom in (contrast.image_freedom, contrast.seed_freedom))
+        expected = within * contrast.image_variance + between * factor * seed_part
+        assert contrast.half_width(0.05) ** 2 == pytest.approx(expected) and seed_part > contrast.image_variance
+
+    def test_counts_a_part_of_the_seeds_where_few_show_none(self):
+        contrast = replace(compute_contrast(self.rotate(draw_differences(3, 500)), folds=5), seed_variance=0.0)
+        images_alone = contrast.image_variance * stdtrit(contrast.image_freedom, 0.975) ** 2
+        assert contrast.half_width(0.05) ** 2 == pytest.approx(images_alone * (1 + 0.5 * (2 / 2) ** 0.5))
 
     def test_gains_little_from_testing_images_again(self):
         differences = np.tile(draw_differences(1, 200), (10, 1))  # trainings that agree

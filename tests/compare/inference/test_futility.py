@@ -8,6 +8,7 @@ import pytest
 from headstart.compare.inference.correctness import CorrectnessTable
 from headstart.compare.inference.futility import LEAST_CHANCE, chance_of_decision, is_futile
 from headstart.compare.inference.looks import plan_looks
+from headstart.compare.inference.power import predict_precision
 from headstart.compare.inference.verdict import compute_verdict
 
 SCHEDULE = plan_looks(20)
@@ -72,6 +73,32 @@ def test_images_are_no_hope(judge):
 def test_a_tie_is_a_decision(judge):
     many, few = (judge(0.9, 0.9, images=images) for images in (6000, 600))
     assert chance_of_decision(many, PAIR, SCHEDULE[-1]) > 0.5 > chance_of_decision(few, PAIR, SCHEDULE[-1])
+
+
+def test_counts_each_two_of_the_arms_in_the_running(judge):
+    """Two arms that resemble each other can be decided where neither is against a third."""
+    verdict = judge(0.72, 0.7, alike=True)
+    draw = np.random.default_rng(1)
+    third = (draw.random((5, 200)) < 0.75 + 0.1 * draw.normal(size=(5, 1))).astype(float)
+    other = np.where(draw.random((5, 200)) < 0.02, 0, third)
+    names = {arm: arm for arm in (*PAIR, "knn", "linear_probe")}
+    arms = verdict.table.correct | {"knn": third, "linear_probe": other}
+    verdict = judge_second_look(replace(verdict.table, correct=arms, models=names))
+    last = SCHEDULE[-1]
+    assert {"knn", "linear_probe"} <= set(verdict.unbeaten) and verdict.unbeaten[0] == "knn"
+    assert chance_of_decision(verdict, ("knn", "linear_probe"), last) > LEAST_CHANCE and not is_futile(verdict, last)
+
+
+def test_waits_for_five_seeds(judge):
+    alike = judge(0.72, 0.7, alike=True)
+    assert is_futile(alike, SCHEDULE[-1]) and not is_futile(replace(alike, looks=SCHEDULE[:1]), SCHEDULE[-1])
+
+
+@pytest.mark.parametrize("rotates", [False, True])
+def test_foretells_the_interval_of_as_many_seeds(judge, rotates):
+    contrast = judge(0.75, 0.7, luck=0.1, rotates=rotates).contrasts[PAIR]
+    half, _ = predict_precision(contrast, contrast.images, contrast.seeds, 0.01)
+    assert half == pytest.approx(contrast.half_widths(0.01)[0], rel=0.02)
 
 
 def test_is_as_frequent_as_foretold():

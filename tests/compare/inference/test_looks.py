@@ -34,9 +34,10 @@ def keep_rows(table, **rows):
 
 
 class TestPlanLooks:
-    @pytest.mark.parametrize("max_seeds", [1, 2, 3, 4, 5, 8, 13, 20, 50])
+    @pytest.mark.parametrize("max_seeds", [1, 2, 3, 4, 5, 8, 13, 20, 21, 50])
     def test_spends_the_level_by_the_last_seed(self, max_seeds):
         looks = plan_looks(max_seeds)
+        assert all(look.share > 0 for look in looks)
         assert sum(look.share for look in looks) == pytest.approx(1) and looks[-1].seeds == max_seeds
         assert all(earlier.seeds < later.seeds for earlier, later in pairwise(looks))
 
@@ -129,7 +130,9 @@ class TestTakeLooks:
         table = draw_table(images=150, scratch_backbone=0.7, finetune=0.7)
         same = {arm: np.repeat(rows[:1], 20, axis=0) for arm, rows in table.correct.items()}  # each training is alike
         state = take_looks(replace(table, correct=same), 0.05, Comparison())
-        assert state.next_look is None and state.verdict.looks == table.schedule[:1] and state.verdict.is_futile
+        assert state.next_look is None and state.verdict.looks == table.schedule[:2] and state.verdict.is_futile
+        again = take_looks(replace(table, correct=same, schedule=plan_looks(40)), 0.05, Comparison())
+        assert again.verdict.looks == table.schedule[:2] and again.verdict.contrasts == state.verdict.contrasts
 
     def test_is_not_futile_where_the_order_is_known_or_a_look_is_left(self):
         decided = take_looks(draw_table(**CLEAR), 0.05, Comparison()).verdict

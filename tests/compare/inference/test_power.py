@@ -45,6 +45,13 @@ class TestMinimumDetectableDifference:
         assert minimum_detectable_difference(240, 5, 1, folds=5, rotates=True) < one_split
         assert minimum_detectable_difference(240, 5, 1, folds=5) < one_split
 
+    def test_counts_training_images_that_folds_share(self):
+        one_split, rotating = (
+            minimum_detectable_difference(100_000, 20, 1, spread=0.1, folds=folds, rotates=folds > 1)
+            for folds in (1, 5)
+        )
+        assert rotating > 1.7 * one_split  # the spread is nearly all there is: its factor is the root of 1 + 20/4
+
     def test_is_detected_with_the_promised_power(self):
         draw, spread, is_detected = np.random.default_rng(0), 0.04, []
         gap = minimum_detectable_difference(150, 5, 1, spread=spread, discordance=0.4, arms=2)

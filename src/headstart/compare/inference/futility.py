@@ -1,6 +1,7 @@
 """Whether more seeds could still decide between two arms: a sweep need not train what can change no answer."""
 
 import math
+from itertools import combinations
 
 from scipy.special import ndtr
 
@@ -11,11 +12,16 @@ from headstart.compare.inference.verdict import Verdict
 from headstart.runs.sweep_file import Look
 
 LEAST_CHANCE = 0.1  # of a decision, below which training goes on no more
+LEAST_SEEDS = 5  # that foretell: three show too little of the spread between trainings
 
 
 def is_futile(verdict: Verdict, last: Look) -> bool:
-    """Whether no open pair of arms has a chance of ``LEAST_CHANCE`` to be decided by the last look of a schedule."""
-    return all(chance_of_decision(verdict, pair, last) < LEAST_CHANCE for pair in verdict.open_pairs)
+    """Whether no open pair of arms has a chance of ``LEAST_CHANCE`` to be decided by the last look of a schedule: the
+    declared contrast, and each two of the unbeaten arms. False before ``LEAST_SEEDS`` seeds."""
+    if verdict.looks[-1].seeds < LEAST_SEEDS:
+        return False
+    pairs = {*verdict.open_pairs, *combinations(verdict.unbeaten, 2)}
+    return all(chance_of_decision(verdict, pair, last) < LEAST_CHANCE for pair in pairs)
 
 
 def chance_of_decision(verdict: Verdict, pair: ArmPair, look: Look) -> float:
@@ -31,8 +37,8 @@ def chance_of_decision(verdict: Verdict, pair: ArmPair, look: Look) -> float:
         look: the later one.
     """
     contrast = verdict.contrasts[pair]
-    if isinstance(contrast, McNemarContrast):
-        return 1.0  # of one seed, which does not tell
+    if isinstance(contrast, McNemarContrast) or contrast.seeds < 2:
+        return 1.0  # one seed does not tell
     growth = look.share / verdict.looks[-1].share
     half, error = predict_precision(contrast, contrast.images, look.seeds, growth * verdict.levels[pair])
     _, error_now = predict_precision(contrast, contrast.images, contrast.seeds, verdict.levels[pair])

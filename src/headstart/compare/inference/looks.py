@@ -39,7 +39,7 @@ def plan_looks(max_seeds: int) -> tuple[Look, ...]:
         >>> [look.seeds for look in plan_looks(10)]
         [3, 5, 8, 10]
     """
-    earlier = [look for look in LOOKS if look.seeds < max_seeds]
+    earlier = [look for look in LOOKS[:-1] if look.seeds < max_seeds]
     return (*earlier, Look(max_seeds, round(1 - sum(look.share for look in earlier), 10)))
 
 
@@ -83,7 +83,7 @@ def take_looks(table: CorrectnessTable, alpha: float, comparison: Comparison) ->
         stopped = () if _is_over(verdict) else _arms_to_stop(verdict)
         dropped |= {arm: look.seeds for arm in stopped if arm not in dropped}
         verdict = replace(verdict, dropped=dict(dropped))
-        if _is_over(verdict) or is_futile(verdict, table.schedule[-1]):
+        if _is_over(verdict) or (look != table.schedule[-1] and is_futile(verdict, table.schedule[-1])):
             break
     return LookState(verdict, (), None)
 

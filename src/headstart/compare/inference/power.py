@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.optimize import brentq
-from scipy.special import ndtri, stdtrit
+from scipy.special import ndtri
 
 from headstart.compare.declaration import DEFAULT_LEVEL
 from headstart.compare.inference.crossed_contrast import CrossedContrast, howe_half_width
 from headstart.compare.inference.mcnemar import McNemarContrast
 from headstart.compare.inference.moderation import PRIOR_SHARE
-from headstart.compare.inference.rotated_contrast import RotatedContrast
+from headstart.compare.inference.rotated_contrast import RotatedContrast, overlap_factor, rotated_half_width
 from headstart.compare.inference.symmetric_contrast import minimum_half_width
 from headstart.compare.inference.verdict import Verdict
 
@@ -86,11 +86,8 @@ def minimum_detectable_difference(
         image_variance = persistent / tested + residual / (seeds * images_of_seed)
         image_part = discordance / images_of_seed
         seed_part = np.maximum(sample_mean_square(spread**2 + image_part, freedom) - image_part, 0.0)
-        overlap = 1 + min(seeds, folds) / (folds - 1)
-        half = np.sqrt(
-            overlap * stdtrit(freedom, 1 - alpha / 2) ** 2 * seed_part / seeds
-            + stdtrit(tested - 1, 1 - alpha / 2) ** 2 * image_variance
-        )
+        seed_part = overlap_factor(seeds, folds) * seed_part / seeds
+        half = rotated_half_width(seed_part, image_variance, freedom, tested - 1, alpha)
         error = math.sqrt(spread**2 / seeds + image_variance)
     else:
         tested = images
@@ -179,11 +176,8 @@ def _predict_rotated(
     repeated, repeated_so_far = (_variance_by_repeats(number / contrast.folds) for number in (seeds, contrast.seeds))
     image_variance = contrast.image_variance * contrast.images / tested * repeated / repeated_so_far
     freedom = (seeds - 1) * contrast.seed_freedom / (contrast.seeds - 1)
-    overlap = 1 + min(seeds, contrast.folds) / (contrast.folds - 1)
-    half = math.sqrt(
-        overlap * float(stdtrit(freedom, 1 - alpha / 2)) ** 2 * between / seeds
-        + float(stdtrit(tested - 1, 1 - alpha / 2)) ** 2 * image_variance
-    )
+    seed_part = overlap_factor(seeds, contrast.folds) * between / seeds
+    half = float(rotated_half_width(seed_part, image_variance, freedom, tested - 1, alpha))
     return half, tested, between / seeds + image_variance
 
 

@@ -9,6 +9,8 @@ from scipy.special import stdtrit
 from headstart.compare.inference.crossed_contrast import CrossedContrast, compute_crossed_contrast
 from headstart.compare.inference.symmetric_contrast import SymmetricContrast
 
+LEAST_SEED_PART = 0.5  # standard errors of the variance between seeds, were there no part of the seeds
+
 
 @dataclass(frozen=True)
 class RotatedContrast(SymmetricContrast):
@@ -16,9 +18,9 @@ class RotatedContrast(SymmetricContrast):
 
     The images' part of the variance is estimated within folds. The seeds' part is what is left between the seeds once
     the images' part is taken away. Trainings of different folds share images, so that they agree more than by chance,
-    and the seeds show less spread than new training images would: with J of K folds tested the seeds' part is
-    multiplied by 1 + J/(K - 1) (Nadeau & Bengio 2003, Machine Learning 52:239). Test images are in one fold each and
-    need no such factor.
+    and the seeds show less spread than new training images would: with K folds the seeds' part of the variance of a
+    mean of S seeds is multiplied by 1 + S/(K - 1), which puts 1/S + n_test/n_train in the place of 1/S (Nadeau & Bengio
+    2003, Machine Learning 52:239). Test images are in one fold each and need no such factor.
 
     Args:
         mean, seeds, images, seed_variance, seed_freedom: see ``SymmetricContrast``.
@@ -26,7 +28,6 @@ class RotatedContrast(SymmetricContrast):
         image_variance: variance of the mean from the images alone.
         image_freedom: its degrees of freedom.
         folds: number of folds, K.
-        num_tested_folds: those that were tested, J.
 
     Example:
         >>> table = np.array([[1.0, 0, 1, np.nan, np.nan, np.nan], [np.nan, np.nan, np.nan, 1, 0, 0]])
@@ -38,18 +39,30 @@ class RotatedContrast(SymmetricContrast):
     image_variance: float
     image_freedom: float
     folds: int
-    num_tested_folds: int
-
-    @property
-    def overlap(self) -> float:
-        """Factor of the seeds' part."""
-        return 1 + self.num_tested_folds / (self.folds - 1)
 
     def half_width(self, alpha: float) -> float:
-        between = self.overlap * stdtrit(self.seed_freedom, 1 - alpha / 2) ** 2
-        within = stdtrit(self.image_freedom, 1 - alpha / 2) ** 2
         seed_part = max(self.seed_variance - self.image_part_of_seeds, 0.0) / self.seeds
-        return float(np.sqrt(between * seed_part + within * self.image_variance))
+        seed_part *= overlap_factor(self.seeds, self.folds)
+        half = rotated_half_width(seed_part, self.image_variance, self.seed_freedom, self.image_freedom, alpha)
+        return float(half)
+
+
+def overlap_factor(seeds: float, folds: int) -> float:
+    """What multiplies the seeds' part of the variance of a mean, since folds share training images."""
+    return 1 + seeds / (folds - 1)
+
+
+def rotated_half_width(seed_part, image_part, seed_freedom, image_freedom, alpha):
+    """Computes half the width of the 1 - ``alpha`` interval of a mean from both parts of its variance, which may be
+    arrays.
+
+    Each part has the t quantile of its own degrees of freedom (Howe 1974, J. Am. Statist. Assoc. 69:789). Of few seeds
+    the seeds' part is often estimated as none where there is one. It counts at least as half a standard error of what
+    the images alone leave between seeds; with that, three seeds keep the level (docs/error_rates.md).
+    """
+    between, within = (stdtrit(freedom, 1 - alpha / 2) ** 2 for freedom in (seed_freedom, image_freedom))
+    unseen = LEAST_SEED_PART * np.sqrt(2 / seed_freedom) * image_part
+    return np.sqrt(within * image_part + np.maximum(between * seed_part, within * unseen))
 
 
 def compute_rotated_contrast(
@@ -96,5 +109,4 @@ def compute_rotated_contrast(
         image_variance=image_variance,
         image_freedom=images - len(of_fold),
         folds=folds,
-        num_tested_folds=len(of_fold),
     )

@@ -89,7 +89,7 @@ def conclude_verdict(verdict: Verdict, analysis: SweepAnalysis, seconds: Mapping
         f"{_describe_openness(verdict)}. {_describe_candidates(verdict, arm, analysis, seconds)}.",
         *([f"{gain}."] if (gain := _describe_declared_gain(verdict)) else []),
     ]
-    brief = f"no clear winner{'' if verdict.is_futile else ' yet'}; best so far: {arm}, {accuracy}"
+    brief = f"no clear winner{'; best' if verdict.is_futile else ' yet; best so far'}: {arm}, {accuracy}"
     return Conclusion(*place, " ".join(sentences), brief, arm, next_step=recommend_next_step(verdict, analysis.runs))
 
 
@@ -138,14 +138,14 @@ def _describe_openness(verdict: Verdict) -> str:
 def _describe_candidates(verdict: Verdict, best: str, analysis: SweepAnalysis, seconds: Mapping[str, float]) -> str:
     """Describes the most accurate and the cheapest of the unbeaten arms, where that saves something."""
     cheapest = min(verdict.unbeaten, key=lambda arm: seconds.get(arm, math.inf))
-    accuracy = _format_accuracy(verdict, best, analysis)
+    accuracy, word = _format_accuracy(verdict, best, analysis), "Best" if verdict.is_futile else "Best so far"
     if cheapest != best and best in seconds and seconds[cheapest] > (1 - LEAST_SAVING) * seconds[best]:
-        return f"Best so far: {best}, {accuracy}{_describe_cost(best, seconds)}"
+        return f"{word}: {best}, {accuracy}{_describe_cost(best, seconds)}"
     if cheapest == best:
-        return f"Best so far and cheapest: {best}, {accuracy}{_describe_cost(best, seconds)}"
+        return f"{word} and cheapest: {best}, {accuracy}{_describe_cost(best, seconds)}"
     score = f"{format_percent(verdict.score(cheapest))} %"
     cost = f" (a training takes {seconds[cheapest]:,.1f} s, not {seconds[best]:,.1f} s)" if best in seconds else ""
-    return f"Best so far: {best}, {accuracy}. Cheapest: {cheapest}, {score}{cost}"
+    return f"{word}: {best}, {accuracy}. Cheapest: {cheapest}, {score}{cost}"
 
 
 def _describe_cost(arm: str, seconds: Mapping[str, float]) -> str:

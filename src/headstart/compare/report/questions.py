@@ -64,7 +64,9 @@ def _answer_finetuning(verdict: Verdict, seconds: Mapping[str, float]) -> Questi
     elif values["high"] <= verdict.margin:
         answer = f"No: it gains at most {format_points(max(values['high'], 0.0))} over {frozen}"
     else:
-        answer = f"{'Not clear yet' if values['difference'] > 0 else 'No sign of it'}: {difference} over {frozen}"
+        is_gain = values["difference"] > 0
+        answer = text.describe_open_answer(verdict).capitalize() if is_gain else "No sign of it"
+        answer = f"{answer}: {difference} over {frozen}"
     cost = ""
     if tuned in seconds and frozen in seconds:
         cost = f"; a training takes {seconds[tuned]:,.1f} s instead of {seconds[frozen]:,.1f} s"

@@ -85,11 +85,16 @@ def describe_declared_answer(verdict: Verdict) -> str:
         verb = "was" if len(excluded) == 1 else "were"
         return f"no answer: {join_with_and(excluded)} {verb} refused" if excluded else "no answer"
     if verdict.is_first_better is None:
-        return "the same within the margin" if verdict.is_within_margin else "not clear yet"
+        return "the same within the margin" if verdict.is_within_margin else describe_open_answer(verdict)
     worse = "no, it hurt" if is_about_pretraining(verdict) else "no, it is worse"
     return ("yes" if verdict.is_first_better else worse) + (
         ", by less than the margin" if verdict.is_within_margin else ""
     )
+
+
+def describe_open_answer(verdict: Verdict) -> str:
+    """``not clear yet``; where more seeds are unlikely to make it clear, ``not clear``."""
+    return "not clear" if verdict.is_futile else "not clear yet"
 
 
 def is_about_pretraining(verdict: Verdict) -> bool:
