@@ -84,7 +84,7 @@ def measure_false_answers(sweeps: int, accuracy: tuple[float, ...]) -> list[list
     rows = [
         [
             name,
-            f"{100 * spread:.0f}",
+            f"{100 * spread:g}",
             *(
                 f"{_count_false(sweeps, procedure, generator, accuracy, spread):.1%}"
                 for procedure in PROCEDURES.values()
@@ -98,7 +98,7 @@ def measure_false_answers(sweeps: int, accuracy: tuple[float, ...]) -> list[list
             _count_false(sweeps, judge_patients(seeds), draw_normal, accuracy, spread) for seeds in (3, 5, MAX_SEEDS)
         ]
         three, five, looks = (f"{rate:.1%}" for rate in rates)
-        rows.append([f"{PATIENTS} patients", f"{100 * spread:.0f}", three, five, "", "", looks, ""])
+        rows.append([f"{PATIENTS} patients", f"{100 * spread:g}", three, five, "", "", looks, ""])
     return rows
 
 
