@@ -47,6 +47,11 @@ class TestRefitAndPrint:
         assert model.identity == own.identity and own.command == f"headstart refit {sweep}"
         assert model.command == f"headstart refit {sweep} --out {tmp_path / 'model'}"
 
+    def test_has_a_card_with_the_modules_that_it_needs(self, refit, tmp_path, capsys):
+        sweep, _, _, _ = refit
+        assert main.run_cli(["refit", str(sweep), "--out", str(tmp_path / "model"), "--import", "json"]) == 0
+        assert read_finished_refit(tmp_path / "model").command.endswith("--import=json")
+
     def test_refuses_in_one_line(self, refit, capsys):
         _, folder, _, _ = refit
         assert main.run_cli(["refit", str(folder)]) == 1

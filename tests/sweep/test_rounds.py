@@ -6,9 +6,10 @@ from itertools import product
 import numpy as np
 import pytest
 
+from headstart.compare.inference.analysis import analyze_sweep
 from headstart.compare.inference.looks import plan_looks
 from headstart.runs.predictions import write_predictions
-from headstart.runs.result import RunResult, write_result
+from headstart.runs.result import RunResult, read_result, write_result
 from headstart.runs.sweep_file import PlannedRun, SweepCommand, append_sweep_command
 from headstart.sweep.plan import SweepPlan
 from headstart.sweep.rounds import iterate_rounds, list_next_jobs
@@ -101,6 +102,17 @@ class TestIterateRounds:
         train(tmp_path, list_next_jobs(plan)[:1])
         rounds = iterate_rounds(plan)
         assert next(rounds) and next(rounds, None) is None
+
+    def test_end_where_more_seeds_are_unlikely_to_decide(self, tmp_path):
+        equal = plan_race(tmp_path, max_seeds=20, arms=("finetune", "scratch_backbone"))
+        for jobs in iterate_rounds(equal):
+            train(tmp_path, [(replace(run, seed=0), words) for run, words in jobs], dict.fromkeys(ACCURACY, 0.7))
+            for run, _ in jobs:  # each training is alike
+                result = read_result(tmp_path / run.directory)
+                write_result(tmp_path / run.directory, replace(result, seed=run.seed))
+        assert len(list(tmp_path.glob("finetune-*"))) == 5
+        (verdict,) = analyze_sweep(tmp_path).verdicts
+        assert verdict.is_futile and verdict.next_look is None and not list_next_jobs(equal)
 
     def test_end_at_the_last_look_where_nothing_is_decided(self, tmp_path):
         plan = plan_race(tmp_path, max_seeds=5)

@@ -1,7 +1,10 @@
 """How long the rest of a sweep takes."""
 
+from dataclasses import replace
+
 import pytest
 
+from headstart.compare.inference.looks import plan_looks
 from headstart.runs.result import RunResult, write_result
 from headstart.runs.sweep_file import PlannedRun, SweepCommand
 from headstart.training.context import estimate_seconds_left
@@ -37,6 +40,12 @@ class TestEstimateSecondsLeft:
         directory, command, finish = sweep
         finish("fast0", 2.0)
         assert estimate_seconds_left(directory, command, 4) == 2.0 / 2
+
+    def test_counts_all_others_where_a_sweep_has_looks(self, sweep):
+        directory, command, finish = sweep
+        finish("fast0", 2.0)
+        with_looks = replace(command, looks=plan_looks(3))  # a round does not train in the order of the plan
+        assert estimate_seconds_left(directory, with_looks, 4) == 4 * 2.0 / 2
 
     def test_is_none_left_in_the_last_run(self, sweep):
         directory, command, finish = sweep

@@ -57,7 +57,8 @@ class TestConcludeVerdicts:
         table = replace(verdict.table, schedule=plan_looks(20))
         ended = replace(verdict, table=table, looks=plan_looks(20)[:1])
         (conclusion,) = conclude_verdicts(replace(analysis, verdicts=[ended]))
-        assert "more trainings are unlikely to tell" in conclusion.text and "yet" not in conclusion.text
+        assert "more trainings are unlikely to tell" in conclusion.text
+        assert "yet" not in conclusion.text + conclusion.brief and "so far" not in conclusion.text + conclusion.brief
         (waiting,) = conclude_verdicts(replace(analysis, verdicts=[replace(ended, next_look=plan_looks(20)[1])]))
         assert "No clear winner yet" in waiting.text
 

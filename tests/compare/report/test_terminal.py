@@ -3,6 +3,8 @@
 import pytest
 
 from headstart.compare.inference.analysis import analyze_sweep
+from headstart.compare.inference.looks import plan_looks
+from headstart.compare.report.content import write_report
 from headstart.compare.report.terminal import print_analysis, print_conclusions
 
 
@@ -55,6 +57,27 @@ class TestEndOfSweep:
         fake_run("frozen", 0)
         lines = print_end(fake_run("finetune", 1).parent)
         assert any(line.startswith("No verdict: its arms share no seed") for line in lines)
+
+
+class TestBeforeTheFirstLook:
+    """An interrupted sweep with looks."""
+
+    def interrupt(self, fake_run, fake_command, missing_run):
+        sweep = fake_run("scratch_cnn", 0).parent
+        pending = [missing_run(arm, seed) for arm in ("lenet", "frozen") for seed in range(3)]
+        fake_command(sweep, [fake_run("lenet", 0), *sweep.glob("scratch_cnn*"), *pending[1:]], looks=plan_looks(20))
+        return sweep
+
+    def test_ends_with_the_command_and_its_least_duration(self, fake_run, fake_command, missing_run, capsys):
+        sweep = self.interrupt(fake_run, fake_command, missing_run)
+        print_conclusions(analyze_sweep(sweep), sweep)
+        printed = capsys.readouterr().out
+        assert "the first look is after 3 seeds" in printed and "Next (more than 1 minute" in printed
+        assert "more than 1 minute" in write_report(sweep).read_text(encoding="utf-8")
+
+    def test_says_nothing_of_arms_that_will_train(self, fake_run, fake_command, missing_run, capsys):
+        print_analysis(analyze_sweep(self.interrupt(fake_run, fake_command, missing_run)))
+        assert "has no answer" not in capsys.readouterr().out
 
 
 class TestIntervals:
