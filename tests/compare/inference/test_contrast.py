@@ -140,7 +140,7 @@ class TestRotatedContrast:
     def test_counts_a_part_of_the_seeds_where_few_show_none(self):
         contrast = replace(compute_contrast(self.rotate(draw_differences(3, 500)), folds=5), seed_variance=0.0)
         images_alone = contrast.image_variance * stdtrit(contrast.image_freedom, 0.975) ** 2
-        assert contrast.half_width(0.05) ** 2 == pytest.approx(images_alone * (1 + 0.5 * (2 / 2) ** 0.5))
+        assert contrast.half_width(0.05) ** 2 == pytest.approx(images_alone * (1 + (2 / 2) ** 0.5))
 
     def test_gains_little_from_testing_images_again(self):
         differences = np.tile(draw_differences(1, 200), (10, 1))  # trainings that agree

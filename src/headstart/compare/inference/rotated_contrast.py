@@ -9,7 +9,7 @@ from scipy.special import stdtrit
 from headstart.compare.inference.crossed_contrast import CrossedContrast, compute_crossed_contrast
 from headstart.compare.inference.symmetric_contrast import SymmetricContrast
 
-LEAST_SEED_PART = 0.5  # standard errors of the variance between seeds, were there no part of the seeds
+LEAST_SEED_PART = 1.0  # standard errors of the variance between seeds, were there no part of the seeds
 
 
 @dataclass(frozen=True)
