@@ -57,8 +57,8 @@ def rotated_half_width(seed_part, image_part, seed_freedom, image_freedom, alpha
     arrays.
 
     Each part has the t quantile of its own degrees of freedom (Howe 1974, J. Am. Statist. Assoc. 69:789). Of few seeds
-    the seeds' part is often estimated as none where there is one. It counts at least as half a standard error of what
-    the images alone leave between seeds; with that, three seeds keep the level (docs/error_rates.md).
+    the seeds' part is often estimated as none where there is one. It counts at least as one standard error of what
+    the images alone leave between seeds; with less, three seeds do not keep the level (docs/error_rates.md).
     """
     between, within = (stdtrit(freedom, 1 - alpha / 2) ** 2 for freedom in (seed_freedom, image_freedom))
     unseen = LEAST_SEED_PART * np.sqrt(2 / seed_freedom) * image_part
