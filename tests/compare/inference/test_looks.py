@@ -134,7 +134,7 @@ class TestTakeLooks:
         again = take_looks(replace(table, correct=same, schedule=plan_looks(40)), 0.05, Comparison())
         assert again.verdict.looks == table.schedule[:2] and again.verdict.contrasts == state.verdict.contrasts
 
-    def test_is_not_futile_where_the_order_is_known_or_a_look_is_left(self):
+    def test_is_not_futile_while_a_look_is_left(self):
         decided = take_looks(draw_table(**CLEAR), 0.05, Comparison()).verdict
         (waiting,) = compute_verdicts([keep_rows(draw_table(**EQUAL), **dict.fromkeys(EQUAL, 4))])
         assert waiting.next_look and not decided.is_futile and not waiting.is_futile

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from headstart.compare.collect.sweep_runs import LoadedRun, SweepRuns
+from headstart.compare.collect.test_images import TestImages
 from headstart.compare.inference.eligibility import (
     count_looks,
     count_planned_budgets,
@@ -16,7 +17,6 @@ from headstart.compare.inference.eligibility import (
     is_rotation,
 )
 from headstart.compare.inference.multiple_testing import ArmPair
-from headstart.compare.inference.test_images import TestImages
 from headstart.errors import HeadstartError
 from headstart.runs.predictions import Predictions, read_predictions
 from headstart.runs.result import RunResult
