@@ -6,6 +6,7 @@ from PIL import Image
 from sklearn.datasets import load_digits
 
 from headstart.data import Digits, paths
+from headstart.data.digits import find_stranger
 from headstart.errors import HeadstartError
 
 
@@ -69,3 +70,18 @@ def test_outside_a_clone_they_lie_in_the_cache(tmp_path, monkeypatch):
 def test_square_images_are_not_resized_in_another_way(resize):
     with pytest.raises(HeadstartError, match=f"data.resize={resize}: "):
         Digits(resize=resize)
+
+
+@pytest.mark.parametrize("name", ["ants/1.jpg", "3/IMG_1.jpg", "10/0001.png"])
+def test_images_of_others_are_refused(tmp_path, name):
+    path = tmp_path / "pictures" / name
+    path.parent.mkdir(parents=True)
+    Image.new("L", (8, 8)).save(path)
+    with pytest.raises(HeadstartError, match="none of scikit-learn's digits"):
+        Digits(root=str(tmp_path / "pictures")).prepare()
+
+
+def test_hidden_files_stay(root):
+    (root / ".DS_Store").touch()
+    (root / "3" / ".hidden").touch()
+    assert find_stranger(root) is None

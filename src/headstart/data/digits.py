@@ -1,5 +1,6 @@
 """scikit-learn's 1,797 real handwritten digits, written once as an image folder."""
 
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -44,6 +45,11 @@ class Digits(ImageFolder):
         except OSError as error:
             reason = error.strerror or error
             raise HeadstartError(f"{root}: the digits cannot be written here ({reason}); give a data.root") from error
+        if stranger := find_stranger(root):
+            raise HeadstartError(
+                f"data.root={root}: holds {stranger}, which is none of scikit-learn's digits; leave data.root out, or "
+                "name a folder that is not there yet"
+            )
 
     def _resolve_root(self) -> Path:
         self.prepare()
@@ -51,6 +57,15 @@ class Digits(ImageFolder):
 
     def _locate_root(self) -> Path:
         return expand_home(self.root) if self.root else paths.default_data_dir("digits")
+
+
+def find_stranger(root: Path) -> str | None:
+    """A file below ``root`` that :func:`write_digits` does not write; None where there is none. Hidden files may be."""
+    for path in sorted(root.rglob("*")):
+        name = path.relative_to(root).as_posix()
+        if not re.fullmatch(r"\d(/\d{4}\.png)?|.*(^|/)\..*", name):
+            return name
+    return None
 
 
 def write_digits(root: Path) -> None:
