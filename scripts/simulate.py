@@ -2,7 +2,7 @@
 
     python scripts/simulate.py [--sweeps 1000] [NAME …]
 
-The code that judges real sweeps judges them. Prints the tables of docs/simulations.md; all of them take an hour.
+The code that judges real sweeps judges them. Prints the tables of docs/error_rates.md; all of them take an hour.
 """
 
 import argparse
