@@ -3,13 +3,15 @@
 import errno
 import os
 import signal
+import threading
+import time
 
 import pytest
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
 from headstart.errors import HeadstartError
-from headstart.process import format_error, raise_on_sigterm, run_command
+from headstart.process import TimeLimitReached, format_error, limit_time, raise_on_sigterm, run_command
 from headstart.runs.checkpoint import resolve_checkpoint
 
 
@@ -58,6 +60,23 @@ class TestRunCommand:
     def test_prints_nothing_on_success(self, capsys):
         assert run_command("program", lambda: 3) == 3
         assert capsys.readouterr() == ("", "")
+
+
+class TestLimitTime:
+    def test_ends_a_wait_when_time_is_up(self):
+        before = signal.getsignal(signal.SIGALRM)
+        with pytest.raises(TimeLimitReached), limit_time(0.0):
+            assert threading.Event().wait(600)
+        assert signal.getsignal(signal.SIGALRM) == before
+
+    def test_ends_nothing_before(self):
+        with limit_time(time.time() + 600):
+            assert signal.getitimer(signal.ITIMER_REAL)[0] > 0
+        assert signal.getitimer(signal.ITIMER_REAL)[0] == 0
+
+    def test_without_a_limit_starts_no_timer(self):
+        with limit_time(None):
+            assert signal.getitimer(signal.ITIMER_REAL)[0] == 0
 
 
 class TestRaiseOnSigterm:

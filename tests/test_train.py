@@ -3,6 +3,8 @@
 import json
 import math
 import shutil
+import signal
+import threading
 
 import pandas as pd
 import pytest
@@ -331,10 +333,12 @@ class TestBudgets:
 class TestLooks:
     """A comparison without typed seeds trains until the order is known."""
 
-    def compare(self, command, images, *words):
+    def compare(self, command, images, *words, folder=None):
         options = ["data=folder", f"data.root={images}", "data.image_size=28", "data.folds=null"]
-        models = ["model=scratch_cnn,lenet", "trainer.max_epochs=1"]  # their epochs are tables
-        return command("experiment=compare", *options, *models, *words)
+        models = ["model=scratch_cnn,lenet"]
+        if not any(word.startswith("trainer.max_epochs=") for word in words):
+            models.append("trainer.max_epochs=1")  # their epochs are tables
+        return command("experiment=compare", *options, *models, *words, folder=folder)
 
     def test_go_on_until_the_last_seed(self, image_folder, command):
         images = image_folder(classes=2, per_class=16, size=28)
@@ -348,10 +352,33 @@ class TestLooks:
         images = image_folder(classes=2, per_class=16, size=28)
         words = ["compare.max_seeds=3"]
         short = self.compare(command, images, *words, "compare.minutes=1e-6")
-        assert short.code == 0 and "time is up" in short.err
-        assert len(list(iter_results(short.folder))) < 6
+        assert short.code == 0 and "time is up; no run came as far as a resume point" in short.err
+        assert not list(iter_results(short.folder))
         done = self.compare(command, images, *words)
         assert done.code == 0 and len(list(iter_results(done.folder))) == 6
+
+    def test_stop_a_training_in_its_middle_when_time_is_up(self, image_folder, command, monkeypatch, tmp_path):
+        images = image_folder(classes=2, per_class=16, size=28)
+        words = ["compare.max_seeds=2", "trainer.max_epochs=3", RESUME_POINTS, "hydra.launcher.workers=1"]
+        whole = self.compare(command, images, *words, folder=tmp_path / "whole")
+        save, saved = RunCheckpoint.save_resume_point, []
+
+        def save_and_wait(self, trainer):
+            save(self, trainer)
+            saved.append(trainer.current_epoch)
+            if len(saved) == 3:  # in the second run
+                signal.setitimer(signal.ITIMER_REAL, 1e-3)
+                threading.Event().wait(600)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(RunCheckpoint, "save_resume_point", save_and_wait)
+            short = self.compare(command, images, *words, "compare.minutes=10", folder=tmp_path / "short")
+        assert short.code == 0 and "compare.minutes=10: time is up; the same command goes on" in short.err
+        assert len(list(iter_results(short.folder))) == 1
+        done = self.compare(command, images, *words, "compare.minutes=10", folder=tmp_path / "short")
+        assert done.code == 0 and "going on after epoch 1" in done.err
+        metrics = [{r.name: result.metrics for r, result in iter_results(c.folder)} for c in (whole, done)]
+        assert metrics[0] == metrics[1] and len(metrics[0]) == 4
 
 
 class TestTestPart:

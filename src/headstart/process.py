@@ -5,6 +5,7 @@ import logging
 import os
 import signal
 import sys
+import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -70,6 +71,33 @@ def raise_on_sigterm() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+class TimeLimitReached(BaseException):
+    """Raised within :func:`limit_time`; like Ctrl-C no Exception, so that nothing takes it for the failure of a run."""
+
+
+@contextmanager
+def limit_time(stop_at: float | None) -> Iterator[None]:
+    """Raises :class:`TimeLimitReached` at a time, whatever the main thread does or waits for then.
+
+    Args:
+        stop_at: in seconds since 1970; None, or on Windows: never.
+    """
+    if stop_at is None or not hasattr(signal, "setitimer"):
+        yield
+        return
+
+    def handle_signal(*_: object) -> NoReturn:
+        raise TimeLimitReached
+
+    before = signal.signal(signal.SIGALRM, handle_signal)
+    signal.setitimer(signal.ITIMER_REAL, max(stop_at - time.time(), 1e-3))
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 def run_command(program: str, command: Callable[[], int], resume_hint: str = RESUME_HINT) -> int:

@@ -1,16 +1,19 @@
 """Which checkpoint of a sweep is the one to use."""
 
 from dataclasses import replace
+from itertools import product
 
 import numpy as np
 import pytest
 
 from headstart.cli import main
 from headstart.compare.best_checkpoint import find_best_checkpoint
+from headstart.compare.inference.looks import plan_looks
 from headstart.errors import HeadstartError
 from headstart.runs.predictions import write_predictions
 from headstart.runs.result import RunResult, read_result, write_result
 from headstart.runs.run_directory import best_checkpoint_path
+from headstart.runs.sweep_file import PlannedRun, SweepCommand, append_sweep_command
 
 IMAGES = 200
 
@@ -53,6 +56,16 @@ class TestSelectArm:
         best = find_best_checkpoint(sweep)
         assert best.path == best_checkpoint_path(sweep / "finetune-photos-20-1")
         assert best.reason.startswith("finetune at 20 labels per class: unbeaten") and "90.0%" in best.reason
+
+    def test_takes_none_before_the_first_look(self, fake_checkpoint):
+        sweep = fake_checkpoint("frozen", 0, 150)
+        runs = tuple(
+            PlannedRun(f"{arm}-photos-5-{seed}", f"{arm}-photos-5-{seed}", arm, {}, "photos", 5, seed)
+            for seed, arm in product(range(3), ("frozen", "finetune"))
+        )
+        append_sweep_command(sweep, SweepCommand("race", "2026-11-30", runs, {}, looks=plan_looks(3)))
+        with pytest.raises(HeadstartError, match="of frozen alone a run has ended; the same command goes on"):
+            find_best_checkpoint(sweep)
 
     def test_takes_the_most_accurate_of_undecided_arms(self, fake_checkpoint):
         for seed in range(3):

@@ -68,11 +68,11 @@ class TestIterateRounds:
         train(tmp_path, first)
         assert len(names(next(rounds))) == 4 * 3 - 2
 
-    def test_begin_a_seed_with_the_longest_training(self, tmp_path):
+    def test_train_each_arm_once_and_then_the_longest_first(self, tmp_path):
         plan = plan_race(tmp_path)
         train(tmp_path, list_next_jobs(plan)[:2])
-        (second, third) = ([f"{arm}-{seed}" for arm in reversed(ACCURACY)] for seed in (1, 2))
-        assert names(next(iterate_rounds(plan))) == ["scratch_backbone-0", "finetune-0", *second, *third]
+        later = [f"{arm}-{seed}" for arm in reversed(ACCURACY) for seed in (1, 2)]
+        assert names(next(iterate_rounds(plan))) == ["scratch_backbone-0", "finetune-0", *later]
 
     def test_leave_out_arms_that_are_beaten(self, tmp_path):
         plan, trained = plan_race(tmp_path), []
@@ -112,7 +112,7 @@ class TestIterateRounds:
                 write_result(tmp_path / run.directory, replace(result, seed=run.seed))
         assert len(list(tmp_path.glob("finetune-*"))) == 5
         (verdict,) = analyze_sweep(tmp_path).verdicts
-        assert verdict.is_futile and verdict.next_look is None and not list_next_jobs(equal)
+        assert verdict.stopped_for_futility and verdict.next_look is None and not list_next_jobs(equal)
 
     def test_end_at_the_last_look_where_nothing_is_decided(self, tmp_path):
         plan = plan_race(tmp_path, max_seeds=5)

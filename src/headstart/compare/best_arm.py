@@ -93,10 +93,13 @@ def _select_name(
 ) -> tuple[str, str]:
     """Returns the name of the arm and the reason for its selection."""
     excluded = verdict.table.exclusions if verdict else {}
-    if len(arms) == 1 and not arms.keys() & excluded.keys():
+    plans = [commands[-1] for commands in analysis.runs.commands.values() if commands]
+    waits = any(plan.looks and len(plan.arms) > 1 for plan in plans)
+    if len(arms) == 1 and not waits and not arms.keys() & excluded.keys():
         return next(iter(arms)), "no other arm there is fit to be compared" if excluded else "the only arm there"
     if verdict is None:
-        raise HeadstartError(f"no verdict at {budget}: {analysis.error}")
+        reason = analysis.error or f"of {join_with_and(list(arms))} alone a run has ended; the same command goes on"
+        raise HeadstartError(f"no verdict at {budget}: {reason}")
     unbeaten = [arm for arm in verdict.unbeaten if arm in arms]
     if verdict.table.error or not unbeaten:
         reasons = f" ({'; '.join(excluded.values())})" if excluded else ""

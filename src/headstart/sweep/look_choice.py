@@ -37,7 +37,7 @@ def choose_looks(command: ComposedCommand, num_arms: int) -> tuple[Look, ...]:
 
 
 def choose_minutes(command: ComposedCommand, looks: tuple[Look, ...]) -> float | None:
-    """The minutes after which no run of a sweep begins any more; None: no limit.
+    """The minutes after which a sweep ends, and the same command goes on; None: no limit.
 
     A limit that an experiment sets is meant for looks: seeds that are given have one only where it is typed.
 

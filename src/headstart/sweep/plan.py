@@ -1,5 +1,6 @@
 """What a sweep will do: its runs, their overrides and what is known before training. Torch-free."""
 
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -42,12 +43,13 @@ class SweepPlan:
         finished: names of the run directories that hold a finished result.
         axes: number of values of each swept key.
         seconds_per_run: measured on the finished runs, else estimated (s).
-        minutes: after which no run begins any more; None: no limit.
+        minutes: after which the sweep ends, and the same command goes on; None: no limit.
         audit_configs: a configuration of each folder of images, with all labels.
         test_sizes: of each data set.
         auto_reasons: what ``auto`` stands for, and the figure that decided, a line for each data set.
         left_out_budgets: budgets that fit the data and cannot be tuned, since no image validates.
         has_other_comparison: whether finished runs declared another comparison.
+        started: when it was planned, in seconds since 1970.
 
     Example:
         >>> SweepPlan(Path("runs/sweep"), SweepCommand("headstart-train -m", "", (), {})).num_pending
@@ -66,6 +68,12 @@ class SweepPlan:
     auto_reasons: tuple[str, ...] = ()
     left_out_budgets: tuple[int, ...] = ()
     has_other_comparison: bool = False
+    started: float = field(default_factory=time.time)
+
+    @property
+    def stop_at(self) -> float | None:
+        """When the sweep ends, in seconds since 1970; None: no limit."""
+        return self.started + 60 * self.minutes if self.minutes else None
 
     @property
     def num_runs(self) -> int:

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import statistics
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -107,6 +108,7 @@ def plan_sweep(command: ComposedCommand) -> SweepPlan:
     Raises:
         HeadstartError: settings or images are wrong, or a budget does not fit the images.
     """
+    started = time.time()
     check_command(command)
     clear_source_cache()
     check_config(command.config, command.overrides)
@@ -195,6 +197,7 @@ def plan_sweep(command: ComposedCommand) -> SweepPlan:
         auto_reasons=list_auto_reasons(planned_arms),
         left_out_budgets=left_out,
         has_other_comparison=any(result.compare not in ({}, comparison) for result in finished.values()),
+        started=started,
     )
 
 

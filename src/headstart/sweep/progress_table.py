@@ -2,6 +2,7 @@
 
 import math
 import sys
+import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -46,6 +47,8 @@ def print_progress(plan: "SweepPlan") -> None:
     looks = [budget.state.next_look for budget in progress if budget.state.next_look]
     if looks:
         left = estimate_seconds_left(plan.directory, plan.command, -1)
+        if left is not None and plan.stop_at is not None:
+            left = min(left, max(plan.stop_at - time.time(), 0.0))
         duration = f"; at most {format_duration(left)} left" if left else ""
         print(f"next look at {min(look.seeds for look in looks)} seeds{duration}", file=sys.stderr)
 

@@ -32,7 +32,7 @@ def iterate_rounds(plan: SweepPlan) -> Iterator[list[Job]]:
     # Equal to the round before where none has ended: time is up, or another process has them.
     while (jobs := list_next_jobs(plan)) and jobs != previous:
         print_progress(plan)
-        yield _sort_longest_first(jobs)
+        yield _sort_jobs(jobs, plan.command.arms)
         previous = jobs
 
 
@@ -46,13 +46,12 @@ def list_next_jobs(plan: SweepPlan) -> list[Job]:
     ]
 
 
-def _sort_longest_first(jobs: list[Job]) -> list[Job]:
-    """Sorts by seed, and in a seed the last arms first: a round that ended with a long training would keep a core
-    waiting. The arms of ``experiment=compare`` begin with the cheapest."""
-    ranks = {seed: rank for rank, seed in enumerate(dict.fromkeys(run.seed for run, _ in jobs))}
-    ordered = jobs[::-1]
-    ordered.sort(key=lambda job: ranks[job[0].seed])
-    return ordered
+def _sort_jobs(jobs: list[Job], arms: tuple[str, ...]) -> list[Job]:
+    """Sorts the first seed before the others, so that each arm soon has a figure, and the last arms before the others:
+    a round that ended with a long training would keep a core waiting. The arms of ``experiment=compare`` begin with the
+    cheapest."""
+    first_seed = jobs[0][0].seed
+    return sorted(jobs, key=lambda job: (job[0].seed != first_seed, -arms.index(job[0].arm_key)))
 
 
 def find_next_seeds(plan: SweepPlan) -> dict[Cell, tuple[int, ...]]:

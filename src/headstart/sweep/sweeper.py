@@ -16,7 +16,7 @@ from headstart.config.compose import compose_command
 from headstart.config.data_module import load_source
 from headstart.file_names import quote_for_shell
 from headstart.files import write_json
-from headstart.process import run_command
+from headstart.process import TimeLimitReached, limit_time, run_command
 from headstart.reporting.console import escape_control_characters
 from headstart.reporting.finding_kinds import FINDING_KINDS
 from headstart.runs import run_directory
@@ -47,7 +47,6 @@ def run_sweep(hydra_context: HydraContext, task_function: TaskFunction, config: 
     overrides = [*config.hydra.overrides.hydra, *config.hydra.overrides.task]
     command = compose_command(["-m", *overrides, "--config-name", config.hydra.job.config_name])
     assert command is not None
-    start = time.time()
     plan = plan_sweep(command)
     print_plan(plan)
     if plan.num_pending:
@@ -60,21 +59,36 @@ def run_sweep(hydra_context: HydraContext, task_function: TaskFunction, config: 
     launcher = Plugins.instance().instantiate_launcher(
         hydra_context=hydra_context, task_function=task_function, config=config
     )
-    stop_at = start + 60 * plan.minutes if plan.minutes else None
-    launcher.stop_at = stop_at  # type: ignore[attr-defined]  # LocalLauncher reads it; with others, a round ends first
+    launcher.stop_at = plan.stop_at  # type: ignore[attr-defined]  # LocalLauncher shows it as time left
     returns: list[JobReturn] = []
-    for jobs in iterate_rounds(plan):
-        round_returns = launcher.launch([overrides for _, overrides in jobs], initial_job_idx=len(returns))
-        for (run, _), job in zip(jobs, round_returns, strict=True):
-            if job.status == JobStatus.FAILED:
-                write_failure(plan.directory, run.directory, job._return_value)
-        returns += round_returns
-        if stop_at and time.time() >= stop_at:
-            print(f"compare.minutes={plan.minutes:g}: time is up; the same command goes on", file=sys.stderr)
-            break
+    try:
+        with limit_time(plan.stop_at):
+            for jobs in iterate_rounds(plan):
+                round_returns = launcher.launch([overrides for _, overrides in jobs], initial_job_idx=len(returns))
+                for (run, _), job in zip(jobs, round_returns, strict=True):
+                    if job.status == JobStatus.FAILED:
+                        write_failure(plan.directory, run.directory, job._return_value)
+                returns += round_returns
+                if plan.stop_at and time.time() >= plan.stop_at:  # on Windows, where no timer rings
+                    raise TimeLimitReached
+    except TimeLimitReached:
+        print(f"compare.minutes={plan.minutes:g}: time is up; {_describe_next_command(plan)}", file=sys.stderr)
     if code := finish_sweep(plan):
         raise SystemExit(code)
     return returns
+
+
+def _describe_next_command(plan: SweepPlan) -> str:
+    """What the same command does next: it goes on where a run has come to an end or to a resume point in this time."""
+    directories = [plan.directory / run.directory for run in plan.command.runs]
+    files = [
+        path
+        for directory in directories
+        for path in (directory / run_directory.RESULT_FILE, run_directory.last_checkpoint_path(directory))
+    ]
+    if any(path.is_file() and path.stat().st_mtime >= plan.started for path in files):
+        return "the same command goes on"
+    return "no run came as far as a resume point, and the same command would begin anew; give more minutes"
 
 
 def audit_sources(plan: SweepPlan) -> None:

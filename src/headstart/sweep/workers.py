@@ -5,7 +5,6 @@ import os
 import pickle
 import signal
 import threading
-import time
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing.process import BaseProcess
@@ -34,7 +33,7 @@ class JobRunner:
         config: the configuration of the sweep.
         jobs: the overrides of each job.
         first_number: number of the first job.
-        stop_at: when no job begins any more, in seconds since 1970; None: never.
+        stop_at: when the sweep ends, in seconds since 1970; None: no limit. The jobs show it as time left.
 
     Example:
         >>> JobRunner(context, task, config, [("seed=0",), ("seed=1",)]).run(0, wait=True)  # doctest: +SKIP
@@ -61,15 +60,14 @@ class JobRunner:
         for index, overrides in enumerate(self.jobs):
             if index in skip:
                 continue
-            if self.stop_at is not None and time.time() >= self.stop_at:
-                break
             config = self.hydra_context.config_loader.load_sweep_config(self.config, list(overrides))
             sweep, name = Path(config.hydra.sweep.dir), str(config.hydra.sweep.subdir)
             directory = sweep / name
             if read_result(directory):
                 continue
-            with open_dict(config):
+            with open_dict(config), open_dict(config.hydra.launcher):
                 config.hydra.job.id = config.hydra.job.num = self.first_number + index
+                config.hydra.launcher.stop_at = self.stop_at
             with try_lock(directory, wait) as is_locked:
                 if is_locked and not read_result(directory):
                     job = returns[index] = run_job(

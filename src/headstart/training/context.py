@@ -21,6 +21,7 @@ class RunContext:
         wait_for_lock: whether to wait for another process that trains the run; if not, the run is refused.
         position: which run of the sweep it is, ``"[3/12] "``; empty for a single run.
         seconds_left: estimated seconds for the later runs of the sweep; None if unknown.
+        stop_at: when the sweep ends at the latest, in seconds since 1970; None: no limit.
         threads: torch threads on the CPU; None: torch's default.
 
     Example:
@@ -32,6 +33,7 @@ class RunContext:
     wait_for_lock: bool = False
     position: str = ""
     seconds_left: float | None = None
+    stop_at: float | None = None
     threads: int | None = None
 
     @classmethod
@@ -51,6 +53,7 @@ class RunContext:
             wait_for_lock=True,
             position=f"[{index + 1}/{'at most ' if command.looks else ''}{len(command.runs)}] ",
             seconds_left=estimate_seconds_left(sweep, command, index),
+            stop_at=hydra.launcher.get("stop_at"),
             threads=hydra.launcher.get("threads") or command.threads,
         )
 

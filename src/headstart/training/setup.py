@@ -79,6 +79,7 @@ def build_training_setup(
             "title": title,
             "num_images": len(source.split.train),
             "seconds_left": context.seconds_left,
+            "stop_at": context.stop_at,
         },
     )
     quiet_lightning()

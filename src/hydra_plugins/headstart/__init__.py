@@ -56,7 +56,7 @@ class HeadstartSweeper(Sweeper):
 class LocalLauncher(Launcher):
     """Trains the runs in processes of this machine; processes of other commands may share the sweep.
 
-    The attribute ``stop_at``, which the sweeper sets, says when no run begins any more, in seconds since 1970.
+    The attribute ``stop_at``, which the sweeper sets, says when the sweep ends, in seconds since 1970.
     """
 
     def __init__(self, workers: int | None, threads: int | None) -> None:

@@ -10,6 +10,7 @@ from headstart.compare.collect.sweep_runs import collect_runs
 from headstart.compare.inference.analysis import analyze_sweep
 from headstart.compare.inference.correctness import build_correctness_tables
 from headstart.compare.inference.looks import plan_looks
+from headstart.compare.report.caveats import describe_verdict_caveats
 from headstart.compare.report.terminal import print_analysis
 from headstart.runs.predictions import write_predictions
 from headstart.runs.result import RunResult, write_result
@@ -182,6 +183,23 @@ class TestRotation:
         append_sweep_command(sweep, plan)
         (table,) = build_tables(sweep)
         assert not table.rotates and not table.seeds
+
+    def test_goes_on_in_a_sweep_that_tested_all_folds(self, fake_run):
+        arms, seeds = ("frozen", "finetune"), range(3)
+        for arm, seed, fold in product(arms, (0, 1), range(5)):
+            if fold != seed:
+                fake_run(arm, seed, fold=fold, folds=5, images=[f"{fold}-{i}.png" for i in range(200)])
+        sweep = self.write_runs(fake_run, arms, seeds)
+        typed = tuple(plan_run(arm, seed, fold) for seed, fold, arm in product((0, 1), range(5), arms))
+        rotating = tuple(plan_run(arm, seed, seed) for seed, arm in product(seeds, arms))
+        append_sweep_command(sweep, SweepCommand("typed", "2026-11-29", typed, {}))
+        race = SweepCommand("race", "2026-11-30", rotating, {}, looks=plan_looks(3), rotates=True)
+        append_sweep_command(sweep, race)
+        (table,) = build_tables(sweep)
+        assert table.rotates and table.num_images == 600 and table.num_other_runs == 16
+        (verdict,) = analyze_sweep(sweep).verdicts
+        assert verdict.looks == race.looks
+        assert "left out: 16 runs of other folds" in " ".join(describe_verdict_caveats([verdict]))
 
     def test_is_judged(self, fake_run):
         self.write_runs(fake_run, ("frozen",))

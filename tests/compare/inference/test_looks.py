@@ -130,14 +130,16 @@ class TestTakeLooks:
         table = draw_table(images=150, scratch_backbone=0.7, finetune=0.7)
         same = {arm: np.repeat(rows[:1], 20, axis=0) for arm, rows in table.correct.items()}  # each training is alike
         state = take_looks(replace(table, correct=same), 0.05, Comparison())
-        assert state.next_look is None and state.verdict.looks == table.schedule[:2] and state.verdict.is_futile
+        assert (
+            state.next_look is None and state.verdict.looks == table.schedule[:2] and state.verdict.stopped_for_futility
+        )
         again = take_looks(replace(table, correct=same, schedule=plan_looks(40)), 0.05, Comparison())
         assert again.verdict.looks == table.schedule[:2] and again.verdict.contrasts == state.verdict.contrasts
 
     def test_is_not_futile_while_a_look_is_left(self):
         decided = take_looks(draw_table(**CLEAR), 0.05, Comparison()).verdict
         (waiting,) = compute_verdicts([keep_rows(draw_table(**EQUAL), **dict.fromkeys(EQUAL, 4))])
-        assert waiting.next_look and not decided.is_futile and not waiting.is_futile
+        assert waiting.next_look and not decided.stopped_for_futility and not waiting.stopped_for_futility
 
     def test_shows_intervals_that_agree_with_the_findings(self):
         for rng in range(15):

@@ -11,8 +11,8 @@ from headstart.training.callbacks import ProgressLine
 def read_lines(spec, loader, capsys):
     """A function that returns the lines of a run of two epochs with two batches each."""
 
-    def run(refresh_seconds=None, prepare=lambda line: None, seconds_left=600.0, **options):
-        line = ProgressLine("[1/3] scratch_cnn", 12, seconds_left, refresh_seconds)
+    def run(refresh_seconds=None, prepare=lambda line: None, seconds_left=600.0, stop_at=None, **options):
+        line = ProgressLine("[1/3] scratch_cnn", 12, seconds_left, stop_at, refresh_seconds)
         prepare(line)
         trainer = L.Trainer(
             max_epochs=2,
@@ -41,6 +41,10 @@ class TestProgressLine:
         assert len(between) == 4
         assert between[0].startswith("[1/3] scratch_cnn: epoch 1/2, ")
         assert " images/s, 10 min left" in between[-1]
+
+    def test_a_sweep_with_a_limit_has_no_more_time_left(self, read_lines):
+        _, *between, _ = read_lines(refresh_seconds=0.0, stop_at=0.0)
+        assert all(line.endswith(" images/s, 0 s left") for line in between)
 
     def test_says_where_the_time_is_that_of_the_run(self, read_lines):
         _, *between, _ = read_lines(refresh_seconds=0.0, seconds_left=None)

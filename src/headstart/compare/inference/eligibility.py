@@ -50,11 +50,13 @@ class BudgetPlan:
         looks: when the verdict is computed; empty: once, when all runs are there.
         seeds: in the order of the plan.
         arms: the key of each arm.
+        rotates: whether each seed s tests fold s mod K alone.
     """
 
     looks: tuple[Look, ...] = ()
     seeds: tuple[int, ...] = ()
     arms: tuple[str, ...] = ()
+    rotates: bool = False
 
 
 def find_plan(commands: Mapping[Path, Sequence[SweepCommand]], result: RunResult) -> BudgetPlan:
@@ -75,7 +77,8 @@ def find_plan(commands: Mapping[Path, Sequence[SweepCommand]], result: RunResult
             ]
             if planned:
                 seeds, arms = dict.fromkeys(run.seed for run in planned), dict.fromkeys(run.arm_key for run in planned)
-                plans.append(BudgetPlan(command.looks, tuple(seeds), tuple(arms)))
+                rotates = command.rotates and result.num_folds > 1
+                plans.append(BudgetPlan(command.looks, tuple(seeds), tuple(arms), rotates))
                 break
     return plans[0] if len(plans) == 1 else BudgetPlan()
 

@@ -119,7 +119,7 @@ class Verdict:
         return pairs
 
     @property
-    def is_futile(self) -> bool:
+    def stopped_for_futility(self) -> bool:
         """Whether the sweep ended before its last look, since more seeds are unlikely to decide what is open."""
         ended = bool(self.looks) and self.next_look is None and self.looks[-1] != self.table.schedule[-1]
         return ended and bool(self.open_pairs)

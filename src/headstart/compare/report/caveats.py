@@ -123,6 +123,9 @@ def _describe_table_caveats(verdict: Verdict) -> list[str]:
         f"{arm} predicts one class for all test images with {_format_seeds(seeds)}"
         for arm, seeds in table.constant_seeds.items()
     ]
+    if table.num_other_runs:
+        runs = pluralize(table.num_other_runs, "run")
+        clauses.append(f"left out: {runs} of other folds, since the last command lets each seed test one")
     if table.correct and table.tested_share < 1:
         clauses.append(f"the seeds tested {table.tested_share:.0%} of the images so far; five seeds test all")
     fewest = np.unique(table.labels, return_counts=True)[1].min(initial=MIN_IMAGES_OF_A_CLASS)

@@ -89,7 +89,7 @@ def conclude_verdict(verdict: Verdict, analysis: SweepAnalysis, seconds: Mapping
         f"{_describe_openness(verdict)}. {_describe_candidates(verdict, arm, analysis, seconds)}.",
         *([f"{gain}."] if (gain := _describe_declared_gain(verdict)) else []),
     ]
-    brief = f"no clear winner{'; best' if verdict.is_futile else ' yet; best so far'}: {arm}, {accuracy}"
+    brief = f"no clear winner{'; best' if verdict.stopped_for_futility else ' yet; best so far'}: {arm}, {accuracy}"
     return Conclusion(*place, " ".join(sentences), brief, arm, next_step=recommend_next_step(verdict, analysis.runs))
 
 
@@ -130,7 +130,7 @@ def _find_scratch_arms(verdict: Verdict, runs: list[LoadedRun]) -> list[str]:
 
 
 def _describe_openness(verdict: Verdict) -> str:
-    if not verdict.is_futile:
+    if not verdict.stopped_for_futility:
         return "No clear winner yet"
     return f"No clear winner: more trainings are unlikely to tell {join_with_and(verdict.unbeaten)} apart"
 
@@ -138,7 +138,10 @@ def _describe_openness(verdict: Verdict) -> str:
 def _describe_candidates(verdict: Verdict, best: str, analysis: SweepAnalysis, seconds: Mapping[str, float]) -> str:
     """Describes the most accurate and the cheapest of the unbeaten arms, where that saves something."""
     cheapest = min(verdict.unbeaten, key=lambda arm: seconds.get(arm, math.inf))
-    accuracy, word = _format_accuracy(verdict, best, analysis), "Best" if verdict.is_futile else "Best so far"
+    accuracy, word = (
+        _format_accuracy(verdict, best, analysis),
+        "Best" if verdict.stopped_for_futility else "Best so far",
+    )
     if cheapest != best and best in seconds and seconds[cheapest] > (1 - LEAST_SAVING) * seconds[best]:
         return f"{word}: {best}, {accuracy}{_describe_cost(best, seconds)}"
     if cheapest == best:

@@ -94,7 +94,7 @@ def describe_declared_answer(verdict: Verdict) -> str:
 
 def describe_open_answer(verdict: Verdict) -> str:
     """``not clear yet``; where more seeds are unlikely to make it clear, ``not clear``."""
-    return "not clear" if verdict.is_futile else "not clear yet"
+    return "not clear" if verdict.stopped_for_futility else "not clear yet"
 
 
 def is_about_pretraining(verdict: Verdict) -> bool:

@@ -25,6 +25,7 @@ class ProgressLine(ProgressBar):
         num_images: number of training images in an epoch.
         seconds_left: time that the other runs of the sweep will take (s), so that the line has the time of the whole
             sweep; None if unknown: then it is that of the run, and says so.
+        stop_at: when the sweep ends at the latest, in seconds since 1970; None: no limit.
         refresh_seconds: time between two updates (s); None: 0.2 in a terminal, 60 in a file.
 
     Example:
@@ -32,10 +33,15 @@ class ProgressLine(ProgressBar):
     """
 
     def __init__(
-        self, title: str, num_images: int, seconds_left: float | None = None, refresh_seconds: float | None = None
+        self,
+        title: str,
+        num_images: int,
+        seconds_left: float | None = None,
+        stop_at: float | None = None,
+        refresh_seconds: float | None = None,
     ) -> None:
         super().__init__()
-        self.title, self.num_images, self.seconds_left = title, num_images, seconds_left
+        self.title, self.num_images, self.seconds_left, self.stop_at = title, num_images, seconds_left, stop_at
         self.console = Console(stderr=True, highlight=False)
         if refresh_seconds is None:
             refresh_seconds = TERMINAL_REFRESH_SECONDS if self.console.is_terminal else FILE_REFRESH_SECONDS
@@ -71,6 +77,8 @@ class ProgressLine(ProgressBar):
             speed = self._num_images_done / max(now - (self._start_time or now), 1e-9)
             total = self.num_images * ((trainer.max_epochs or 1) - self._first_epoch)
             left = (total - self._num_images_done) / max(speed, 1e-9) + (self.seconds_left or 0.0)
+            if self.stop_at is not None:
+                left = min(left, max(self.stop_at - time.time(), 0.0))
             text = f"{self.title}: epoch {trainer.current_epoch + 1}/{trainer.max_epochs}, {speed:,.0f} images/s"
             scope = " in this run" if self.seconds_left is None else ""
             self._write_line(f"{text}, {format_duration(left)} left{scope}", end="")
