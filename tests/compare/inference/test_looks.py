@@ -43,7 +43,7 @@ class TestPlanLooks:
 
     def test_has_the_shares_of_the_protocol(self):
         assert [look.seeds for look in plan_looks(20)] == [3, 5, 8, 12, 20]
-        assert [look.share for look in plan_looks(20)] == pytest.approx([0.10, 0.15, 0.20, 0.25, 0.30])
+        assert [look.share for look in plan_looks(20)] == pytest.approx([0.10, 0.30, 0.25, 0.15, 0.20])
 
 
 class TestTakeLooks:
@@ -154,7 +154,7 @@ class TestTakeLooks:
 class TestComputeVerdicts:
     def test_takes_the_looks_of_a_schedule(self):
         (verdict,) = compute_verdicts([keep_rows(draw_table(**EQUAL), **dict.fromkeys(EQUAL, 5))])
-        assert [look.seeds for look in verdict.looks] == [3, 5] and verdict.alpha == pytest.approx(0.05 * 0.15)
+        assert [look.seeds for look in verdict.looks] == [3, 5] and verdict.alpha == pytest.approx(0.05 * 0.30)
 
     def test_compares_nothing_before_the_first_look(self):
         (verdict,) = compute_verdicts([keep_rows(draw_table(**EQUAL), frozen=1)])
