@@ -1,4 +1,4 @@
-"""A sweep that is killed at random moments and resumed ends like one that was never interrupted."""
+"""A sweep that is killed at random moments, or ends at ``compare.minutes``, and goes on ends like an undisturbed one."""
 
 import json
 import os
@@ -35,9 +35,9 @@ class TestKilledSweep:
                  "model=scratch_cnn,finetune", "data.labels_per_class=20", "model.epochs=30"]  # fmt: skip
         environment = {k: v for k, v in os.environ.items() if k not in ("OMP_NUM_THREADS", "LOKY_MAX_CPU_COUNT")}
 
-        def start(folder):
+        def start(folder, *more):
             folder.mkdir(exist_ok=True)
-            command = [sys.executable, "-m", "headstart.train", *words]
+            command = [sys.executable, "-m", "headstart.train", *words, *more]
             streams = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
             return subprocess.Popen(command, cwd=folder, env=environment, **streams)
 
@@ -47,8 +47,8 @@ class TestKilledSweep:
         assert start(tmp_path / "whole").wait() == 0
         generator, folder = random.Random(number), tmp_path / "killed"
         times = {}
-        for _ in range(KILLS):
-            process = start(folder)
+        for attempt in range(KILLS):
+            process = start(folder, *(["compare.minutes=0.1"] if attempt % 2 else []))
             try:
                 process.wait(timeout=generator.uniform(1.0, 15.0))
             except subprocess.TimeoutExpired:
