@@ -1,4 +1,4 @@
-"""A sweep that is killed, or ends at ``compare.minutes``, at random moments and goes on ends like an undisturbed one."""
+"""A sweep that is killed, or ends at ``compare.minutes``, and goes on ends like an undisturbed one."""
 
 import json
 import os
