@@ -352,7 +352,7 @@ class TestLooks:
         images = image_folder(classes=2, per_class=16, size=28)
         words = ["compare.max_seeds=3"]
         short = self.compare(command, images, *words, "compare.minutes=1e-6")
-        assert short.code == 0 and "time is up; no run came as far as a resume point" in short.err
+        assert short.code == 0 and "time is up; no training came as far as a resume point" in short.err
         assert not list(iter_results(short.folder))
         done = self.compare(command, images, *words)
         assert done.code == 0 and len(list(iter_results(done.folder))) == 6

@@ -97,6 +97,10 @@ def read_stop_at(cfg):
 
 
 class TestJobRunner:
+    def test_begins_no_run_once_time_is_up(self, runner):
+        assert replace(runner, stop_at=0.0).run_pending() == {}
+        assert set(runner.run_pending()) == set(range(len(runner.jobs)))
+
     @pytest.fixture
     def runner(self, tmp_path):
         with open_hydra():
@@ -134,8 +138,8 @@ class TestJobRunner:
     def test_tells_a_run_when_the_sweep_ends(self, runner, tmp_path):
         runs = tuple(PlannedRun(f"seed{seed}", f"id{seed}", "x", {}, "y", None, seed) for seed in (0, 1))
         append_sweep_command(tmp_path, SweepCommand("headstart-train -m seed=0,1", "", runs, {}))
-        returns = replace(runner, task_function=read_stop_at, stop_at=1.5).run_pending()
-        assert [job.return_value for job in returns.values()] == [1.5, 1.5]
+        returns = replace(runner, task_function=read_stop_at, stop_at=4e9).run_pending()
+        assert [job.return_value for job in returns.values()] == [4e9, 4e9]
 
     def test_skips_finished_jobs(self, runner):
         assert list(runner.run_pending()) == [0, 1] and runner.run_pending() == {}

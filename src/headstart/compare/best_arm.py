@@ -9,6 +9,7 @@ from statistics import mean
 
 from headstart.compare.collect.sweep_runs import LoadedRun
 from headstart.compare.inference.analysis import SweepAnalysis
+from headstart.compare.inference.eligibility import find_plan
 from headstart.compare.inference.verdict import Verdict
 from headstart.compare.report import text
 from headstart.errors import HeadstartError
@@ -93,8 +94,8 @@ def _select_name(
 ) -> tuple[str, str]:
     """Returns the name of the arm and the reason for its selection."""
     excluded = verdict.table.exclusions if verdict else {}
-    plans = [commands[-1] for commands in analysis.runs.commands.values() if commands]
-    waits = any(plan.looks and len(plan.arms) > 1 for plan in plans)
+    plan = find_plan(analysis.runs.commands, next(iter(arms.values()))[0].result)
+    waits = bool(plan.looks) and len(plan.arms) > 1
     if len(arms) == 1 and not waits and not arms.keys() & excluded.keys():
         return next(iter(arms)), "no other arm there is fit to be compared" if excluded else "the only arm there"
     if verdict is None:

@@ -57,7 +57,7 @@ class SweepLimits:
 
     Args:
         max_seeds: largest number of seeds of a sweep that takes looks; None: the sweep's seeds are given.
-        minutes: after which no run begins any more; None: no limit.
+        minutes: after which the sweep ends; None: no limit.
 
     Raises:
         HeadstartError: a value is out of range.

@@ -88,7 +88,7 @@ def _describe_next_command(plan: SweepPlan) -> str:
     ]
     if any(path.is_file() and path.stat().st_mtime >= plan.started for path in files):
         return "the same command goes on"
-    return "no run came as far as a resume point, and the same command would begin anew; give more minutes"
+    return "no training came as far as a resume point in this time; what is finished stays, give more minutes"
 
 
 def audit_sources(plan: SweepPlan) -> None:

@@ -5,6 +5,7 @@ import os
 import pickle
 import signal
 import threading
+import time
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing.process import BaseProcess
@@ -60,6 +61,8 @@ class JobRunner:
         for index, overrides in enumerate(self.jobs):
             if index in skip:
                 continue
+            if self.stop_at is not None and time.time() >= self.stop_at:  # for Windows, where no timer rings
+                break
             config = self.hydra_context.config_loader.load_sweep_config(self.config, list(overrides))
             sweep, name = Path(config.hydra.sweep.dir), str(config.hydra.sweep.subdir)
             directory = sweep / name
@@ -116,7 +119,8 @@ def run_jobs(runner: JobRunner, workers: int | None = None) -> list[JobReturn]:
             process.join()
     finally:
         for process in processes:
-            process.kill()
+            if process.pid is not None:  # Ctrl-C, or the end of time, may come before it has started
+                process.kill()
     # Jobs that another command holds, or that a killed worker left.
     returns |= runner.run_pending(wait=True, skip=frozenset(returns))
     finished = JobReturn(status=JobStatus.COMPLETED)

@@ -190,13 +190,14 @@ class TestRotation:
             if fold != seed:
                 fake_run(arm, seed, fold=fold, folds=5, images=[f"{fold}-{i}.png" for i in range(200)])
         sweep = self.write_runs(fake_run, arms, seeds)
-        typed = tuple(plan_run(arm, seed, fold) for seed, fold, arm in product((0, 1), range(5), arms))
+        typed = tuple(plan_run(arm, seed, fold) for seed, fold, arm in product(seeds, range(5), arms))
         rotating = tuple(plan_run(arm, seed, seed) for seed, arm in product(seeds, arms))
-        append_sweep_command(sweep, SweepCommand("typed", "2026-11-29", typed, {}))
+        append_sweep_command(sweep, SweepCommand("typed", "", typed, {}, looks=plan_looks(3)))
         race = SweepCommand("race", "2026-11-30", rotating, {}, looks=plan_looks(3), rotates=True)
         append_sweep_command(sweep, race)
         (table,) = build_tables(sweep)
         assert table.rotates and table.num_images == 600 and table.num_other_runs == 16
+        assert table.num_looks == 2
         (verdict,) = analyze_sweep(sweep).verdicts
         assert verdict.looks == race.looks
         assert "left out: 16 runs of other folds" in " ".join(describe_verdict_caveats([verdict]))

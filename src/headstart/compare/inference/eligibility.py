@@ -113,7 +113,8 @@ def count_planned_budgets(commands: Mapping[Path, Sequence[SweepCommand]], resul
 
 def count_looks(commands: Mapping[Path, Sequence[SweepCommand]], result: RunResult, first_started: str) -> int:
     """Counts the looks at a data set and budget: the first verdict, and each later command that asks for new seeds,
-    plans other looks, or trains runs anew. The looks of one schedule share the level and count as one.
+    plans other looks, lets seeds rotate or no more, or trains runs anew. The looks of one schedule share the level and
+    count as one.
 
     A command given before any run started is no further look, nor is one that asks for the same runs again.
 
@@ -128,7 +129,7 @@ def count_looks(commands: Mapping[Path, Sequence[SweepCommand]], result: RunResu
     )
     looks = 1
     seeds: set[int] = set()
-    schedule: tuple[Look, ...] = ()
+    manner: tuple[tuple[Look, ...], bool] | None = None  # the looks, and whether seeds rotate
     identities: dict[tuple[Path, PlannedCell], str] = {}
     for sweep, command in in_order:
         planned = {
@@ -138,9 +139,9 @@ def count_looks(commands: Mapping[Path, Sequence[SweepCommand]], result: RunResu
         }
         has_new_seeds = bool({run.seed for run in planned.values()} - seeds)
         is_retrained = any(identities.get(cell, run.identity) != run.identity for cell, run in planned.items())
-        has_new_schedule = bool(planned) and command.looks != schedule
-        looks += bool(seeds) and command.started > first_started and (has_new_seeds or has_new_schedule or is_retrained)
-        schedule = command.looks if planned else schedule
+        has_new_manner = bool(planned) and (command.looks, command.rotates) != manner
+        looks += bool(seeds) and command.started > first_started and (has_new_seeds or has_new_manner or is_retrained)
+        manner = (command.looks, command.rotates) if planned else manner
         seeds |= {run.seed for run in planned.values()}
         identities |= {cell: run.identity for cell, run in planned.items()}
     return looks
