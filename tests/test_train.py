@@ -5,6 +5,7 @@ import math
 import shutil
 import signal
 import threading
+import time
 
 import pandas as pd
 import pytest
@@ -19,7 +20,7 @@ from headstart.models.classifier import Classifier
 from headstart.runs import run_directory
 from headstart.runs.predictions import read_predictions
 from headstart.runs.result import iter_results, read_finished_result
-from headstart.training.callbacks import RunCheckpoint
+from headstart.training.callbacks import ProgressLine, RunCheckpoint
 
 RESUME_POINTS = "callbacks.run_checkpoint.every_seconds=0"  # after each epoch
 TINY = ["model=scratch_cnn", "data=folder", "data.folds=null", "data.image_size=16", "model.epochs=3"]
@@ -361,7 +362,7 @@ class TestLooks:
         images = image_folder(classes=2, per_class=16, size=28)
         words = ["compare.max_seeds=2", "trainer.max_epochs=3", RESUME_POINTS, "hydra.launcher.workers=1"]
         whole = self.compare(command, images, *words, folder=tmp_path / "whole")
-        save, saved = RunCheckpoint.save_resume_point, []
+        save, saved, ends = RunCheckpoint.save_resume_point, [], []
 
         def save_and_wait(self, trainer):
             save(self, trainer)
@@ -372,9 +373,12 @@ class TestLooks:
 
         with monkeypatch.context() as patch:
             patch.setattr(RunCheckpoint, "save_resume_point", save_and_wait)
+            patch.setattr(ProgressLine, "on_test_end", lambda self, *_: ends.append(self.stop_at))
+            start = time.time()
             short = self.compare(command, images, *words, "compare.minutes=10", folder=tmp_path / "short")
         assert short.code == 0 and "compare.minutes=10: time is up; the same command goes on" in short.err
         assert len(list(iter_results(short.folder))) == 1
+        assert len(ends) == 1 and start + 600 <= ends[0] <= time.time() + 600  # which caps the time left on its line
         done = self.compare(command, images, *words, "compare.minutes=10", folder=tmp_path / "short")
         assert done.code == 0 and "going on after epoch 1" in done.err
         metrics = [{r.name: result.metrics for r, result in iter_results(c.folder)} for c in (whole, done)]

@@ -92,8 +92,8 @@ def limit_time(stop_at: float | None) -> Iterator[None]:
         raise TimeLimitReached
 
     before = signal.signal(signal.SIGALRM, handle_signal)
-    signal.setitimer(signal.ITIMER_REAL, max(stop_at - time.time(), 1e-3))
     try:
+        signal.setitimer(signal.ITIMER_REAL, max(stop_at - time.time(), 1e-3))
         yield
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)

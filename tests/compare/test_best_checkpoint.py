@@ -66,6 +66,8 @@ class TestSelectArm:
         append_sweep_command(sweep, SweepCommand("race", "2026-11-30", runs, {}, looks=plan_looks(3)))
         with pytest.raises(HeadstartError, match="of frozen alone a run has ended; the same command goes on"):
             find_best_checkpoint(sweep)
+        alone = fake_checkpoint("lenet", 0, 150, budget=20)  # a budget that the race does not train
+        assert find_best_checkpoint(alone).reason.startswith("lenet at 20 labels per class: the only arm there")
 
     def test_takes_the_most_accurate_of_undecided_arms(self, fake_checkpoint):
         for seed in range(3):

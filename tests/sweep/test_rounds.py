@@ -74,6 +74,14 @@ class TestIterateRounds:
         later = [f"{arm}-{seed}" for arm in reversed(ACCURACY) for seed in (1, 2)]
         assert names(next(iterate_rounds(plan))) == ["scratch_backbone-0", "finetune-0", *later]
 
+    def test_have_no_more_time_left_than_the_sweep(self, tmp_path, capsys):
+        plan = replace(plan_race(tmp_path, minutes=1), started=0.0)
+        train(tmp_path, list_next_jobs(plan)[:2])
+        next(iterate_rounds(plan))
+        assert "next look at 3 seeds\n" in capsys.readouterr().err
+        next(iterate_rounds(replace(plan, minutes=None)))
+        assert "next look at 3 seeds; at most 60 s left\n" in capsys.readouterr().err
+
     def test_leave_out_arms_that_are_beaten(self, tmp_path):
         plan, trained = plan_race(tmp_path), []
         for jobs in iterate_rounds(plan):

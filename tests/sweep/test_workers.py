@@ -24,7 +24,7 @@ from headstart.config.compose import CONFIG_NAME, VERSION_BASE, open_hydra
 from headstart.config.shipped import conf_dir
 from headstart.data.image_folder import ImageFolder
 from headstart.errors import HeadstartError
-from headstart.process import EXIT_DISK_FULL, EXIT_TERMINATED
+from headstart.process import EXIT_DISK_FULL, EXIT_TERMINATED, TimeLimitReached
 from headstart.runs import run_directory
 from headstart.runs.lock import lock_run_directory
 from headstart.runs.result import RunResult, read_result, write_result
@@ -140,6 +140,14 @@ class TestJobRunner:
         append_sweep_command(tmp_path, SweepCommand("headstart-train -m seed=0,1", "", runs, {}))
         returns = replace(runner, task_function=read_stop_at, stop_at=4e9).run_pending()
         assert [job.return_value for job in returns.values()] == [4e9, 4e9]
+
+    def test_ends_where_a_worker_process_cannot_start(self, runner, monkeypatch):
+        def ring(self):
+            raise TimeLimitReached
+
+        monkeypatch.setattr("multiprocessing.context.SpawnProcess.start", ring)
+        with pytest.raises(TimeLimitReached):
+            workers.run_jobs(runner, workers=2)
 
     def test_skips_finished_jobs(self, runner):
         assert list(runner.run_pending()) == [0, 1] and runner.run_pending() == {}

@@ -10,7 +10,7 @@ from headstart.compare.collect.sweep_runs import collect_runs
 from headstart.compare.inference.analysis import analyze_sweep
 from headstart.compare.inference.correctness import build_correctness_tables
 from headstart.compare.inference.looks import plan_looks
-from headstart.compare.report.caveats import describe_verdict_caveats
+from headstart.compare.report.caveats import collect_caveats
 from headstart.compare.report.terminal import print_analysis
 from headstart.runs.predictions import write_predictions
 from headstart.runs.result import RunResult, write_result
@@ -190,17 +190,20 @@ class TestRotation:
             if fold != seed:
                 fake_run(arm, seed, fold=fold, folds=5, images=[f"{fold}-{i}.png" for i in range(200)])
         sweep = self.write_runs(fake_run, arms, seeds)
-        typed = tuple(plan_run(arm, seed, fold) for seed, fold, arm in product(seeds, range(5), arms))
-        rotating = tuple(plan_run(arm, seed, seed) for seed, arm in product(seeds, arms))
+        planned = [plan_run(arm, seed, fold) for seed, fold, arm in product(seeds, range(5), arms)]
+        typed = tuple(replace(run, directory=f"{run.model}-photos-5-{run.seed}-{run.fold}") for run in planned)
+        rotating = tuple(run for run in typed if run.fold == run.seed)
         append_sweep_command(sweep, SweepCommand("typed", "", typed, {}, looks=plan_looks(3)))
         race = SweepCommand("race", "2026-11-30", rotating, {}, looks=plan_looks(3), rotates=True)
         append_sweep_command(sweep, race)
         (table,) = build_tables(sweep)
-        assert table.rotates and table.num_images == 600 and table.num_other_runs == 16
-        assert table.num_looks == 2
-        (verdict,) = analyze_sweep(sweep).verdicts
-        assert verdict.looks == race.looks
-        assert "left out: 16 runs of other folds" in " ".join(describe_verdict_caveats([verdict]))
+        assert table.rotates and table.num_images == 600 and table.num_looks == 2
+        analysis = analyze_sweep(sweep)
+        (verdict,) = analysis.verdicts
+        assert verdict.looks == race.looks and len(analysis.runs.finished) == 6
+        assert "16 runs are superseded" in " ".join(collect_caveats(analysis))
+        append_sweep_command(sweep, SweepCommand("typed", "2026-12-01", typed, {}))
+        assert not build_tables(sweep)[0].rotates and not collect_runs(sweep).superseded
 
     def test_is_judged(self, fake_run):
         self.write_runs(fake_run, ("frozen",))

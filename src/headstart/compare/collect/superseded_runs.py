@@ -1,4 +1,4 @@
-"""Finds runs that a later run of the same command replaces, since images, weights or the version changed."""
+"""Finds runs that a later command replaces: images, weights or the version changed, or seeds rotate through folds."""
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
@@ -18,7 +18,8 @@ def planned_cell(run: PlannedRun) -> PlannedCell:
 def find_superseded_directories(
     commands: Mapping[Path, Sequence[SweepCommand]], directories: Collection[Path]
 ) -> set[Path]:
-    """Finds the run directories whose place in their sweep a run of a later command takes.
+    """Finds the run directories whose place in their sweep a run of a later command takes, and those of other folds
+    than their seed's, where the last command lets seeds rotate.
 
     Runs of two image folders with one name do not replace each other: which of them is meant, a person decides.
 
@@ -35,12 +36,30 @@ def find_superseded_directories(
                     cell = cells[sweep, planned_cell(run)]
                     cell.pop(directory, None)  # to the end: the last command counts
                     cell[directory] = None
-    return {
+    replaced = {
         directory
         for cell in cells.values()
         if len(cell) > 1
         for root_runs in _group_by_root(cell).values()
         for directory in root_runs[:-1]
+    }
+    return replaced | {
+        directory
+        for sweep, sweep_commands in commands.items()
+        for directory in _find_other_folds(sweep, sweep_commands) & loaded
+    }
+
+
+def _find_other_folds(sweep: Path, commands: Sequence[SweepCommand]) -> set[Path]:
+    """The planned runs of other folds than their seed's, of the budgets whose last command lets seeds rotate."""
+    rotates = {
+        (run.data, run.num_folds, run.labels_per_class): command.rotates for command in commands for run in command.runs
+    }
+    return {
+        sweep / run.directory
+        for command in commands
+        for run in command.runs
+        if rotates[run.data, run.num_folds, run.labels_per_class] and run.fold != run.seed % run.num_folds
     }
 
 

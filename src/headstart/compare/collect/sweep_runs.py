@@ -46,7 +46,7 @@ class SweepRuns:
         directories: sweeps or single runs.
         finished: finished runs that count, each identity once.
         failed: failed runs that count.
-        superseded: runs that a later run of the same command replaces.
+        superseded: runs that a later command replaces; see ``find_superseded_directories``.
         debug: runs with debug settings, which count in no verdict.
         duplicates: finished runs with the identity of another one.
         unreadable: directories whose result is not whole.

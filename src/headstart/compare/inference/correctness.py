@@ -44,7 +44,6 @@ class CorrectnessTable:
         constant_seeds: by arm, the seeds whose run predicts one class for all images.
         folds: number of parts in which the images are tested; 1: one split.
         rotates: whether seed s tests fold s mod ``folds`` alone.
-        num_other_runs: number of runs of other folds, of an earlier command, which are left out.
         schedule: the looks that were planned; empty: one look at all seeds.
         bad_rows: by arm, the row of its first run that is no evidence and the reason, where there is a schedule.
         lacks_arms: whether an arm of the plan has no run yet, where there is a schedule.
@@ -71,7 +70,6 @@ class CorrectnessTable:
     constant_seeds: dict[str, list[int]] = field(default_factory=dict)
     folds: int = 1
     rotates: bool = False
-    num_other_runs: int = 0
     schedule: tuple[Look, ...] = ()
     bad_rows: dict[str, tuple[int, str]] = field(default_factory=dict)
     lacks_arms: bool = False
@@ -132,9 +130,6 @@ def _build_table(
     plan = find_plan(runs.commands, group[0].result)
     if plan.looks:  # runs of arms that the plan does not have are of an earlier command
         group = [run for run in group if run.result.arm_key in plan.arms] or group
-    num_ended = len(group)
-    if plan.rotates:  # an earlier command may have tested each fold with each seed
-        group = [run for run in group if run.result.fold == run.result.seed % run.result.num_folds] or group
     arms: dict[str, list[LoadedRun]] = defaultdict(list)
     for run in group:
         arms[run.arm].append(run)
@@ -148,8 +143,7 @@ def _build_table(
         {arm: arm_runs[0].result.model for arm, arm_runs in arms.items()},
         np.zeros(0, dtype=np.int64),
         folds=example.num_folds,
-        rotates=plan.rotates or is_rotation(runs.commands, example, [run.result for run in group]),
-        num_other_runs=num_ended - len(group),
+        rotates=is_rotation(runs.commands, example, [run.result for run in group]),
         schedule=plan.looks,
         lacks_arms=bool(set(plan.arms) - {run.result.arm_key for run in group}),
         num_looks=count_looks(runs.commands, example, min(run.result.started for run in ended if run.data_set == data)),

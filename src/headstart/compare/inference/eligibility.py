@@ -50,13 +50,11 @@ class BudgetPlan:
         looks: when the verdict is computed; empty: once, when all runs are there.
         seeds: in the order of the plan.
         arms: the key of each arm.
-        rotates: whether each seed s tests fold s mod K alone.
     """
 
     looks: tuple[Look, ...] = ()
     seeds: tuple[int, ...] = ()
     arms: tuple[str, ...] = ()
-    rotates: bool = False
 
 
 def find_plan(commands: Mapping[Path, Sequence[SweepCommand]], result: RunResult) -> BudgetPlan:
@@ -67,41 +65,44 @@ def find_plan(commands: Mapping[Path, Sequence[SweepCommand]], result: RunResult
         commands: of each sweep directory.
         result: of any run of the data set and budget.
     """
-    plans = []
+    last = _find_last_commands(commands, result)
+    if len(last) != 1:
+        return BudgetPlan()
+    ((command, planned),) = last
+    seeds, arms = dict.fromkeys(run.seed for run in planned), dict.fromkeys(run.arm_key for run in planned)
+    return BudgetPlan(command.looks, tuple(seeds), tuple(arms))
+
+
+def _find_last_commands(
+    commands: Mapping[Path, Sequence[SweepCommand]], result: RunResult
+) -> list[tuple[SweepCommand, list[PlannedRun]]]:
+    """The last command of each sweep that has the data set and budget of a run, with its runs there."""
+    last = []
     for sweep_commands in commands.values():
         for command in reversed(sweep_commands):
-            planned = [
-                run
-                for run in command.runs
-                if is_of_data_set(run, result) and run.labels_per_class == result.labels_per_class
-            ]
-            if planned:
-                seeds, arms = dict.fromkeys(run.seed for run in planned), dict.fromkeys(run.arm_key for run in planned)
-                rotates = command.rotates and result.num_folds > 1
-                plans.append(BudgetPlan(command.looks, tuple(seeds), tuple(arms), rotates))
+            if planned := [run for run in command.runs if _is_of_budget(run, result)]:
+                last.append((command, planned))
                 break
-    return plans[0] if len(plans) == 1 else BudgetPlan()
+    return last
+
+
+def _is_of_budget(planned: PlannedRun, result: RunResult) -> bool:
+    return is_of_data_set(planned, result) and planned.labels_per_class == result.labels_per_class
 
 
 def is_rotation(
     commands: Mapping[Path, Sequence[SweepCommand]], result: RunResult, results: Sequence[RunResult]
 ) -> bool:
-    """Whether each seed s tests fold s mod K alone: the commands say so; without one, the runs that ended show it.
+    """Whether each seed s tests fold s mod K alone: the last commands say so; without one, the runs that ended show it.
 
     Args:
         commands: of each sweep directory.
         result: of any run of the data set and budget.
         results: of all its runs.
     """
-    of_data = [
-        (command, run)
-        for sweep_commands in commands.values()
-        for command in sweep_commands
-        for run in command.runs
-        if is_of_data_set(run, result)
-    ]
-    runs: list[RunResult | PlannedRun] = [*results, *(run for _, run in of_data)]
-    is_planned = all(command.rotates for command, _ in of_data)
+    last = _find_last_commands(commands, result)
+    runs: list[RunResult | PlannedRun] = [*results, *(run for _, planned in last for run in planned)]
+    is_planned = all(command.rotates for command, _ in last)
     return result.num_folds > 1 and is_planned and all(run.fold == run.seed % result.num_folds for run in runs)
 
 
@@ -132,11 +133,7 @@ def count_looks(commands: Mapping[Path, Sequence[SweepCommand]], result: RunResu
     manner: tuple[tuple[Look, ...], bool] | None = None  # the looks, and whether seeds rotate
     identities: dict[tuple[Path, PlannedCell], str] = {}
     for sweep, command in in_order:
-        planned = {
-            (sweep, planned_cell(run)): run
-            for run in command.runs
-            if is_of_data_set(run, result) and run.labels_per_class == result.labels_per_class
-        }
+        planned = {(sweep, planned_cell(run)): run for run in command.runs if _is_of_budget(run, result)}
         has_new_seeds = bool({run.seed for run in planned.values()} - seeds)
         is_retrained = any(identities.get(cell, run.identity) != run.identity for cell, run in planned.items())
         has_new_manner = bool(planned) and (command.looks, command.rotates) != manner

@@ -101,7 +101,9 @@ def describe_verdict_caveats(verdicts: Sequence[Verdict], has_retrained_runs: bo
         sentences.append("With one seed a verdict is about these trained networks only.")
     levels = familywise_levels(verdicts)
     if (looks := _max_looks(verdicts)) > 1:
-        reason = "Seeds or images were added, or runs trained anew," if has_retrained_runs else "Seeds were added"
+        reason = (
+            "Seeds, images or folds were changed, or runs trained anew," if has_retrained_runs else "Seeds were added"
+        )
         times = {1: "once", 2: "twice"}.get(looks - 1, f"{looks - 1} times")
         sentences.append(
             f"{reason} {times} after results could be seen: {looks} looks, so that a false answer has a chance of up "
@@ -123,9 +125,6 @@ def _describe_table_caveats(verdict: Verdict) -> list[str]:
         f"{arm} predicts one class for all test images with {_format_seeds(seeds)}"
         for arm, seeds in table.constant_seeds.items()
     ]
-    if table.num_other_runs:
-        runs = pluralize(table.num_other_runs, "run")
-        clauses.append(f"left out: {runs} of other folds, since the last command lets each seed test one")
     if table.correct and table.tested_share < 1:
         clauses.append(f"the seeds tested {table.tested_share:.0%} of the images so far; five seeds test all")
     fewest = np.unique(table.labels, return_counts=True)[1].min(initial=MIN_IMAGES_OF_A_CLASS)
@@ -155,8 +154,9 @@ def describe_superseded_runs(superseded: Sequence[LoadedRun]) -> list[str]:
         return []
     count = pluralize(len(superseded), "run is superseded", "runs are superseded")
     return [
-        f"{count} and not counted: images, weights or the version changed, and the same command trained anew. That is "
-        f"a further look, since the older results could be seen ({join_with_limit([run.name for run in superseded])})."
+        f"{count} and not counted: images, weights or the version changed, and the same command trained anew, or the "
+        "last command lets each seed test one fold alone. That is a further look, since the older results could be "
+        f"seen ({join_with_limit([run.name for run in superseded])})."
     ]
 
 
