@@ -79,7 +79,9 @@ def decode_files(files: list[str], start: int, out: str) -> None:
 def open_with_headstart(root: str) -> dict[str, float]:
     """Seconds, and peak of the anonymous memory beyond that of the imports (bytes)."""
     from headstart.data import ImageFolder
+    from headstart.memory import keep_freed_memory
 
+    keep_freed_memory()  # as the commands do
     before = read_anonymous_memory()
     peak = before
     done = threading.Event()

@@ -35,7 +35,10 @@ def find_depth(paths: Sequence[Path], name: str | None = None) -> tuple[DepthCho
     Raises:
         DepthError: no depth fits all images.
     """
-    deep = [i for i, is_deep in enumerate(thread_map(decoder.is_deep_file, paths, "looking at images")) if is_deep]
+    # Of a JPEG nothing more than 8 bits is read. Threads would take longer for three bytes of a file just hashed.
+    others = [i for i, path in enumerate(paths) if not decoder.is_jpeg_file(path)]
+    is_deep = thread_map(decoder.is_deep_file, [paths[i] for i in others], "looking at images")
+    deep = [i for i, found in zip(others, is_deep, strict=True) if found]
     results = list(thread_map(_try_read_extent, [paths[i] for i in deep], "reading ranges of values"))
     errors = {i: result for i, result in zip(deep, results, strict=True) if isinstance(result, str)}
     extents = [result for result in results if isinstance(result, Extent)]

@@ -26,6 +26,7 @@ from headstart.errors import HeadstartError, join_with_limit
 from headstart.file_names import encode_name
 
 FolderScan = Callable[[Path], tuple[Layout, tuple[LabeledFile, ...]]]
+HASHED_BYTES = 2**16  # of a file at once
 MAX_MEASURED_FILES = 500  # headers that tell how large the images of a folder are
 
 
@@ -140,7 +141,7 @@ def _build_catalog(
         decoded = pixel_cache.decode_with_cache(file_paths, digests, size, channels, depth, resize)
     except DepthError as error:
         raise DepthError(f"data.root={root}: {error}") from error
-    names = [relative_name(root, path) for path in file_paths]
+    names = [file.name for file in files]
     skipped = [(names[i], reason) for i, reason in sorted(decoded.errors.items())]
     if skipped and on_bad_file == "error":
         bad = join_with_limit([f"{name} ({reason})" for name, reason in skipped])
@@ -187,8 +188,11 @@ def _content_ids(digests: list[str], pixels: np.ndarray, rows: list[int]) -> lis
 
 
 def _hash_file(path: Path) -> str:
+    digest = hashlib.sha256()
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        with path.open("rb", buffering=0) as file:
+            while block := file.read(HASHED_BYTES):
+                digest.update(block)
     except OSError:  # decoding will name it
         return "unreadable"
+    return digest.hexdigest()

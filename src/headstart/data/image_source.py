@@ -13,9 +13,12 @@ from PIL import Image
 from headstart.data.catalog import NO_TEST, PART_ALIASES, Catalog
 from headstart.data.ignored import describe_ignored, group_ignored
 from headstart.data.split import Split, list_budgets, make_split, make_whole_split
+from headstart.data.threads import thread_map
 from headstart.decoding.square import RESIZE_MODES
 from headstart.errors import HeadstartError, hint_at_text
 from headstart.image_spec import ImageSpec
+
+COUNTED_IMAGES = 256  # whose values a thread counts at once
 
 
 @dataclass(eq=False)
@@ -91,6 +94,13 @@ class ImageSource(ABC):
         self._require("on_bad_file", self.on_bad_file in ("error", "skip"), "error or skip")
         self._require("on_copies", self.on_copies in ("error", "skip"), "error or skip")
         self._require("seed", _is_whole_number(self.seed, 0), "a whole number of 0 or more")
+
+    def _count_values(self, indices: np.ndarray) -> np.ndarray:
+        """How often each value occurs in each channel of these images, int64 (C, 256): exact in any order."""
+        pixels = self.read_pixels(indices)
+        channels, width = pixels.shape[1], pixels.shape[3]
+        # Pillow counts uint8 values eight times as fast as NumPy's bincount.
+        return np.array([Image.fromarray(pixels[:, c].reshape(-1, width)).histogram() for c in range(channels)])
 
     def _require(self, name: str, is_valid: bool, expected: str) -> None:
         if not is_valid:
@@ -209,11 +219,9 @@ class ImageSource(ABC):
     def spec(self) -> ImageSpec:
         """The specification for models; mean and standard deviation are those of the training part."""
         channels, height, width = self.catalog.pixels.shape[1:]
-        counts = np.zeros((channels, 256), dtype=np.int64)  # integers: exact in any order
-        for start in range(0, len(self.split.train), 1024):
-            pixels = self.read_pixels(self.split.train[start : start + 1024])
-            # Pillow counts uint8 values eight times as fast as NumPy's bincount.
-            counts += [Image.fromarray(pixels[:, c].reshape(-1, width)).histogram() for c in range(channels)]
+        train = self.split.train
+        blocks = [train[start : start + COUNTED_IMAGES] for start in range(0, len(train), COUNTED_IMAGES)]
+        counts = np.sum(list(thread_map(self._count_values, blocks, "measuring brightness", batch_size=1)), axis=0)
         values = np.arange(256) / 255
         share = counts / counts.sum(axis=1, keepdims=True)
         mean = share @ values

@@ -114,14 +114,13 @@ def audit_folder(root: str | Path) -> Audit:
         fingerprint = partial(compute_fingerprint, depth=depth.name)
         results = list(thread_map(fingerprint, paths, "looking at images"))
     for i, (file, result) in enumerate(zip(files, results, strict=True)):
-        name = relative_name(folder, file.path)
         if isinstance(result, Fingerprint):
-            names.append(name)
+            names.append(file.name)
             readable.append(file)
             fingerprints.append(result)
         else:
             kind = "unreadable" if has_image_suffix(file.path) else "no_image"
-            file_findings.append(Finding(kind, (name,), depth_errors.get(i, result)))
+            file_findings.append(Finding(kind, (file.name,), depth_errors.get(i, result)))
     counts: dict[str, dict[str, int]] = {}
     for class_folder in sorted(layout.classes, key=lambda class_folder: encode_name(class_folder.name)):
         counts.setdefault(encode_name(class_folder.name), {})[class_folder.part] = 0
@@ -153,7 +152,7 @@ def _collect_files(root: Path, folders: Sequence[ClassFolder]) -> tuple[list[Lab
             where = "" if path == folder.path else f"{relative_name(root, path)}: "
             findings.append(Finding("unreadable", (name,), f"nothing in it was looked at: {where}{reason}"))
             continue
-        files += list_class_files(folder)
+        files += list_class_files(root, folder)
         if not folder.listing.files:
             empty.setdefault(encode_name(folder.name), []).append(name)
     for names in empty.values():

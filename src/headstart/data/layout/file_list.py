@@ -1,6 +1,7 @@
 """Lists the image files below a folder and the ignored ones, for training, audit and prediction alike."""
 
 import os
+import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -65,9 +66,8 @@ def list_image_files(folder: Path) -> FileList:
         for path in (Path(base, name) for name in names):
             if not is_visible(path.name):
                 listing.ignored += [(HIDDEN_REASON, path)] if is_hidden_image(path) else []
-            elif path.is_file() or (path.is_symlink() and not path.exists()):
-                stat = path.lstat() if path.is_symlink() and not path.exists() else path.stat()
-                listing.files.append(ImageFile(path, stat.st_size, stat.st_mtime_ns))
+            elif entry := _read_status(path):
+                listing.files.append(ImageFile(path, entry.st_size, entry.st_mtime_ns))
             else:
                 listing.ignored.append((SPECIAL_FILE_REASON, path))
         if len(listing.files) > before:
@@ -79,7 +79,8 @@ def list_image_files(folder: Path) -> FileList:
 
 def list_folders(folder: Path) -> list[Path]:
     """The visible subfolders of a folder, sorted, linked ones included."""
-    return sorted(path for path in folder.iterdir() if path.is_dir() and is_visible(path.name))
+    with os.scandir(folder) as entries:  # which knows what is a folder without a look at each file
+        return sorted(Path(entry.path) for entry in entries if entry.is_dir() and is_visible(entry.name))
 
 
 def list_stray_images(folder: Path) -> list[tuple[str, Path]]:
@@ -133,6 +134,15 @@ def is_hidden_image(path: Path) -> bool:
 def list_images_in_junk(folder: Path) -> list[Path]:
     """The files with names of images below an ignored folder."""
     return [Path(base, name) for base, _, names in os.walk(folder) for name in names if has_image_name(name)]
+
+
+def _read_status(path: Path) -> os.stat_result | None:
+    """Status of a regular file, or of a link that leads nowhere, which decoding will name; None: it is neither."""
+    try:
+        status = path.stat()
+    except OSError:
+        status = path.lstat()
+    return status if stat.S_ISREG(status.st_mode) or stat.S_ISLNK(status.st_mode) else None
 
 
 def _walk_visible(

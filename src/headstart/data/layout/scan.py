@@ -11,8 +11,15 @@ from headstart.file_names import encode_name
 
 @dataclass(frozen=True)
 class LabeledFile(ImageFile):
-    """An image file with its class and part."""
+    """An image file of a class.
 
+    Args:
+        name: its path below the folder of all classes, encoded as text.
+        label: the class.
+        part: ``train``, ``val`` or ``test``; empty for data without parts.
+    """
+
+    name: str
     label: str
     part: str
 
@@ -27,14 +34,17 @@ def scan_folder(root: Path) -> tuple[Layout, tuple[LabeledFile, ...]]:
     """
     layout = read_layout(root)
     check_layout(layout)
-    files = [file for folder in layout.classes for file in list_class_files(folder)]
-    return layout, tuple(sorted(files, key=lambda file: relative_name(root, file.path).split("/")))
+    files = [file for folder in layout.classes for file in list_class_files(root, folder)]
+    return layout, tuple(sorted(files, key=lambda file: file.name.split("/")))
 
 
-def list_class_files(folder: ClassFolder) -> list[LabeledFile]:
-    """The image files of a class folder."""
+def list_class_files(root: Path, folder: ClassFolder) -> list[LabeledFile]:
+    """The image files of a class folder below ``root``."""
     label = encode_name(folder.name)
-    return [LabeledFile(file.path, file.size, file.modified_ns, label, folder.part) for file in folder.listing.files]
+    return [
+        LabeledFile(file.path, file.size, file.modified_ns, relative_name(root, file.path), label, folder.part)
+        for file in folder.listing.files
+    ]
 
 
 def relative_name(root: Path, path: Path) -> str:
