@@ -40,7 +40,7 @@ class TestSupersededRuns:
         assert report["false_at_most"] == pytest.approx(2 * report["level_of_all"])
         assert [(row["n"], row["notes"]) for row in report["data"][0]["table"]] == [(2, []), (2, [])]
         (caution,) = [line for line in report["cautions"] if "superseded" in line]
-        assert caution.startswith("4 runs are superseded") and f"finetune1{OLD}" in caution
+        assert caution.startswith("4 runs are superseded") and f"0{OLD}" in caution.split("such as")[1]
 
     def test_are_replaced_by_a_later_failure(self, fake_generation, tmp_path):
         fake_generation(OLD)
