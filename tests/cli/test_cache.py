@@ -3,7 +3,7 @@
 import pytest
 
 from headstart.cli.main import run_cli
-from headstart.data.feature_cache import list_stores
+from headstart.data.feature_cache import FeatureStore, list_stores
 from headstart.data.paths import cache_dir
 
 
@@ -31,6 +31,12 @@ class TestCache:
         (store,) = list_stores()
         assert run_cli(["cache", "clear"]) == 0
         assert not store.folder.exists() and store.folder.with_suffix(".lock").exists()
+
+    def test_clear_does_not_wait_for_a_command_that_writes(self, filled_cache, capsys):
+        (store,) = list_stores()
+        with FeatureStore(store.folder, width=1).lock():
+            assert run_cli(["cache", "clear"]) == 1
+        assert f"{store.folder}: a command writes it just now" in capsys.readouterr().err and store.folder.exists()
 
     def test_clear_names_a_folder_that_it_cannot_delete(self, tmp_path, monkeypatch, capsys):
         monkeypatch.setenv("HEADSTART_CACHE", str(tmp_path))

@@ -3,7 +3,10 @@
 import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
+
+from filelock import Timeout
 
 from headstart.data.feature_cache import delete_store, list_stores
 from headstart.data.groups.copy_groups import CACHE_FOLDER
@@ -41,19 +44,22 @@ def clear_caches() -> int:
     """Deletes all that the caches hold; the next command computes it again. Returns the exit code 0.
 
     Raises:
-        HeadstartError: the cache is a file, or a folder cannot be deleted.
+        HeadstartError: the cache is a file, a command writes it just now, or a folder cannot be deleted.
     """
     cache = resolve_cache_dir()
     size = 0
     stores = [path for path in (cache / "features").glob("*") if path.is_dir()]
     folders: list[tuple[Path, Callable[[Path], None]]]
     folders = [(cache / kind, shutil.rmtree) for kind in ("pixels", CACHE_FOLDER)]
-    for folder, delete in [*folders, *((store, delete_store) for store in stores)]:
+    folders += [(store, partial(delete_store, timeout=0)) for store in stores]
+    for folder, delete in folders:
         size += sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
         try:
             delete(folder)
         except FileNotFoundError:
             continue
+        except Timeout:
+            raise HeadstartError(f"{folder}: a command writes it just now; clear again when that has ended") from None
         except OSError as error:
             raise HeadstartError(f"{folder}: cannot be deleted ({error.strerror}); delete it by hand") from error
     print_path(cache)
