@@ -129,8 +129,8 @@ class TestRotatedContrast:
         assert contrast.image_part_of_seeds == pytest.approx((1 / 12 + 1 / 16) / 2)
         assert contrast.image_variance == pytest.approx((1 / 12 + 1 / 16) / 4)
 
-    @pytest.mark.parametrize(("seeds", "factor"), [(3, 1 + 3 / 4), (5, 1 + 5 / 4), (20, 1 + 20 / 4)])
-    def test_widens_the_seeds_part_for_shared_training_images(self, seeds, factor):
+    @pytest.mark.parametrize(("seeds", "factor"), [(3, 1), (5, 1), (8, 8 / 5), (20, 20 / 5)])
+    def test_counts_the_choices_of_training_images(self, seeds, factor):
         contrast = compute_contrast(self.rotate(draw_differences(seeds, 500, spread=0.3)), folds=5)
         seed_part = (contrast.seed_variance - contrast.image_part_of_seeds) / seeds
         within, between = (stdtrit(freedom, 0.975) ** 2 for freedom in (contrast.image_freedom, contrast.seed_freedom))

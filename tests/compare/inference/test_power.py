@@ -45,12 +45,12 @@ class TestMinimumDetectableDifference:
         assert minimum_detectable_difference(240, 5, 1, folds=5, rotates=True) < one_split
         assert minimum_detectable_difference(240, 5, 1, folds=5) < one_split
 
-    def test_counts_training_images_that_folds_share(self):
+    def test_counts_the_choices_of_training_images(self):
         one_split, rotating = (
             minimum_detectable_difference(100_000, 20, 1, spread=0.1, folds=folds, rotates=folds > 1)
             for folds in (1, 5)
         )
-        assert rotating > 1.7 * one_split  # the spread is nearly all there is: its factor is the root of 1 + 20/4
+        assert rotating > 1.7 * one_split  # the spread is nearly all there is: its part is that of 5 seeds, not of 20
 
     def test_is_detected_with_the_promised_power(self):
         draw, spread, is_detected = np.random.default_rng(0), 0.04, []

@@ -12,7 +12,7 @@ from headstart.compare.declaration import DEFAULT_LEVEL
 from headstart.compare.inference.crossed_contrast import CrossedContrast, howe_half_width
 from headstart.compare.inference.mcnemar import McNemarContrast
 from headstart.compare.inference.moderation import PRIOR_SHARE
-from headstart.compare.inference.rotated_contrast import RotatedContrast, overlap_factor, rotated_half_width
+from headstart.compare.inference.rotated_contrast import RotatedContrast, count_training_sets, rotated_half_width
 from headstart.compare.inference.symmetric_contrast import minimum_half_width
 from headstart.compare.inference.verdict import Verdict
 
@@ -86,7 +86,7 @@ def minimum_detectable_difference(
         image_variance = persistent / tested + residual / (seeds * images_of_seed)
         image_part = discordance / images_of_seed
         seed_part = np.maximum(sample_mean_square(spread**2 + image_part, freedom) - image_part, 0.0)
-        seed_part = overlap_factor(seeds, folds) * seed_part / seeds
+        seed_part /= count_training_sets(seeds, folds)
         half = rotated_half_width(seed_part, image_variance, freedom, tested - 1, alpha)
         error = math.sqrt(spread**2 / seeds + image_variance)
     else:
@@ -176,7 +176,7 @@ def _predict_rotated(
     repeated, repeated_so_far = (_variance_by_repeats(number / contrast.folds) for number in (seeds, contrast.seeds))
     image_variance = contrast.image_variance * contrast.images / tested * repeated / repeated_so_far
     freedom = (seeds - 1) * contrast.seed_freedom / (contrast.seeds - 1)
-    seed_part = overlap_factor(seeds, contrast.folds) * between / seeds
+    seed_part = between / count_training_sets(seeds, contrast.folds)
     half = float(rotated_half_width(seed_part, image_variance, freedom, tested - 1, alpha))
     return half, tested, between / seeds + image_variance
 

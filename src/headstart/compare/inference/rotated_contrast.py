@@ -17,10 +17,9 @@ class RotatedContrast(SymmetricContrast):
     """Images nested in seeds, until a fold is tested again by another seed.
 
     The images' part of the variance is estimated within folds. The seeds' part is what is left between the seeds once
-    the images' part is taken away. Trainings of different folds share images, so that they agree more than by chance,
-    and the seeds show less spread than new training images would: with K folds the seeds' part of the variance of a
-    mean of S seeds is multiplied by 1 + S/(K - 1), which puts 1/S + n_test/n_train in the place of 1/S (Nadeau & Bengio
-    2003, Machine Learning 52:239). Test images are in one fold each and need no such factor.
+    the images' part is taken away. A part of it may come from the choice of the training images, of which K folds make
+    K, however many seeds: of the mean of S seeds the seeds' part is that of min(S, K) seeds. Folds share training
+    images, too; classifiers that really learn show that this needs no further factor (docs/error_rates.md).
 
     Args:
         mean, seeds, images, seed_variance, seed_freedom: see ``SymmetricContrast``.
@@ -41,15 +40,15 @@ class RotatedContrast(SymmetricContrast):
     folds: int
 
     def half_width(self, alpha: float) -> float:
-        seed_part = max(self.seed_variance - self.image_part_of_seeds, 0.0) / self.seeds
-        seed_part *= overlap_factor(self.seeds, self.folds)
+        seed_part = max(self.seed_variance - self.image_part_of_seeds, 0.0)
+        seed_part /= count_training_sets(self.seeds, self.folds)
         half = rotated_half_width(seed_part, self.image_variance, self.seed_freedom, self.image_freedom, alpha)
         return float(half)
 
 
-def overlap_factor(seeds: float, folds: int) -> float:
-    """What multiplies the seeds' part of the variance of a mean, since folds share training images."""
-    return 1 + seeds / (folds - 1)
+def count_training_sets(seeds: float, folds: int) -> float:
+    """Counts the choices of training images that seeds make: one of each fold, however many seeds."""
+    return min(seeds, folds)
 
 
 def rotated_half_width(seed_part, image_part, seed_freedom, image_freedom, alpha):
