@@ -96,6 +96,13 @@ def test_all_bad_files_are_named_at_once_each_with_its_trouble(images):
     assert "bee/gone.jpg (no such file or directory)" in line and "data.on_bad_file=skip" in line
 
 
+def test_links_that_lead_in_a_circle_are_bad_files(images):
+    for link in (images / "circle", images / "bee" / "circle.png"):
+        link.symlink_to(link)
+    line = refusal(images)
+    assert "1 of 21 files cannot be read: bee/circle.png (too many levels" in line
+
+
 def test_of_many_bad_files_twenty_are_named_and_the_rest_counted(image_folder):
     root = image_folder(per_class=15)
     for path in root.rglob("*.png"):

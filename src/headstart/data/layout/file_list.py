@@ -80,7 +80,7 @@ def list_image_files(folder: Path) -> FileList:
 def list_folders(folder: Path) -> list[Path]:
     """The visible subfolders of a folder, sorted, linked ones included."""
     with os.scandir(folder) as entries:  # which knows what is a folder without a look at each file
-        return sorted(Path(entry.path) for entry in entries if entry.is_dir() and is_visible(entry.name))
+        return sorted(Path(entry.path) for entry in entries if is_visible(entry.name) and _is_folder(entry))
 
 
 def list_stray_images(folder: Path) -> list[tuple[str, Path]]:
@@ -134,6 +134,11 @@ def is_hidden_image(path: Path) -> bool:
 def list_images_in_junk(folder: Path) -> list[Path]:
     """The files with names of images below an ignored folder."""
     return [Path(base, name) for base, _, names in os.walk(folder) for name in names if has_image_name(name)]
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    """Whether an entry is a folder, or a link to one; not a link that leads in a circle."""
+    return Path(entry.path).is_dir() if entry.is_symlink() else entry.is_dir()
 
 
 def _read_status(path: Path) -> os.stat_result | None:
