@@ -72,7 +72,9 @@ def test_the_digest_ignores_the_place_of_the_data(image_folder, tmp_path):
     assert one.digest == other.digest
 
 
-def test_mean_and_deviation_are_those_of_the_training_images(image_folder):
+@pytest.mark.parametrize("at_once", [7, 64])
+def test_mean_and_deviation_are_those_of_the_training_images(image_folder, monkeypatch, at_once):
+    monkeypatch.setattr("headstart.data.image_source.COUNTED_IMAGES", at_once)
     source = ImageFolder(root=str(image_folder(per_class=40)), image_size=8)
     values = source.read_pixels(source.split.train) / 255
     np.testing.assert_allclose(source.spec.mean, values.mean(axis=(0, 2, 3)), atol=1e-6)

@@ -180,12 +180,11 @@ class TestFormats:
     def test_header_tells_gray_and_deep(self, tmp_path, name, mode, is_gray, is_deep):
         path = saved(tmp_path, Image.new(mode, (8, 8)), name)
         assert (decoder.is_gray_file(path), decoder.is_deep_file(path)) == (is_gray, is_deep)
-        assert decoder.is_jpeg_file(path) == (name == "a.jpg")
 
     def test_an_unreadable_file_decides_nothing(self, tmp_path):
         (tmp_path / "a.png").write_text("dear diary")
         for path in (tmp_path / "a.png", tmp_path / "gone.png"):
-            assert decoder.is_gray_file(path) and not decoder.is_deep_file(path) and not decoder.is_jpeg_file(path)
+            assert decoder.is_gray_file(path) and not decoder.is_deep_file(path)
 
     def test_reads_plain_text_netpbm(self, tmp_path):
         (tmp_path / "a.pgm").write_text("P2\n# by hand\n8 8\n15\n" + "15 " * 64)

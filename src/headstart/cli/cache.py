@@ -11,7 +11,7 @@ from filelock import Timeout
 from headstart.data.feature_cache import delete_store, list_stores
 from headstart.data.groups.copy_groups import CACHE_FOLDER
 from headstart.data.paths import resolve_cache_dir
-from headstart.errors import HeadstartError
+from headstart.errors import HeadstartError, join_with_limit
 from headstart.reporting.console import print_path, print_table
 
 
@@ -47,23 +47,27 @@ def clear_caches() -> int:
         HeadstartError: the cache is a file, a command writes it just now, or a folder cannot be deleted.
     """
     cache = resolve_cache_dir()
-    size = 0
+    size, busy = 0, []
     stores = [path for path in (cache / "features").glob("*") if path.is_dir()]
     folders: list[tuple[Path, Callable[[Path], None]]]
     folders = [(cache / kind, shutil.rmtree) for kind in ("pixels", CACHE_FOLDER)]
     folders += [(store, partial(delete_store, timeout=0)) for store in stores]
     for folder, delete in folders:
-        size += sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+        sizes = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+        size += sizes
         try:
             delete(folder)
         except FileNotFoundError:
             continue
         except Timeout:
-            raise HeadstartError(f"{folder}: a command writes it just now; clear again when that has ended") from None
+            size -= sizes
+            busy.append(str(folder))
         except OSError as error:
             raise HeadstartError(f"{folder}: cannot be deleted ({error.strerror}); delete it by hand") from error
     print_path(cache)
     print(f"{_format_size(size)} deleted")
+    if busy:
+        raise HeadstartError(f"{join_with_limit(busy)}: a command writes it just now; clear again when that has ended")
     return 0
 
 

@@ -18,7 +18,7 @@ from headstart.decoding.square import RESIZE_MODES
 from headstart.errors import HeadstartError, hint_at_text
 from headstart.image_spec import ImageSpec
 
-COUNTED_IMAGES = 256  # whose values a thread counts at once
+COUNTED_IMAGES = 64  # whose values a thread counts at once: many cores hold many threads' images
 
 
 @dataclass(eq=False)

@@ -106,19 +106,12 @@ def is_gray_file(path: Path) -> bool:
         return True
 
 
-def is_jpeg_file(path: Path) -> bool:
-    """Whether a file begins like a JPEG; no file that cannot be read does."""
-    try:
-        with path.open("rb", buffering=0) as file:
-            return file.read(len(JPEG_SIGNATURE)) == JPEG_SIGNATURE
-    except OSError:  # decoding will name it
-        return False
-
-
 def is_deep_file(path: Path) -> bool:
     """Whether a file's header tells of more than 8 bits a value; no file that cannot be read does."""
     try:
-        return _process_image(path, is_deep)
+        with path.open("rb", buffering=0) as file:
+            is_jpeg = file.read(len(JPEG_SIGNATURE)) == JPEG_SIGNATURE
+        return not is_jpeg and _process_image(path, is_deep)  # of a JPEG, nothing more than 8 bits is read
     except Exception:  # decoding will name it
         return False
 

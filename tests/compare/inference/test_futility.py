@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.special import stdtrit
 
 from headstart.compare.inference.correctness import CorrectnessTable
 from headstart.compare.inference.futility import LEAST_CHANCE, chance_of_decision, is_futile
@@ -99,6 +100,13 @@ def test_foretells_the_interval_of_as_many_seeds(judge, rotates):
     contrast = judge(0.75, 0.7, luck=0.1, rotates=rotates).contrasts[PAIR]
     half, _ = predict_precision(contrast, contrast.images, contrast.seeds, 0.01)
     assert half == pytest.approx(contrast.half_widths(0.01)[0], rel=0.02)
+
+
+def test_foretells_five_choices_of_training_images(judge):
+    contrast = judge(0.75, 0.7, luck=0.3, rotates=True).contrasts[PAIR]
+    half, _ = predict_precision(contrast, contrast.images, 20, 0.01)
+    quantile = stdtrit(19 * contrast.seed_freedom / (contrast.seeds - 1), 0.995)
+    assert half**2 > quantile**2 * (contrast.seed_variance - contrast.image_part_of_seeds) / 5
 
 
 def test_is_as_frequent_as_foretold():

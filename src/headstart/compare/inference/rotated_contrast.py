@@ -18,8 +18,8 @@ class RotatedContrast(SymmetricContrast):
 
     The images' part of the variance is estimated within folds. The seeds' part is what is left between the seeds once
     the images' part is taken away. A part of it may come from the choice of the training images, of which K folds make
-    K, however many seeds: of the mean of S seeds the seeds' part is that of min(S, K) seeds. Folds share training
-    images, too; classifiers that really learn show that this needs no further factor (docs/error_rates.md).
+    K, however many seeds: of the mean of S seeds the seeds' part is taken as that of min(S, K) seeds. Folds share
+    training images, too; classifiers that learn need no further factor in simulation (docs/error_rates.md).
 
     Args:
         mean, seeds, images, seed_variance, seed_freedom: see ``SymmetricContrast``.

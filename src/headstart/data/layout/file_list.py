@@ -142,11 +142,15 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
 
 
 def _read_status(path: Path) -> os.stat_result | None:
-    """Status of a regular file, or of a link that leads nowhere, which decoding will name; None: it is neither."""
+    """Status of a regular file, or of a link that leads nowhere, which decoding will name; None: it is neither, or has
+    just been deleted."""
     try:
         status = path.stat()
     except OSError:
-        status = path.lstat()
+        try:
+            status = path.lstat()
+        except FileNotFoundError:
+            return None
     return status if stat.S_ISREG(status.st_mode) or stat.S_ISLNK(status.st_mode) else None
 
 
