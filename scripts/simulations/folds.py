@@ -18,9 +18,9 @@ SETTINGS = ((200, 40, 0.3), (200, 40, 0.02), (200, 10, 0.3), (100, 20, 0.02), (2
 def predict_all(
     rng: np.random.Generator, images: np.ndarray, labels: np.ndarray, tested: np.ndarray, scatter: float
 ) -> np.ndarray:
-    """Predictions of four classifiers for ``tested``, int (4, n): ridge regression with a small and a large penalty,
-    nearest centroid, nearest neighbors. Luck of the standard deviation ``scatter`` is added to the weights of the first
-    three."""
+    """Predictions of four classifiers for ``tested``, int (4, n): nearest centroid, nearest neighbors, ridge regression
+    with a small and with a large penalty. Luck of the standard deviation ``scatter`` is added to the centroids and to
+    the weights, twice as much with the large penalty."""
     targets = np.eye(CLASSES)[labels]
     luck = scatter * rng.normal(size=(3, CLASSES, FEATURES))
     centroids = targets.T @ images / targets.sum(axis=0)[:, None] + luck[0]

@@ -36,7 +36,8 @@ class TestCache:
         (store,) = list_stores()
         with FeatureStore(store.folder, width=1).lock():
             assert run_cli(["cache", "clear"]) == 1
-        assert f"{store.folder}: a command writes it just now" in capsys.readouterr().err and store.folder.exists()
+        output = capsys.readouterr()
+        assert f"{store.folder}: a command writes it just now" in output.err and store.folder.exists()
         assert not (cache_dir() / "pixels").exists()
 
     def test_clear_names_a_folder_that_it_cannot_delete(self, tmp_path, monkeypatch, capsys):

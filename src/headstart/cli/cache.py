@@ -53,17 +53,17 @@ def clear_caches() -> int:
     folders = [(cache / kind, shutil.rmtree) for kind in ("pixels", CACHE_FOLDER)]
     folders += [(store, partial(delete_store, timeout=0)) for store in stores]
     for folder, delete in folders:
-        sizes = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-        size += sizes
+        num_bytes = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
         try:
             delete(folder)
         except FileNotFoundError:
             continue
         except Timeout:
-            size -= sizes
             busy.append(str(folder))
         except OSError as error:
             raise HeadstartError(f"{folder}: cannot be deleted ({error.strerror}); delete it by hand") from error
+        else:
+            size += num_bytes
     print_path(cache)
     print(f"{_format_size(size)} deleted")
     if busy:

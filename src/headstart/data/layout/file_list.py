@@ -66,8 +66,8 @@ def list_image_files(folder: Path) -> FileList:
         for path in (Path(base, name) for name in names):
             if not is_visible(path.name):
                 listing.ignored += [(HIDDEN_REASON, path)] if is_hidden_image(path) else []
-            elif entry := _read_status(path):
-                listing.files.append(ImageFile(path, entry.st_size, entry.st_mtime_ns))
+            elif status := _read_status(path):
+                listing.files.append(ImageFile(path, status.st_size, status.st_mtime_ns))
             else:
                 listing.ignored.append((SPECIAL_FILE_REASON, path))
         if len(listing.files) > before:
